@@ -1,0 +1,259 @@
+//! The data of one chunk or region: a dtype, a shape and a buffer in host memory.
+//!
+//! [`Buffer`] owns bytes (64-byte aligned, always initialised) and gives them back to its pool ([`Recycle`]) when dropped.
+//! [`Block`] is a shared, immutable, C-ordered array over a buffer.
+
+use crate::dtype::{DType, Element};
+use crate::error::{Error, Result};
+use crate::shape;
+use bytemuck::Pod;
+use std::alloc::Layout;
+use std::any::Any;
+use std::fmt;
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+/// Alignment of buffers: a cache line, and the widest vector register.
+pub const ALIGN: usize = 64;
+
+/// From this size on, buffers are aligned for and advised to use huge pages.
+const HUGE: usize = 2 << 20;
+
+enum Owner {
+    /// Allocated here with this layout; `None` for a buffer of length 0.
+    Alloc(Option<Layout>),
+    /// Bytes of a `Vec` or an ndarray that lives in this box.
+    Foreign(Box<dyn Any + Send + Sync>),
+}
+
+/// Where a buffer goes when it is dropped.
+pub(super) trait Recycle: Send + Sync {
+    /// Takes over a buffer that nobody uses any more.
+    fn take_back(&self, buffer: Buffer);
+}
+
+/// Owned bytes in host memory.
+pub struct Buffer {
+    ptr: NonNull<u8>,
+    len: usize,
+    owner: Owner,
+    pool: Option<Arc<dyn Recycle>>,
+}
+
+// SAFETY: the bytes are owned by this value alone and are plain memory; `Owner::Foreign` is Send and Sync itself.
+unsafe impl Send for Buffer {}
+// SAFETY: as above; shared access is read-only.
+unsafe impl Sync for Buffer {}
+
+impl Buffer {
+    /// `len` zero bytes outside any pool.
+    #[must_use]
+    pub fn zeroed(len: usize) -> Self {
+        Self::allocate(len)
+    }
+
+    pub(super) fn allocate(len: usize) -> Self {
+        if len == 0 {
+            return Self { ptr: NonNull::<u64>::dangling().cast(), len, owner: Owner::Alloc(None), pool: None };
+        }
+        let align = if len >= HUGE { HUGE } else { ALIGN };
+        let Ok(layout) = Layout::from_size_align(len, align) else {
+            std::alloc::handle_alloc_error(Layout::new::<u8>());
+        };
+        // SAFETY: the layout's size is not 0.
+        let raw = unsafe { std::alloc::alloc_zeroed(layout) };
+        let Some(ptr) = NonNull::new(raw) else { std::alloc::handle_alloc_error(layout) };
+        #[cfg(target_os = "linux")]
+        if len >= HUGE {
+            // SAFETY: advice about memory that was just allocated; failure is harmless and ignored.
+            unsafe { libc::madvise(ptr.as_ptr().cast(), len, libc::MADV_HUGEPAGE) };
+        }
+        Self { ptr, len, owner: Owner::Alloc(Some(layout)), pool: None }
+    }
+
+    /// The bytes of `values`, without a copy.
+    #[must_use]
+    pub fn from_vec<T: Pod + Send + Sync>(mut values: Vec<T>) -> Self {
+        let len = std::mem::size_of_val(values.as_slice());
+        let ptr = NonNull::new(values.as_mut_ptr().cast()).unwrap_or(NonNull::<u64>::dangling().cast());
+        Self { ptr, len, owner: Owner::Foreign(Box::new(values)), pool: None }
+    }
+
+    /// The vector that [`Buffer::from_vec`] took; the buffer itself when it has another origin.
+    ///
+    /// # Errors
+    /// The buffer, unchanged.
+    pub fn into_vec<T: Pod + Send + Sync>(mut self) -> std::result::Result<Vec<T>, Self> {
+        let owner = std::mem::replace(&mut self.owner, Owner::Alloc(None));
+        match owner {
+            Owner::Foreign(any) => match any.downcast::<Vec<T>>() {
+                Ok(values) => Ok(*values),
+                Err(any) => {
+                    self.owner = Owner::Foreign(any);
+                    Err(self)
+                }
+            },
+            other @ Owner::Alloc(_) => {
+                self.owner = other;
+                Err(self)
+            }
+        }
+    }
+
+    /// Number of bytes.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        // SAFETY: `ptr` is valid for `len` initialised bytes while `self` lives; both were set together at creation.
+        unsafe { std::slice::from_raw_parts(self.ptr.as_ptr(), self.len) }
+    }
+
+    /// The bytes, to write.
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        // SAFETY: as in `bytes`; `&mut self` makes the access unique.
+        unsafe { std::slice::from_raw_parts_mut(self.ptr.as_ptr(), self.len) }
+    }
+
+    /// Shortens or restores the visible length within what was allocated, for reuse by the pool.
+    pub(super) fn resize(&mut self, len: usize) {
+        debug_assert!(len <= self.capacity());
+        self.len = len;
+    }
+
+    /// Bytes that were allocated.
+    pub(super) fn capacity(&self) -> usize {
+        match &self.owner {
+            Owner::Alloc(layout) => layout.map_or(0, |l| l.size()),
+            Owner::Foreign(_) => self.len,
+        }
+    }
+
+    pub(super) fn join(&mut self, pool: Arc<dyn Recycle>) {
+        self.pool = Some(pool);
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        let Owner::Alloc(Some(layout)) = self.owner else { return };
+        if let Some(pool) = self.pool.take() {
+            let again = Self { ptr: self.ptr, len: self.len, owner: Owner::Alloc(Some(layout)), pool: None };
+            self.owner = Owner::Alloc(None);
+            pool.take_back(again);
+        } else {
+            // SAFETY: `ptr` was allocated with this layout in `allocate`, and this is its only owner.
+            unsafe { std::alloc::dealloc(self.ptr.as_ptr(), layout) };
+        }
+    }
+}
+
+impl fmt::Debug for Buffer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Buffer({} bytes)", self.len)
+    }
+}
+
+/// A C-ordered array in host memory, shared and immutable.
+///
+/// ```
+/// use hyperslab::device::block::Block;
+/// let block = Block::from_vec(vec![1.0f32, 2.0, 3.0], &[3]).unwrap();
+/// assert_eq!(block.values::<f32>().unwrap(), &[1.0, 2.0, 3.0]);
+/// assert!(block.values::<f64>().is_err());
+/// ```
+#[derive(Debug, Clone)]
+pub struct Block {
+    dtype: DType,
+    shape: Vec<usize>,
+    data: Arc<Buffer>,
+}
+
+impl Block {
+    /// A block over `data`.
+    ///
+    /// # Errors
+    /// [`Shape`](crate::ErrorKind::Shape) when the bytes are not what dtype and shape need.
+    pub fn new(dtype: DType, shape: &[usize], data: Buffer) -> Result<Self> {
+        let want = shape::checked_size(shape).and_then(|n| n.checked_mul(dtype.size()));
+        if want != Some(data.len()) {
+            let shape = shape::tuple(shape);
+            return Err(Error::shape("block", format!("{} bytes for {dtype} of shape {shape}", data.len())));
+        }
+        Ok(Self { dtype, shape: shape.to_vec(), data: Arc::new(data) })
+    }
+
+    /// A block over `values`, without a copy.
+    ///
+    /// # Errors
+    /// [`Shape`](crate::ErrorKind::Shape) when `values` does not have the shape's number of elements.
+    pub fn from_vec<T: Element + Pod>(values: Vec<T>, shape: &[usize]) -> Result<Self> {
+        Self::new(T::DTYPE, shape, Buffer::from_vec(values))
+    }
+
+    /// The element type.
+    #[must_use]
+    pub fn dtype(&self) -> DType {
+        self.dtype
+    }
+
+    /// The lengths of the axes.
+    #[must_use]
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// The number of elements.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        shape::size(&self.shape)
+    }
+
+    /// The bytes, in C order and native endianness.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        self.data.bytes()
+    }
+
+    /// The elements.
+    ///
+    /// # Errors
+    /// [`DType`](crate::ErrorKind::DType) when `T` is not the block's element type.
+    pub fn values<T: Element + bytemuck::AnyBitPattern>(&self) -> Result<&[T]> {
+        if T::DTYPE != self.dtype {
+            return Err(Error::dtype("block", format!("holds {}, not {}", self.dtype, T::DTYPE)));
+        }
+        bytemuck::try_cast_slice(self.bytes()).map_err(|e| Error::bug(format!("a block's bytes are aligned: {e}")))
+    }
+
+    /// The same elements under another shape of the same size.
+    ///
+    /// # Errors
+    /// [`Shape`](crate::ErrorKind::Shape) when the sizes differ.
+    pub fn reshaped(&self, shape: &[usize]) -> Result<Self> {
+        if shape::checked_size(shape) != Some(self.size()) {
+            let (a, b) = (shape::tuple(&self.shape), shape::tuple(shape));
+            return Err(Error::shape("block", format!("{a} does not hold as many elements as {b}")));
+        }
+        Ok(Self { dtype: self.dtype, shape: shape.to_vec(), data: Arc::clone(&self.data) })
+    }
+
+    /// The buffer, when nobody else shares it.
+    ///
+    /// # Errors
+    /// The block, unchanged, while it is shared.
+    pub fn into_buffer(self) -> std::result::Result<Buffer, Self> {
+        let Self { dtype, shape, data } = self;
+        Arc::try_unwrap(data).map_err(|data| Self { dtype, shape, data })
+    }
+}

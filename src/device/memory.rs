@@ -1,0 +1,185 @@
+//! The byte budget of a context and the pool of its buffers.
+//!
+//! Work is admitted against [`Memory::try_reserve`] before it starts, and takes its buffers from [`Memory::buffer`]
+//! while it runs. Freed buffers are kept for reuse (first-touch page faults cost more than decoding) as long as live and
+//! idle bytes together stay under the budget.
+
+use super::block::{Buffer, Recycle};
+use crate::error::{Error, Result};
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Buffers smaller than this are not worth pooling.
+const SMALLEST_POOLED: usize = 4096;
+
+/// A byte budget with a pool of reusable buffers.
+#[derive(Debug)]
+pub struct Memory {
+    budget: u64,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    reserved: u64,
+    peak_reserved: u64,
+    live: u64,
+    peak_live: u64,
+    idle_bytes: u64,
+    idle: BTreeMap<usize, Vec<Buffer>>,
+}
+
+/// Bytes set aside; given back when dropped.
+#[derive(Debug)]
+pub struct Reservation {
+    memory: Arc<Memory>,
+    bytes: u64,
+}
+
+impl Memory {
+    /// A pool that may hold `budget` bytes.
+    #[must_use]
+    pub fn new(budget: u64) -> Arc<Self> {
+        Arc::new(Self { budget, state: Mutex::default() })
+    }
+
+    /// The budget in bytes.
+    #[must_use]
+    pub fn budget(&self) -> u64 {
+        self.budget
+    }
+
+    /// Bytes reserved now.
+    #[must_use]
+    pub fn reserved(&self) -> u64 {
+        self.state.lock().reserved
+    }
+
+    /// The most bytes that were ever reserved at once.
+    #[must_use]
+    pub fn peak_reserved(&self) -> u64 {
+        self.state.lock().peak_reserved
+    }
+
+    /// The most bytes of buffers that ever lived at once.
+    #[must_use]
+    pub fn peak_live(&self) -> u64 {
+        self.state.lock().peak_live
+    }
+
+    /// Sets `bytes` aside, if the budget has room for them.
+    #[must_use]
+    pub fn try_reserve(self: &Arc<Self>, bytes: u64) -> Option<Reservation> {
+        let mut state = self.state.lock();
+        if state.reserved.saturating_add(bytes) > self.budget {
+            return None;
+        }
+        state.reserved += bytes;
+        state.peak_reserved = state.peak_reserved.max(state.reserved);
+        Some(Reservation { memory: Arc::clone(self), bytes })
+    }
+
+    /// Sets `bytes` aside or says why not.
+    ///
+    /// # Errors
+    /// [`Memory`](crate::ErrorKind::Memory), naming `op`, when the budget has no room.
+    pub fn reserve(self: &Arc<Self>, op: &str, bytes: u64) -> Result<Reservation> {
+        let reserved = self.reserved();
+        self.try_reserve(bytes).ok_or_else(|| Error::memory(op, reserved + bytes, self.budget))
+    }
+
+    /// A buffer of `len` bytes with arbitrary (initialised) content, reused where one of that size is idle.
+    #[must_use]
+    pub fn buffer(self: &Arc<Self>, len: usize) -> Buffer {
+        if len < SMALLEST_POOLED {
+            return Buffer::zeroed(len);
+        }
+        let class = size_class(len);
+        let mut evicted = Vec::new();
+        let reused = {
+            let mut state = self.state.lock();
+            state.live += class as u64;
+            state.peak_live = state.peak_live.max(state.live);
+            let reused = state.idle.get_mut(&class).and_then(Vec::pop);
+            if reused.is_some() {
+                state.idle_bytes -= class as u64;
+            } else {
+                state.trim(self.budget, &mut evicted);
+            }
+            reused
+        };
+        drop(evicted);
+        let mut buffer = reused.unwrap_or_else(|| Buffer::allocate(class));
+        buffer.resize(len);
+        buffer.join(Arc::<Self>::clone(self));
+        buffer
+    }
+
+    /// Frees every idle buffer.
+    pub fn clear(&self) {
+        let idle = {
+            let mut state = self.state.lock();
+            state.idle_bytes = 0;
+            std::mem::take(&mut state.idle)
+        };
+        drop(idle);
+    }
+}
+
+impl Recycle for Memory {
+    fn take_back(&self, mut buffer: Buffer) {
+        let class = buffer.capacity();
+        buffer.resize(class);
+        let mut evicted = Vec::new();
+        {
+            let mut state = self.state.lock();
+            state.live -= class as u64;
+            state.idle_bytes += class as u64;
+            state.idle.entry(class).or_default().push(buffer);
+            state.trim(self.budget, &mut evicted);
+        }
+        drop(evicted);
+    }
+}
+
+impl State {
+    /// Moves idle buffers, largest first, to `out` until everything fits the budget.
+    fn trim(&mut self, budget: u64, out: &mut Vec<Buffer>) {
+        while self.idle_bytes > 0 && self.live + self.idle_bytes > budget {
+            let Some(mut entry) = self.idle.last_entry() else { break };
+            match entry.get_mut().pop() {
+                Some(buffer) => {
+                    self.idle_bytes -= buffer.capacity() as u64;
+                    out.push(buffer);
+                }
+                None => drop(entry.remove()),
+            }
+        }
+    }
+}
+
+/// Sizes are rounded up to an eighth of their power of two, so that similar blocks share buffers and at most 12 % is
+/// wasted.
+#[must_use]
+pub fn size_class(len: usize) -> usize {
+    if len < SMALLEST_POOLED {
+        return len;
+    }
+    let step = (len.next_power_of_two() / 16).max(1);
+    len.div_ceil(step) * step
+}
+
+impl Reservation {
+    /// The bytes set aside.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        self.memory.state.lock().reserved -= self.bytes;
+    }
+}

@@ -1,0 +1,4 @@
+//! Devices: where kernels run, and the memory they run in.
+
+pub mod block;
+pub mod memory;

@@ -1,0 +1,12 @@
+//! hyperslab: chunked n-dimensional arrays.
+#![deny(missing_docs)]
+
+pub mod chunk;
+pub mod cpu;
+pub mod device;
+pub mod dtype;
+pub mod error;
+pub mod shape;
+pub mod store;
+
+pub use error::{Error, ErrorKind, Result};

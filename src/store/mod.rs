@@ -1,0 +1,301 @@
+//! Where arrays live: files and memory, behind one trait.
+//!
+//! [`Store`] reads one array by region; [`Sink`] writes one by whole chunks; a [`Format`] finds, opens, lists and
+//! creates them. Paths run straight through containers: `data/x.zarr/group/array`, `data/x.h5/group/dataset`.
+//! `FORMATS` lists what exists. Adding one is a file and a line there; `conformance.rs` is its test.
+//!
+//! Invariants: a store never schedules and never spawns threads (one call, one thread); a sink's array becomes visible
+//! in [`Sink::finish`], last of all, and a sink dropped before that leaves nothing behind.
+
+use crate::chunk::{Chunks, Region};
+use crate::device::block::Block;
+use crate::dtype::DType;
+use crate::dtype::scalar::Scalar;
+use crate::error::{Error, Result};
+use serde_json::{Map, Value};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+pub mod conformance;
+#[cfg(feature = "hdf5")]
+pub mod hdf5;
+pub mod memory;
+pub mod npy;
+pub mod raw;
+#[cfg(feature = "zarr")]
+pub mod zarr;
+
+/// Attributes of an array or a group.
+pub type Attributes = Map<String, Value>;
+
+/// What is known of a stored array without reading its elements.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Info {
+    /// Where it is, as a user would write it.
+    pub path: String,
+    /// `zarr v3`, `hdf5`, `npy`, ...
+    pub format: String,
+    /// Element type.
+    pub dtype: DType,
+    /// Lengths of the axes.
+    pub shape: Vec<usize>,
+    /// The smallest pieces that are read alone (inner chunks of a shard).
+    pub chunks: Chunks,
+    /// The pieces that are written whole (shards), where they differ from `chunks`.
+    pub shards: Option<Chunks>,
+    /// Compression, as text for people: `shuffle, deflate 4`.
+    pub codecs: String,
+    /// Dimension names; empty when the format has none.
+    pub names: Vec<Option<String>>,
+    /// Attributes.
+    pub attributes: Attributes,
+    /// What missing chunks hold.
+    pub fill: Option<Scalar>,
+    /// Bytes on disk, where that is cheap to know.
+    pub stored: Option<u64>,
+}
+
+/// A readable array.
+pub trait Store: fmt::Debug + Send + Sync {
+    /// Shape, dtype, chunks, attributes.
+    fn info(&self) -> &Info;
+
+    /// Fills `out` with the elements of `region` in C order and native endianness. Cheapest when the region is a union
+    /// of whole chunks. Runs on the calling thread alone.
+    ///
+    /// # Errors
+    /// [`Store`](crate::ErrorKind::Store), naming file, array and chunk.
+    fn read(&self, region: &Region, out: &mut [u8]) -> Result<()>;
+
+    /// Asks the operating system to start reading what `region` needs, without waiting for it.
+    fn prefetch(&self, region: &Region) {
+        let _ = region;
+    }
+
+    /// Whether any box costs only what it holds (uncompressed, contiguous data): then chunks are not cached.
+    fn random_access(&self) -> bool {
+        false
+    }
+
+    /// The whole array, where it lies in memory already.
+    fn block(&self) -> Option<&Block> {
+        None
+    }
+}
+
+/// An array being written.
+pub trait Sink: fmt::Debug + Send + Sync {
+    /// The pieces that one [`Sink::write`] must cover whole: chunks, or shards where there are some.
+    fn grid(&self) -> &Chunks;
+
+    /// Writes the elements of `region`, a union of whole pieces of the grid. Each piece is written once; calls for
+    /// different pieces may run at the same time.
+    ///
+    /// # Errors
+    /// [`Store`](crate::ErrorKind::Store), naming file, array and chunk.
+    fn write(&self, region: &Region, data: &[u8]) -> Result<()>;
+
+    /// Makes the array visible under its name. Every piece has been written.
+    ///
+    /// # Errors
+    /// [`Store`](crate::ErrorKind::Store), naming the file.
+    fn finish(self: Box<Self>) -> Result<()>;
+}
+
+/// How a new array is stored.
+///
+/// ```
+/// use hyperslab::store::Create;
+/// let how = Create::new().chunks([1, 180, 360]).codec("zstd").overwrite(true);
+/// assert_eq!(how.chunks.as_deref(), Some(&[1, 180, 360][..]));
+/// ```
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Create {
+    /// Chunk shape; chosen from the expression where absent.
+    pub chunks: Option<Vec<usize>>,
+    /// Shard shape, a multiple of the chunk shape (Zarr v3).
+    pub shards: Option<Vec<usize>>,
+    /// `zstd`, `gzip`, `blosc-lz4`, `blosc-zstd`, `none`, with an optional level: `zstd:3`. The format's default where
+    /// absent.
+    pub codec: Option<String>,
+    /// Zarr version, 2 or 3 (default).
+    pub zarr_version: Option<u8>,
+    /// Whether an existing array of that name is replaced; refused otherwise.
+    pub overwrite: bool,
+    /// Dimension names.
+    pub names: Vec<Option<String>>,
+    /// Attributes.
+    pub attributes: Attributes,
+    /// Fill value; zero where absent.
+    pub fill: Option<Scalar>,
+}
+
+impl Create {
+    /// The defaults.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Chunks of this shape.
+    #[must_use]
+    pub fn chunks(mut self, shape: impl Into<Vec<usize>>) -> Self {
+        self.chunks = Some(shape.into());
+        self
+    }
+
+    /// Shards of this shape.
+    #[must_use]
+    pub fn shards(mut self, shape: impl Into<Vec<usize>>) -> Self {
+        self.shards = Some(shape.into());
+        self
+    }
+
+    /// This compression: `zstd`, `gzip:5`, `blosc-lz4`, `none`.
+    #[must_use]
+    pub fn codec(mut self, codec: impl Into<String>) -> Self {
+        self.codec = Some(codec.into());
+        self
+    }
+
+    /// Replace what is there.
+    #[must_use]
+    pub fn overwrite(mut self, yes: bool) -> Self {
+        self.overwrite = yes;
+        self
+    }
+}
+
+/// A new array: what it holds and how it is stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Layout {
+    /// Element type.
+    pub dtype: DType,
+    /// Lengths of the axes.
+    pub shape: Vec<usize>,
+    /// The chunk grid, always regular here.
+    pub chunks: Vec<usize>,
+    /// The rest.
+    pub how: Create,
+}
+
+/// An entry of a container's tree.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Node {
+    /// Path inside the container, without a leading slash; empty for the root.
+    pub path: String,
+    /// What stands there.
+    pub kind: NodeKind,
+}
+
+/// What a [`Node`] is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum NodeKind {
+    /// A group and its attributes.
+    Group(Attributes),
+    /// An array.
+    Array(Box<Info>),
+    /// Something that cannot be opened as an array of numbers, and why.
+    Other(String),
+}
+
+/// A file format.
+pub trait Format: Sync {
+    /// Its name.
+    fn name(&self) -> &'static str;
+
+    /// Whether `path` (which exists) is a container or an array of this format.
+    fn recognises(&self, path: &Path) -> bool;
+
+    /// Whether a path that does not exist yet would be created in this format, by its ending.
+    fn creates(&self, path: &Path) -> bool;
+
+    /// Opens the array `inner` (may be empty) of the container at `path`.
+    ///
+    /// # Errors
+    /// [`Store`](crate::ErrorKind::Store) or [`Unsupported`](crate::ErrorKind::Unsupported), naming path and reason.
+    fn open(&self, path: &Path, inner: &str) -> Result<Arc<dyn Store>>;
+
+    /// Every group and array at or below `inner`, in a stable order. Terminates on cyclic links.
+    ///
+    /// # Errors
+    /// As [`Format::open`].
+    fn tree(&self, path: &Path, inner: &str) -> Result<Vec<Node>>;
+
+    /// Begins the array `inner` of the container at `path`, which may not exist yet.
+    ///
+    /// # Errors
+    /// As [`Format::open`]; also when it exists and `layout.how.overwrite` is not set.
+    fn create(&self, path: &Path, inner: &str, layout: &Layout) -> Result<Box<dyn Sink>>;
+}
+
+/// Every format, in the order in which they are asked.
+static FORMATS: &[&dyn Format] = &[
+    &npy::Npy,
+    #[cfg(feature = "zarr")]
+    &zarr::Zarr,
+    #[cfg(feature = "hdf5")]
+    &hdf5::Hdf5,
+];
+
+/// Opens the array at `path`, which may run through a container.
+///
+/// # Errors
+/// [`Store`](crate::ErrorKind::Store) when nothing is there or nothing there can be read.
+pub fn open(path: impl AsRef<Path>) -> Result<Arc<dyn Store>> {
+    let (format, container, inner) = locate(path.as_ref())?;
+    format.open(&container, &inner)
+}
+
+/// Lists the groups and arrays at or below `path`.
+///
+/// # Errors
+/// As [`open`].
+pub fn tree(path: impl AsRef<Path>) -> Result<Vec<Node>> {
+    let (format, container, inner) = locate(path.as_ref())?;
+    format.tree(&container, &inner)
+}
+
+/// Begins an array at `path`; the container is created where it is missing.
+///
+/// # Errors
+/// [`Store`](crate::ErrorKind::Store) when the path names no format, or the array exists and is not to be replaced.
+pub fn create(path: impl AsRef<Path>, layout: &Layout) -> Result<Box<dyn Sink>> {
+    let path = path.as_ref();
+    let (format, container, inner) = place(path)?;
+    format.create(&container, &inner, layout)
+}
+
+/// The format, container and inner path of something that exists.
+fn locate(path: &Path) -> Result<(&'static dyn Format, PathBuf, String)> {
+    let mut found = None;
+    for part in path.ancestors().filter(|p| p.exists()) {
+        if let Some(format) = FORMATS.iter().find(|f| f.recognises(part)) {
+            found = Some((*format, part.to_path_buf(), inner_of(path, part)));
+        } else if found.is_some() || part.is_file() {
+            break;
+        }
+    }
+    found.ok_or_else(|| {
+        let why = if path.exists() { "is in no format that can be read" } else { "no such file or array" };
+        Error::store(path, why)
+    })
+}
+
+/// The format, container and inner path of something to be created: an existing container above it, or the first part
+/// of the path whose ending names a format.
+fn place(path: &Path) -> Result<(&'static dyn Format, PathBuf, String)> {
+    let parts: Vec<&Path> = path.ancestors().filter(|p| !p.as_os_str().is_empty()).collect();
+    for part in parts.into_iter().rev() {
+        if let Some(format) = FORMATS.iter().find(|f| f.creates(part)) {
+            return Ok((*format, part.to_path_buf(), inner_of(path, part)));
+        }
+    }
+    Err(Error::store(path, "the name does not end in .zarr, .h5, .nc or .npy, so its format is not known"))
+}
+
+fn inner_of(path: &Path, container: &Path) -> String {
+    let rest = path.strip_prefix(container).unwrap_or(Path::new(""));
+    rest.components().map(|c| c.as_os_str().to_string_lossy().into_owned()).collect::<Vec<_>>().join("/")
+}

@@ -6,6 +6,7 @@ pub mod cpu;
 pub mod device;
 pub mod dtype;
 pub mod error;
+pub mod op;
 pub mod shape;
 pub mod store;
 

@@ -1,3 +1,16 @@
 //! Kernels on the CPU.
+//!
+//! Programs run over *strips* of [`strip::STRIP`] elements: every instruction is one monomorphic vector loop, chosen
+//! once per program for the machine's instruction set (`loops.rs`), and the registers between them stay in the first
+//! cache (`strip.rs`). `space.rs` turns strided, broadcast and flipped views into strips; `elementwise.rs` and
+//! `reduce.rs` walk blocks with them; `device.rs` is the [`crate::device::Device`].
 
+pub(crate) mod casts;
 pub(crate) mod copy;
+pub mod device;
+pub(crate) mod elementwise;
+pub(crate) mod isa;
+pub(crate) mod loops;
+pub(crate) mod reduce;
+pub(crate) mod space;
+pub(crate) mod strip;

@@ -1,0 +1,109 @@
+//! The CPU as a device: every call is done when it returns.
+
+use super::{elementwise, reduce};
+use crate::chunk::Region;
+use crate::device::block::{Block, Buffer};
+use crate::device::memory::Memory;
+use crate::device::null::output_shapes;
+use crate::device::{Device, Event, Pending, Resident, Stream, View};
+use crate::error::{Error, ErrorKind, Result};
+use crate::op::function::{BlockFunction, RawBlock};
+use crate::op::kernel::Kernel;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+/// The machine's processors; buffers come from the context's pool.
+#[derive(Debug)]
+pub struct CpuDevice {
+    memory: Arc<Memory>,
+}
+
+impl CpuDevice {
+    /// A CPU whose results live in `memory`.
+    #[must_use]
+    pub fn new(memory: Arc<Memory>) -> Self {
+        Self { memory }
+    }
+
+    /// Runs a kernel on host blocks at once.
+    ///
+    /// # Errors
+    /// What the kernel reports; [`Function`](crate::ErrorKind::Function) for a user function that panics.
+    pub fn execute(&self, kernel: &Kernel, region: &Region, inputs: &[View]) -> Result<Vec<Block>> {
+        let shapes = output_shapes(kernel, region);
+        let dtypes = kernel.outputs();
+        let mut buffers: Vec<Buffer> =
+            shapes.iter().zip(&dtypes).map(|(s, d)| self.memory.buffer(crate::shape::size(s) * d.size())).collect();
+        match kernel {
+            Kernel::Elementwise(program) => elementwise::run(program, &region.shape, inputs, &mut buffers)?,
+            Kernel::Reduce(tile) => reduce::run(tile, region, inputs, &mut buffers)?,
+            Kernel::Function(function) => call(function, region, inputs, &mut buffers)?,
+        }
+        shapes.iter().zip(dtypes).zip(buffers).map(|((s, d), b)| Block::new(d, s, b)).collect()
+    }
+}
+
+/// Calls a user function, which may panic.
+fn call(function: &BlockFunction, region: &Region, inputs: &[View], outputs: &mut [Buffer]) -> Result<()> {
+    let raw: Vec<RawBlock<'_>> = inputs
+        .iter()
+        .map(|v| RawBlock { dtype: v.block.dtype(), shape: v.block.shape(), bytes: v.block.bytes() })
+        .collect();
+    let out = outputs.first_mut().ok_or_else(|| Error::bug("a block function has an output"))?;
+    match catch_unwind(AssertUnwindSafe(|| (function.body)(&raw, &region.shape, out.bytes_mut()))) {
+        Ok(done) => done,
+        Err(panic) => {
+            let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+            let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+            Err(ErrorKind::Function { name: function.name.clone(), why: format!("panicked: {text}") }.into())
+        }
+    }
+}
+
+impl Device for CpuDevice {
+    fn name(&self) -> String {
+        "cpu".to_owned()
+    }
+
+    fn supports(&self, _kernel: &Kernel) -> bool {
+        true
+    }
+
+    fn upload(&self, _stream: Stream, block: &Block) -> Result<Resident> {
+        Ok(Resident(Arc::new(block.clone())))
+    }
+
+    fn launch(
+        &self,
+        _stream: Stream,
+        kernel: &Kernel,
+        region: &Region,
+        inputs: &[View<Resident>],
+    ) -> Result<Vec<Resident>> {
+        let views = inputs
+            .iter()
+            .map(|v| Ok(View { block: host(&v.block)?, offset: v.offset, strides: v.strides.clone() }))
+            .collect::<Result<Vec<_>>>()?;
+        let blocks = self.execute(kernel, region, &views)?;
+        Ok(blocks.into_iter().map(|b| Resident(Arc::new(b))).collect())
+    }
+
+    fn download(&self, _stream: Stream, data: &Resident) -> Result<Pending> {
+        let block = host(data)?;
+        Ok(Pending(Box::new(move || Ok(block))))
+    }
+
+    fn record(&self, stream: Stream) -> Event {
+        Event { stream, position: 0 }
+    }
+
+    fn order(&self, _stream: Stream, _event: Event) {}
+
+    fn wait(&self, _event: Event) -> Result<()> {
+        Ok(())
+    }
+}
+
+fn host(data: &Resident) -> Result<Block> {
+    data.0.downcast_ref::<Block>().cloned().ok_or_else(|| Error::bug("data of another device"))
+}

@@ -1,0 +1,81 @@
+//! Shared arithmetic: optional fused multiply-add, Horner evaluation, error-free sums and
+//! products (Knuth and Dekker), and the constants that turn floats into integers.
+
+/// `1.5 * 2^52`: adding it rounds a small `f64` to an integer held in the low mantissa bits.
+pub(super) const MAGIC64: f64 = 6_755_399_441_055_744.0;
+/// `1.5 * 2^23`, the `f32` counterpart of [`MAGIC64`].
+pub(super) const MAGIC32: f32 = 12_582_912.0;
+/// `2^52`; or-ing an integer below `2^52` into its bits adds that integer.
+pub(super) const TWO52: f64 = 4_503_599_627_370_496.0;
+
+/// `a * b + c`, fused when `FMA` is set.
+#[inline(always)]
+pub(super) fn fma64<const FMA: bool>(a: f64, b: f64, c: f64) -> f64 {
+    if FMA { a.mul_add(b, c) } else { a * b + c }
+}
+
+/// `a * b + c`, fused when `FMA` is set.
+#[inline(always)]
+pub(super) fn fma32<const FMA: bool>(a: f32, b: f32, c: f32) -> f32 {
+    if FMA { a.mul_add(b, c) } else { a * b + c }
+}
+
+/// The polynomial with coefficients `c` (constant term first) at `x`, by Horner's rule.
+#[inline(always)]
+pub(super) fn poly64<const FMA: bool, const N: usize>(x: f64, c: &[f64; N]) -> f64 {
+    let mut acc = c[N - 1];
+    let mut i = N - 1;
+    while i > 0 {
+        i -= 1;
+        acc = fma64::<FMA>(acc, x, c[i]);
+    }
+    acc
+}
+
+/// The polynomial with coefficients `c` (constant term first) at `x`, by Horner's rule.
+#[inline(always)]
+pub(super) fn poly32<const FMA: bool, const N: usize>(x: f32, c: &[f32; N]) -> f32 {
+    let mut acc = c[N - 1];
+    let mut i = N - 1;
+    while i > 0 {
+        i -= 1;
+        acc = fma32::<FMA>(acc, x, c[i]);
+    }
+    acc
+}
+
+/// `a + b` as a rounded sum and its exact error.
+#[inline(always)]
+pub(super) fn two_sum(a: f64, b: f64) -> (f64, f64) {
+    let s = a + b;
+    let t = s - a;
+    (s, (a - (s - t)) + (b - t))
+}
+
+/// As [`two_sum`], for `a` zero or of an exponent no smaller than `b`'s.
+#[inline(always)]
+pub(super) fn fast_two_sum(a: f64, b: f64) -> (f64, f64) {
+    let s = a + b;
+    (s, b - (s - a))
+}
+
+/// `a` as a sum of two halves of at most 26 significant bits.
+#[inline(always)]
+fn split(a: f64) -> (f64, f64) {
+    let t = 134_217_729.0 * a;
+    let hi = t - (t - a);
+    (hi, a - hi)
+}
+
+/// `a * b` as a rounded product and its exact error, for factors well below `2^996`.
+#[inline(always)]
+pub(super) fn two_prod<const FMA: bool>(a: f64, b: f64) -> (f64, f64) {
+    let p = a * b;
+    if FMA {
+        (p, a.mul_add(b, -p))
+    } else {
+        let (ah, al) = split(a);
+        let (bh, bl) = split(b);
+        (p, ((ah * bh - p) + ah * bl + al * bh) + al * bl)
+    }
+}

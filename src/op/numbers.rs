@@ -1,0 +1,330 @@
+//! What the table's expressions call on their arguments, by class: integers with NumPy's division and shifts, reals with
+//! vectorizable elementary functions, complex numbers with NumPy's order.
+
+use super::math;
+use num_complex::Complex;
+use num_traits::{Float, PrimInt, WrappingAdd, WrappingMul, WrappingNeg, WrappingSub};
+
+/// Integers of any width and sign. Division by 0 gives 0, as NumPy's does.
+pub(crate) trait Integers: PrimInt + WrappingAdd + WrappingSub + WrappingMul + WrappingNeg {
+    /// Width in bits.
+    const BITS: u32;
+    /// `|x|`, wrapping at the most negative number.
+    fn magnitude(self) -> Self;
+    /// `x / y` towards 0, wrapping.
+    fn trunc_over(self, y: Self) -> Self;
+    /// `x - trunc(x / y) * y`.
+    fn trunc_rem(self, y: Self) -> Self;
+
+    /// -1, 0 or 1.
+    #[inline(always)]
+    fn sign(self) -> Self {
+        if self > Self::zero() {
+            Self::one()
+        } else if self < Self::zero() {
+            Self::zero().wrapping_sub(&Self::one())
+        } else {
+            self
+        }
+    }
+
+    /// `floor(x / y)`.
+    #[inline(always)]
+    fn floor_over(self, y: Self) -> Self {
+        let q = self.trunc_over(y);
+        let below = self.trunc_rem(y) != Self::zero() && ((self < Self::zero()) != (y < Self::zero()));
+        if below { q.wrapping_sub(&Self::one()) } else { q }
+    }
+
+    /// `x - floor(x / y) * y`.
+    #[inline(always)]
+    fn floor_rem(self, y: Self) -> Self {
+        let r = self.trunc_rem(y);
+        if r != Self::zero() && ((r < Self::zero()) != (y < Self::zero())) { r.wrapping_add(&y) } else { r }
+    }
+
+    /// `1 / x`.
+    #[inline(always)]
+    fn reciprocal(self) -> Self {
+        Self::one().trunc_over(self)
+    }
+
+    /// `x^y` by squaring, wrapping; 0 for a negative exponent, except of 1 and -1.
+    #[inline(always)]
+    fn to_the(self, y: Self) -> Self {
+        if y < Self::zero() {
+            let odd = y & Self::one() == Self::one();
+            let minus_one = Self::zero().wrapping_sub(&Self::one());
+            return match self {
+                x if x == Self::one() => x,
+                x if x == minus_one => {
+                    if odd {
+                        x
+                    } else {
+                        Self::one()
+                    }
+                }
+                _ => Self::zero(),
+            };
+        }
+        let (mut base, mut left, mut out) = (self, y, Self::one());
+        while left != Self::zero() {
+            if left & Self::one() == Self::one() {
+                out = out.wrapping_mul(&base);
+            }
+            base = base.wrapping_mul(&base);
+            left = left >> 1;
+        }
+        out
+    }
+
+    /// `x << y`, 0 where `y` is not a bit position.
+    #[inline(always)]
+    fn shift_left(self, y: Self) -> Self {
+        match y.to_u32() {
+            Some(n) if n < Self::BITS => self << (n as usize),
+            _ => Self::zero(),
+        }
+    }
+
+    /// `x >> y`, the sign alone where `y` is not a bit position.
+    #[inline(always)]
+    fn shift_right(self, y: Self) -> Self {
+        match y.to_u32() {
+            Some(n) if n < Self::BITS => self >> (n as usize),
+            _ if self < Self::zero() => Self::zero().wrapping_sub(&Self::one()),
+            _ => Self::zero(),
+        }
+    }
+
+    /// Greatest common divisor of the magnitudes.
+    #[inline(always)]
+    fn gcd(self, y: Self) -> Self {
+        let (mut a, mut b) = (self.magnitude(), y.magnitude());
+        while b != Self::zero() {
+            (a, b) = (b, a.trunc_rem(b));
+        }
+        a.magnitude()
+    }
+
+    /// Least common multiple of the magnitudes.
+    #[inline(always)]
+    fn lcm(self, y: Self) -> Self {
+        let d = self.gcd(y);
+        self.trunc_over(d).wrapping_mul(&y).magnitude()
+    }
+}
+
+macro_rules! integers {
+    ($($T:ty, |$x:ident| $abs:expr);*) => { $(impl Integers for $T {
+        const BITS: u32 = <$T>::BITS;
+        #[inline(always)]
+        fn magnitude(self) -> Self { let $x = self; $abs }
+        #[inline(always)]
+        fn trunc_over(self, y: Self) -> Self { if y == 0 { 0 } else { self.wrapping_div(y) } }
+        #[inline(always)]
+        fn trunc_rem(self, y: Self) -> Self { if y == 0 { 0 } else { self.wrapping_rem(y) } }
+    })* };
+}
+integers!(i8, |x| x.wrapping_abs(); i16, |x| x.wrapping_abs(); i32, |x| x.wrapping_abs(); i64, |x| x.wrapping_abs();
+          u8, |x| x; u16, |x| x; u32, |x| x; u64, |x| x);
+
+macro_rules! elementary {
+    ($($method:ident = $f32:ident, $f64:ident;)*) => {
+        /// Real numbers with the elementary functions, each branch-free where `op/math` has it so.
+        pub(crate) trait Reals: Float {
+            $(#[doc = concat!("`math::", stringify!($f64), "` for this width.")]
+            fn $method<const FMA: bool>(self) -> Self;)*
+            /// The angle of the point `(x, self)`.
+            fn arc_tangent2<const FMA: bool>(self, x: Self) -> Self;
+            /// `sqrt(self^2 + y^2)`.
+            fn hypotenuse<const FMA: bool>(self, y: Self) -> Self;
+            /// `self^y`.
+            fn power<const FMA: bool>(self, y: Self) -> Self;
+            /// `self * (pi / 180)`.
+            fn degrees_to_radians(self) -> Self;
+            /// `self * (180 / pi)`.
+            fn radians_to_degrees(self) -> Self;
+            /// The nearest integer, halves to even.
+            fn round_ties_even(self) -> Self;
+
+            /// 0 of this type.
+            #[inline(always)]
+            fn zero(self) -> Self { <Self as num_traits::Zero>::zero() }
+
+            /// -1, 0 or 1; NaN stays.
+            #[inline(always)]
+            fn sign(self) -> Self {
+                let zero = self.zero();
+                let one = Self::one();
+                if self > zero { one } else if self < zero { -one } else if self == zero { zero } else { self }
+            }
+
+            /// `floor(x / y)` by NumPy's steps: the remainder first, so that the quotient is exact.
+            #[inline(always)]
+            fn floor_over(self, y: Self) -> Self {
+                let zero = self.zero();
+                if y == zero { return self / y; }
+                let r = self % y;
+                let mut q = (self - r) / y;
+                if r != zero && ((r < zero) != (y < zero)) { q = q - Self::one(); }
+                if q == zero { return zero.copysign(self / y); }
+                let f = q.floor();
+                if q - f > (Self::one() + Self::one()).recip() { f + Self::one() } else { f }
+            }
+
+            /// `x - floor(x / y) * y`, with the sign of `y`.
+            #[inline(always)]
+            fn floor_rem(self, y: Self) -> Self {
+                let zero = self.zero();
+                let r = self % y;
+                if r == zero { zero.copysign(y) } else if (r < zero) != (y < zero) { r + y } else { r }
+            }
+
+            /// 0 below zero, `y` at zero, 1 above; NaN stays.
+            #[inline(always)]
+            fn heaviside(self, y: Self) -> Self {
+                let zero = self.zero();
+                if self < zero { zero } else if self > zero { Self::one() } else if self == zero { y } else { self }
+            }
+
+            /// `log(exp(x) + exp(y))`.
+            #[inline(always)]
+            fn log_add_exp<const FMA: bool>(self, y: Self) -> Self {
+                let high = if self > y { self } else { y };
+                let low = if self > y { y } else { self };
+                let gap = low - high;
+                let sum = high + gap.exponential::<FMA>().logarithm_1_plus::<FMA>();
+                if self == y { self + Self::one().exponential2::<FMA>().logarithm::<FMA>() } else if gap.is_nan() { self + y } else { sum }
+            }
+        }
+
+        impl Reals for f32 {
+            $(#[inline(always)] fn $method<const FMA: bool>(self) -> Self { math::$f32::<FMA>(self) })*
+            #[inline(always)]
+            fn arc_tangent2<const FMA: bool>(self, x: Self) -> Self { math::arctan2_f32::<FMA>(self, x) }
+            #[inline(always)]
+            fn hypotenuse<const FMA: bool>(self, y: Self) -> Self { math::hypot_f32::<FMA>(self, y) }
+            #[inline(always)]
+            fn power<const FMA: bool>(self, y: Self) -> Self { math::pow_f32::<FMA>(self, y) }
+            #[inline(always)]
+            fn degrees_to_radians(self) -> Self { self * (std::f32::consts::PI / 180.0) }
+            #[inline(always)]
+            fn radians_to_degrees(self) -> Self { self * (180.0 / std::f32::consts::PI) }
+            #[inline(always)]
+            fn round_ties_even(self) -> Self { f32::round_ties_even(self) }
+        }
+
+        impl Reals for f64 {
+            $(#[inline(always)] fn $method<const FMA: bool>(self) -> Self { math::$f64::<FMA>(self) })*
+            #[inline(always)]
+            fn arc_tangent2<const FMA: bool>(self, x: Self) -> Self { math::arctan2_f64::<FMA>(self, x) }
+            #[inline(always)]
+            fn hypotenuse<const FMA: bool>(self, y: Self) -> Self { math::hypot_f64::<FMA>(self, y) }
+            #[inline(always)]
+            fn power<const FMA: bool>(self, y: Self) -> Self { math::pow_f64::<FMA>(self, y) }
+            #[inline(always)]
+            fn degrees_to_radians(self) -> Self { self * (std::f64::consts::PI / 180.0) }
+            #[inline(always)]
+            fn radians_to_degrees(self) -> Self { self * (180.0 / std::f64::consts::PI) }
+            #[inline(always)]
+            fn round_ties_even(self) -> Self { f64::round_ties_even(self) }
+        }
+    };
+}
+elementary! {
+    exponential = exp_f32, exp_f64;
+    exponential2 = exp2_f32, exp2_f64;
+    exponential_minus_1 = expm1_f32, expm1_f64;
+    logarithm = log_f32, log_f64;
+    logarithm2 = log2_f32, log2_f64;
+    logarithm10 = log10_f32, log10_f64;
+    logarithm_1_plus = log1p_f32, log1p_f64;
+    sine = sin_f32, sin_f64;
+    cosine = cos_f32, cos_f64;
+    tangent = tan_f32, tan_f64;
+    arc_sine = arcsin_f32, arcsin_f64;
+    arc_cosine = arccos_f32, arccos_f64;
+    arc_tangent = arctan_f32, arctan_f64;
+    hyperbolic_sine = sinh_f32, sinh_f64;
+    hyperbolic_cosine = cosh_f32, cosh_f64;
+    hyperbolic_tangent = tanh_f32, tanh_f64;
+    arc_hyperbolic_sine = arcsinh_f32, arcsinh_f64;
+    arc_hyperbolic_cosine = arccosh_f32, arccosh_f64;
+    arc_hyperbolic_tangent = arctanh_f32, arctanh_f64;
+    cube_root = cbrt_f32, cbrt_f64;
+}
+
+/// Complex numbers with NumPy's order: by real part, then by imaginary part.
+pub(crate) trait Complexes: Copy {
+    /// The type of the parts.
+    type Part;
+    /// Whether `self` stands before `y`.
+    fn below(self, y: Self) -> bool;
+    /// Whether a part is NaN.
+    fn any_nan(self) -> bool;
+    /// `self / y` by Smith's method, which does not overflow.
+    fn over(self, y: Self) -> Self;
+    /// `1 / self`.
+    fn inverse(self) -> Self;
+    /// `self^y`, exactly for 0 and small whole exponents.
+    fn to_the(self, y: Self) -> Self;
+    /// `self`, or 0 where `x` is 0.
+    fn or_zero(self, x: Self) -> Self;
+}
+
+impl<R: Float> Complexes for Complex<R> {
+    type Part = R;
+
+    #[inline(always)]
+    fn below(self, y: Self) -> bool {
+        self.re < y.re || (self.re == y.re && self.im < y.im)
+    }
+
+    #[inline(always)]
+    fn any_nan(self) -> bool {
+        self.re.is_nan() | self.im.is_nan()
+    }
+
+    #[inline(always)]
+    fn over(self, y: Self) -> Self {
+        if y.re.abs() >= y.im.abs() {
+            if y.re == R::zero() && y.im == R::zero() {
+                return Self::new(self.re / y.re.abs(), self.im / y.re.abs());
+            }
+            let ratio = y.im / y.re;
+            let scale = R::one() / (y.re + y.im * ratio);
+            Self::new((self.re + self.im * ratio) * scale, (self.im - self.re * ratio) * scale)
+        } else {
+            let ratio = y.re / y.im;
+            let scale = R::one() / (y.im + y.re * ratio);
+            Self::new((self.re * ratio + self.im) * scale, (self.im * ratio - self.re) * scale)
+        }
+    }
+
+    #[inline(always)]
+    fn inverse(self) -> Self {
+        Self::new(R::one(), R::zero()).over(self)
+    }
+
+    #[inline(always)]
+    fn to_the(self, y: Self) -> Self {
+        let (zero, one) = (R::zero(), R::one());
+        if y.re == zero && y.im == zero {
+            return Self::new(one, zero);
+        }
+        if self.re == zero && self.im == zero {
+            return if y.re > zero && y.im == zero { Self::new(zero, zero) } else { Self::new(R::nan(), R::nan()) };
+        }
+        if y.im == zero && y.re.fract() == zero && y.re.abs() <= R::from(100).unwrap_or(one) {
+            return self.powi(y.re.to_i32().unwrap_or(0));
+        }
+        self.powc(y)
+    }
+
+    #[inline(always)]
+    fn or_zero(self, x: Self) -> Self {
+        let zero = R::zero();
+        if x.re == zero && x.im == zero { Self::new(zero, zero) } else { self }
+    }
+}

@@ -1,0 +1,208 @@
+//! Reductions, as data.
+//!
+//! A [`Reduction`] is a named operation; for an input dtype it gives a [`Reducer`]: small [`Program`]s that a device runs
+//! over lanes. The elements of one tile go through one or more *phases* (each a loop over the tile with accumulators; a
+//! later phase sees the results of earlier ones, which is how variances avoid `E[x²] − E[x]²`), the phases' results make
+//! the tile's *state*, states *combine* in grid order, and *finish* gives the output. `REDUCTIONS` lists what exists:
+//! adding one is a file and a line.
+
+use super::elementwise::ElementOp;
+use super::program::{Program, Value};
+use crate::dtype::DType;
+use crate::dtype::scalar::Scalar;
+use crate::error::{Error, Result};
+use std::fmt;
+
+mod arg;
+mod extrema;
+mod logical;
+mod moments;
+mod sum;
+
+/// Every reduction, by NumPy name.
+pub static REDUCTIONS: &[&dyn Reduction] = &[
+    &sum::Sum,
+    &sum::Prod,
+    &sum::NanSum,
+    &sum::NanProd,
+    &moments::Mean,
+    &moments::Var,
+    &moments::Std,
+    &moments::NanMean,
+    &moments::NanVar,
+    &moments::NanStd,
+    &extrema::Min,
+    &extrema::Max,
+    &extrema::Ptp,
+    &extrema::NanMin,
+    &extrema::NanMax,
+    &logical::Any,
+    &logical::All,
+    &logical::CountNonzero,
+    &arg::ArgMin,
+    &arg::ArgMax,
+    &arg::NanArgMin,
+    &arg::NanArgMax,
+];
+
+/// What a reduction may be told beyond its axes.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Params {
+    /// Elements per output.
+    pub count: usize,
+    /// Delta degrees of freedom of variances.
+    pub ddof: f64,
+    /// The dtype to accumulate and answer in.
+    pub dtype: Option<DType>,
+}
+
+/// A reduction of the table.
+pub trait Reduction: fmt::Debug + Sync {
+    /// The NumPy name.
+    fn name(&self) -> &'static str;
+
+    /// What it computes, in words.
+    fn doc(&self) -> &'static str;
+
+    /// The programs for elements of `input`.
+    ///
+    /// # Errors
+    /// [`DType`](crate::ErrorKind::DType) where it is not defined, [`Argument`](crate::ErrorKind::Argument) where it has
+    /// no answer for no elements and there are none.
+    fn reducer(&self, input: DType, params: &Params) -> Result<Reducer>;
+
+    /// Whether it takes several axes at once; positions along one axis do not generalise.
+    fn many_axes(&self) -> bool {
+        true
+    }
+}
+
+/// The reduction of this NumPy name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static dyn Reduction> {
+    let name = match name {
+        "amin" => "min",
+        "amax" => "max",
+        other => other,
+    };
+    REDUCTIONS.iter().copied().find(|r| r.name() == name)
+}
+
+/// One loop over the elements of a tile.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Phase {
+    /// Dtypes and initial values of the accumulators.
+    pub init: Vec<(DType, Scalar)>,
+    /// `(accumulators, element, position: i64, results of earlier phases) -> accumulators`.
+    pub step: Program,
+    /// `(accumulators, accumulators) -> accumulators`, the second from later positions or another lane.
+    pub merge: Program,
+    /// `(accumulators, number of elements: f64) -> results`.
+    pub result: Program,
+}
+
+/// A reduction for one dtype.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Reducer {
+    /// The reduction's name.
+    pub name: &'static str,
+    /// What elements are converted to first.
+    pub input: DType,
+    /// The loops over a tile, in order.
+    pub phases: Vec<Phase>,
+    /// `(results of all phases, number of elements: f64) -> state`.
+    pub leaf: Program,
+    /// The state of no elements.
+    pub identity: Vec<(DType, Scalar)>,
+    /// `(state, state) -> state`, the second from later tiles.
+    pub combine: Program,
+    /// `(state) -> output`.
+    pub finish: Program,
+    /// What to say when an output is `i64::MAX`, for reductions that have no answer on some data.
+    pub no_answer: Option<&'static str>,
+}
+
+impl Reducer {
+    /// The dtype of the result.
+    #[must_use]
+    pub fn output(&self) -> DType {
+        self.finish.output_dtype(0)
+    }
+
+    /// Bytes of one state.
+    #[must_use]
+    pub fn state_bytes(&self) -> usize {
+        self.identity.iter().map(|(d, _)| d.size()).sum()
+    }
+
+    /// Whether a phase looks at positions.
+    #[must_use]
+    pub fn uses_position(&self) -> bool {
+        self.phases.iter().any(|p| {
+            let at = p.init.len() + 1;
+            (0..p.step.insts.len()).any(|v| {
+                p.step.operands(v).iter().any(|&o| matches!(p.step.insts[o], super::program::Inst::Input(i) if i == at))
+            })
+        })
+    }
+
+    /// A reducer of one phase whose accumulators are its state.
+    fn of_one_phase(name: &'static str, input: DType, phase: Phase, finish: Program) -> Self {
+        let dtypes: Vec<DType> = phase.init.iter().map(|(d, _)| *d).collect();
+        let identity = phase.init.clone();
+        let combine = phase.merge.clone();
+        let leaf = pass(&dtypes, &[DType::F64]);
+        Self { name, input, phases: vec![phase], leaf, identity, combine, finish, no_answer: None }
+    }
+}
+
+/// A program with inputs `given` then `ignored` that gives back the first of them.
+fn pass(given: &[DType], ignored: &[DType]) -> Program {
+    let mut p = Program::default();
+    let outputs: Vec<Value> = given.iter().map(|&d| p.input(d)).collect();
+    for &d in ignored {
+        p.input(d);
+    }
+    p.outputs = outputs;
+    p
+}
+
+/// A phase of one accumulator: `step(p, accumulator, element) -> accumulator` and a table operation that merges two.
+fn accumulate(
+    dtype: DType,
+    init: Scalar,
+    element: DType,
+    merge: ElementOp,
+    step: impl FnOnce(&mut Program, Value, Value) -> Result<Value>,
+) -> Result<Phase> {
+    let mut p = Program::default();
+    let acc = p.input(dtype);
+    let x = p.input(element);
+    p.input(DType::I64);
+    let next = step(&mut p, acc, x)?;
+    let next = p.cast(next, dtype);
+    p.outputs.push(next);
+    let mut m = Program::default();
+    let (a, b) = (m.input(dtype), m.input(dtype));
+    let both = m.op(merge, &[a, b])?;
+    let both = m.cast(both, dtype);
+    m.outputs.push(both);
+    let result = pass(&[dtype], &[DType::F64]);
+    Ok(Phase { init: vec![(dtype, init)], step: p, merge: m, result })
+}
+
+/// A program of one input and one output.
+fn unary(input: DType, body: impl FnOnce(&mut Program, Value) -> Result<Value>) -> Result<Program> {
+    let mut p = Program::default();
+    let x = p.input(input);
+    let y = body(&mut p, x)?;
+    p.outputs.push(y);
+    Ok(p)
+}
+
+fn refuse_complex(name: &str, input: DType) -> Result<()> {
+    if input.is_complex() {
+        return Err(Error::dtype(name, format!("is not defined for {input}")));
+    }
+    Ok(())
+}

@@ -1,12 +1,16 @@
 //! Where data is: chunk grids and boxes, geometry only.
 //!
 //! [`Chunks`] cuts an array into chunks, axis by axis; [`Region`] is a box of indices. `unify.rs` finds one grid for
-//! several arrays, `auto.rs` picks one where none is given, `rechunk.rs` counts what moving between two grids costs.
+//! several arrays, `auto.rs` picks one where none is given, `index_map.rs` maps indices through slices, transposes and
+//! broadcasts, `tiling.rs` cuts what reductions combine.
 
 pub mod auto;
 pub mod grid;
+pub mod index_map;
 pub mod region;
+pub mod tiling;
 pub mod unify;
 
 pub use grid::{AxisChunks, Chunks};
+pub use index_map::IndexMap;
 pub use region::Region;

@@ -91,7 +91,7 @@ macro_rules! look_up {
 }
 
 macro_rules! define_lookup {
-    ($($(#[doc = $doc:literal])+ $Op:ident, $name:literal, $typing:ident, $args:tt, $domain:expr, $agree:ident $(($ulp:literal))? {
+    ($($(#[doc = $doc:literal])+ $Op:ident, $name:ident, $typing:ident, $args:tt, $domain:expr, $agree:ident $(($ulp:literal))? {
         $($class:ident => $out:ident: $e:expr, $cuda:literal;)*
     })*) => {
         $(#[allow(non_snake_case, reason = "one function per variant")]

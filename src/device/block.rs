@@ -125,6 +125,11 @@ impl Buffer {
         unsafe { std::slice::from_raw_parts_mut(self.ptr.as_ptr(), self.len) }
     }
 
+    /// The address of the first byte.
+    pub(super) fn as_mut_ptr(&mut self) -> *mut u8 {
+        self.ptr.as_ptr()
+    }
+
     /// Shortens or restores the visible length within what was allocated, for reuse by the pool.
     pub(super) fn resize(&mut self, len: usize) {
         debug_assert!(len <= self.capacity());

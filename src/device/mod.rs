@@ -12,6 +12,7 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
+pub mod assembly;
 pub mod block;
 pub mod memory;
 pub mod null;

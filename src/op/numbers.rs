@@ -145,8 +145,6 @@ macro_rules! elementary {
             fn degrees_to_radians(self) -> Self;
             /// `self * (180 / pi)`.
             fn radians_to_degrees(self) -> Self;
-            /// The nearest integer, halves to even.
-            fn round_ties_even(self) -> Self;
 
             /// 0 of this type.
             #[inline(always)]
@@ -211,8 +209,6 @@ macro_rules! elementary {
             fn degrees_to_radians(self) -> Self { self * (std::f32::consts::PI / 180.0) }
             #[inline(always)]
             fn radians_to_degrees(self) -> Self { self * (180.0 / std::f32::consts::PI) }
-            #[inline(always)]
-            fn round_ties_even(self) -> Self { f32::round_ties_even(self) }
         }
 
         impl Reals for f64 {
@@ -227,8 +223,6 @@ macro_rules! elementary {
             fn degrees_to_radians(self) -> Self { self * (std::f64::consts::PI / 180.0) }
             #[inline(always)]
             fn radians_to_degrees(self) -> Self { self * (180.0 / std::f64::consts::PI) }
-            #[inline(always)]
-            fn round_ties_even(self) -> Self { f64::round_ties_even(self) }
         }
     };
 }

@@ -2,8 +2,9 @@
 //!
 //! arcsin and arccos: one minimax polynomial (Remez) for `(asin(s)/s - 1) / s^2` on
 //! `s^2 <= 1/4`; above one half `asin(x) = pi/2 - 2 asin(sqrt((1 - x)/2))`. arctan and
-//! arctan2: the quotient is turned by 0, pi/4 or pi/2, whichever leaves at most tan(pi/8),
-//! with one division for all three cases: `a/b`, `(a - b)/(a + b)` or `-b/a`.
+//! arctan2: the quotient is turned by 0, pi/4 or pi/2, whichever leaves a quotient of
+//! at most one half, with one division for all three cases: `a/b`, `(a - b)/(a + b)` (its
+//! numerator exact there) or `-b/a`; a minimax polynomial follows.
 
 use super::util::{fast_two_sum, fma64, poly64};
 use std::f64::consts::{FRAC_PI_2, FRAC_PI_4, PI};
@@ -11,9 +12,6 @@ use std::f64::consts::{FRAC_PI_2, FRAC_PI_4, PI};
 const PIO2_LO: f64 = 6.123_233_995_736_766e-17;
 const PIO4_LO: f64 = 3.061_616_997_868_383e-17;
 const PI_LO: f64 = 1.224_646_799_147_353_2e-16;
-/// tan(pi/8) and its inverse.
-const TAN_PI_8: f64 = std::f64::consts::SQRT_2 - 1.0;
-const COT_PI_8: f64 = std::f64::consts::SQRT_2 + 1.0;
 
 const ASIN_A: [f64; 13] = [
     0.166_666_666_666_667_63,
@@ -38,25 +36,28 @@ const ASIN_A_F32: [f64; 6] = [
     0.014_400_781_823_876_15,
     0.037_567_922_805_084_655,
 ];
-const ATAN_A: [f64; 11] = [
-    -0.333_333_333_333_332,
-    0.199_999_999_999_536_74,
-    -0.142_857_142_802_048_56,
-    0.111_111_107_838_493_9,
-    -0.090_908_977_679_474_74,
-    0.076_920_603_755_157_07,
-    -0.066_631_055_974_844_95,
-    0.058_478_983_456_484_1,
-    -0.050_393_348_494_012_99,
-    0.038_065_051_410_662_98,
-    -0.017_907_444_317_345_027,
+const ATAN_A: [f64; 13] = [
+    -0.333_333_333_333_333_15,
+    0.199_999_999_999_934_4,
+    -0.142_857_142_849_771_6,
+    0.111_111_110_693_326,
+    -0.090_909_076_911_349_72,
+    0.076_922_774_587_473_1,
+    -0.066_662_234_786_471_08,
+    0.058_778_074_365_900_386,
+    -0.052_300_190_538_874_48,
+    0.045_894_897_434_145_134,
+    -0.037_120_198_742_625_427,
+    0.023_657_702_214_947_86,
+    -0.008_367_728_051_416_218,
 ];
-const ATAN_A_F32: [f64; 5] = [
-    -0.333_333_154_267_093_5,
-    0.199_984_841_808_141_63,
-    -0.142_437_420_665_686_63,
-    0.105_951_634_681_878_86,
-    -0.060_812_145_748_991_84,
+const ATAN_A_F32: [f64; 6] = [
+    -0.333_333_270_888_035_6,
+    0.199_994_990_713_109_2,
+    -0.142_722_478_437_450_78,
+    0.109_423_379_273_259_26,
+    -0.079_889_923_972_457_21,
+    0.038_789_939_355_809_55,
 ];
 
 /// `(s, s^3 A(s^2))` with `s = |x|`, or `sqrt((1 - |x|)/2)` above one half: the arcsine of
@@ -92,8 +93,8 @@ fn acos_core<const FMA: bool, const N: usize>(x: f64, c: &[f64; N]) -> f64 {
 /// `atan(a / b)` for non-negative `a` and `b`.
 #[inline(always)]
 fn atan_ratio<const FMA: bool, const N: usize>(a: f64, b: f64, c: &[f64; N]) -> f64 {
-    let low = a <= b * TAN_PI_8;
-    let high = a >= b * COT_PI_8;
+    let low = a < 0.5 * b;
+    let high = a > 2.0 * b;
     let num = if low { a } else { a - b };
     let num = if high { -b } else { num };
     let den = if low { b } else { a + b };
@@ -125,17 +126,17 @@ fn atan2_core<const FMA: bool, const N: usize>(y: f64, x: f64, c: &[f64; N]) -> 
     let negative = 1.0_f64.copysign(x) < 0.0;
     let r = if negative { PI - (r - PI_LO) } else { r };
     let r = r.copysign(y);
-    if (x != x) | (y != y) { f64::NAN } else { r }
+    if x.is_nan() | y.is_nan() { f64::NAN } else { r }
 }
 
-/// Arcsine, within 2 ULP; NaN outside `[-1, 1]`.
+/// Arcsine, within 1.5 ULP; NaN outside `[-1, 1]`.
 #[inline(always)]
 #[must_use]
 pub fn arcsin_f64<const FMA: bool>(x: f64) -> f64 {
     asin_core::<FMA, 13>(x, &ASIN_A)
 }
 
-/// Arccosine, within 2 ULP; NaN outside `[-1, 1]`.
+/// Arccosine, within 1.5 ULP; NaN outside `[-1, 1]`.
 #[inline(always)]
 #[must_use]
 pub fn arccos_f64<const FMA: bool>(x: f64) -> f64 {
@@ -147,7 +148,7 @@ pub fn arccos_f64<const FMA: bool>(x: f64) -> f64 {
 #[must_use]
 pub fn arctan_f64<const FMA: bool>(x: f64) -> f64 {
     let a = x.abs();
-    let r = atan_ratio::<FMA, 11>(a, 1.0, &ATAN_A);
+    let r = atan_ratio::<FMA, 13>(a, 1.0, &ATAN_A);
     let r = if a == f64::INFINITY { FRAC_PI_2 } else { r };
     r.copysign(x)
 }
@@ -156,13 +157,12 @@ pub fn arctan_f64<const FMA: bool>(x: f64) -> f64 {
 #[inline(always)]
 #[must_use]
 pub fn arctan2_f64<const FMA: bool>(y: f64, x: f64) -> f64 {
-    atan2_core::<FMA, 11>(y, x, &ATAN_A)
+    atan2_core::<FMA, 13>(y, x, &ATAN_A)
 }
 
 /// Arcsine, within 1 ULP (computed as `f64`); NaN outside `[-1, 1]`.
 #[inline(always)]
 #[must_use]
-#[allow(clippy::cast_possible_truncation)]
 pub fn arcsin_f32<const FMA: bool>(x: f32) -> f32 {
     asin_core::<FMA, 6>(f64::from(x), &ASIN_A_F32) as f32
 }
@@ -170,7 +170,6 @@ pub fn arcsin_f32<const FMA: bool>(x: f32) -> f32 {
 /// Arccosine, within 1 ULP (computed as `f64`); NaN outside `[-1, 1]`.
 #[inline(always)]
 #[must_use]
-#[allow(clippy::cast_possible_truncation)]
 pub fn arccos_f32<const FMA: bool>(x: f32) -> f32 {
     acos_core::<FMA, 6>(f64::from(x), &ASIN_A_F32) as f32
 }
@@ -178,11 +177,10 @@ pub fn arccos_f32<const FMA: bool>(x: f32) -> f32 {
 /// Arctangent, within 1 ULP (computed as `f64`).
 #[inline(always)]
 #[must_use]
-#[allow(clippy::cast_possible_truncation)]
 pub fn arctan_f32<const FMA: bool>(x: f32) -> f32 {
     let x = f64::from(x);
     let a = x.abs();
-    let r = atan_ratio::<FMA, 5>(a, 1.0, &ATAN_A_F32);
+    let r = atan_ratio::<FMA, 6>(a, 1.0, &ATAN_A_F32);
     let r = if a == f64::INFINITY { FRAC_PI_2 } else { r };
     r.copysign(x) as f32
 }
@@ -191,7 +189,6 @@ pub fn arctan_f32<const FMA: bool>(x: f32) -> f32 {
 /// and infinities.
 #[inline(always)]
 #[must_use]
-#[allow(clippy::cast_possible_truncation)]
 pub fn arctan2_f32<const FMA: bool>(y: f32, x: f32) -> f32 {
-    atan2_core::<FMA, 5>(f64::from(y), f64::from(x), &ATAN_A_F32) as f32
+    atan2_core::<FMA, 6>(f64::from(y), f64::from(x), &ATAN_A_F32) as f32
 }

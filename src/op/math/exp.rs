@@ -5,9 +5,11 @@
 //! (Remez, weighted by the error it causes in `e^r - 1`). `n` is found by adding
 //! `1.5 * 2^52`, and the factor `2^n` is applied as two powers of two, so that overflow and
 //! gradual underflow come out of the last multiplication, rounded once. For exp2 the
-//! reduction is exact and `2^r = 1 + r Q(r)`.
+//! reduction is exact and `2^r = 1 + r Q(r)`. expm1 keeps the rounding errors of `r` and of
+//! the final sum.
 
-use super::util::{MAGIC32, MAGIC64, fma32, fma64, poly32, poly64, two_sum};
+use super::short;
+use super::util::{MAGIC32, MAGIC64, fast_two_sum, fma32, fma64, poly32, poly64, two_sum};
 
 const LOG2E: f64 = std::f64::consts::LOG2_E;
 /// ln2, its first 42 bits and the rest.
@@ -77,19 +79,24 @@ fn scale_f32(y: f32, t: f32) -> f32 {
     y * a * b
 }
 
-/// `(e^r - 1, t)` for the reduced `x + lo`; `t` carries `n` as [`scale_f64`] expects it.
-/// `|x|` must stay below about 1400, `lo` must be tiny against `x`.
+/// `(r, t)` of the reduced argument; `t` carries `n` as [`scale_f64`] expects it. `|x|` must
+/// stay below about 1400.
 #[inline(always)]
-fn reduced_f64<const FMA: bool>(x: f64, lo: f64) -> (f64, f64) {
+fn reduce_f64<const FMA: bool>(x: f64) -> (f64, f64) {
     let t = fma64::<FMA>(x, LOG2E, MAGIC64 + BIAS64);
     let n = t - (MAGIC64 + BIAS64);
-    let r = fma64::<FMA>(n, -LN2_LO, fma64::<FMA>(n, -LN2_HI, x)) + lo;
+    (fma64::<FMA>(n, -LN2_LO, fma64::<FMA>(n, -LN2_HI, x)), t)
+}
+
+/// `e^r` of a reduced argument.
+#[inline(always)]
+fn exp_poly_f64<const FMA: bool>(r: f64) -> f64 {
     let p = poly64::<FMA, 11>(r, &EXP_P);
-    (fma64::<FMA>(r * r, p, r), t)
+    1.0 + fma64::<FMA>(r * r, p, r)
 }
 
 #[inline(always)]
-fn clamp_f64(x: f64, lo: f64, hi: f64) -> f64 {
+pub(super) fn clamp_f64(x: f64, lo: f64, hi: f64) -> f64 {
     let x = if x > hi { hi } else { x };
     if x < lo { lo } else { x }
 }
@@ -100,31 +107,38 @@ fn clamp_f32(x: f32, lo: f32, hi: f32) -> f32 {
     if x < lo { lo } else { x }
 }
 
-/// `e^(x + lo)` for a correction `lo` tiny against `x`; any `x`.
+/// `e^(x + lo)` for a correction `lo` tiny against `x`, within 0.6 ULP of `x + lo` taken as
+/// exact; any `x`.
 #[inline(always)]
 pub(super) fn exp_sum_f64<const FMA: bool>(x: f64, lo: f64) -> f64 {
     let c = clamp_f64(x, -760.0, 720.0);
     let lo = if c == x { lo } else { 0.0 };
-    let (q, t) = reduced_f64::<FMA>(c, lo);
-    scale_f64(1.0 + q, t)
+    let t = fma64::<FMA>(c, LOG2E, MAGIC64 + BIAS64);
+    let n = t - (MAGIC64 + BIAS64);
+    let head = fma64::<FMA>(n, -LN2_HI, c);
+    let (r, r_lo) = fast_two_sum(head, fma64::<FMA>(n, -LN2_LO, lo));
+    let (sum, err) = fast_two_sum(1.0, r);
+    let rest = fma64::<FMA>(r_lo, sum, err);
+    let p = poly64::<FMA, 11>(r, &EXP_P);
+    scale_f64(sum + fma64::<FMA>(r * r, p, rest), t)
 }
 
 /// `e^x / 2` for `|x| <= 710.5` (larger finite values saturate above every overflow limit).
 #[inline(always)]
 pub(super) fn half_exp_f64<const FMA: bool>(x: f64) -> f64 {
-    let (q, t) = reduced_f64::<FMA>(clamp_f64(x, -720.0, 720.0), 0.0);
-    scale_f64(1.0 + q, t - 1.0)
+    let (r, t) = reduce_f64::<FMA>(clamp_f64(x, -720.0, 720.0));
+    scale_f64(exp_poly_f64::<FMA>(r), t - 1.0)
 }
 
-/// `e^x`, within 1 ULP.
+/// `e^x`, within 1.25 ULP.
 #[inline(always)]
 #[must_use]
 pub fn exp_f64<const FMA: bool>(x: f64) -> f64 {
-    let (q, t) = reduced_f64::<FMA>(clamp_f64(x, -760.0, 720.0), 0.0);
-    scale_f64(1.0 + q, t)
+    let (r, t) = reduce_f64::<FMA>(clamp_f64(x, -760.0, 720.0));
+    scale_f64(exp_poly_f64::<FMA>(r), t)
 }
 
-/// `2^x`, within 1 ULP; exact for integers.
+/// `2^x`, within 1.25 ULP; exact for integers.
 #[inline(always)]
 #[must_use]
 pub fn exp2_f64<const FMA: bool>(x: f64) -> f64 {
@@ -135,7 +149,7 @@ pub fn exp2_f64<const FMA: bool>(x: f64) -> f64 {
     scale_f64(y, t)
 }
 
-/// `e^x - 1`, within 1 ULP.
+/// `e^x - 1`, within 1.25 ULP.
 #[inline(always)]
 #[must_use]
 pub fn expm1_f64<const FMA: bool>(x: f64) -> f64 {
@@ -154,24 +168,19 @@ pub fn expm1_f64<const FMA: bool>(x: f64) -> f64 {
     if x.abs() < 1e-17 { x } else { y }
 }
 
+/// `e^x`, within 1.25 ULP.
 #[inline(always)]
-fn reduced_f32<const FMA: bool>(x: f32) -> (f32, f32) {
+#[must_use]
+pub fn exp_f32<const FMA: bool>(x: f32) -> f32 {
+    let x = clamp_f32(x, -110.0, 95.0);
     let t = fma32::<FMA>(x, std::f32::consts::LOG2_E, MAGIC32 + BIAS32);
     let n = t - (MAGIC32 + BIAS32);
     let r = fma32::<FMA>(n, -LN2_LO_F32, fma32::<FMA>(n, -LN2_HI_F32, x));
     let p = poly32::<FMA, 5>(r, &EXP_P_F32);
-    (fma32::<FMA>(r * r, p, r), t)
+    scale_f32(1.0 + fma32::<FMA>(r * r, p, r), t)
 }
 
-/// `e^x`, within 1 ULP.
-#[inline(always)]
-#[must_use]
-pub fn exp_f32<const FMA: bool>(x: f32) -> f32 {
-    let (q, t) = reduced_f32::<FMA>(clamp_f32(x, -110.0, 95.0));
-    scale_f32(1.0 + q, t)
-}
-
-/// `2^x`, within 1 ULP; exact for integers.
+/// `2^x`, within 1.25 ULP; exact for integers.
 #[inline(always)]
 #[must_use]
 pub fn exp2_f32<const FMA: bool>(x: f32) -> f32 {
@@ -185,7 +194,7 @@ pub fn exp2_f32<const FMA: bool>(x: f32) -> f32 {
 /// `e^x - 1`, within 1 ULP (computed as `f64`).
 #[inline(always)]
 #[must_use]
-#[allow(clippy::cast_possible_truncation)]
 pub fn expm1_f32<const FMA: bool>(x: f32) -> f32 {
-    expm1_f64::<FMA>(f64::from(x)) as f32
+    let y = short::expm1::<FMA>(f64::from(x)) as f32;
+    if x == 0.0 { x } else { y }
 }

@@ -8,6 +8,7 @@
 //! the sum, to the logarithm of the sum.
 
 use super::exp::{LN2_HI, LN2_LO};
+use super::short;
 use super::util::{TWO52, fma32, fma64, poly32, poly64, two_sum};
 
 /// Bits of `sqrt(1/2)`, the lower end of the reduced range.
@@ -35,16 +36,25 @@ const LOG_L_F32: [f32; 3] = [0.666_667_76, 0.399_775_42, 0.298_718_57];
 pub(super) fn split_f64(x: f64) -> (f64, f64) {
     let tiny = x < f64::MIN_POSITIVE;
     let scaled = if tiny { x * TWO54 } else { x };
-    let bias = if tiny { 1023.0 + 54.0 } else { 1023.0 };
+    split_biased_f64(scaled, if tiny { 1023.0 + 54.0 } else { 1023.0 })
+}
+
+/// As [`split_f64`], for normal `x`.
+#[inline(always)]
+pub(super) fn split_normal_f64(x: f64) -> (f64, f64) {
+    split_biased_f64(x, 1023.0)
+}
+
+#[inline(always)]
+fn split_biased_f64(x: f64, bias: f64) -> (f64, f64) {
     let one = 1.0_f64.to_bits();
-    let u = scaled.to_bits().wrapping_add(one - SQRT_HALF_BITS);
-    let k = (f64::from_bits((u >> 52) | TWO52.to_bits()) - TWO52) - bias;
+    let u = x.to_bits().wrapping_add(one - SQRT_HALF_BITS);
+    let k = f64::from_bits((u >> 52) | TWO52.to_bits()) - (TWO52 + bias);
     let m = f64::from_bits((u & 0x000f_ffff_ffff_ffff) + SQRT_HALF_BITS);
     (k, m)
 }
 
 #[inline(always)]
-#[allow(clippy::cast_possible_wrap, clippy::cast_precision_loss)]
 fn split_f32(x: f32) -> (f32, f32) {
     let tiny = x < f32::MIN_POSITIVE;
     let scaled = if tiny { x * TWO25 } else { x };
@@ -101,7 +111,7 @@ pub fn log_f64<const FMA: bool>(x: f64) -> f64 {
     domain_f64(x, fma64::<FMA>(k, LN2_HI, f - low))
 }
 
-/// `log(1 + f)` as a high part of few bits (those of `mask`) and a low part.
+/// `log(1 + f)` as a high part of few bits and a low part.
 #[inline(always)]
 fn log_parts_f64<const FMA: bool>(m: f64) -> (f64, f64) {
     let f = m - 1.0;
@@ -149,31 +159,25 @@ pub fn log10_f64<const FMA: bool>(x: f64) -> f64 {
     domain_f64(x, sum + (low + ((whole - sum) + high)))
 }
 
-/// `log(1 + x + lo)` for a correction `lo` tiny against `x`, without the edge cases.
+/// `log(1 + x)` without the edge cases: finite `x > -1`.
 #[inline(always)]
-fn log1p_core<const FMA: bool>(x: f64, lo: f64) -> f64 {
+pub(super) fn log1p_core<const FMA: bool>(x: f64) -> f64 {
     let (u, err) = two_sum(1.0, x);
-    let (k, m) = split_f64(u);
+    let (k, m) = split_normal_f64(u);
     let near = k == 0.0;
     let f = if near { x } else { m - 1.0 };
-    // Near one `x` itself is the reduced argument, and only `lo` is left to add.
-    let c = if near { lo } else { err + lo } / u;
+    // Near one `x` itself is the reduced argument, and no correction is left.
+    let c = if near { 0.0 } else { err } / u;
     let (half_square, tail) = tail_f64::<FMA>(f);
     let low = half_square - (fma64::<FMA>(k, LN2_LO, c) + tail);
     fma64::<FMA>(k, LN2_HI, f - low)
 }
 
-/// `log(1 + x + lo)` for `x >= 0` and a correction `lo` tiny against `x`.
-#[inline(always)]
-pub(super) fn log1p_sum_f64<const FMA: bool>(x: f64, lo: f64) -> f64 {
-    log1p_core::<FMA>(x, lo)
-}
-
-/// `log(1 + x)`, within 2 ULP.
+/// `log(1 + x)`, within 1 ULP.
 #[inline(always)]
 #[must_use]
 pub fn log1p_f64<const FMA: bool>(x: f64) -> f64 {
-    let y = domain_f64(1.0 + x, log1p_core::<FMA>(x, 0.0));
+    let y = domain_f64(1.0 + x, log1p_core::<FMA>(x));
     if x.abs() < 1e-17 { x } else { y }
 }
 
@@ -224,9 +228,9 @@ pub fn log10_f32<const FMA: bool>(x: f32) -> f32 {
 /// `log(1 + x)`, within 1 ULP (computed as `f64`).
 #[inline(always)]
 #[must_use]
-#[allow(clippy::cast_possible_truncation)]
 pub fn log1p_f32<const FMA: bool>(x: f32) -> f32 {
-    let y = log1p_f64::<FMA>(f64::from(x)) as f32;
-    // The conversion would round a subnormal argument's result correctly anyway.
-    if x == 0.0 { x } else { y }
+    // The sum is exact above 2^-29; below, the result rounds to `x`.
+    let u = 1.0 + f64::from(x);
+    let y = domain_f64(u, short::log::<FMA>(u)) as f32;
+    if x.abs() < 1e-8 { x } else { y }
 }

@@ -25,9 +25,30 @@
 //! }
 //! ```
 //!
+//! # Cost
+//!
+//! On AVX2 most functions take 1 to 2.5 ns (`f64`) or 0.3 to 2 ns (`f32`) an element, on
+//! AVX-512 half of that, and all of them beat std there. On the SSE2 baseline std is the
+//! faster one for both pow, the `f64` arccosh and the `f32` cbrt, and about equal for exp2,
+//! log, log2 and the inverse circular functions of one argument.
+//!
 //! # Environment
 //!
 //! Round-to-nearest is assumed, and so is IEEE subnormal handling (no flush to zero).
+
+// Inlining into the caller's instruction set is the purpose of this module, `&` and `|` on
+// booleans keep it free of branches, and it compares floats and drops bits deliberately.
+#![allow(
+    clippy::approx_constant,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_precision_loss,
+    clippy::float_cmp,
+    clippy::inline_always,
+    clippy::many_single_char_names,
+    clippy::needless_bitwise_bool,
+    clippy::similar_names
+)]
 
 mod arctrig;
 mod exp;
@@ -35,6 +56,7 @@ mod hyperbolic;
 mod log;
 mod pow;
 mod root;
+mod short;
 #[cfg(test)]
 mod tests;
 mod trig;

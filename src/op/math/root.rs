@@ -2,7 +2,7 @@
 //!
 //! cbrt: a third of the exponent field gives 5 bits, a minimax quartic in `t^3 / x` gives
 //! 23, which are rounded so that `t^2` is exact, and one Halley-like step
-//! `t + t (x/t^2 - t) / (2t + x/t^2)` finishes (the scheme of Evans and Arndt's cbrt in
+//! `t + t (x/t^2 - t) / (2t + x/t^2)` finishes (the scheme of Bruce Evans's cbrt in
 //! FreeBSD, own coefficients). hypot: `sqrt(a^2 + b^2)` of operands scaled by a power of
 //! two away from overflow and underflow.
 
@@ -39,25 +39,24 @@ pub fn cbrt_f64<const FMA: bool>(x: f64) -> f64 {
     let r = a / (t * t);
     let y = t + t * ((r - t) / (t + t + r));
     let y = if tiny { y * (1.0 / 262_144.0) } else { y };
-    let edge = (x == 0.0) | !(abs < f64::INFINITY);
+    let edge = (x == 0.0) | !abs.is_finite();
     if edge { x } else { y.copysign(x) }
 }
 
 /// Cube root, within 1 ULP (computed as `f64`).
 #[inline(always)]
 #[must_use]
-#[allow(clippy::cast_possible_truncation)]
 pub fn cbrt_f32<const FMA: bool>(x: f32) -> f32 {
     let x = f64::from(x);
     let a = x.abs();
     let t = cbrt_guess::<FMA>(a);
     let r = a / (t * t);
     let y = t + t * ((r - t) / (t + t + r));
-    let edge = (x == 0.0) | !(a < f64::INFINITY);
+    let edge = (x == 0.0) | !a.is_finite();
     (if edge { x } else { y.copysign(x) }) as f32
 }
 
-/// `sqrt(x^2 + y^2)` without undue overflow or underflow, within 2 ULP; infinite when
+/// `sqrt(x^2 + y^2)` without undue overflow or underflow, within 1.5 ULP; infinite when
 /// either operand is, even if the other is NaN.
 #[inline(always)]
 #[must_use]
@@ -81,7 +80,6 @@ pub fn hypot_f64<const FMA: bool>(x: f64, y: f64) -> f64 {
 /// `sqrt(x^2 + y^2)`, within 1 ULP (computed as `f64`); infinite when either operand is.
 #[inline(always)]
 #[must_use]
-#[allow(clippy::cast_possible_truncation)]
 pub fn hypot_f32<const FMA: bool>(x: f32, y: f32) -> f32 {
     let (a, b) = (f64::from(x), f64::from(y));
     let root = fma64::<FMA>(a, a, b * b).sqrt() as f32;

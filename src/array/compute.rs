@@ -1,0 +1,317 @@
+//! Running what was asked for: one array, or several at once.
+
+use super::{Array, Dyn, Kind};
+use crate::blockwise::lower::Request;
+use crate::chunk::Chunks;
+use crate::device::block::Block;
+use crate::dtype::Element;
+use crate::error::{Error, Result};
+use crate::runtime::context::Context;
+use crate::runtime::executor;
+use crate::runtime::pipeline::{Stage, explain, prepare};
+use crate::shape;
+use crate::store::{self, Create, Layout};
+use bytemuck::Pod;
+use ndarray::ArrayD;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// Something that can be computed: an array, an array to be stored, or a tuple or vector of these. All of one call share
+/// their reads.
+pub trait Compute {
+    /// What it is once it has been computed.
+    type Output;
+
+    /// Adds what is asked for.
+    fn collect(&self, wanted: &mut Vec<Wanted>);
+
+    /// Takes its answers, in the order in which they were asked for.
+    ///
+    /// # Errors
+    /// Only for broken invariants.
+    fn take(answers: &mut dyn Iterator<Item = Option<Block>>) -> Result<Self::Output>;
+}
+
+/// One thing asked for: an expression, and where it is to be stored.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    expr: crate::expr::Expr,
+    stored: Option<(PathBuf, Create)>,
+}
+
+/// An array to be written to a path; nothing runs until it is computed.
+#[derive(Debug, Clone)]
+pub struct Stored {
+    wanted: Wanted,
+}
+
+/// A computed array whose element type is known at run time.
+#[derive(Debug, Clone)]
+pub struct Computed(Block);
+
+impl Computed {
+    /// The block.
+    #[must_use]
+    pub fn block(&self) -> &Block {
+        &self.0
+    }
+
+    /// The elements as an ndarray of `T`.
+    ///
+    /// # Errors
+    /// [`DType`](crate::ErrorKind::DType) when they are of another type.
+    pub fn to_ndarray<T: Element + FromBlock>(self) -> Result<ArrayD<T>> {
+        T::from_block(self.0)
+    }
+}
+
+/// Element types that come out of a block as vectors.
+pub trait FromBlock: Element {
+    /// The elements of `block`, moved out where nobody else holds it.
+    ///
+    /// # Errors
+    /// [`DType`](crate::ErrorKind::DType) when they are of another type.
+    fn from_block(block: Block) -> Result<ArrayD<Self>>;
+}
+
+fn values_of<T: Element + Pod>(block: Block) -> Result<ArrayD<T>> {
+    let shape = block.shape().to_vec();
+    block.values::<T>()?;
+    let values = match block.into_buffer() {
+        Ok(buffer) => match buffer.into_vec::<T>() {
+            Ok(values) => values,
+            Err(buffer) => bytemuck::cast_slice(buffer.bytes()).to_vec(),
+        },
+        Err(block) => block.values::<T>()?.to_vec(),
+    };
+    ArrayD::from_shape_vec(shape, values).map_err(|e| Error::bug(format!("a block has its shape: {e}")))
+}
+
+macro_rules! from_block {
+    ($($T:ty),*) => { $(impl FromBlock for $T {
+        fn from_block(block: Block) -> Result<ArrayD<Self>> { values_of(block) }
+    })* };
+}
+from_block!(
+    i8,
+    i16,
+    i32,
+    i64,
+    u8,
+    u16,
+    u32,
+    u64,
+    half::f16,
+    half::bf16,
+    f32,
+    f64,
+    num_complex::Complex32,
+    num_complex::Complex64
+);
+
+impl FromBlock for bool {
+    fn from_block(block: Block) -> Result<ArrayD<Self>> {
+        if block.dtype() != crate::dtype::DType::Bool {
+            return Err(Error::dtype("block", format!("holds {}, not bool", block.dtype())));
+        }
+        let values = block.bytes().iter().map(|&b| b != 0).collect();
+        ArrayD::from_shape_vec(block.shape(), values).map_err(|e| Error::bug(format!("a block has its shape: {e}")))
+    }
+}
+
+impl<T: Kind + FromBlock> Compute for Array<T> {
+    type Output = ArrayD<T>;
+
+    fn collect(&self, wanted: &mut Vec<Wanted>) {
+        wanted.push(Wanted { expr: self.expr().clone(), stored: None });
+    }
+
+    fn take(answers: &mut dyn Iterator<Item = Option<Block>>) -> Result<ArrayD<T>> {
+        T::from_block(answer(answers)?)
+    }
+}
+
+impl Compute for Array<Dyn> {
+    type Output = Computed;
+
+    fn collect(&self, wanted: &mut Vec<Wanted>) {
+        wanted.push(Wanted { expr: self.expr().clone(), stored: None });
+    }
+
+    fn take(answers: &mut dyn Iterator<Item = Option<Block>>) -> Result<Computed> {
+        answer(answers).map(Computed)
+    }
+}
+
+impl Compute for Stored {
+    type Output = ();
+
+    fn collect(&self, wanted: &mut Vec<Wanted>) {
+        wanted.push(self.wanted.clone());
+    }
+
+    fn take(answers: &mut dyn Iterator<Item = Option<Block>>) -> Result<()> {
+        answers.next().map(|_| ()).ok_or_else(|| Error::bug("an answer for each request"))
+    }
+}
+
+impl<C: Compute> Compute for Vec<C> {
+    type Output = Vec<C::Output>;
+
+    fn collect(&self, wanted: &mut Vec<Wanted>) {
+        self.iter().for_each(|c| c.collect(wanted));
+    }
+
+    fn take(answers: &mut dyn Iterator<Item = Option<Block>>) -> Result<Self::Output> {
+        let mut left = answers.peekable();
+        let mut out = Vec::new();
+        while left.peek().is_some() {
+            out.push(C::take(&mut left)?);
+        }
+        Ok(out)
+    }
+}
+
+macro_rules! tuples {
+    ($($($C:ident $i:tt),*;)*) => { $(
+        impl<$($C: Compute),*> Compute for ($($C,)*) {
+            type Output = ($($C::Output,)*);
+            fn collect(&self, wanted: &mut Vec<Wanted>) {
+                $(self.$i.collect(wanted);)*
+            }
+            fn take(answers: &mut dyn Iterator<Item = Option<Block>>) -> Result<Self::Output> {
+                Ok(($($C::take(answers)?,)*))
+            }
+        }
+    )* };
+}
+tuples! {
+    A 0;
+    A 0, B 1;
+    A 0, B 1, C 2;
+    A 0, B 1, C 2, D 3;
+    A 0, B 1, C 2, D 3, E 4;
+    A 0, B 1, C 2, D 3, E 4, F 5;
+}
+
+fn answer(answers: &mut dyn Iterator<Item = Option<Block>>) -> Result<Block> {
+    answers.next().flatten().ok_or_else(|| Error::bug("an answer for each request"))
+}
+
+impl<T: Kind> Array<T> {
+    /// The array as an output: written to `path` when it is computed, chunked and compressed as `how` says. The array
+    /// appears under its name when it is whole.
+    #[must_use]
+    pub fn store(&self, path: impl Into<PathBuf>, how: Create) -> Stored {
+        Stored { wanted: Wanted { expr: self.expr().clone(), stored: Some((path.into(), how)) } }
+    }
+}
+
+impl Context {
+    /// Computes everything asked for, sharing what can be shared.
+    ///
+    /// ```
+    /// # use hyperslab::Context;
+    /// let cx = Context::default();
+    /// let x = cx.arange(100)?;
+    /// let (mean, largest) = cx.compute((x.mean(..), x.max(..)))?;
+    /// assert_eq!((mean[[]], largest[[]]), (49.5, 99));
+    /// # Ok::<(), hyperslab::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Memory`](crate::ErrorKind::Memory) before anything runs, when it cannot stay within the budget; otherwise the
+    /// first fault of the run. Arrays that were being written are not there then.
+    pub fn compute<C: Compute>(&self, what: C) -> Result<C::Output> {
+        let mut wanted = Vec::new();
+        what.collect(&mut wanted);
+        let answers = run(self, &wanted)?;
+        C::take(&mut answers.into_iter())
+    }
+
+    /// How it would be computed, at one of the pipeline's stages.
+    ///
+    /// ```
+    /// # use hyperslab::{Context, runtime::pipeline::Stage};
+    /// # let cx = Context::default();
+    /// let x = cx.arange(1000)?;
+    /// let plan = cx.explain((&x * 2).sum(..), Stage::Fused)?;
+    /// assert!(plan.starts_with("0: reduce sum((a * 2))"));
+    /// # Ok::<(), hyperslab::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Context::compute`] before anything runs.
+    #[expect(clippy::needless_pass_by_value, reason = "as compute")]
+    pub fn explain<C: Compute>(&self, what: C, stage: Stage) -> Result<String> {
+        let mut wanted = Vec::new();
+        what.collect(&mut wanted);
+        explain(self, &requests(&wanted)?.0, stage)
+    }
+}
+
+/// Requests, and the layouts of the arrays that will be created.
+fn requests(wanted: &[Wanted]) -> Result<(Vec<Request>, Vec<Option<Layout>>)> {
+    let mut requests = Vec::new();
+    let mut layouts = Vec::new();
+    for w in wanted {
+        let layout = w.stored.as_ref().map(|(path, how)| layout(&w.expr, path, how)).transpose()?;
+        let grid = layout.as_ref().map(|l| Chunks::regular(&l.shape, l.how.shards.as_ref().unwrap_or(&l.chunks)));
+        requests.push(Request { expr: w.expr.clone(), stored: grid.transpose()? });
+        layouts.push(layout);
+    }
+    Ok((requests, layouts))
+}
+
+/// How an expression is stored: chunks as asked for, or as it has them where that is a regular grid of sensible size.
+fn layout(expr: &crate::expr::Expr, path: &Path, how: &Create) -> Result<Layout> {
+    let lengths = expr.shape.known()?;
+    let chunks = match &how.chunks {
+        Some(chunks) => Chunks::regular(&lengths, chunks)
+            .map(|_| chunks.clone())
+            .map_err(|e| e.at(format!("for {}", path.display())))?,
+        None => natural_chunks(expr, &lengths),
+    };
+    let mut how = how.clone();
+    if how.names.is_empty() {
+        how.names.clone_from(&expr.names);
+    }
+    Ok(Layout { dtype: expr.dtype, shape: lengths, chunks, how })
+}
+
+fn natural_chunks(expr: &crate::expr::Expr, lengths: &[usize]) -> Vec<usize> {
+    const LARGEST: usize = 64 << 20;
+    const SMALLEST: usize = 16 << 10;
+    let own = expr.chunks.longest();
+    let bytes = shape::size(&own) * expr.dtype.size();
+    let whole = own == lengths;
+    let fits = bytes <= LARGEST && (bytes >= SMALLEST || whole);
+    let chosen = if fits { own } else { crate::chunk::auto::auto(lengths, expr.dtype.size()).longest() };
+    chosen.iter().map(|&c| c.max(1)).collect()
+}
+
+fn run(cx: &Context, wanted: &[Wanted]) -> Result<Vec<Option<Block>>> {
+    let start = Instant::now();
+    let (requests, layouts) = requests(wanted)?;
+    let (plan, graph) = prepare(cx, &requests)?;
+    let planning = start.elapsed();
+    let sinks = wanted
+        .iter()
+        .zip(&layouts)
+        .map(|(w, layout)| match (&w.stored, layout) {
+            (Some((path, _)), Some(layout)) => store::create(path, layout).map(Some),
+            _ => Ok(None),
+        })
+        .collect::<Result<Vec<_>>>()?;
+    let (answers, mut report) = executor::run(cx, &plan, &graph, sinks)?;
+    report.planning = planning;
+    cx.set_report(report);
+    Ok(answers)
+}
+
+impl fmt::Display for Computed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Computed({}, {})", self.0.dtype(), shape::tuple(self.0.shape()))
+    }
+}

@@ -1,0 +1,241 @@
+//! Arrays from nothing, from memory and from files.
+
+use super::{Array, Dyn, Kind};
+use crate::chunk::{Chunks, auto};
+use crate::device::block::Block;
+use crate::dtype::scalar::Scalar;
+use crate::dtype::{DType, Element};
+use crate::error::{Error, Result};
+use crate::expr::Expr;
+use crate::expr::build::{self, Arg};
+use crate::op::elementwise::ElementOp;
+use crate::runtime::context::Context;
+use crate::store::{self, memory::MemoryStore};
+use bytemuck::Pod;
+use std::path::Path;
+use std::sync::Arc;
+
+impl Context {
+    /// The array at `path`, which may run through a container: `data/x.zarr/group/array`, `data/x.h5/dataset`, `x.npy`.
+    ///
+    /// # Errors
+    /// [`Store`](crate::ErrorKind::Store) when nothing is there or it cannot be read.
+    #[track_caller]
+    pub fn open(&self, path: impl AsRef<Path>) -> Result<Array> {
+        Ok(Array::of(build::source(store::open(path)?)))
+    }
+
+    /// An ndarray as an array; C-ordered ones are not copied.
+    ///
+    /// ```
+    /// # use hyperslab::Context;
+    /// # let cx = Context::default();
+    /// let x = cx.from_ndarray(ndarray::array![[1.0, 2.0], [3.0, 4.0]].into_dyn())?;
+    /// assert_eq!(cx.compute(x.sum(0))?.as_slice().unwrap(), &[4.0, 6.0]);
+    /// # Ok::<(), hyperslab::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// None for arrays that fit in memory.
+    #[track_caller]
+    pub fn from_ndarray<T: Element + Kind + Pod>(&self, array: ndarray::ArrayD<T>) -> Result<Array<T>> {
+        let shape = array.shape().to_vec();
+        let array = if array.is_standard_layout() { array } else { array.as_standard_layout().into_owned() };
+        let (values, _) = array.into_raw_vec_and_offset();
+        let block = Block::from_vec(values, &shape)?;
+        Ok(Array::of(in_memory(block)))
+    }
+
+    /// An array of zeros, in chunks chosen for it.
+    ///
+    /// # Errors
+    /// [`Shape`](crate::ErrorKind::Shape) when its size overflows.
+    #[track_caller]
+    pub fn zeros<T: Element + Kind>(&self, shape: &[usize]) -> Result<Array<T>> {
+        Ok(Array::of(build::full(shape, Scalar::Int(0), T::DTYPE, None)?))
+    }
+
+    /// An array of ones, in chunks chosen for it.
+    ///
+    /// # Errors
+    /// As [`Context::zeros`].
+    #[track_caller]
+    pub fn ones<T: Element + Kind>(&self, shape: &[usize]) -> Result<Array<T>> {
+        Ok(Array::of(build::full(shape, Scalar::Int(1), T::DTYPE, None)?))
+    }
+
+    /// An array that holds `value` everywhere, in chunks chosen for it.
+    ///
+    /// # Errors
+    /// As [`Context::zeros`].
+    #[track_caller]
+    pub fn full<T: Element + Kind + Into<Scalar>>(&self, shape: &[usize], value: T) -> Result<Array<T>> {
+        Ok(Array::of(build::full(shape, value.into(), T::DTYPE, None)?))
+    }
+
+    /// `0, 1, ..., n - 1`.
+    ///
+    /// # Errors
+    /// None for lengths that fit.
+    #[track_caller]
+    pub fn arange(&self, n: usize) -> Result<Array<i64>> {
+        Ok(Array::of(build::iota(n, None)))
+    }
+
+    /// `n` numbers from `start` to `stop`, evenly spaced, both ends included.
+    ///
+    /// # Errors
+    /// None for lengths that fit.
+    #[track_caller]
+    pub fn linspace(&self, start: f64, stop: f64, n: usize) -> Result<Array<f64>> {
+        Ok(Array::of(linspace(start, stop, n, true, None)?))
+    }
+}
+
+/// An array over a block in memory.
+#[track_caller]
+pub(crate) fn in_memory(block: Block) -> Expr {
+    let chunks = auto::auto(block.shape(), block.dtype().size());
+    build::source(Arc::new(MemoryStore::new(block, chunks)))
+}
+
+/// `start, start + step, ...` below `stop`, in `dtype`, as NumPy's `arange`.
+///
+/// # Errors
+/// [`Argument`](crate::ErrorKind::Argument) when the step is 0 or the length overflows.
+#[track_caller]
+pub fn arange(start: Scalar, stop: Scalar, step: Scalar, dtype: Option<DType>, chunks: Option<usize>) -> Result<Array> {
+    let whole = [start, stop, step].iter().all(|s| matches!(s, Scalar::Int(_) | Scalar::Bool(_)));
+    let n = if whole {
+        let (a, b, d) = (start.to_i128(), stop.to_i128(), step.to_i128());
+        if d == 0 {
+            return Err(Error::argument("arange", "the step cannot be 0"));
+        }
+        let span = if d > 0 { b - a } else { a - b };
+        usize::try_from((span.max(0) + d.abs() - 1) / d.abs())
+    } else {
+        let length = ((stop.to_f64() - start.to_f64()) / step.to_f64()).ceil();
+        if !length.is_finite() || length > 9e15 {
+            return Err(Error::argument("arange", format!("from {start} to {stop} by {step} has no length")));
+        }
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked just above")]
+        Ok(length.max(0.0) as usize)
+    };
+    let n = n.map_err(|_| Error::argument("arange", "is too long"))?;
+    let natural = if whole { DType::I64 } else { DType::F64 };
+    let dtype = dtype.unwrap_or(natural);
+    let index = build::iota(n, chunks);
+    let delta = match (start, step) {
+        (Scalar::Int(_) | Scalar::Bool(_), Scalar::Int(_) | Scalar::Bool(_)) => Scalar::Int(step.to_i128()),
+        // NumPy fills from the first two elements, so the difference is the rounded one.
+        _ => Scalar::Float((start.to_f64() + step.to_f64()) - start.to_f64()),
+    };
+    let expr = build::compose_typed("arange", &[Arg::Array(index)], &[None], |p, v| {
+        let (i, d, s) = (p.cast(v[0], natural), p.constant(delta, natural), p.constant(start, natural));
+        let scaled = p.op(ElementOp::Multiply, &[i, d])?;
+        let value = p.op(ElementOp::Add, &[scaled, s])?;
+        Ok(p.cast(value, dtype))
+    })?;
+    Ok(Array::of(expr))
+}
+
+/// `n` numbers from `start` to `stop`, evenly spaced; the end is included when `endpoint`.
+///
+/// # Errors
+/// None for lengths that fit.
+#[track_caller]
+#[expect(clippy::cast_precision_loss, reason = "NumPy rounds here too")]
+pub(crate) fn linspace(start: f64, stop: f64, n: usize, endpoint: bool, chunks: Option<usize>) -> Result<Expr> {
+    let gaps = if endpoint { n.saturating_sub(1) } else { n };
+    let step = if gaps > 0 { (stop - start) / gaps as f64 } else { f64::NAN };
+    build::compose_typed("linspace", &[Arg::Array(build::iota(n, chunks))], &[None], |p, v| {
+        let i = p.cast(v[0], DType::F64);
+        let s = p.constant(start, DType::F64);
+        if gaps == 0 {
+            let none = p.constant(0.0, DType::F64);
+            let nothing = p.op(ElementOp::Multiply, &[i, none])?;
+            return p.op(ElementOp::Add, &[nothing, s]);
+        }
+        let d = p.constant(step, DType::F64);
+        let scaled = p.op(ElementOp::Multiply, &[i, d])?;
+        let value = p.op(ElementOp::Add, &[scaled, s])?;
+        if !endpoint {
+            return Ok(value);
+        }
+        let last = p.constant(gaps as f64, DType::F64);
+        let end = p.op(ElementOp::Equal, &[i, last])?;
+        let stop = p.constant(stop, DType::F64);
+        Ok(p.select(end, stop, value))
+    })
+}
+
+impl<T: Kind> Array<T> {
+    /// Zeros of this shape, chunks and dtype.
+    #[track_caller]
+    #[must_use]
+    pub fn zeros_like(&self) -> Self {
+        self.full_like(Scalar::Int(0))
+    }
+
+    /// Ones of this shape, chunks and dtype.
+    #[track_caller]
+    #[must_use]
+    pub fn ones_like(&self) -> Self {
+        self.full_like(Scalar::Int(1))
+    }
+
+    /// `value` everywhere, in this shape, chunks and dtype.
+    #[track_caller]
+    #[must_use]
+    pub fn full_like(&self, value: impl Into<Scalar>) -> Self {
+        Self::of(super::done(full_like(self.expr(), value.into(), self.dtype())))
+    }
+}
+
+#[track_caller]
+pub(crate) fn full_like(like: &Expr, value: Scalar, dtype: DType) -> Result<Expr> {
+    let shape = like.shape.known()?;
+    let expr = build::full(&shape, value, dtype, None)?;
+    if like.chunks == expr.chunks {
+        return Ok(expr);
+    }
+    Ok(Expr::new(crate::expr::Node {
+        kind: expr.kind.clone(),
+        dtype,
+        shape: expr.shape.clone(),
+        chunks: like.chunks.clone(),
+        names: like.names.clone(),
+        site: expr.site,
+    }))
+}
+
+impl Array<Dyn> {
+    /// `value` everywhere, as `dtype`, in chunks of this shape (chosen where absent).
+    ///
+    /// # Errors
+    /// [`Shape`](crate::ErrorKind::Shape) or [`Chunks`](crate::ErrorKind::Chunks).
+    #[track_caller]
+    pub fn filled(shape: &[usize], value: Scalar, dtype: DType, chunks: Option<&[usize]>) -> Result<Self> {
+        Ok(Self::of(build::full(shape, value, dtype, chunks)?))
+    }
+}
+
+/// A regular grid over `shape`, where -1 takes a whole axis; what [`Array::rechunk`] accepts.
+///
+/// # Errors
+/// [`Chunks`](crate::ErrorKind::Chunks) for a wrong rank or a length below -1 or of 0.
+pub(crate) fn grid_of(shape: &[usize], chunk: &[isize]) -> Result<Chunks> {
+    let lengths: Vec<usize> = chunk
+        .iter()
+        .zip(shape)
+        .map(|(&c, &n)| match c {
+            -1 => Ok(n.max(1)),
+            c if c > 0 => Ok(c.unsigned_abs()),
+            c => Err(Error::chunks(format!("a chunk cannot be {c} long"))),
+        })
+        .collect::<Result<_>>()?;
+    if chunk.len() != shape.len() {
+        return Err(Error::chunks(format!("{} lengths for rank {}", chunk.len(), shape.len())));
+    }
+    Chunks::regular(shape, &lengths)
+}

@@ -1,0 +1,79 @@
+//! Plans as text: one stage a line, its inputs below. The same inputs give the same text on every machine.
+
+use super::plan::{Input, Origin, Plan, Stage, StageKind};
+use crate::expr::display::view_text;
+use crate::shape::tuple;
+use std::fmt;
+use std::fmt::Write;
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (id, stage) in self.stages.iter().enumerate() {
+            let role = match self.consumers(id).1 {
+                true if self.outputs.iter().any(|o| o.stage == id && o.stored.is_some()) => " -> stored",
+                true => " -> answer",
+                false if stage.keep => " -> kept",
+                false if !stage.is_swept() => " (on demand)",
+                false => "",
+            };
+            writeln!(f, "{id}: {}  over {} in {}{role}", title(self, stage), tuple(&stage.space), stage.chunks)?;
+            for (i, input) in stage.inputs.iter().enumerate() {
+                writeln!(f, "   {} <- {}", crate::op::program::input_name(i), describe(self, stage, input))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a stage does, in one line.
+#[must_use]
+pub fn title(plan: &Plan, stage: &Stage) -> String {
+    let _ = plan;
+    match &stage.kind {
+        StageKind::Blockwise(program) if program.is_identity() => "copy".to_owned(),
+        StageKind::Blockwise(program) => format!("blockwise {program}"),
+        StageKind::Exchange { from } => format!("exchange {from} -> {}", stage.chunks),
+        StageKind::Reduce { map, parts } => {
+            let names: Vec<String> = (0..map.inputs.len()).map(crate::op::program::input_name).collect();
+            let list: Vec<String> = parts
+                .iter()
+                .map(|p| {
+                    let axes: Vec<usize> = (0..p.reduced.len()).filter(|&a| p.reduced[a]).collect();
+                    let of = map.render(map.outputs[p.value], &names);
+                    format!("{}({of}) over axes {} in tiles {}", p.reducer.name, tuple(&axes), p.tiling)
+                })
+                .collect();
+            format!("reduce {}", list.join("; "))
+        }
+        StageKind::Function(f) => format!("function {}", f.name),
+    }
+}
+
+fn describe(plan: &Plan, stage: &Stage, input: &Input) -> String {
+    let mut text = String::new();
+    for (i, piece) in input.pieces.iter().enumerate() {
+        if i == 3 && input.pieces.len() > 4 {
+            let _ = write!(text, " + {} more", input.pieces.len() - 3);
+            break;
+        }
+        if i > 0 {
+            text.push_str(" + ");
+        }
+        let rank = stage.space.len();
+        let origin = match piece.origin {
+            Origin::Store(s) => plan.stores.get(s).map(|s| s.info().path.clone()).unwrap_or_default(),
+            Origin::Stage(id, 0) => format!("stage {id}"),
+            Origin::Stage(id, result) => format!("stage {id}.{result}"),
+            Origin::Iota(n) => format!("index below {n}"),
+        };
+        text.push_str(&origin);
+        if !piece.map.is_identity(rank) {
+            let _ = write!(text, " {}", view_text(&piece.map, rank));
+        }
+        if input.pieces.len() > 1 {
+            let _ = write!(text, " at {}", piece.out);
+        }
+    }
+    let _ = write!(text, "  {}", input.dtype);
+    text
+}

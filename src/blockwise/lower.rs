@@ -1,0 +1,170 @@
+//! From expressions to stages: one per node. Nothing is clever here; the rules of `optimize/` fuse what belongs together.
+
+use super::plan::{Input, Origin, Output, Part, Piece, Plan, Stage, StageKind};
+use crate::chunk::{Chunks, IndexMap, Region};
+use crate::error::Result;
+use crate::expr::{Expr, ExprKind};
+use crate::op::program::Program;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Something to compute: an expression, and the grid of the array it is written to, if any.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The expression.
+    pub expr: Expr,
+    /// The grid of the stored array.
+    pub stored: Option<Chunks>,
+}
+
+/// The plan of these requests, before any rule.
+///
+/// # Errors
+/// [`Unsupported`](crate::ErrorKind::Unsupported) when a shape depends on data.
+pub fn lower(requests: &[Request]) -> Result<Plan> {
+    let mut lowering = Lowering { plan: Plan::default(), known: BTreeMap::new() };
+    for request in requests {
+        let shape = request.expr.shape.known()?;
+        let (stage, result) = lowering.output(&request.expr)?;
+        lowering.plan.outputs.push(Output { stage, result, shape, stored: request.stored.clone() });
+    }
+    lowering.plan.remove_dead();
+    Ok(lowering.plan)
+}
+
+struct Lowering {
+    plan: Plan,
+    known: BTreeMap<usize, Origin>,
+}
+
+impl Lowering {
+    /// The stage that computes `expr`; an array that is read as it is goes through a copying stage, and axes of length 1
+    /// around a reduction are left to the answer's shape.
+    fn output(&mut self, expr: &Expr) -> Result<(usize, usize)> {
+        if let ExprKind::View { input, map } = &expr.kind {
+            if matches!(input.kind, ExprKind::Reduce { .. }) && only_drops_ones(map, &input.lengths(), &expr.lengths())
+            {
+                return self.output(input);
+            }
+        }
+        match self.lower(expr)? {
+            Origin::Stage(id, result) => Ok((id, result)),
+            origin => {
+                let rank = expr.shape.rank();
+                let id = self.copy(expr, origin, IndexMap::identity(rank))?;
+                Ok((id, 0))
+            }
+        }
+    }
+
+    fn lower(&mut self, expr: &Expr) -> Result<Origin> {
+        if let Some(origin) = self.known.get(&expr.id()) {
+            return Ok(*origin);
+        }
+        let space = expr.shape.known()?;
+        let origin = match &expr.kind {
+            ExprKind::Source(store) => self.store(store),
+            ExprKind::Iota => Origin::Iota(space[0]),
+            ExprKind::Elementwise { program, args } => {
+                let inputs = args
+                    .iter()
+                    .map(|arg| {
+                        let map = IndexMap::broadcast(&arg.lengths(), &space);
+                        Ok(Input::whole(&space, self.lower(arg)?, map, arg.dtype))
+                    })
+                    .collect::<Result<Vec<_>>>()?;
+                self.push(expr, space, expr.chunks.clone(), StageKind::Blockwise(program.clone()), inputs)
+            }
+            ExprKind::View { input, map } => {
+                let origin = self.lower(input)?;
+                Origin::Stage(self.copy(expr, origin, map.clone())?, 0)
+            }
+            ExprKind::Concat { axis, inputs } => self.concat(expr, *axis, inputs)?,
+            ExprKind::Rechunk { input } => {
+                let origin = self.lower(input)?;
+                let whole = Input::whole(&space, origin, IndexMap::identity(space.len()), expr.dtype);
+                let kind = StageKind::Exchange { from: input.chunks.clone() };
+                self.push(expr, space, expr.chunks.clone(), kind, vec![whole])
+            }
+            ExprKind::Reduce { input, reducer, reduced, lanes, tiling } => {
+                let space = input.shape.known()?;
+                let origin = self.lower(input)?;
+                let whole = Input::whole(&space, origin, IndexMap::identity(space.len()), input.dtype);
+                let part = Part {
+                    value: 0,
+                    reducer: reducer.clone(),
+                    reduced: reduced.clone(),
+                    lanes: *lanes,
+                    tiling: tiling.clone(),
+                };
+                let kind = StageKind::Reduce { map: Program::identity(input.dtype), parts: vec![part] };
+                self.push(expr, space, input.chunks.clone(), kind, vec![whole])
+            }
+            ExprKind::Blocks { inputs, function } => {
+                let wholes = inputs
+                    .iter()
+                    .map(|i| {
+                        let map = IndexMap::identity(space.len());
+                        Ok(Input::whole(&space, self.lower(i)?, map, i.dtype))
+                    })
+                    .collect::<Result<Vec<_>>>()?;
+                self.push(expr, space, expr.chunks.clone(), StageKind::Function(function.clone()), wholes)
+            }
+        };
+        self.known.insert(expr.id(), origin);
+        Ok(origin)
+    }
+
+    fn store(&mut self, store: &Arc<dyn crate::store::Store>) -> Origin {
+        let at = self.plan.stores.iter().position(|s| Arc::ptr_eq(s, store));
+        Origin::Store(at.unwrap_or_else(|| {
+            self.plan.stores.push(Arc::clone(store));
+            self.plan.stores.len() - 1
+        }))
+    }
+
+    /// A stage that gives the elements of `origin` through `map`.
+    fn copy(&mut self, expr: &Expr, origin: Origin, map: IndexMap) -> Result<usize> {
+        let space = expr.shape.known()?;
+        let input = Input::whole(&space, origin, map, expr.dtype);
+        let kind = StageKind::Blockwise(Program::identity(expr.dtype));
+        self.push(expr, space, expr.chunks.clone(), kind, vec![input]);
+        Ok(self.plan.stages.len() - 1)
+    }
+
+    fn concat(&mut self, expr: &Expr, axis: usize, inputs: &[Expr]) -> Result<Origin> {
+        let space = expr.shape.known()?;
+        let mut pieces = Vec::new();
+        let mut start = 0;
+        for input in inputs {
+            let shape = input.shape.known()?;
+            let mut out = Region::full(&shape);
+            out.start[axis] = start;
+            let mut map = IndexMap::identity(space.len());
+            map.axes[axis].offset = 0usize.wrapping_sub(start);
+            let origin = self.lower(input)?;
+            start += shape[axis];
+            if out.size() > 0 {
+                pieces.push(Piece { out, origin, map });
+            }
+        }
+        let kind = StageKind::Blockwise(Program::identity(expr.dtype));
+        Ok(self.push(expr, space, expr.chunks.clone(), kind, vec![Input { pieces, dtype: expr.dtype }]))
+    }
+
+    fn push(&mut self, expr: &Expr, space: Vec<usize>, chunks: Chunks, kind: StageKind, inputs: Vec<Input>) -> Origin {
+        self.plan.stages.push(Stage { label: expr.label(), site: expr.site, space, chunks, kind, inputs, keep: false });
+        Origin::Stage(self.plan.stages.len() - 1, 0)
+    }
+}
+
+/// Whether a view only leaves out or puts in axes of length 1, so that the elements and their order are the same.
+fn only_drops_ones(map: &IndexMap, input: &[usize], output: &[usize]) -> bool {
+    let long = |shape: &[usize]| (0..shape.len()).filter(|&a| shape[a] != 1).collect::<Vec<_>>();
+    let (from, to) = (long(input), long(output));
+    from.len() == to.len()
+        && from.iter().zip(&to).all(|(&i, &o)| {
+            let axis = map.axes[i];
+            axis.out == Some(o) && axis.offset == 0 && axis.stride == 1 && input[i] == output[o]
+        })
+}

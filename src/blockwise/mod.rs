@@ -1,0 +1,16 @@
+//! The plan: stages over index spaces, what each needs of its inputs, and how it is cut into blocks.
+//!
+//! A [`plan::Stage`] computes an index space from its inputs. What an output block needs of an input is a list of
+//! *pieces* (output box <- affine map of an input), so slices, transposes, broadcasts and concatenations cost nothing
+//! until a block is read. Blockwise stages can be evaluated for any region, on demand; reductions are swept. `lower.rs`
+//! turns expressions into one stage per node, the rules of `optimize/` fuse them, `sweep.rs` decides what is walked
+//! together and in which blocks, `memory.rs` what that needs, `verify.rs` checks every plan, `display.rs` prints it.
+//!
+//! Invariants: a plan is a value without buffers; its size follows the expression, never the data.
+
+pub mod display;
+pub mod lower;
+pub mod memory;
+pub mod plan;
+pub mod sweep;
+pub mod verify;

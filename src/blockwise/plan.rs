@@ -1,0 +1,273 @@
+//! Plans, stages and pieces.
+
+use crate::chunk::{Chunks, IndexMap, Region};
+use crate::dtype::DType;
+use crate::op::function::BlockFunction;
+use crate::op::kernel::Lanes;
+use crate::op::program::Program;
+use crate::op::reduction::Reducer;
+use crate::store::Store;
+use std::panic::Location;
+use std::sync::Arc;
+
+/// Position of a stage in [`Plan::stages`].
+pub type StageId = usize;
+
+/// A directed acyclic graph of stages, in an order in which inputs come first.
+#[derive(Debug, Clone, Default)]
+pub struct Plan {
+    /// The stored arrays that are read.
+    pub stores: Vec<Arc<dyn Store>>,
+    /// The stages.
+    pub stages: Vec<Stage>,
+    /// What the user asked for: which result of which stage, and what it is in the end.
+    pub outputs: Vec<Output>,
+}
+
+/// One answer of a plan.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Output {
+    /// The stage.
+    pub stage: StageId,
+    /// Which of its results.
+    pub result: usize,
+    /// The shape of the answer; the stage's with axes of length 1 left out or put in.
+    pub shape: Vec<usize>,
+    /// The grid of the array it is written to; none for an answer in memory.
+    pub stored: Option<Chunks>,
+}
+
+/// A computation over an index space.
+#[derive(Debug, Clone)]
+pub struct Stage {
+    /// The expression it came from.
+    pub label: String,
+    /// Where the user built that.
+    pub site: &'static Location<'static>,
+    /// The index space: the shape of the result, or of what is reduced.
+    pub space: Vec<usize>,
+    /// Logical chunks of the space.
+    pub chunks: Chunks,
+    /// What is computed.
+    pub kind: StageKind,
+    /// What it reads.
+    pub inputs: Vec<Input>,
+    /// Whether its result is computed once and kept, rather than again wherever it is needed.
+    pub keep: bool,
+}
+
+/// The kinds of stage.
+#[derive(Debug, Clone, PartialEq)]
+pub enum StageKind {
+    /// Elements from elements, at any region.
+    Blockwise(Program),
+    /// The same elements cut differently: regions of the new grid are read from the old one.
+    Exchange {
+        /// The grid they come in.
+        from: Chunks,
+    },
+    /// States of tiles, combined in grid order.
+    Reduce {
+        /// From inputs to what is reduced.
+        map: Program,
+        /// The reductions.
+        parts: Vec<Part>,
+    },
+    /// A user's function over whole logical chunks.
+    Function(BlockFunction),
+}
+
+/// One reduction of a stage.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Part {
+    /// Which output of the map.
+    pub value: usize,
+    /// How.
+    pub reducer: Reducer,
+    /// Which axes.
+    pub reduced: Vec<bool>,
+    /// What the lanes of a vector hold.
+    pub lanes: Lanes,
+    /// Where the reduced axes are cut.
+    pub tiling: Chunks,
+}
+
+/// An input of a stage: pieces that together cover its index space, each index once.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Input {
+    /// The pieces.
+    pub pieces: Vec<Piece>,
+    /// Element type.
+    pub dtype: DType,
+}
+
+/// A box of a stage's index space and where its elements come from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Piece {
+    /// The box.
+    pub out: Region,
+    /// The array behind it.
+    pub origin: Origin,
+    /// From the stage's indices to that array's.
+    pub map: IndexMap,
+}
+
+/// An array that a stage reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Origin {
+    /// A stored array of [`Plan::stores`].
+    Store(usize),
+    /// A result of an earlier stage.
+    Stage(StageId, usize),
+    /// The index itself, along one axis of this length.
+    Iota(usize),
+}
+
+impl Input {
+    /// An input that reads all of `origin` through one map.
+    #[must_use]
+    pub fn whole(space: &[usize], origin: Origin, map: IndexMap, dtype: DType) -> Self {
+        Self { pieces: vec![Piece { out: Region::full(space), origin, map }], dtype }
+    }
+
+    /// The only piece, where there is one.
+    #[must_use]
+    pub fn single(&self) -> Option<&Piece> {
+        if let [one] = self.pieces.as_slice() { Some(one) } else { None }
+    }
+}
+
+impl Stage {
+    /// Shapes of the results.
+    #[must_use]
+    pub fn result_shape(&self, result: usize) -> Vec<usize> {
+        match &self.kind {
+            StageKind::Reduce { parts, .. } => self
+                .space
+                .iter()
+                .zip(&parts[result].reduced)
+                .map(|(&n, &reduced)| if reduced { 1 } else { n })
+                .collect(),
+            StageKind::Blockwise(_) | StageKind::Exchange { .. } | StageKind::Function(_) => self.space.clone(),
+        }
+    }
+
+    /// Dtypes of the results.
+    #[must_use]
+    pub fn result_dtypes(&self) -> Vec<DType> {
+        match &self.kind {
+            StageKind::Blockwise(p) => vec![p.output_dtype(0)],
+            StageKind::Exchange { .. } => self.inputs.iter().map(|i| i.dtype).collect(),
+            StageKind::Reduce { parts, .. } => parts.iter().map(|p| p.reducer.output()).collect(),
+            StageKind::Function(f) => vec![f.output],
+        }
+    }
+
+    /// The arrays it reads, without repetition.
+    #[must_use]
+    pub fn origins(&self) -> Vec<Origin> {
+        let mut out: Vec<Origin> = self.inputs.iter().flat_map(|i| i.pieces.iter().map(|p| p.origin)).collect();
+        out.sort_unstable();
+        out.dedup();
+        out
+    }
+
+    /// The stages it reads.
+    #[must_use]
+    pub fn stage_inputs(&self) -> Vec<StageId> {
+        let mut out: Vec<StageId> = self
+            .origins()
+            .into_iter()
+            .filter_map(|o| if let Origin::Stage(id, _) = o { Some(id) } else { None })
+            .collect();
+        out.dedup();
+        out
+    }
+
+    /// Whether it is computed by sweeping over its whole space, rather than on demand.
+    #[must_use]
+    pub fn is_swept(&self) -> bool {
+        self.keep || matches!(self.kind, StageKind::Reduce { .. })
+    }
+}
+
+impl Plan {
+    /// How many stages read `id`, and whether it is an output.
+    #[must_use]
+    pub fn consumers(&self, id: StageId) -> (usize, bool) {
+        let readers = self.stages.iter().filter(|s| s.stage_inputs().contains(&id)).count();
+        (readers, self.outputs.iter().any(|o| o.stage == id))
+    }
+
+    /// The stages whose results are written somewhere: reductions, kept stages, outputs.
+    #[must_use]
+    pub fn sinks(&self) -> Vec<StageId> {
+        (0..self.stages.len()).filter(|&id| self.stages[id].is_swept() || self.consumers(id).1).collect()
+    }
+
+    /// Whether stage `id` needs the result of stage `other`, directly or not.
+    #[must_use]
+    pub fn depends_on(&self, id: StageId, other: StageId) -> bool {
+        id > other && self.stages[id].stage_inputs().iter().any(|&i| i == other || self.depends_on(i, other))
+    }
+
+    /// The arrays read when stage `id` is evaluated, through stages that are evaluated on demand.
+    #[must_use]
+    pub fn reads(&self, id: StageId) -> Vec<Origin> {
+        let mut out = Vec::new();
+        self.collect_reads(id, &mut out);
+        out.sort_unstable();
+        out.dedup();
+        out
+    }
+
+    fn collect_reads(&self, id: StageId, out: &mut Vec<Origin>) {
+        for origin in self.stages[id].origins() {
+            match origin {
+                Origin::Stage(inner, _) if !self.stages[inner].is_swept() => self.collect_reads(inner, out),
+                _ => out.push(origin),
+            }
+        }
+    }
+
+    /// Drops the stages that no output needs.
+    pub fn remove_dead(&mut self) {
+        let mut live = vec![false; self.stages.len()];
+        for output in &self.outputs {
+            live[output.stage] = true;
+        }
+        for id in (0..self.stages.len()).rev().filter(|&id| live[id]).collect::<Vec<_>>() {
+            self.mark(id, &mut live);
+        }
+        let mut next = 0;
+        let moved: Vec<StageId> = live
+            .iter()
+            .map(|&l| {
+                let at = next;
+                next += usize::from(l);
+                at
+            })
+            .collect();
+        let mut keep = live.iter();
+        self.stages.retain(|_| keep.next().copied().unwrap_or(false));
+        for stage in &mut self.stages {
+            for piece in stage.inputs.iter_mut().flat_map(|i| &mut i.pieces) {
+                if let Origin::Stage(id, _) = &mut piece.origin {
+                    *id = moved[*id];
+                }
+            }
+        }
+        for output in &mut self.outputs {
+            output.stage = moved[output.stage];
+        }
+    }
+
+    fn mark(&self, id: StageId, live: &mut [bool]) {
+        for input in self.stages[id].stage_inputs() {
+            if !live[input] {
+                live[input] = true;
+                self.mark(input, live);
+            }
+        }
+    }
+}

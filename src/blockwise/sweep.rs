@@ -1,0 +1,279 @@
+//! Sweeps: which stages walk their index space together, and in which blocks.
+//!
+//! Sinks over the same space that read the same arrays form one sweep, so that each block is read once for all of them.
+//! Blocks respect what may not be cut (reduction tiles, stored chunks, chunks that user functions see), prefer whole
+//! source chunks, join tiny ones and split what exceeds a task's share of the budget along axes that may be cut.
+
+use super::memory::{held_bytes, task_bytes};
+use super::plan::{Origin, Plan, StageId, StageKind};
+use crate::chunk::unify::unify;
+use crate::chunk::{AxisChunks, Chunks};
+use crate::error::{Error, Result};
+use crate::shape;
+use std::fmt;
+
+/// What a plan is made for. Tests pin it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Machine {
+    /// Worker threads.
+    pub threads: usize,
+    /// The memory budget in bytes.
+    pub budget: u64,
+    /// The most bytes a block should take, where that is limited from outside.
+    pub block_bytes: Option<u64>,
+}
+
+/// Blocks smaller than this are joined: it hides the cost of a task many times over.
+const SMALL_BLOCK: u64 = 2 << 20;
+
+/// Sinks that walk one index space together.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sweep {
+    /// The sinks.
+    pub stages: Vec<StageId>,
+    /// The blocks, walked in row-major order.
+    pub grid: Chunks,
+    /// Bytes that the largest task takes.
+    pub task_bytes: u64,
+    /// Bytes held by results while it runs, those of earlier sweeps included.
+    pub held_bytes: u64,
+}
+
+/// The sweeps of a fused plan, in order.
+///
+/// # Errors
+/// [`Memory`](crate::ErrorKind::Memory), naming the stage, when a sweep cannot stay within the budget.
+pub fn sweeps(plan: &Plan, machine: &Machine) -> Result<Vec<Sweep>> {
+    let mut held = 0;
+    let mut out = Vec::new();
+    for stages in groups(plan) {
+        held += stages.iter().map(|&id| held_bytes(plan, id)).sum::<u64>();
+        let label = || {
+            let first = &plan.stages[stages[0]];
+            format!("{} (built at {})", first.label, first.site)
+        };
+        let share = machine.budget.saturating_sub(held);
+        if share == 0 {
+            return Err(Error::memory(label(), held + 1, machine.budget));
+        }
+        let grid = grid(plan, &stages, machine, share);
+        let bytes = task_bytes(plan, &stages, &grid.longest());
+        if bytes > share {
+            return Err(Error::memory(label(), held + bytes, machine.budget));
+        }
+        out.push(Sweep { stages, grid, task_bytes: bytes, held_bytes: held });
+    }
+    Ok(out)
+}
+
+/// Sinks that share a space, a level and something they read.
+fn groups(plan: &Plan) -> Vec<Vec<StageId>> {
+    let sinks = plan.sinks();
+    let mut groups: Vec<(usize, Vec<StageId>)> = Vec::new();
+    for &id in &sinks {
+        let level = level(plan, id);
+        let reads = plan.reads(id);
+        let joins = |(l, members): &(usize, Vec<StageId>)| {
+            *l == level
+                && members.iter().any(|&m| {
+                    plan.stages[m].space == plan.stages[id].space
+                        && (plan.reads(m).iter().any(|o| reads.contains(o)) || plan.depends_on(id, m))
+                })
+        };
+        match groups.iter_mut().find(|g| joins(g)) {
+            Some((_, members)) => members.push(id),
+            None => groups.push((level, vec![id])),
+        }
+    }
+    groups.sort_by_key(|(level, members)| (*level, members[0]));
+    groups.into_iter().map(|(_, members)| members).collect()
+}
+
+/// How many sweeps must come before that of stage `id`.
+fn level(plan: &Plan, id: StageId) -> usize {
+    plan.stages[id]
+        .stage_inputs()
+        .into_iter()
+        .map(|i| level(plan, i) + usize::from(plan.stages[i].is_swept()))
+        .max()
+        .unwrap_or(0)
+}
+
+/// How one axis may be cut.
+struct Axis {
+    /// Boundaries that must not be missed: blocks are unions of these pieces.
+    hard: Option<AxisChunks>,
+    /// The blocks so far.
+    now: AxisChunks,
+}
+
+fn grid(plan: &Plan, stages: &[StageId], machine: &Machine, share: u64) -> Chunks {
+    let space = &plan.stages[stages[0]].space;
+    let logical: Vec<&Chunks> = stages.iter().map(|&id| &plan.stages[id].chunks).collect();
+    let soft = unify(space, &logical);
+    let mut axes: Vec<Axis> = (0..space.len())
+        .map(|a| {
+            let hard = hard_cuts(plan, stages, a);
+            let now = match &hard {
+                None => soft.axes()[a].clone(),
+                Some(h) => meet(h, &soft.axes()[a]),
+            };
+            Axis { hard, now }
+        })
+        .collect();
+    let bytes = |axes: &[Axis]| {
+        let block: Vec<usize> = axes.iter().map(|a| a.now.longest()).collect();
+        task_bytes(plan, stages, &block)
+    };
+    let per_task = (share / (machine.threads as u64 + 1)).max(1);
+    let cap = machine.block_bytes.map_or(per_task, |b| b.min(per_task));
+    join(&mut axes, SMALL_BLOCK.min(cap), &bytes);
+    shrink(&mut axes, cap, &bytes);
+    if !reads_chunks(plan, stages) {
+        spread(&mut axes, machine.threads, &bytes);
+    }
+    Chunks::new(axes.into_iter().map(|a| a.now).collect())
+}
+
+/// The boundaries that all stages need along axis `a`.
+fn hard_cuts(plan: &Plan, stages: &[StageId], a: usize) -> Option<AxisChunks> {
+    let mut cuts: Vec<&AxisChunks> = Vec::new();
+    for &id in stages {
+        let stage = &plan.stages[id];
+        if let StageKind::Reduce { parts, .. } = &stage.kind {
+            cuts.extend(parts.iter().filter(|p| p.reduced[a]).map(|p| &p.tiling.axes()[a]));
+        } else {
+            let stored = plan.outputs.iter().filter(|o| o.stage == id).filter_map(|o| o.stored.as_ref());
+            cuts.extend(stored.filter(|g| g.rank() == stage.space.len()).map(|g| &g.axes()[a]));
+        }
+        collect_function_cuts(plan, id, a, &mut cuts);
+    }
+    cuts.into_iter().cloned().reduce(|x, y| meet(&x, &y))
+}
+
+/// Logical chunks of user functions that a stage evaluates index by index.
+fn collect_function_cuts<'a>(plan: &'a Plan, id: StageId, a: usize, cuts: &mut Vec<&'a AxisChunks>) {
+    let stage = &plan.stages[id];
+    if matches!(stage.kind, StageKind::Function(_)) {
+        cuts.push(&stage.chunks.axes()[a]);
+    }
+    for piece in stage.inputs.iter().flat_map(|i| &i.pieces) {
+        if let Origin::Stage(inner, _) = piece.origin {
+            let same = plan.stages[inner].space == stage.space && piece.map.is_identity(stage.space.len());
+            if same && !plan.stages[inner].is_swept() {
+                collect_function_cuts(plan, inner, a, cuts);
+            }
+        }
+    }
+}
+
+/// The boundaries that two cuts have in common.
+fn meet(x: &AxisChunks, y: &AxisChunks) -> AxisChunks {
+    if x == y {
+        return x.clone();
+    }
+    if let (AxisChunks::Regular { len, chunk: a }, AxisChunks::Regular { chunk: b, .. }) = (x, y) {
+        return AxisChunks::regular(*len, lcm(*a, *b));
+    }
+    let (few, many) = if x.count() <= y.count() { (x, y) } else { (y, x) };
+    let bounds: Vec<usize> = few.bounds().into_iter().filter(|&b| many.is_boundary(b)).collect();
+    AxisChunks::from_bounds(&bounds)
+}
+
+fn lcm(a: usize, b: usize) -> usize {
+    let (mut x, mut y) = (a, b);
+    while y != 0 {
+        (x, y) = (y, x % y);
+    }
+    (a / x.max(1)).saturating_mul(b)
+}
+
+/// Joins neighbouring pieces, inner axes first, while a block stays under `small` bytes.
+fn join(axes: &mut [Axis], small: u64, bytes: &dyn Fn(&[Axis]) -> u64) {
+    for at in (0..axes.len()).rev() {
+        let room = usize::try_from(small / bytes(axes).max(1)).unwrap_or(usize::MAX);
+        let count = axes[at].now.count();
+        if room > 1 && count > 1 {
+            let before = axes[at].now.clone();
+            axes[at].now = before.grouped(room.min(count));
+            if bytes(axes) > small.max(1) && room < count {
+                axes[at].now = before.grouped((room / 2).max(1));
+            }
+        }
+        if axes[at].now.count() > 1 {
+            return;
+        }
+    }
+}
+
+/// Cuts blocks until they take at most `cap` bytes or nothing more may be cut: first back to the hard pieces, then free
+/// axes, outermost first.
+fn shrink(axes: &mut [Axis], cap: u64, bytes: &dyn Fn(&[Axis]) -> u64) {
+    for at in 0..axes.len() {
+        if bytes(axes) <= cap {
+            return;
+        }
+        if let Some(hard) = axes[at].hard.clone() {
+            let pieces = axes[at].now.longest().div_ceil(hard.longest().max(1));
+            let fit = usize::try_from(cap * pieces as u64 / bytes(axes).max(1)).unwrap_or(1);
+            axes[at].now = hard.grouped(fit.clamp(1, pieces.max(1)));
+        }
+    }
+    for at in 0..axes.len() {
+        while axes[at].hard.is_none() && bytes(axes) > cap && axes[at].now.longest() > 1 {
+            let excess = usize::try_from(bytes(axes).div_ceil(cap)).unwrap_or(usize::MAX);
+            axes[at].now = divided(&axes[at].now, excess.max(2));
+        }
+    }
+}
+
+/// Cuts blocks of generated or contiguous data until every thread has some, along free axes.
+fn spread(axes: &mut [Axis], threads: usize, bytes: &dyn Fn(&[Axis]) -> u64) {
+    for at in 0..axes.len() {
+        let blocks = |axes: &[Axis]| axes.iter().map(|a| a.now.count()).product::<usize>();
+        while axes[at].hard.is_none()
+            && blocks(axes) < 4 * threads
+            && bytes(axes) > SMALL_BLOCK
+            && axes[at].now.longest() > 1
+        {
+            axes[at].now = divided(&axes[at].now, 2);
+        }
+    }
+}
+
+/// Pieces of about a `parts`-th of the length.
+fn divided(axis: &AxisChunks, parts: usize) -> AxisChunks {
+    let longest = axis.longest();
+    match axis {
+        AxisChunks::Regular { len, .. } => {
+            let exact = (parts..=2 * parts).find(|k| longest % k == 0);
+            AxisChunks::regular(*len, longest / exact.unwrap_or(parts).min(longest))
+        }
+        AxisChunks::Irregular(_) => AxisChunks::regular(axis.len(), longest.div_ceil(parts)),
+    }
+}
+
+/// Whether any array behind these stages is stored in chunks that are costly to cut.
+fn reads_chunks(plan: &Plan, stages: &[StageId]) -> bool {
+    stages.iter().flat_map(|&id| plan.reads(id)).any(|o| match o {
+        Origin::Store(s) => !plan.stores[s].random_access(),
+        _ => false,
+    })
+}
+
+impl fmt::Display for Sweep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ids: Vec<String> = self.stages.iter().map(ToString::to_string).collect();
+        write!(
+            f,
+            "sweep of stage{} {} over {}: {} tasks of blocks {}, {} a task, {} held",
+            if ids.len() == 1 { "" } else { "s" },
+            ids.join(", "),
+            shape::tuple(&self.grid.shape()),
+            self.grid.count(),
+            self.grid,
+            crate::error::Bytes(self.task_bytes),
+            crate::error::Bytes(self.held_bytes),
+        )
+    }
+}

@@ -1,0 +1,85 @@
+//! What every plan must satisfy. Run after lowering and after each rule, in debug builds and tests.
+
+use super::plan::{Origin, Plan, Stage, StageKind};
+use crate::error::{Error, Result};
+use crate::shape;
+
+/// Checks `plan`; `after` names the step that made it.
+///
+/// # Errors
+/// [`Bug`](crate::ErrorKind::Bug), naming the step, the stage and the invariant.
+pub fn verify(plan: &Plan, after: &str) -> Result<()> {
+    for (id, stage) in plan.stages.iter().enumerate() {
+        check(plan, id, stage).map_err(|e| e.at(format!("stage {id} `{}` after {after}", stage.label)))?;
+    }
+    for output in &plan.outputs {
+        let stage = plan.stages.get(output.stage).ok_or_else(|| Error::bug("an output's stage exists"))?;
+        require(output.result < stage.result_dtypes().len(), "an output is a result of its stage")?;
+        let shape = stage.result_shape(output.result);
+        require(shape::size(&shape) == shape::size(&output.shape), "an output has its stage's size")?;
+    }
+    Ok(())
+}
+
+fn require(holds: bool, invariant: &str) -> Result<()> {
+    if holds { Ok(()) } else { Err(Error::bug(invariant)) }
+}
+
+fn check(plan: &Plan, id: usize, stage: &Stage) -> Result<()> {
+    require(stage.chunks.shape() == stage.space, "chunks cover the index space")?;
+    let programs = match &stage.kind {
+        StageKind::Blockwise(p) => {
+            require(p.outputs.len() == 1, "a blockwise stage has one result")?;
+            Some(p)
+        }
+        StageKind::Reduce { map, parts } => {
+            require(parts.iter().all(|p| p.value < map.outputs.len()), "a part reduces an output of the map")?;
+            require(
+                parts.iter().all(|p| p.reduced.len() == stage.space.len() && p.tiling.shape() == stage.space),
+                "a part's axes and tiling are those of the space",
+            )?;
+            Some(map)
+        }
+        StageKind::Exchange { .. } => {
+            require(stage.inputs.len() == 1, "an exchange has one input")?;
+            None
+        }
+        StageKind::Function(_) => None,
+    };
+    if let Some(p) = programs {
+        let dtypes: Vec<_> = stage.inputs.iter().map(|i| i.dtype).collect();
+        require(p.inputs == dtypes, "the program's inputs are the stage's")?;
+        require(p.outputs.iter().all(|&v| v < p.insts.len()), "the program's outputs are defined")?;
+    }
+    for input in &stage.inputs {
+        let covered: usize = input.pieces.iter().map(|p| p.out.size()).sum();
+        require(covered == shape::size(&stage.space), "pieces cover the index space once")?;
+        for piece in &input.pieces {
+            check_piece(plan, id, piece, input.dtype)?;
+        }
+    }
+    Ok(())
+}
+
+fn check_piece(plan: &Plan, id: usize, piece: &super::plan::Piece, dtype: crate::dtype::DType) -> Result<()> {
+    let (shape, have) = match piece.origin {
+        Origin::Store(s) => {
+            let store = plan.stores.get(s).ok_or_else(|| Error::bug("a store exists"))?;
+            (store.info().shape.clone(), store.info().dtype)
+        }
+        Origin::Stage(s, result) => {
+            require(s < id, "stages come after their inputs")?;
+            let dtypes = plan.stages[s].result_dtypes();
+            require(result < dtypes.len(), "a result exists")?;
+            (plan.stages[s].result_shape(result), dtypes[result])
+        }
+        Origin::Iota(n) => (vec![n], crate::dtype::DType::I64),
+    };
+    require(have == dtype, "an input has its origin's dtype")?;
+    require(piece.map.axes.len() == shape.len(), "a map has the origin's rank")?;
+    if piece.out.size() > 0 {
+        let positions = piece.map.positions(&piece.out);
+        require(positions.iter().zip(&shape).all(|(p, &n)| p.end() <= n), "a piece stays inside its origin")?;
+    }
+    Ok(())
+}

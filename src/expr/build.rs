@@ -1,0 +1,384 @@
+//! Constructors: one per kind of expression. Each infers dtype, shape, chunks and names, and refuses what cannot be.
+
+use super::node::{Expr, ExprKind, Node};
+use crate::chunk::index_map::AxisMap;
+use crate::chunk::tiling::tiling;
+use crate::chunk::unify::unify;
+use crate::chunk::{AxisChunks, Chunks, IndexMap, auto};
+use crate::dtype::scalar::Scalar;
+use crate::dtype::{DType, promote::promote, promote::promote_weak};
+use crate::error::{Error, Result};
+use crate::op::elementwise::{ElementOp, Typing};
+use crate::op::function::BlockFunction;
+use crate::op::kernel::Lanes;
+use crate::op::program::{Program, Value};
+use crate::op::reduction::{Params, Reduction};
+use crate::shape::broadcast::broadcast;
+use crate::shape::slice::{Item, Resolved, resolve};
+use crate::shape::{Dim, Shape, checked_size, tuple};
+use crate::store::Store;
+use std::panic::Location;
+use std::sync::Arc;
+
+/// An argument of an elementwise operation: an array, or a constant that adapts to the arrays beside it.
+#[derive(Debug, Clone)]
+pub enum Arg {
+    /// An array.
+    Array(Expr),
+    /// A weak constant.
+    Scalar(Scalar),
+}
+
+/// A stored array.
+#[track_caller]
+#[must_use]
+pub fn source(store: Arc<dyn Store>) -> Expr {
+    let info = store.info();
+    let (dtype, shape, chunks) = (info.dtype, Shape::new(&info.shape), info.chunks.clone());
+    let names = info.names.clone();
+    node(ExprKind::Source(store), dtype, shape, chunks, names)
+}
+
+/// `0, 1, ..., n - 1`.
+#[track_caller]
+#[must_use]
+pub fn iota(n: usize, chunks: Option<usize>) -> Expr {
+    let grid = match chunks {
+        Some(c) => Chunks::new(vec![AxisChunks::regular(n, c)]),
+        None => auto::auto(&[n], 8),
+    };
+    node(ExprKind::Iota, DType::I64, Shape::from([n]), grid, Vec::new())
+}
+
+/// An array of this shape that holds `value` everywhere.
+///
+/// # Errors
+/// [`Chunks`](crate::ErrorKind::Chunks) when `chunks` does not fit, [`Shape`](crate::ErrorKind::Shape) when the number of
+/// elements overflows.
+#[track_caller]
+pub fn full(shape: &[usize], value: Scalar, dtype: DType, chunks: Option<&[usize]>) -> Result<Expr> {
+    checked_size(shape)
+        .and_then(|n| n.checked_mul(dtype.size()))
+        .ok_or_else(|| Error::shape("full", format!("{} is too large", tuple(shape))))?;
+    let grid = match chunks {
+        Some(c) => Chunks::regular(shape, c)?,
+        None => auto::auto(shape, dtype.size()),
+    };
+    let mut program = Program::default();
+    let v = program.constant(value, dtype);
+    program.outputs.push(v);
+    Ok(node(ExprKind::Elementwise { program, args: Vec::new() }, dtype, Shape::new(shape), grid, Vec::new()))
+}
+
+/// An operation of the table.
+///
+/// # Errors
+/// [`DType`](crate::ErrorKind::DType) where it is not defined, [`Shape`](crate::ErrorKind::Shape) where the arguments do
+/// not broadcast, [`Argument`](crate::ErrorKind::Argument) for an integer constant out of range.
+#[track_caller]
+pub fn element(op: ElementOp, args: &[Arg]) -> Result<Expr> {
+    let weak = op.typing() != Typing::Logical;
+    compose(op.name(), args, weak, |p, values| p.op(op, values))
+}
+
+/// `then` where `condition` is true, `otherwise` elsewhere.
+///
+/// # Errors
+/// As [`element`].
+#[track_caller]
+pub fn select(condition: &Arg, then: &Arg, otherwise: &Arg) -> Result<Expr> {
+    let dtype = common_dtype("where", &[then.clone(), otherwise.clone()])?;
+    compose_typed(
+        "where",
+        &[condition.clone(), then.clone(), otherwise.clone()],
+        &[None, Some(dtype), Some(dtype)],
+        |p, v| Ok(p.select(v[0], v[1], v[2])),
+    )
+}
+
+/// A conversion of every element.
+///
+/// # Errors
+/// None that depends on the data.
+#[track_caller]
+pub fn cast(input: &Expr, dtype: DType) -> Result<Expr> {
+    if input.dtype == dtype {
+        return Ok(input.clone());
+    }
+    compose_typed("astype", &[Arg::Array(input.clone())], &[None], |p, v| Ok(p.cast(v[0], dtype)))
+}
+
+/// An elementwise function written as a program: `body` gets one value per argument, weak constants in the dtype that
+/// the arrays give them (when `weak`), and returns the result.
+///
+/// # Errors
+/// As [`element`].
+#[track_caller]
+pub fn compose(
+    op: &str,
+    args: &[Arg],
+    weak: bool,
+    body: impl FnOnce(&mut Program, &[Value]) -> Result<Value>,
+) -> Result<Expr> {
+    let dtype = if weak { Some(common_dtype(op, args)?) } else { None };
+    let dtypes: Vec<Option<DType>> =
+        args.iter().map(|a| if matches!(a, Arg::Scalar(_)) { dtype } else { None }).collect();
+    compose_typed(op, args, &dtypes, body)
+}
+
+/// As [`compose`], each argument converted to the dtype beside it where there is one.
+///
+/// # Errors
+/// As [`element`].
+#[track_caller]
+pub fn compose_typed(
+    op: &str,
+    args: &[Arg],
+    dtypes: &[Option<DType>],
+    body: impl FnOnce(&mut Program, &[Value]) -> Result<Value>,
+) -> Result<Expr> {
+    let mut program = Program::default();
+    let mut inputs: Vec<Expr> = Vec::new();
+    let mut values = Vec::new();
+    for (arg, want) in args.iter().zip(dtypes) {
+        let value = match arg {
+            Arg::Scalar(s) => program.constant(*s, want.unwrap_or(s.dtype())),
+            Arg::Array(e) => {
+                let v = match inputs.iter().position(|i| i.id() == e.id()) {
+                    Some(i) => program.insts.iter().position(|x| *x == crate::op::program::Inst::Input(i)).unwrap_or(0),
+                    None => {
+                        inputs.push(e.clone());
+                        program.input(e.dtype)
+                    }
+                };
+                want.map_or(v, |d| program.cast(v, d))
+            }
+        };
+        values.push(value);
+    }
+    let out = body(&mut program, &values)?;
+    program.outputs = vec![out];
+    let dtype = program.dtypes[out];
+    let shapes: Vec<&Shape> = inputs.iter().map(|e| &e.shape).collect();
+    let shape = broadcast(op, &shapes)?;
+    let grids: Vec<&Chunks> = inputs.iter().map(|e| &e.chunks).collect();
+    let chunks = unify(&shape.max(), &grids);
+    let names = common_names(&shape, &inputs);
+    Ok(node(ExprKind::Elementwise { program, args: inputs }, dtype, shape, chunks, names))
+}
+
+/// The dtype in which arrays and weak constants meet.
+fn common_dtype(op: &str, args: &[Arg]) -> Result<DType> {
+    let arrays = args.iter().filter_map(|a| if let Arg::Array(e) = a { Some(e.dtype) } else { None });
+    let scalars = || args.iter().filter_map(|a| if let Arg::Scalar(s) = a { Some(*s) } else { None });
+    let Some(dtype) = arrays.reduce(promote) else {
+        return Ok(scalars().map(Scalar::dtype).reduce(promote).unwrap_or(DType::F64));
+    };
+    let dtype = scalars().fold(dtype, |d, s| promote_weak(d, s.kind()));
+    if let Some(wide) = scalars().find(|s| !s.fits(dtype)) {
+        return Err(Error::argument(op, format!("the integer {wide} is out of bounds for {dtype}")));
+    }
+    Ok(dtype)
+}
+
+/// Names of the result of broadcasting: those of the first argument that names an axis.
+fn common_names(shape: &Shape, inputs: &[Expr]) -> Vec<Option<String>> {
+    let mut names = vec![None; shape.rank()];
+    for input in inputs {
+        let shift = shape.rank() - input.shape.rank();
+        for (axis, name) in input.names.iter().enumerate() {
+            let stretched = input.shape.dims()[axis] == Dim::Known(1) && shape.dims()[axis + shift] != Dim::Known(1);
+            if names[axis + shift].is_none() && !stretched {
+                names[axis + shift].clone_from(name);
+            }
+        }
+    }
+    if names.iter().all(Option::is_none) { Vec::new() } else { names }
+}
+
+/// Another look at the same elements, of this shape.
+#[track_caller]
+#[must_use]
+pub fn view(input: &Expr, shape: Shape, map: IndexMap) -> Expr {
+    let chunks = map.chunks(&shape.max(), &input.chunks);
+    let mut names = vec![None; shape.rank()];
+    for (axis, name) in map.axes.iter().zip(&input.names) {
+        if let Some(o) = axis.out {
+            names[o].clone_from(name);
+        }
+    }
+    let names = if names.iter().all(Option::is_none) { Vec::new() } else { names };
+    node(ExprKind::View { input: input.clone(), map }, input.dtype, shape, chunks, names)
+}
+
+/// Basic indexing.
+///
+/// # Errors
+/// [`Index`](crate::ErrorKind::Index) as NumPy's `IndexError`.
+#[track_caller]
+pub fn index(input: &Expr, items: &[Item]) -> Result<Expr> {
+    let lengths = input.shape.known()?;
+    let mut axes = vec![AxisMap { out: None, offset: 0, stride: 0 }; lengths.len()];
+    let mut shape = Vec::new();
+    for item in resolve(items, &lengths)? {
+        match item {
+            Resolved::New => shape.push(1),
+            Resolved::Fixed { axis, at } => axes[axis].offset = at,
+            Resolved::Range { axis, start, step, len } => {
+                axes[axis] = AxisMap { out: Some(shape.len()), offset: start, stride: step };
+                shape.push(len);
+            }
+        }
+    }
+    Ok(view(input, Shape::new(&shape), IndexMap { axes }))
+}
+
+/// The axes in another order: axis `k` of the result is axis `order[k]` of the input.
+///
+/// # Errors
+/// [`Axis`](crate::ErrorKind::Axis) unless `order` is a permutation.
+#[track_caller]
+pub fn transpose(input: &Expr, order: &[usize]) -> Result<Expr> {
+    let rank = input.shape.rank();
+    let mut sorted = order.to_vec();
+    sorted.sort_unstable();
+    if sorted != (0..rank).collect::<Vec<_>>() {
+        return Err(Error::axis("transpose", format!("{} is no permutation of {rank} axes", tuple(order))));
+    }
+    let dims: Vec<Dim> = order.iter().map(|&a| input.shape.dims()[a]).collect();
+    let mut axes = vec![AxisMap { out: None, offset: 0, stride: 1 }; rank];
+    for (out, &a) in order.iter().enumerate() {
+        axes[a].out = Some(out);
+    }
+    Ok(view(input, dims.into(), IndexMap { axes }))
+}
+
+/// The input stretched to `shape`.
+///
+/// # Errors
+/// [`Shape`](crate::ErrorKind::Shape) when it does not stretch that far.
+#[track_caller]
+pub fn broadcast_to(input: &Expr, shape: &Shape) -> Result<Expr> {
+    let fits = broadcast("broadcast_to", &[&input.shape, shape]).is_ok_and(|s| s == *shape);
+    if !fits {
+        let (from, to) = (&input.shape, shape);
+        return Err(Error::shape("broadcast_to", format!("shape {from} does not broadcast to {to}")));
+    }
+    let map = IndexMap::broadcast(&input.lengths(), &shape.max());
+    Ok(view(input, shape.clone(), map))
+}
+
+/// Arrays joined along `axis`.
+///
+/// # Errors
+/// [`Shape`](crate::ErrorKind::Shape) when the other axes differ, or there is no array.
+#[track_caller]
+pub fn concatenate(inputs: &[Expr], axis: usize) -> Result<Expr> {
+    let Some(first) = inputs.first() else {
+        return Err(Error::shape("concatenate", "there is no array to join"));
+    };
+    let lists: Vec<Vec<usize>> = inputs.iter().map(|e| e.shape.known()).collect::<Result<_>>()?;
+    let agree = |s: &Vec<usize>| s.len() == lists[0].len() && (0..s.len()).all(|a| a == axis || s[a] == lists[0][a]);
+    if !lists.iter().all(agree) {
+        let text: Vec<String> = inputs.iter().map(|e| e.shape.to_string()).collect();
+        return Err(Error::shape("concatenate", format!("shapes {} differ outside axis {axis}", text.join(" and "))));
+    }
+    let dtype = inputs.iter().map(|e| e.dtype).reduce(promote).unwrap_or(first.dtype);
+    let inputs = inputs.iter().map(|e| cast(e, dtype)).collect::<Result<Vec<_>>>()?;
+    let mut shape = lists[0].clone();
+    shape[axis] = lists.iter().map(|s| s[axis]).sum();
+    let lengths: Vec<usize> = inputs
+        .iter()
+        .flat_map(|e| {
+            let cuts = &e.chunks.axes()[axis];
+            (0..cuts.count()).map(|i| cuts.length(i)).collect::<Vec<_>>()
+        })
+        .collect();
+    let mut axes: Vec<AxisChunks> =
+        unify(&shape, &inputs.iter().map(|e| &e.chunks).collect::<Vec<_>>()).axes().to_vec();
+    axes[axis] = AxisChunks::from_lengths(&lengths);
+    let names = first.names.clone();
+    Ok(node(ExprKind::Concat { axis, inputs }, dtype, Shape::new(&shape), Chunks::new(axes), names))
+}
+
+/// The same elements in other logical chunks.
+///
+/// # Errors
+/// [`Chunks`](crate::ErrorKind::Chunks) when the grid is not one of this array.
+#[track_caller]
+pub fn rechunk(input: &Expr, chunks: Chunks) -> Result<Expr> {
+    let lengths = input.shape.known()?;
+    if chunks.shape() != lengths {
+        let (c, s) = (tuple(&chunks.shape()), &input.shape);
+        return Err(Error::chunks(format!("a grid over shape {c} for an array of shape {s}")));
+    }
+    if chunks == input.chunks {
+        return Ok(input.clone());
+    }
+    let kind = ExprKind::Rechunk { input: input.clone() };
+    Ok(node(kind, input.dtype, input.shape.clone(), chunks, input.names.clone()))
+}
+
+/// A reduction over `axes` (ascending); they stay, with length 1.
+///
+/// # Errors
+/// What the reduction refuses.
+#[track_caller]
+pub fn reduce(input: &Expr, reduction: &dyn Reduction, axes: &[usize], params: Params) -> Result<Expr> {
+    let lengths = input.shape.known()?;
+    if axes.len() > 1 && axes.len() < lengths.len() && !reduction.many_axes() {
+        return Err(Error::axis(reduction.name(), "takes one axis, or all of them"));
+    }
+    let reduced: Vec<bool> = (0..lengths.len()).map(|a| axes.contains(&a)).collect();
+    let count = axes.iter().map(|&a| lengths[a]).product();
+    let reducer = reduction.reducer(input.dtype, &Params { count, ..params })?;
+    let dims: Vec<Dim> =
+        input.shape.dims().iter().zip(&reduced).map(|(&d, &r)| if r { Dim::Known(1) } else { d }).collect();
+    let cuts = input.chunks.axes().iter().zip(&reduced);
+    let chunks = Chunks::new(cuts.map(|(c, &r)| if r { AxisChunks::regular(1, 1) } else { c.clone() }).collect());
+    let tiling = tiling(&input.chunks, &reduced);
+    let lanes = lanes(&lengths, &reduced, &tiling);
+    let dtype = reducer.output();
+    let names = input.names.clone();
+    let kind = ExprKind::Reduce { input: input.clone(), reducer, reduced, lanes, tiling };
+    Ok(node(kind, dtype, dims.into(), chunks, names))
+}
+
+/// What vectors hold while this reduction runs: neighbouring outputs where those are neighbours in memory and many,
+/// elements of one output otherwise.
+fn lanes(lengths: &[usize], reduced: &[bool], tiling: &Chunks) -> Lanes {
+    let inner = (0..lengths.len()).rev().find(|&a| lengths[a] > 1);
+    let outputs: usize = lengths.iter().zip(reduced).filter(|(_, r)| !**r).map(|(n, _)| *n).product();
+    let depth: usize = tiling.longest().iter().zip(reduced).filter(|(_, r)| **r).map(|(n, _)| *n).product();
+    match inner {
+        Some(a) if reduced[a] => {
+            let run: usize = (0..=a).rev().take_while(|&k| reduced[k]).map(|k| tiling.axes()[k].longest()).product();
+            if run >= 32 || outputs < 32 { Lanes::Elements } else { Lanes::Outputs }
+        }
+        _ if outputs >= 16 || depth < 64 => Lanes::Outputs,
+        _ => Lanes::Elements,
+    }
+}
+
+/// A user's function over the logical chunks of `inputs`, which must agree; the result has the first one's shape and
+/// chunks.
+///
+/// # Errors
+/// [`Chunks`](crate::ErrorKind::Chunks) when shapes or grids differ.
+#[track_caller]
+pub fn blocks(inputs: &[Expr], function: BlockFunction) -> Result<Expr> {
+    let Some(first) = inputs.first() else {
+        return Err(Error::argument("map_blocks", "there is no array to map"));
+    };
+    if let Some(other) = inputs.iter().find(|e| e.shape != first.shape || e.chunks != first.chunks) {
+        let (a, b) = (format!("{} in {}", first.shape, first.chunks), format!("{} in {}", other.shape, other.chunks));
+        return Err(Error::chunks(format!("map_blocks needs equal grids and has {a} and {b}; rechunk one")));
+    }
+    let kind = ExprKind::Blocks { inputs: inputs.to_vec(), function: function.clone() };
+    Ok(node(kind, function.output, first.shape.clone(), first.chunks.clone(), first.names.clone()))
+}
+
+#[track_caller]
+fn node(kind: ExprKind, dtype: DType, shape: Shape, chunks: Chunks, names: Vec<Option<String>>) -> Expr {
+    Expr::new(Node { kind, dtype, shape, chunks, names, site: Location::caller() })
+}

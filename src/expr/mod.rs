@@ -1,0 +1,10 @@
+//! The lazy graph: what the user wrote, as immutable values.
+//!
+//! [`Expr`] is a shared handle on a [`Node`]: its kind, and the dtype, shape, chunks and dimension names that were
+//! inferred when it was built. `build.rs` holds the constructors, one per kind; nothing here reads data.
+
+pub mod build;
+pub mod display;
+pub mod node;
+
+pub use node::{Expr, ExprKind, Node};

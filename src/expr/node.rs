@@ -1,0 +1,164 @@
+//! Nodes of the lazy graph.
+
+use crate::chunk::{Chunks, IndexMap};
+use crate::dtype::DType;
+use crate::op::function::BlockFunction;
+use crate::op::kernel::Lanes;
+use crate::op::program::Program;
+use crate::op::reduction::Reducer;
+use crate::shape::Shape;
+use crate::store::Store;
+use std::fmt;
+use std::panic::Location;
+use std::sync::Arc;
+
+/// A handle on an immutable expression; cloning is free.
+#[derive(Clone)]
+pub struct Expr(Arc<Node>);
+
+/// An expression: what it is, and what is known of its value.
+#[derive(Debug)]
+pub struct Node {
+    /// What it is.
+    pub kind: ExprKind,
+    /// Element type.
+    pub dtype: DType,
+    /// Lengths of the axes.
+    pub shape: Shape,
+    /// Logical chunks: what storage has, what block functions see, what reductions are tiled by.
+    pub chunks: Chunks,
+    /// Dimension names; empty, or one per axis.
+    pub names: Vec<Option<String>>,
+    /// Where the user built it.
+    pub site: &'static Location<'static>,
+}
+
+/// The kinds of expression.
+#[derive(Debug, Clone)]
+pub enum ExprKind {
+    /// A stored array.
+    Source(Arc<dyn Store>),
+    /// `0, 1, 2, ...` along one axis, `i64`.
+    Iota,
+    /// A fused or single elementwise operation over broadcast arguments; no arguments make a constant.
+    Elementwise {
+        /// What is computed.
+        program: Program,
+        /// Its inputs.
+        args: Vec<Expr>,
+    },
+    /// Another look at the same elements.
+    View {
+        /// What is looked at.
+        input: Expr,
+        /// From this node's indices to the input's.
+        map: IndexMap,
+    },
+    /// Arrays joined along an axis.
+    Concat {
+        /// The axis.
+        axis: usize,
+        /// The arrays.
+        inputs: Vec<Expr>,
+    },
+    /// The same elements in other logical chunks.
+    Rechunk {
+        /// The array.
+        input: Expr,
+    },
+    /// A reduction; reduced axes stay, with length 1.
+    Reduce {
+        /// What is reduced.
+        input: Expr,
+        /// How.
+        reducer: Reducer,
+        /// Which axes.
+        reduced: Vec<bool>,
+        /// What the lanes of a vector hold.
+        lanes: Lanes,
+        /// Where partial results are cut.
+        tiling: Chunks,
+    },
+    /// A user's function over whole logical chunks.
+    Blocks {
+        /// The arrays it sees.
+        inputs: Vec<Expr>,
+        /// The function.
+        function: BlockFunction,
+    },
+}
+
+impl Expr {
+    /// A handle on `node`.
+    #[must_use]
+    pub fn new(node: Node) -> Self {
+        Self(Arc::new(node))
+    }
+
+    /// An identity: equal for handles on the same node.
+    #[must_use]
+    pub fn id(&self) -> usize {
+        Arc::as_ptr(&self.0) as usize
+    }
+
+    /// The expressions this one is made of.
+    #[must_use]
+    pub fn inputs(&self) -> Vec<&Self> {
+        match &self.kind {
+            ExprKind::Source(_) | ExprKind::Iota => Vec::new(),
+            ExprKind::Elementwise { args, .. } => args.iter().collect(),
+            ExprKind::View { input, .. } | ExprKind::Rechunk { input } | ExprKind::Reduce { input, .. } => vec![input],
+            ExprKind::Concat { inputs, .. } | ExprKind::Blocks { inputs, .. } => inputs.iter().collect(),
+        }
+    }
+
+    /// The same node over other inputs.
+    #[must_use]
+    pub fn with_inputs(&self, new: &[Self]) -> Self {
+        let mut kind = self.kind.clone();
+        match &mut kind {
+            ExprKind::Source(_) | ExprKind::Iota => {}
+            ExprKind::Elementwise { args, .. } => args.clone_from_slice(new),
+            ExprKind::View { input, .. } | ExprKind::Rechunk { input } | ExprKind::Reduce { input, .. } => {
+                if let Some(first) = new.first() {
+                    *input = first.clone();
+                }
+            }
+            ExprKind::Concat { inputs, .. } | ExprKind::Blocks { inputs, .. } => inputs.clone_from_slice(new),
+        }
+        self.with_kind(kind)
+    }
+
+    /// A node of another kind with the same value.
+    #[must_use]
+    pub fn with_kind(&self, kind: ExprKind) -> Self {
+        Self::new(Node {
+            kind,
+            dtype: self.dtype,
+            shape: self.shape.clone(),
+            chunks: self.chunks.clone(),
+            names: self.names.clone(),
+            site: self.site,
+        })
+    }
+
+    /// The lengths of the axes; data-dependent ones at their largest.
+    #[must_use]
+    pub fn lengths(&self) -> Vec<usize> {
+        self.shape.max()
+    }
+}
+
+impl std::ops::Deref for Expr {
+    type Target = Node;
+
+    fn deref(&self) -> &Node {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Expr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

@@ -1,0 +1,193 @@
+//! Fuses elementwise stages, views and concatenations into their consumers.
+
+use super::super::PlanRule;
+use crate::blockwise::plan::{Input, Origin, Piece, Plan, Stage, StageId, StageKind};
+use crate::chunk::{IndexMap, Region};
+use crate::error::Result;
+use crate::op::program::{Program, Value};
+
+/// A consumer takes over what a blockwise producer computes: the producer's program is inlined, its inputs are read
+/// through the composed maps. Views are blockwise stages with the identity program, so they vanish; a map before a
+/// reduction ends up inside the reduction's loop.
+#[derive(Debug)]
+pub struct FuseElementwise;
+
+/// Inputs beyond which a program is not grown: each is a stream of memory.
+const MOST_INPUTS: usize = 12;
+
+/// Instructions beyond which a program is not grown.
+const MOST_INSTRUCTIONS: usize = 160;
+
+impl PlanRule for FuseElementwise {
+    fn name(&self) -> &'static str {
+        "fuse elementwise"
+    }
+
+    fn runs_after(&self) -> &'static [&'static str] {
+        &["keep costly forks"]
+    }
+
+    fn apply(&self, plan: &mut Plan, _budget: u64) -> Result<()> {
+        for id in 0..plan.stages.len() {
+            while let Some((input, producer)) = candidate(plan, id) {
+                inline(plan, id, input, producer);
+            }
+            while pass_through(plan, id) {}
+            merge_equal_inputs(&mut plan.stages[id]);
+        }
+        Ok(())
+    }
+}
+
+/// An input of stage `id` that reads a single fusable stage.
+fn candidate(plan: &Plan, id: StageId) -> Option<(usize, StageId)> {
+    let consumer = &plan.stages[id];
+    let program = program_of(consumer)?;
+    consumer.inputs.iter().enumerate().find_map(|(i, input)| {
+        let piece = input.single()?;
+        let Origin::Stage(producer, 0) = piece.origin else { return None };
+        let stage = &plan.stages[producer];
+        let StageKind::Blockwise(inner) = &stage.kind else { return None };
+        let simple = stage.inputs.iter().all(|i| i.single().is_some()) || inner.is_identity();
+        let fits = consumer.inputs.len() + stage.inputs.len() <= MOST_INPUTS + 1
+            && program.insts.len() + inner.insts.len() <= MOST_INSTRUCTIONS;
+        // The block of an answer that is computed anyway is used as it is.
+        let computed_anyway = plan.consumers(producer).1
+            && inner.cost() > 0
+            && stage.space == consumer.space
+            && piece.map.is_identity(consumer.space.len());
+        (simple && !stage.keep && !computed_anyway && (fits || inner.is_identity())).then_some((i, producer))
+    })
+}
+
+fn program_of(stage: &Stage) -> Option<&Program> {
+    match &stage.kind {
+        StageKind::Blockwise(p) | StageKind::Reduce { map: p, .. } => Some(p),
+        StageKind::Exchange { .. } | StageKind::Function(_) => None,
+    }
+}
+
+fn inline(plan: &mut Plan, id: StageId, at: usize, producer: StageId) {
+    let inner_stage = plan.stages[producer].clone();
+    let StageKind::Blockwise(inner) = inner_stage.kind else { return };
+    let consumer = &mut plan.stages[id];
+    let Some(map) = consumer.inputs[at].single().map(|p| p.map.clone()) else { return };
+    let new: Vec<Input> = inner_stage.inputs.iter().map(|i| seen_through(i, &map, &consumer.space)).collect();
+    let (StageKind::Blockwise(program) | StageKind::Reduce { map: program, .. }) = &mut consumer.kind else { return };
+    *program = substitute(program, at, &inner);
+    consumer.inputs.splice(at..=at, new);
+}
+
+/// `outer` with its input `at` computed by `inner`, whose inputs take that input's place.
+fn substitute(outer: &Program, at: usize, inner: &Program) -> Program {
+    let mut p = Program::default();
+    let mut args: Vec<Value> = Vec::new();
+    for (i, &dtype) in outer.inputs.iter().enumerate() {
+        if i == at {
+            let inputs: Vec<Value> = inner.inputs.iter().map(|&d| p.input(d)).collect();
+            args.push(p.inline(inner, &inputs)[0]);
+        } else {
+            args.push(p.input(dtype));
+        }
+    }
+    p.outputs = p.inline(outer, &args);
+    p
+}
+
+/// The pieces of a producer's input as a consumer of shape `space` sees them, which reads the producer through `map`.
+fn seen_through(input: &Input, map: &IndexMap, space: &[usize]) -> Input {
+    let full = Region::full(space);
+    Input { pieces: input.pieces.iter().filter_map(|p| piece_through(p, map, &full)).collect(), dtype: input.dtype }
+}
+
+fn piece_through(piece: &Piece, map: &IndexMap, within: &Region) -> Option<Piece> {
+    let out = preimage(&piece.out, map, within)?;
+    Some(Piece { out, origin: piece.origin, map: map.compose(&piece.map) })
+}
+
+/// The indices inside `within` that `map` sends into `region`; `None` when there are none.
+fn preimage(region: &Region, map: &IndexMap, within: &Region) -> Option<Region> {
+    let mut out = within.clone();
+    if within.size() == 0 {
+        return Some(out);
+    }
+    for (a, axis) in map.axes.iter().enumerate() {
+        let (low, high) = (region.start[a].cast_signed(), region.end(a).cast_signed());
+        let offset = axis.offset.cast_signed();
+        let Some(o) = axis.out else {
+            if offset < low || offset >= high {
+                return None;
+            }
+            continue;
+        };
+        // low <= offset + stride * i < high
+        let (first, last) = if axis.stride > 0 {
+            (
+                (low - offset).div_euclid(axis.stride) + isize::from((low - offset).rem_euclid(axis.stride) != 0),
+                (high - 1 - offset).div_euclid(axis.stride),
+            )
+        } else {
+            let s = -axis.stride;
+            let (near, far) = (offset - (high - 1), offset - low);
+            (near.div_euclid(s) + isize::from(near.rem_euclid(s) != 0), far.div_euclid(s))
+        };
+        let start = out.start[o].cast_signed().max(first);
+        let end = out.end(o).cast_signed().min(last + 1);
+        if start >= end {
+            return None;
+        }
+        out.start[o] = start.cast_unsigned();
+        out.shape[o] = (end - start).cast_unsigned();
+    }
+    Some(out)
+}
+
+/// Replaces one piece that reads a copying stage by what that stage reads; whether one was found. This reaches the
+/// pieces of concatenations, exchanges and user functions, which have no program to inline into.
+fn pass_through(plan: &mut Plan, id: StageId) -> bool {
+    let space = plan.stages[id].space.clone();
+    let found = plan.stages[id].inputs.iter().enumerate().find_map(|(i, input)| {
+        let (p, piece) = input.pieces.iter().enumerate().find(|(_, piece)| {
+            let Origin::Stage(producer, 0) = piece.origin else { return false };
+            let stage = &plan.stages[producer];
+            let copies = matches!(&stage.kind, StageKind::Blockwise(p) if p.is_identity());
+            let exchanges = matches!(stage.kind, StageKind::Exchange { .. });
+            (copies || exchanges) && !stage.keep && program_of(&plan.stages[id]).is_some_and(|_| true)
+                || copies && !stage.keep
+        })?;
+        Some((i, p, piece.clone()))
+    });
+    let Some((i, p, piece)) = found else { return false };
+    let Origin::Stage(producer, _) = piece.origin else { return false };
+    let inner = plan.stages[producer].inputs[0].clone();
+    let within = if piece.out.size() > 0 { piece.out.clone() } else { Region::full(&space) };
+    let new = inner.pieces.iter().filter_map(|q| piece_through(q, &piece.map, &within));
+    let new: Vec<Piece> = new.collect();
+    plan.stages[id].inputs[i].pieces.splice(p..=p, new);
+    true
+}
+
+/// Makes inputs that read the same elements one.
+fn merge_equal_inputs(stage: &mut Stage) {
+    let (StageKind::Blockwise(program) | StageKind::Reduce { map: program, .. }) = &mut stage.kind else { return };
+    let mut unique: Vec<Input> = Vec::new();
+    let place: Vec<usize> = stage
+        .inputs
+        .iter()
+        .map(|input| {
+            unique.iter().position(|u| u == input).unwrap_or_else(|| {
+                unique.push(input.clone());
+                unique.len() - 1
+            })
+        })
+        .collect();
+    if unique.len() == stage.inputs.len() {
+        return;
+    }
+    let mut p = Program::default();
+    let values: Vec<Value> = unique.iter().map(|u| p.input(u.dtype)).collect();
+    let args: Vec<Value> = place.iter().map(|&i| values[i]).collect();
+    p.outputs = p.inline(program, &args);
+    *program = p;
+    stage.inputs = unique;
+}

@@ -1,0 +1,5 @@
+//! Rules on plans.
+
+pub mod elementwise;
+pub mod keep;
+pub mod reductions;

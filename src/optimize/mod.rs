@@ -1,0 +1,95 @@
+//! Rules that make a plan cheaper without changing a bit of its answer.
+//!
+//! `simplify/` rewrites expressions, `fuse/` rewrites plans. Each rule is one file: a unit struct with a name, what it must
+//! run after, and `apply`. The lists below are the order; every line says why it stands where it stands. The driver checks
+//! `runs_after` and, in debug builds, verifies the plan after each rule.
+
+use crate::blockwise::lower::Request;
+use crate::blockwise::plan::Plan;
+use crate::blockwise::verify::verify;
+use crate::error::{Error, Result};
+use crate::expr::Expr;
+
+pub mod fuse;
+pub mod simplify;
+
+/// A rewrite of expressions.
+pub trait ExprRule: Sync {
+    /// Its name.
+    fn name(&self) -> &'static str;
+    /// The rewritten node, when the rule applies to it. Its inputs have been rewritten before.
+    fn rewrite(&self, expr: &Expr) -> Option<Expr>;
+}
+
+/// A rewrite of plans.
+pub trait PlanRule: Sync {
+    /// Its name.
+    fn name(&self) -> &'static str;
+    /// Rules that must have run before.
+    fn runs_after(&self) -> &'static [&'static str] {
+        &[]
+    }
+    /// Rewrites `plan`, knowing what it is made for.
+    ///
+    /// # Errors
+    /// Only for broken invariants.
+    fn apply(&self, plan: &mut Plan, budget: u64) -> Result<()>;
+}
+
+/// The expression rules, in order; each walks the graph once, inputs first.
+static EXPR_RULES: &[&dyn ExprRule] = &[
+    // Equal nodes become one, so that later rules and the plan see what is shared.
+    &simplify::common::CommonSubexpressions,
+    // A rechunk of a rechunk keeps the outer grid alone.
+    &simplify::rechunk::CollapseRechunks,
+    // Slices go below reductions, so that only what is kept is read.
+    &simplify::slice::PushSlicesBelowReductions,
+    // Pushing may have made equal nodes.
+    &simplify::common::CommonSubexpressions,
+];
+
+/// The plan rules, in order.
+static PLAN_RULES: &[&dyn PlanRule] = &[
+    // What is expensive and used in several sweeps is decided first: fusion must not tear it apart.
+    &fuse::keep::KeepCostlyForks,
+    // Elementwise chains and views become one program each, also inside reductions.
+    &fuse::elementwise::FuseElementwise,
+    // Reductions over the same elements then share one pass.
+    &fuse::reductions::MergeReductions,
+];
+
+/// A step of the optimizer, for tracing and `explain`.
+pub type Observer<'a> = &'a mut dyn FnMut(&str, &Plan);
+
+/// The requests with simplified expressions.
+///
+/// # Errors
+/// Only for broken invariants.
+pub fn simplify(requests: &[Request]) -> Result<Vec<Request>> {
+    let mut exprs: Vec<Expr> = requests.iter().map(|r| r.expr.clone()).collect();
+    for rule in EXPR_RULES {
+        exprs = simplify::walk(*rule, &exprs)?;
+    }
+    Ok(requests.iter().zip(exprs).map(|(r, expr)| Request { expr, stored: r.stored.clone() }).collect())
+}
+
+/// Applies the plan rules in order; `observe` sees the plan after each.
+///
+/// # Errors
+/// Only for broken invariants.
+pub fn fuse(mut plan: Plan, budget: u64, observe: Observer<'_>) -> Result<Plan> {
+    let mut done: Vec<&str> = Vec::new();
+    for rule in PLAN_RULES {
+        if let Some(missing) = rule.runs_after().iter().find(|r| !done.contains(r)) {
+            return Err(Error::bug(format!("{} runs after {missing}", rule.name())));
+        }
+        rule.apply(&mut plan, budget)?;
+        plan.remove_dead();
+        if cfg!(debug_assertions) {
+            verify(&plan, rule.name())?;
+        }
+        observe(rule.name(), &plan);
+        done.push(rule.name());
+    }
+    Ok(plan)
+}

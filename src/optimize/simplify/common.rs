@@ -1,0 +1,59 @@
+//! Makes equal expressions one node.
+
+use super::super::ExprRule;
+use crate::expr::{Expr, ExprKind};
+use std::sync::Arc;
+
+pub(super) const NAME: &str = "common subexpressions";
+
+/// Two nodes of the same kind over the same inputs are one. Sources are equal when they are the same open array, user
+/// functions when they are the same closure.
+#[derive(Debug)]
+pub struct CommonSubexpressions;
+
+impl ExprRule for CommonSubexpressions {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    /// The walk interns; nothing else is rewritten.
+    fn rewrite(&self, _expr: &Expr) -> Option<Expr> {
+        None
+    }
+}
+
+/// The first expression equal to `expr` among `seen`, which `expr` joins if there is none.
+pub(super) fn intern(expr: Expr, seen: &mut Vec<Expr>) -> Expr {
+    if let Some(found) = seen.iter().find(|e| same(e, &expr)) {
+        return found.clone();
+    }
+    seen.push(expr.clone());
+    expr
+}
+
+fn same(a: &Expr, b: &Expr) -> bool {
+    let inputs = || {
+        let (x, y) = (a.inputs(), b.inputs());
+        x.len() == y.len() && x.iter().zip(&y).all(|(p, q)| p.id() == q.id())
+    };
+    if a.id() == b.id() {
+        return true;
+    }
+    if a.dtype != b.dtype || a.shape != b.shape || a.chunks != b.chunks {
+        return false;
+    }
+    match (&a.kind, &b.kind) {
+        (ExprKind::Source(x), ExprKind::Source(y)) => Arc::ptr_eq(x, y),
+        (ExprKind::Iota, ExprKind::Iota) => true,
+        (ExprKind::Elementwise { program: p, .. }, ExprKind::Elementwise { program: q, .. }) => p == q && inputs(),
+        (ExprKind::View { map: p, .. }, ExprKind::View { map: q, .. }) => p == q && inputs(),
+        (ExprKind::Concat { axis: p, .. }, ExprKind::Concat { axis: q, .. }) => p == q && inputs(),
+        (ExprKind::Rechunk { .. }, ExprKind::Rechunk { .. }) => inputs(),
+        (ExprKind::Blocks { function: p, .. }, ExprKind::Blocks { function: q, .. }) => p == q && inputs(),
+        (
+            ExprKind::Reduce { reducer: p, reduced: r, lanes: l, tiling: t, .. },
+            ExprKind::Reduce { reducer: q, reduced: s, lanes: m, tiling: u, .. },
+        ) => p == q && r == s && l == m && t == u && inputs(),
+        _ => false,
+    }
+}

@@ -1,0 +1,98 @@
+//! Pushes slices below reductions.
+
+use super::super::ExprRule;
+use crate::chunk::IndexMap;
+use crate::chunk::index_map::AxisMap;
+use crate::expr::{Expr, ExprKind, build};
+use crate::shape::Dim;
+
+/// `x.sum(0)[3]` reduces column 3 alone. Slices of kept axes commute with a reduction; its tiling and lanes stay those it
+/// was built with, so no bit changes.
+#[derive(Debug)]
+pub struct PushSlicesBelowReductions;
+
+impl ExprRule for PushSlicesBelowReductions {
+    fn name(&self) -> &'static str {
+        "push slices below reductions"
+    }
+
+    fn rewrite(&self, expr: &Expr) -> Option<Expr> {
+        let ExprKind::View { input: reduction, map } = &expr.kind else { return None };
+        let ExprKind::Reduce { input, reducer, reduced, lanes, tiling } = &reduction.kind else { return None };
+        let lengths = reduction.shape.known().ok()?;
+        let out_lengths = expr.shape.known().ok()?;
+        let cut: Vec<Cut> = (0..reduced.len()).map(|a| cut(&map.axes[a], &out_lengths, reduced[a])).collect();
+        if (0..cut.len()).all(|a| reduced[a] || cut[a].len == lengths[a] && cut[a].inner == UNCUT) {
+            return None;
+        }
+        let below = IndexMap {
+            axes: (0..cut.len())
+                .map(|a| AxisMap { out: Some(a), ..if reduced[a] { UNCUT } else { cut[a].inner } })
+                .collect(),
+        };
+        let in_dims = input.shape.dims();
+        let dims: Vec<Dim> =
+            (0..cut.len()).map(|a| if reduced[a] { in_dims[a] } else { Dim::Known(cut[a].len) }).collect();
+        let sliced = build::view(input, dims.into(), below);
+        let tiling = crate::chunk::Chunks::new(
+            tiling
+                .axes()
+                .iter()
+                .enumerate()
+                .map(
+                    |(a, t)| {
+                        if reduced[a] { t.clone() } else { crate::chunk::AxisChunks::regular(cut[a].len, cut[a].len) }
+                    },
+                )
+                .collect(),
+        );
+        let kept: Vec<Dim> = (0..cut.len()).map(|a| Dim::Known(if reduced[a] { 1 } else { cut[a].len })).collect();
+        let kind = ExprKind::Reduce {
+            input: sliced,
+            reducer: reducer.clone(),
+            reduced: reduced.clone(),
+            lanes: *lanes,
+            tiling,
+        };
+        let chunks = crate::chunk::Chunks::whole(&kept.iter().map(|d| d.max()).collect::<Vec<_>>());
+        let node = crate::expr::Node {
+            kind,
+            dtype: reduction.dtype,
+            shape: kept.into(),
+            chunks,
+            names: reduction.names.clone(),
+            site: reduction.site,
+        };
+        let above = IndexMap { axes: cut.iter().map(|c| c.outer).collect() };
+        Some(expr.with_kind(ExprKind::View { input: Expr::new(node), map: above }))
+    }
+}
+
+/// The identity along an axis, before its output axis is set.
+const UNCUT: AxisMap = AxisMap { out: None, offset: 0, stride: 1 };
+
+/// How one axis of a reduction's result is read, split into what happens below the reduction and above it.
+struct Cut {
+    /// Below: offset and stride into the input.
+    inner: AxisMap,
+    /// Above: which output axis walks the slice.
+    outer: AxisMap,
+    /// Length of the slice.
+    len: usize,
+}
+
+fn cut(axis: &AxisMap, out: &[usize], reduced: bool) -> Cut {
+    match axis.out {
+        _ if reduced => Cut { inner: UNCUT, outer: *axis, len: 1 },
+        None => Cut {
+            inner: AxisMap { out: None, offset: axis.offset, stride: 1 },
+            outer: AxisMap { out: None, offset: 0, stride: 0 },
+            len: 1,
+        },
+        Some(o) => Cut {
+            inner: AxisMap { out: None, offset: axis.offset, stride: axis.stride },
+            outer: AxisMap { out: Some(o), offset: 0, stride: 1 },
+            len: out[o],
+        },
+    }
+}

@@ -1,0 +1,329 @@
+//! The context: threads, budget, device and observers of everything that is computed through it.
+
+use super::knobs::{Knobs, machine_memory, parse_bytes};
+use super::trace::Report;
+use crate::blockwise::sweep::Machine;
+use crate::chunk::Region;
+use crate::cpu::device::CpuDevice;
+use crate::device::block::Block;
+use crate::device::memory::Memory;
+use crate::device::{self, Device, Stream, View};
+use crate::error::{Error, Result};
+use crate::op::kernel::Kernel;
+use parking_lot::Mutex;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+/// How far a run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Tasks done.
+    pub done: usize,
+    /// Tasks in all.
+    pub total: usize,
+    /// Bytes read from stores so far, decoded.
+    pub bytes_read: u64,
+}
+
+/// What is told of progress.
+pub type ProgressSink = dyn Fn(Progress) + Send + Sync;
+
+/// Stops a run from another thread.
+///
+/// ```
+/// use hyperslab::Context;
+/// let cx = Context::default();
+/// cx.cancel_token().cancel();
+/// let err = cx.compute(cx.arange(10).unwrap().sum(..)).unwrap_err();
+/// assert_eq!(err.to_string(), "cancelled");
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct CancelToken(Arc<AtomicBool>);
+
+impl CancelToken {
+    /// Stops at the next task boundary.
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether [`CancelToken::cancel`] was called.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Threads, memory budget, device and observers. Cloning is free; clones share everything.
+///
+/// ```
+/// use hyperslab::Context;
+/// let cx = Context::builder().threads(2).memory("256 MiB").build().unwrap();
+/// let total = cx.compute(cx.arange(1000).unwrap().sum(..)).unwrap();
+/// assert_eq!(total.to_string(), "499500");
+/// ```
+#[derive(Clone)]
+pub struct Context(Arc<Inner>);
+
+struct Inner {
+    threads: usize,
+    memory: Arc<Memory>,
+    block_bytes: Option<u64>,
+    cpu: CpuDevice,
+    device: Option<Arc<dyn Device>>,
+    pool: OnceLock<rayon::ThreadPool>,
+    cancel: CancelToken,
+    progress: Option<Box<ProgressSink>>,
+    profile: bool,
+    last: Mutex<Report>,
+}
+
+/// Settings of a [`Context`]; what is not set comes from the environment (see [`knobs`](super::knobs)) or the machine.
+#[derive(Default)]
+pub struct Builder {
+    threads: Option<usize>,
+    memory: Option<String>,
+    device: Option<String>,
+    custom: Option<Arc<dyn Device>>,
+    block_bytes: Option<u64>,
+    progress: Option<Box<ProgressSink>>,
+    profile: bool,
+}
+
+impl Builder {
+    /// Worker threads; all processors where not set.
+    #[must_use]
+    pub fn threads(mut self, n: usize) -> Self {
+        self.threads = Some(n);
+        self
+    }
+
+    /// The memory budget: `512MiB`, `4 GiB`, `50%`; 60 % of the machine or its cgroup where not set.
+    #[must_use]
+    pub fn memory(mut self, size: impl Into<String>) -> Self {
+        self.memory = Some(size.into());
+        self
+    }
+
+    /// `cpu`, `cuda`, `cuda:1` or `auto`.
+    #[must_use]
+    pub fn device(mut self, name: impl Into<String>) -> Self {
+        self.device = Some(name.into());
+        self
+    }
+
+    /// A device of one's own; kernels that it does not support run on the CPU.
+    #[must_use]
+    pub fn custom_device(mut self, device: Arc<dyn Device>) -> Self {
+        self.custom = Some(device);
+        self
+    }
+
+    /// A cap on the bytes of a block.
+    #[must_use]
+    pub fn block_bytes(mut self, bytes: u64) -> Self {
+        self.block_bytes = Some(bytes);
+        self
+    }
+
+    /// Is called after each task, from any thread.
+    #[must_use]
+    pub fn progress(mut self, sink: impl Fn(Progress) + Send + Sync + 'static) -> Self {
+        self.progress = Some(Box::new(sink));
+        self
+    }
+
+    /// Whether every task leaves a record in the [`Report`].
+    #[must_use]
+    pub fn profile(mut self, yes: bool) -> Self {
+        self.profile = yes;
+        self
+    }
+
+    /// The context.
+    ///
+    /// # Errors
+    /// [`Argument`](crate::ErrorKind::Argument) for a setting that means nothing, [`Device`](crate::ErrorKind::Device) for
+    /// a device that is not there.
+    pub fn build(self) -> Result<Context> {
+        let knobs = Knobs::from_environment()?;
+        let threads = self.threads.or(knobs.threads).unwrap_or_else(processors);
+        if threads == 0 {
+            return Err(Error::argument("threads", "at least one thread is needed"));
+        }
+        let total = machine_memory();
+        let budget = match self.memory.or(knobs.memory) {
+            Some(text) => parse_bytes(&text, total)?,
+            None => total / 10 * 6,
+        };
+        let device = match self.custom {
+            Some(device) => Some(device),
+            None => find_device(self.device.or(knobs.device).as_deref().unwrap_or("auto"))?,
+        };
+        let memory = Memory::new(budget);
+        Ok(Context(Arc::new(Inner {
+            threads,
+            cpu: CpuDevice::new(Arc::clone(&memory)),
+            memory,
+            block_bytes: self.block_bytes.or(knobs.block_bytes),
+            device,
+            pool: OnceLock::new(),
+            cancel: CancelToken::default(),
+            progress: self.progress,
+            profile: self.profile,
+            last: Mutex::default(),
+        })))
+    }
+}
+
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// The device of this name; none for the CPU itself.
+fn find_device(name: &str) -> Result<Option<Arc<dyn Device>>> {
+    let ordinal = match name.split_once(':') {
+        None => "0",
+        Some((_, n)) => n,
+    };
+    match (name.split(':').next().unwrap_or(name), ordinal.parse::<usize>()) {
+        ("cpu" | "auto", _) => Ok(None),
+        ("cuda", Ok(ordinal)) => cuda(ordinal).map(Some),
+        _ => Err(Error::argument("device", format!("`{name}` is no device: write cpu, cuda, cuda:1 or auto"))),
+    }
+}
+
+#[cfg(not(feature = "cuda"))]
+fn cuda(ordinal: usize) -> Result<Arc<dyn Device>> {
+    Err(Error::device(format!("cuda:{ordinal}"), "this build has no CUDA; build it with the feature `cuda`"))
+}
+
+#[cfg(feature = "cuda")]
+fn cuda(ordinal: usize) -> Result<Arc<dyn Device>> {
+    Err(Error::device(format!("cuda:{ordinal}"), "no CUDA driver was found"))
+}
+
+impl Context {
+    /// Settings to start from.
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// Worker threads.
+    #[must_use]
+    pub fn threads(&self) -> usize {
+        self.0.threads
+    }
+
+    /// The budget and its pool of buffers.
+    #[must_use]
+    pub fn memory(&self) -> &Arc<Memory> {
+        &self.0.memory
+    }
+
+    /// The name of the device that kernels run on.
+    #[must_use]
+    pub fn device_name(&self) -> String {
+        self.0.device.as_ref().map_or_else(|| self.0.cpu.name(), |d| d.name())
+    }
+
+    /// Stops what this context computes.
+    #[must_use]
+    pub fn cancel_token(&self) -> CancelToken {
+        self.0.cancel.clone()
+    }
+
+    /// What the last run of this context did.
+    #[must_use]
+    pub fn report(&self) -> Report {
+        self.0.last.lock().clone()
+    }
+
+    /// What plans are made for.
+    #[must_use]
+    pub fn machine(&self) -> Machine {
+        Machine { threads: self.0.threads, budget: self.0.memory.budget(), block_bytes: self.0.block_bytes }
+    }
+
+    /// Whether the context's device runs `kernel`, rather than the CPU in its place.
+    #[must_use]
+    pub fn device_supports(&self, kernel: &Kernel) -> bool {
+        self.0.device.as_ref().is_none_or(|d| d.supports(kernel))
+    }
+
+    /// Runs one kernel on host blocks.
+    pub(crate) fn execute(
+        &self,
+        stream: Stream,
+        kernel: &Kernel,
+        region: &Region,
+        inputs: &[View],
+    ) -> Result<Vec<Block>> {
+        match &self.0.device {
+            Some(d) if d.supports(kernel) => device::run(d.as_ref(), stream, kernel, region, inputs),
+            _ => self.0.cpu.execute(kernel, region, inputs),
+        }
+    }
+
+    pub(crate) fn keeps_spans(&self) -> bool {
+        self.0.profile
+    }
+
+    pub(crate) fn set_report(&self, report: Report) {
+        *self.0.last.lock() = report;
+    }
+
+    pub(crate) fn progress(&self, now: Progress) {
+        if let Some(sink) = &self.0.progress {
+            sink(now);
+        }
+    }
+
+    /// The worker threads, started at first use.
+    pub(crate) fn pool(&self) -> Result<&rayon::ThreadPool> {
+        if let Some(pool) = self.0.pool.get() {
+            return Ok(pool);
+        }
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(self.0.threads)
+            .thread_name(|i| format!("hyperslab-{i}"))
+            .build()
+            .map_err(|e| Error::argument("threads", format!("{} threads cannot be started: {e}", self.0.threads)))?;
+        Ok(self.0.pool.get_or_init(|| pool))
+    }
+}
+
+impl Default for Context {
+    /// The machine's processors, 60 % of its memory, the CPU. Environment variables that mean nothing are ignored.
+    fn default() -> Self {
+        Self::builder().build().unwrap_or_else(|_| {
+            let memory = Memory::new(machine_memory() / 10 * 6);
+            Self(Arc::new(Inner {
+                threads: processors(),
+                cpu: CpuDevice::new(Arc::clone(&memory)),
+                memory,
+                block_bytes: None,
+                device: None,
+                pool: OnceLock::new(),
+                cancel: CancelToken::default(),
+                progress: None,
+                profile: false,
+                last: Mutex::default(),
+            }))
+        })
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let budget = crate::error::Bytes(self.0.memory.budget());
+        write!(f, "Context({} threads, {budget}, {})", self.0.threads, self.device_name())
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Builder(threads {:?}, memory {:?}, device {:?})", self.threads, self.memory, self.device)
+    }
+}

@@ -1,0 +1,386 @@
+//! Runs a task graph: sweeps in order, tasks of a sweep on the context's threads.
+//!
+//! A sweep reserves the bytes of as many tasks as may run at once before the first is spawned, so no worker ever waits for
+//! memory. The calling thread feeds the pool a bounded number of tasks ahead and asks stores to read ahead for them. The
+//! first fault stops the run; arrays that were being written are dropped unfinished and leave nothing behind.
+
+use super::cache::ChunkCache;
+use super::context::{Context, Progress};
+use super::fetch::{Memo, Shared};
+use super::fold::{PartFold, kernels};
+use super::target::Target;
+use super::trace::{Report, Span, Trace, timed};
+use crate::blockwise::plan::{Origin, Plan, StageId, StageKind};
+use crate::blockwise::sweep::Sweep;
+use crate::chunk::region::Indices;
+use crate::chunk::{Chunks, Region};
+use crate::device::View;
+use crate::device::assembly::Assembly;
+use crate::device::block::{Block, Buffer};
+use crate::dtype::DType;
+use crate::error::{Error, ErrorKind, Result};
+use crate::op::kernel::Kernel;
+use crate::shape;
+use crate::store::Sink;
+use crate::task::{Task, TaskGraph};
+use parking_lot::{Condvar, Mutex};
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Blocks smaller than this are not announced to stores, and many of them are queued at once.
+const SMALL_TASK: u64 = 256 << 10;
+
+/// Runs `graph`; `sinks` holds the arrays that outputs are written to, by output number. Gives the answers in memory.
+///
+/// # Errors
+/// The first fault of any task, with the block it happened in.
+pub fn run(
+    cx: &Context,
+    plan: &Plan,
+    graph: &TaskGraph,
+    sinks: Vec<Option<Box<dyn Sink>>>,
+) -> Result<(Vec<Option<Block>>, Report)> {
+    let results = plan.stages.iter().map(|s| s.result_dtypes().iter().map(|_| OnceLock::new()).collect()).collect();
+    let cache = ChunkCache::new(cache_bytes(cx, graph));
+    let mut shared = Shared { cx, plan, results, cache, trace: Trace::new(cx.keeps_spans()) };
+    let mut sinks: BTreeMap<usize, Box<dyn Sink>> =
+        sinks.into_iter().enumerate().filter_map(|(i, s)| s.map(|s| (i, s))).collect();
+    let progress = AtomicUsize::new(0);
+    for number in 0..graph.sweeps.len() {
+        run_sweep(&mut shared, graph, number, &mut sinks, &progress)?;
+    }
+    let mut answers = Vec::new();
+    for (i, output) in plan.outputs.iter().enumerate() {
+        let result = shared.results[output.stage][output.result].get();
+        let block = result.map(|b| b.reshaped(&output.shape)).transpose()?;
+        match (sinks.remove(&i), block) {
+            (Some(sink), Some(block)) => {
+                write_whole(&shared, sink, &block)?;
+                answers.push(None);
+            }
+            (None, block) => answers.push(block.filter(|_| output.stored.is_none())),
+            (Some(_), None) => return Err(Error::bug("an array that is left to write has been computed")),
+        }
+    }
+    let report = Report {
+        projected_bytes: graph.projected_bytes(cx.threads()),
+        peak_bytes: cx.memory().peak_live(),
+        ..shared.trace.report()
+    };
+    Ok((answers, report))
+}
+
+/// What decoded chunks may take: what no sweep needs, up to half the budget.
+fn cache_bytes(cx: &Context, graph: &TaskGraph) -> u64 {
+    let budget = cx.memory().budget();
+    budget.saturating_sub(graph.projected_bytes(cx.threads())).min(budget / 2)
+}
+
+/// One sink of a sweep while it runs.
+enum Running {
+    Blocks { id: StageId, targets: Vec<(Target, Option<usize>)> },
+    Reduction { id: StageId, kernels: Vec<(Vec<usize>, Kernel)>, folds: Vec<PartFold>, results: Vec<Assembly> },
+}
+
+fn run_sweep(
+    shared: &mut Shared<'_>,
+    graph: &TaskGraph,
+    number: usize,
+    sinks: &mut BTreeMap<usize, Box<dyn Sink>>,
+    progress: &AtomicUsize,
+) -> Result<()> {
+    let sweep = &graph.sweeps[number];
+    let _span = tracing::debug_span!("sweep", number, tasks = sweep.grid.count()).entered();
+    let running: Vec<Running> =
+        sweep.stages.iter().map(|&id| start(shared, sweep, id, sinks)).collect::<Result<_>>()?;
+    let free = shared.cx.memory().budget().saturating_sub(sweep.held_bytes);
+    let fit = usize::try_from(free / sweep.task_bytes.max(1)).unwrap_or(usize::MAX);
+    let width = shared.cx.threads().min(fit).max(1);
+    let reserved = sweep.task_bytes.saturating_mul(width as u64).min(free);
+    let reservation = shared.cx.memory().reserve("a sweep", reserved)?;
+    let job = Job { shared, running: &running, sweep, total: graph.len(), progress };
+    job.run(graph.tasks(number), width)?;
+    drop(reservation);
+    for sink in running {
+        finish(shared, sink)?;
+    }
+    Ok(())
+}
+
+/// Sets up where the results of stage `id` go.
+fn start(
+    shared: &Shared<'_>,
+    sweep: &Sweep,
+    id: StageId,
+    sinks: &mut BTreeMap<usize, Box<dyn Sink>>,
+) -> Result<Running> {
+    let stage = &shared.plan.stages[id];
+    if let StageKind::Reduce { parts, .. } = &stage.kind {
+        let folds = (0..parts.len()).map(|p| PartFold::new(stage, id, p, &sweep.grid)).collect::<Result<Vec<_>>>()?;
+        let results = folds
+            .iter()
+            .zip(parts)
+            .map(|(fold, part)| in_memory(part.reducer.output(), &fold.kept))
+            .collect::<Result<Vec<_>>>()?;
+        return Ok(Running::Reduction { id, kernels: kernels(stage), folds, results });
+    }
+    let dtype = stage.result_dtypes()[0];
+    let mut targets = Vec::new();
+    let outputs = || shared.plan.outputs.iter().enumerate().filter(|(_, o)| o.stage == id);
+    for (i, output) in outputs() {
+        let fits = output.stored.as_ref().is_some_and(|g| g.shape() == stage.space);
+        if let Some(sink) = if fits { sinks.remove(&i) } else { None } {
+            targets.push((Target::Stored(sink), None));
+        }
+    }
+    let wanted = stage.keep || outputs().any(|(i, o)| o.stored.is_none() || sinks.contains_key(&i));
+    if wanted {
+        targets.push((Target::Memory(in_memory(dtype, &sweep.grid)?), Some(0)));
+    }
+    Ok(Running::Blocks { id, targets })
+}
+
+/// An array in memory whose bytes a caller can take over as a vector of elements.
+fn in_memory(dtype: DType, grid: &Chunks) -> Result<Assembly> {
+    let n = shape::checked_size(&grid.shape()).ok_or_else(|| Error::bug("a result's size fits"))?;
+    let data = crate::dtype::with_dtype!(dtype, T => vector::<T>(n));
+    Assembly::new(dtype, grid.clone(), data)
+}
+
+fn vector<T: crate::dtype::Element + VectorBuffer>(n: usize) -> Buffer {
+    T::buffer(n)
+}
+
+/// Element types whose vectors can be buffers; truth values are stored as bytes.
+trait VectorBuffer {
+    fn buffer(n: usize) -> Buffer;
+}
+
+macro_rules! vector_buffers {
+    ($($T:ty),*) => { $(impl VectorBuffer for $T {
+        fn buffer(n: usize) -> Buffer { Buffer::from_vec(vec![<$T>::default(); n]) }
+    })* };
+}
+vector_buffers!(
+    i8,
+    i16,
+    i32,
+    i64,
+    u8,
+    u16,
+    u32,
+    u64,
+    half::f16,
+    half::bf16,
+    f32,
+    f64,
+    num_complex::Complex32,
+    num_complex::Complex64
+);
+
+impl VectorBuffer for bool {
+    fn buffer(n: usize) -> Buffer {
+        Buffer::from_vec(vec![0u8; n])
+    }
+}
+
+/// Makes the results of a finished sink known.
+fn finish(shared: &mut Shared<'_>, sink: Running) -> Result<()> {
+    match sink {
+        Running::Blocks { id, targets } => {
+            for (target, result) in targets {
+                let block = target.finish()?;
+                if let (Some(result), Some(block)) = (result, block) {
+                    let _ = shared.results[id][result].set(block);
+                }
+            }
+        }
+        Running::Reduction { id, folds, results, .. } => {
+            for (r, (fold, assembly)) in folds.iter().zip(results).enumerate() {
+                if shape::size(&shared.plan.stages[id].space) == 0 {
+                    for index in Indices::new(&fold.kept.counts()) {
+                        assembly.write(&index, &fold.of_nothing(shared, &index)?)?;
+                    }
+                }
+                let _ = shared.results[id][r].set(assembly.finish()?);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A sweep's tasks, and what they share.
+struct Job<'a, 'b> {
+    shared: &'a Shared<'b>,
+    running: &'a [Running],
+    sweep: &'a Sweep,
+    total: usize,
+    progress: &'a AtomicUsize,
+}
+
+/// How many tasks are queued or running, and the first fault.
+#[derive(Default)]
+struct Gate {
+    state: Mutex<(usize, Option<Error>)>,
+    change: Condvar,
+}
+
+impl Job<'_, '_> {
+    /// Runs the tasks, `width` at a time.
+    fn run(&self, tasks: impl Iterator<Item = Task> + Send, width: usize) -> Result<()> {
+        let small = self.sweep.task_bytes < SMALL_TASK;
+        let threads = self.shared.cx.threads();
+        let ahead = match (width < threads, small) {
+            (true, _) => width,
+            (false, true) => 128 * threads,
+            (false, false) => 3 * threads,
+        };
+        let gate = Gate::default();
+        let cancel = self.shared.cx.cancel_token();
+        self.shared.cx.pool()?.in_place_scope(|scope| {
+            for task in tasks {
+                if !small {
+                    self.prefetch(&task.region);
+                }
+                let mut state = gate.state.lock();
+                while state.0 >= ahead && state.1.is_none() {
+                    gate.change.wait(&mut state);
+                }
+                if cancel.is_cancelled() && state.1.is_none() {
+                    state.1 = Some(ErrorKind::Cancelled.into());
+                }
+                if state.1.is_some() {
+                    break;
+                }
+                state.0 += 1;
+                drop(state);
+                let gate = &gate;
+                scope.spawn(move |_| self.guarded(&task, gate, ahead));
+            }
+        });
+        let (_, fault) = gate.state.into_inner();
+        fault.map_or(Ok(()), Err)
+    }
+
+    fn guarded(&self, task: &Task, gate: &Gate, ahead: usize) {
+        let stopped = gate.state.lock().1.is_some();
+        let outcome = if stopped { Ok(()) } else { self.catching(task) };
+        let mut state = gate.state.lock();
+        state.0 -= 1;
+        if let Err(fault) = outcome {
+            state.1.get_or_insert(fault);
+        }
+        if state.0 + 1 >= ahead.div_ceil(2) || state.1.is_some() {
+            gate.change.notify_one();
+        }
+    }
+
+    fn catching(&self, task: &Task) -> Result<()> {
+        if self.shared.cx.cancel_token().is_cancelled() {
+            return Err(ErrorKind::Cancelled.into());
+        }
+        let done = catch_unwind(AssertUnwindSafe(|| self.task(task)))
+            .unwrap_or_else(|_| Err(Error::bug("a task does not panic")));
+        let n = self.progress.fetch_add(1, Ordering::Relaxed) + 1;
+        let counters = &self.shared.trace.counters;
+        counters.tasks.fetch_add(1, Ordering::Relaxed);
+        let bytes_read = counters.bytes_read.load(Ordering::Relaxed);
+        self.shared.cx.progress(Progress { done: n, total: self.total, bytes_read });
+        done.map_err(|e| e.at(format!("block {} at {}", shape::tuple(&task.block), task.region)))
+    }
+
+    fn task(&self, task: &Task) -> Result<()> {
+        let trace = &self.shared.trace;
+        let (start, read) = (trace.elapsed(), trace.counters.read_ns.load(Ordering::Relaxed));
+        let mut memo = Memo::default();
+        for sink in self.running {
+            match sink {
+                Running::Blocks { id, targets } => self.blocks(*id, targets, task, &mut memo)?,
+                Running::Reduction { id, kernels, folds, results } => {
+                    self.reduction(*id, kernels, folds, results, task, &mut memo)?;
+                }
+            }
+        }
+        if trace.keeps_spans() {
+            let read = trace.counters.read_ns.load(Ordering::Relaxed) - read;
+            trace.span(|| Span {
+                sweep: task.sweep,
+                block: task.block.clone(),
+                thread: rayon::current_thread_index().unwrap_or(0),
+                start,
+                end: trace.elapsed(),
+                read: std::time::Duration::from_nanos(read),
+                reserved: self.shared.cx.memory().reserved(),
+            });
+        }
+        Ok(())
+    }
+
+    fn blocks(&self, id: StageId, targets: &[(Target, Option<usize>)], task: &Task, memo: &mut Memo) -> Result<()> {
+        let block = self.shared.remembered_stage(id, &task.region, memo)?;
+        let counters = &self.shared.trace.counters;
+        for (target, _) in targets {
+            if matches!(target, Target::Stored(_)) {
+                counters.bytes_written.fetch_add(block.bytes().len() as u64, Ordering::Relaxed);
+            }
+            timed(&counters.write_ns, || target.write(&task.block, &task.region, &block))?;
+        }
+        Ok(())
+    }
+
+    fn reduction(
+        &self,
+        id: StageId,
+        kernels: &[(Vec<usize>, Kernel)],
+        folds: &[PartFold],
+        results: &[Assembly],
+        task: &Task,
+        memo: &mut Memo,
+    ) -> Result<()> {
+        let stage = &self.shared.plan.stages[id];
+        let StageKind::Reduce { parts, .. } = &stage.kind else { return Err(Error::bug("a reduction")) };
+        let views = self.shared.views(id, &task.region, memo)?;
+        for (members, kernel) in kernels {
+            let reduced = &parts[members[0]].reduced;
+            let index: Vec<usize> = task.block.iter().zip(reduced).map(|(&b, &r)| if r { 0 } else { b }).collect();
+            for (number, tile) in folds[members[0]].tiles_in(reduced, &task.region) {
+                let corner = tile.relative_to(&task.region).start;
+                let shifted: Vec<View> = views.iter().map(|v| v.shifted(&corner)).collect();
+                let mut states = self.shared.launch(stage, kernel, &tile, &shifted)?.into_iter();
+                for &part in members {
+                    let state = states.by_ref().take(parts[part].reducer.identity.len()).collect();
+                    if let Some(block) = folds[part].add(self.shared, &index, number, state)? {
+                        results[part].write(&index, &block)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Announces what a block will read.
+    fn prefetch(&self, region: &Region) {
+        for &id in &self.sweep.stages {
+            for piece in self.shared.plan.stages[id].inputs.iter().flat_map(|i| &i.pieces) {
+                if let (Origin::Store(s), Some(part)) = (piece.origin, piece.out.intersect(region)) {
+                    self.shared.plan.stores[s].prefetch(&piece.map.source(&part).0);
+                }
+            }
+        }
+    }
+}
+
+/// Writes an answer that was assembled in memory to its array, piece by piece.
+fn write_whole(shared: &Shared<'_>, sink: Box<dyn Sink>, block: &Block) -> Result<()> {
+    let grid = sink.grid().clone();
+    let view = View::whole(block.clone());
+    for index in Indices::new(&grid.counts()) {
+        let region = grid.region(&index);
+        let piece = shared.dense(&view.shifted(&region.start), &region.shape, block.dtype())?;
+        shared.trace.counters.bytes_written.fetch_add(piece.bytes().len() as u64, Ordering::Relaxed);
+        sink.write(&region, piece.bytes())?;
+    }
+    sink.finish()
+}

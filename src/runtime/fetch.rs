@@ -1,0 +1,345 @@
+//! What a block needs: pieces of inputs as views, read, looked up or computed on demand.
+
+use super::cache::ChunkCache;
+use super::context::Context;
+use super::trace::{Trace, timed};
+use crate::blockwise::plan::{Input, Origin, Piece, Plan, Stage, StageId, StageKind};
+use crate::chunk::index_map::Positions;
+use crate::chunk::region::Indices;
+use crate::chunk::{IndexMap, Region};
+use crate::cpu::copy::{StridedBox, copy_strided};
+use crate::device::block::Block;
+use crate::device::{Stream, View};
+use crate::dtype::DType;
+use crate::error::{Error, Result};
+use crate::op::kernel::Kernel;
+use crate::shape;
+use crate::store::Store;
+use std::sync::OnceLock;
+use std::sync::atomic::Ordering;
+
+/// Everything that tasks share.
+pub(crate) struct Shared<'a> {
+    pub(crate) cx: &'a Context,
+    pub(crate) plan: &'a Plan,
+    /// Results of the stages that are swept, as soon as they are whole.
+    pub(crate) results: Vec<Vec<OnceLock<Block>>>,
+    pub(crate) cache: ChunkCache,
+    pub(crate) trace: Trace,
+}
+
+/// What one task has read or computed already, so that sinks of a sweep share it.
+#[derive(Default)]
+pub(crate) struct Memo {
+    reads: Vec<((Origin, Vec<Positions>), Block)>,
+}
+
+impl Shared<'_> {
+    /// The views of all inputs of stage `id` over `region` of its space.
+    pub(crate) fn views(&self, id: StageId, region: &Region, memo: &mut Memo) -> Result<Vec<View>> {
+        let stage = &self.plan.stages[id];
+        stage.inputs.iter().map(|input| self.input(stage, input, region, memo)).collect()
+    }
+
+    /// The elements that an on-demand stage has in `region`.
+    pub(crate) fn evaluate(&self, id: StageId, region: &Region, memo: &mut Memo) -> Result<Block> {
+        let stage = &self.plan.stages[id];
+        match &stage.kind {
+            StageKind::Blockwise(program) => {
+                let views = self.views(id, region, memo)?;
+                let kernel = Kernel::Elementwise(program.clone());
+                self.launch(stage, &kernel, region, &views)?
+                    .pop()
+                    .ok_or_else(|| Error::bug("a blockwise stage has a result"))
+            }
+            StageKind::Exchange { .. } => {
+                let views = self.views(id, region, memo)?;
+                let dtype = stage.inputs[0].dtype;
+                self.dense(&views[0], &region.shape, dtype)
+            }
+            StageKind::Function(_) => self.function(id, region, memo),
+            StageKind::Reduce { .. } => Err(Error::bug("a reduction is swept, not evaluated")),
+        }
+    }
+
+    /// Runs a kernel on the context's device, or on the CPU where that has it not.
+    pub(crate) fn launch(&self, stage: &Stage, kernel: &Kernel, region: &Region, views: &[View]) -> Result<Vec<Block>> {
+        timed(&self.trace.counters.compute_ns, || self.cx.execute(Stream(0), kernel, region, views))
+            .map_err(|e| e.at(format!("in {} built at {}", stage.label, stage.site)))
+    }
+
+    fn input(&self, stage: &Stage, input: &Input, region: &Region, memo: &mut Memo) -> Result<View> {
+        if let Some(piece) = input.single() {
+            return self.piece(stage, piece, region, input.dtype, memo);
+        }
+        let bytes = region.size() * input.dtype.size();
+        let mut buffer = self.cx.memory().buffer(bytes);
+        for piece in &input.pieces {
+            let Some(part) = piece.out.intersect(region) else { continue };
+            let view = self.piece(stage, piece, &part, input.dtype, memo)?;
+            let to = StridedBox::of(&region.shape, &part.relative_to(region).start);
+            copy_strided(&view, to, buffer.bytes_mut(), &part.shape, input.dtype.size());
+        }
+        Ok(View::whole(Block::new(input.dtype, &region.shape, buffer)?))
+    }
+
+    /// The view that `region` of a stage's space has of one piece.
+    fn piece(&self, stage: &Stage, piece: &Piece, region: &Region, dtype: DType, memo: &mut Memo) -> Result<View> {
+        let rank = region.rank();
+        match piece.origin {
+            Origin::Store(s) => {
+                let store = &self.plan.stores[s];
+                if let Some(block) = store.block() {
+                    return Ok(through(&piece.map, region, block, None));
+                }
+                let positions = piece.map.positions(region);
+                let block = self.remembered(piece.origin, &positions, memo, |shared, _| {
+                    shared.read(s, &positions).map_err(|e| e.at(format!("for {} built at {}", stage.label, stage.site)))
+                })?;
+                let (offset, strides) = piece.map.dense_view(rank, &positions);
+                Ok(View { block, offset, strides })
+            }
+            Origin::Iota(_) => {
+                let positions = piece.map.positions(region);
+                let block = iota(&positions, dtype)?;
+                let (offset, strides) = piece.map.dense_view(rank, &positions);
+                Ok(View { block, offset, strides })
+            }
+            Origin::Stage(id, result) => {
+                if let Some(block) = self.results[id].get(result).and_then(OnceLock::get) {
+                    return Ok(through(&piece.map, region, block, None));
+                }
+                let (span, positions) = piece.map.source(region);
+                let boxed: Vec<Positions> = positions
+                    .iter()
+                    .zip(&span.shape)
+                    .map(|(p, &n)| Positions { first: p.first, step: 1, count: n })
+                    .collect();
+                let block =
+                    self.remembered(piece.origin, &boxed, memo, |shared, memo| shared.evaluate(id, &span, memo))?;
+                Ok(through(&piece.map, region, &block, Some(&span)))
+            }
+        }
+    }
+
+    /// As [`Shared::evaluate`], once per task and region.
+    pub(crate) fn remembered_stage(&self, id: StageId, region: &Region, memo: &mut Memo) -> Result<Block> {
+        let boxed: Vec<Positions> =
+            region.start.iter().zip(&region.shape).map(|(&s, &n)| Positions { first: s, step: 1, count: n }).collect();
+        self.remembered(Origin::Stage(id, 0), &boxed, memo, |shared, memo| shared.evaluate(id, region, memo))
+    }
+
+    fn remembered(
+        &self,
+        origin: Origin,
+        positions: &[Positions],
+        memo: &mut Memo,
+        make: impl FnOnce(&Self, &mut Memo) -> Result<Block>,
+    ) -> Result<Block> {
+        let known = memo.reads.iter().find(|((o, p), _)| *o == origin && p == positions);
+        if let Some((_, block)) = known {
+            return Ok(block.clone());
+        }
+        let block = make(self, memo)?;
+        memo.reads.push(((origin, positions.to_vec()), block.clone()));
+        Ok(block)
+    }
+
+    /// The elements of a stored array at the product of these positions.
+    fn read(&self, s: usize, positions: &[Positions]) -> Result<Block> {
+        let store = self.plan.stores[s].as_ref();
+        let info = store.info();
+        let counts: Vec<usize> = positions.iter().map(|p| p.count).collect();
+        let size = info.dtype.size();
+        let mut buffer = self.cx.memory().buffer(shape::size(&counts) * size);
+        if shape::size(&counts) == 0 {
+            return Block::new(info.dtype, &counts, buffer);
+        }
+        let start = positions.iter().map(|p| p.first).collect();
+        let span = Region::new(start, positions.iter().map(|p| p.end() - p.first).collect());
+        let dense = span.shape == counts;
+        if dense && (store.random_access() || info.chunks.aligned(&span)) {
+            self.read_into(store, &span, buffer.bytes_mut())?;
+            return Block::new(info.dtype, &counts, buffer);
+        }
+        for parts in chunk_parts(store, positions, &span) {
+            let chunk = parts.region(&info.chunks, store.random_access());
+            let block = self.part(s, store, &chunk, &parts)?;
+            let from = parts.view_of(&block, &chunk);
+            let to = StridedBox::of(&counts, &parts.to);
+            copy_strided(&from, to, buffer.bytes_mut(), &parts.counts, size);
+        }
+        Block::new(info.dtype, &counts, buffer)
+    }
+
+    /// A chunk, or for unchunked data the box, behind some of the positions.
+    fn part(&self, s: usize, store: &dyn Store, region: &Region, parts: &ChunkPart) -> Result<Block> {
+        let info = store.info();
+        let load = || {
+            let mut buffer = self.cx.memory().buffer(region.size() * info.dtype.size());
+            self.read_into(store, region, buffer.bytes_mut())?;
+            Block::new(info.dtype, &region.shape, buffer)
+        };
+        if store.random_access() || parts.whole { load() } else { self.cache.get(s, &parts.chunk, load) }
+    }
+
+    fn read_into(&self, store: &dyn Store, region: &Region, out: &mut [u8]) -> Result<()> {
+        let counters = &self.trace.counters;
+        counters.bytes_read.fetch_add(out.len() as u64, Ordering::Relaxed);
+        timed(&counters.read_ns, || store.read(region, out))
+    }
+
+    /// The blocks of a user function that touch `region`, cut to it.
+    fn function(&self, id: StageId, region: &Region, memo: &mut Memo) -> Result<Block> {
+        let stage = &self.plan.stages[id];
+        let StageKind::Function(function) = &stage.kind else { return Err(Error::bug("a function stage")) };
+        let kernel = Kernel::Function(function.clone());
+        let touching = stage.chunks.touching(region);
+        let mut out: Option<crate::device::block::Buffer> = None;
+        for step in Indices::new(&touching.shape) {
+            let index: Vec<usize> = step.iter().zip(&touching.start).map(|(a, b)| a + b).collect();
+            let chunk = stage.chunks.region(&index);
+            let mut views = Vec::new();
+            for (view, input) in self.views(id, &chunk, memo)?.iter().zip(&stage.inputs) {
+                views.push(View::whole(self.dense(view, &chunk.shape, input.dtype)?));
+            }
+            let at = format!("block {}", shape::tuple(&index));
+            let blocks = self.launch(stage, &kernel, &chunk, &views).map_err(|e| e.at(at))?;
+            let block = blocks.into_iter().next().ok_or_else(|| Error::bug("a function has a result"))?;
+            if chunk == *region {
+                return Ok(block);
+            }
+            let Some(part) = chunk.intersect(region) else { continue };
+            let size = function.output.size();
+            let buffer = out.get_or_insert_with(|| self.cx.memory().buffer(region.size() * size));
+            let from = View::whole(block).shifted(&part.relative_to(&chunk).start);
+            let to = StridedBox::of(&region.shape, &part.relative_to(region).start);
+            copy_strided(&from, to, buffer.bytes_mut(), &part.shape, size);
+        }
+        let buffer = out.unwrap_or_else(|| self.cx.memory().buffer(0));
+        Block::new(function.output, &region.shape, buffer)
+    }
+
+    /// The view's elements as a block in C order; the view's own block where it is that already.
+    pub(crate) fn dense(&self, view: &View, dims: &[usize], dtype: DType) -> Result<Block> {
+        let strides = shape::strides(dims);
+        let plain = view.offset == 0
+            && view.block.size() == shape::size(dims)
+            && (0..dims.len()).all(|a| dims[a] == 1 || view.strides[a] == strides[a].cast_signed());
+        if plain {
+            return view.block.reshaped(dims);
+        }
+        let mut buffer = self.cx.memory().buffer(shape::size(dims) * dtype.size());
+        let to = StridedBox::of(dims, &vec![0; dims.len()]);
+        copy_strided(view, to, buffer.bytes_mut(), dims, dtype.size());
+        Block::new(dtype, dims, buffer)
+    }
+}
+
+/// The view that `region` has of `block` through `map`, where the block holds all of an array, or `held` of it.
+fn through(map: &IndexMap, region: &Region, block: &Block, held: Option<&Region>) -> View {
+    let inner = shape::strides(block.shape());
+    let mut strides = vec![0isize; region.rank()];
+    let mut offset = 0isize;
+    for (a, axis) in map.axes.iter().enumerate() {
+        let step = inner[a].cast_signed();
+        let first = held.map_or(0, |h| h.start[a]).cast_signed();
+        offset += (axis.offset.cast_signed() - first) * step;
+        if let Some(o) = axis.out {
+            offset += region.start[o].cast_signed() * axis.stride * step;
+            strides[o] = axis.stride * step;
+        }
+    }
+    View { block: block.clone(), offset: offset.max(0).cast_unsigned(), strides }
+}
+
+/// The indices themselves, along one axis.
+fn iota(positions: &[Positions], dtype: DType) -> Result<Block> {
+    let Some(p) = positions.first() else { return Err(Error::bug("an index has an axis")) };
+    #[expect(clippy::cast_possible_wrap, reason = "lengths fit i64")]
+    let values: Vec<i64> = (0..p.count).map(|k| (p.first + k * p.step) as i64).collect();
+    debug_assert_eq!(dtype, DType::I64);
+    Block::from_vec(values, &[p.count])
+}
+
+/// The positions that lie in one chunk.
+struct ChunkPart {
+    /// The chunk.
+    chunk: Vec<usize>,
+    /// The first of them, per axis.
+    first: Vec<usize>,
+    /// Their distance, per axis.
+    step: Vec<usize>,
+    /// How many, per axis.
+    counts: Vec<usize>,
+    /// Where they go in the result.
+    to: Vec<usize>,
+    /// Whether they are the whole chunk.
+    whole: bool,
+}
+
+impl ChunkPart {
+    fn region(&self, chunks: &crate::chunk::Chunks, random: bool) -> Region {
+        if !random {
+            return chunks.region(&self.chunk);
+        }
+        let shape = (0..self.first.len()).map(|a| (self.counts[a] - 1) * self.step[a] + 1).collect();
+        Region::new(self.first.clone(), shape)
+    }
+
+    fn view_of(&self, block: &Block, held: &Region) -> View {
+        let inner = shape::strides(block.shape());
+        let offset = (0..inner.len()).map(|a| (self.first[a] - held.start[a]) * inner[a]).sum();
+        let strides = (0..inner.len()).map(|a| (self.step[a] * inner[a]).cast_signed()).collect();
+        View { block: block.clone(), offset, strides }
+    }
+}
+
+/// Per axis and chunk: the chunk, the first position in it, how many, and where they begin among all.
+type AxisPart = (usize, usize, usize, usize);
+
+/// The chunks that hold any of the positions. Unchunked data is cut where positions are apart on outer axes, so that
+/// nothing between them is read.
+fn chunk_parts(store: &dyn Store, positions: &[Positions], span: &Region) -> Vec<ChunkPart> {
+    let info = store.info();
+    let random = store.random_access();
+    let last = positions.len().saturating_sub(1);
+    let axes: Vec<Vec<AxisPart>> = positions
+        .iter()
+        .enumerate()
+        .map(|(a, p)| match random {
+            true if p.step == 1 || a == last => vec![(0, p.first, p.count, 0)],
+            true => (0..p.count).map(|k| (0, p.first + k * p.step, 1, k)).collect(),
+            false => axis_parts(&info.chunks.axes()[a], p),
+        })
+        .collect();
+    let lengths: Vec<usize> = axes.iter().map(Vec::len).collect();
+    Indices::new(&lengths)
+        .map(|pick| {
+            let parts: Vec<AxisPart> = pick.iter().zip(&axes).map(|(&i, list)| list[i]).collect();
+            let chunk: Vec<usize> = parts.iter().map(|p| p.0).collect();
+            let whole = !random && span.contains(&info.chunks.region(&chunk)) && positions.iter().all(|p| p.step == 1);
+            ChunkPart {
+                chunk,
+                first: parts.iter().map(|p| p.1).collect(),
+                step: positions.iter().map(|p| p.step).collect(),
+                counts: parts.iter().map(|p| p.2).collect(),
+                to: parts.iter().map(|p| p.3).collect(),
+                whole,
+            }
+        })
+        .collect()
+}
+
+fn axis_parts(cuts: &crate::chunk::AxisChunks, p: &Positions) -> Vec<AxisPart> {
+    let mut out = Vec::new();
+    let mut k = 0;
+    while k < p.count {
+        let first = p.first + k * p.step;
+        let chunk = cuts.find(first);
+        let count = (cuts.start(chunk + 1) - first).div_ceil(p.step).min(p.count - k);
+        out.push((chunk, first, count, k));
+        k += count;
+    }
+    out
+}

@@ -1,0 +1,179 @@
+//! Combines the states of tiles, in grid order, whatever order they come in.
+
+use super::fetch::Shared;
+use crate::blockwise::plan::{Part, Stage, StageId, StageKind};
+use crate::chunk::{AxisChunks, Chunks, Region};
+use crate::device::View;
+use crate::device::block::Block;
+use crate::dtype::scalar::Scalar;
+use crate::error::{Error, Result};
+use crate::op::kernel::{Kernel, TilePart, TileReduce};
+use crate::op::program::Program;
+use crate::shape;
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
+
+/// The folds of one part of a reduction: one per block of its result.
+pub(crate) struct PartFold {
+    stage: StageId,
+    part: usize,
+    /// The grid of the result: the sweep's, reduced axes joined.
+    pub(crate) kept: Chunks,
+    /// The tiles along the reduced axes.
+    tiles: Chunks,
+    folds: Mutex<BTreeMap<Vec<usize>, std::sync::Arc<Mutex<Fold>>>>,
+}
+
+/// One result block in the making.
+#[derive(Default)]
+struct Fold {
+    next: usize,
+    state: Option<Vec<Block>>,
+    waiting: BTreeMap<usize, Vec<Block>>,
+}
+
+impl PartFold {
+    /// The folds of part `part` of stage `id` in a sweep over `grid`.
+    pub(crate) fn new(stage: &Stage, id: StageId, part: usize, grid: &Chunks) -> Result<Self> {
+        let info = part_of(stage, part)?;
+        let joined = |axis: &AxisChunks, reduced: bool| if reduced { AxisChunks::regular(1, 1) } else { axis.clone() };
+        let kept = grid.axes().iter().zip(&info.reduced).map(|(a, &r)| joined(a, r)).collect();
+        let tiles = info.tiling.axes().iter().zip(&info.reduced);
+        let tiles = tiles.map(|(t, &r)| if r { t.clone() } else { AxisChunks::regular(1, 1) }).collect();
+        Ok(Self { stage: id, part, kept: Chunks::new(kept), tiles: Chunks::new(tiles), folds: Mutex::default() })
+    }
+
+    /// The tiles inside `region`: their place in the order, and their boxes.
+    pub(crate) fn tiles_in(&self, reduced: &[bool], region: &Region) -> Vec<(usize, Region)> {
+        let along = Region {
+            start: region.start.iter().zip(reduced).map(|(&s, &r)| if r { s } else { 0 }).collect(),
+            shape: region.shape.iter().zip(reduced).map(|(&n, &r)| if r { n } else { 1 }).collect(),
+        };
+        let touching = self.tiles.touching(&along);
+        let strides = shape::strides(&self.tiles.counts());
+        crate::chunk::region::Indices::new(&touching.shape)
+            .map(|step| {
+                let index: Vec<usize> = step.iter().zip(&touching.start).map(|(a, b)| a + b).collect();
+                let tile = self.tiles.region(&index);
+                let mut out = region.clone();
+                for a in (0..reduced.len()).filter(|&a| reduced[a]) {
+                    (out.start[a], out.shape[a]) = (tile.start[a], tile.shape[a]);
+                }
+                (index.iter().zip(&strides).map(|(i, s)| i * s).sum(), out)
+            })
+            .collect()
+    }
+
+    /// Adds the state of tile number `tile` to result block `index`; gives the result when it is the last.
+    pub(crate) fn add(
+        &self,
+        shared: &Shared<'_>,
+        index: &[usize],
+        tile: usize,
+        state: Vec<Block>,
+    ) -> Result<Option<Block>> {
+        let fold = std::sync::Arc::clone(self.folds.lock().entry(index.to_vec()).or_default());
+        let mut fold = fold.lock();
+        fold.waiting.insert(tile, state);
+        let stage = &shared.plan.stages[self.stage];
+        let part = part_of(stage, self.part)?;
+        while let Some(state) = {
+            let at = fold.next;
+            fold.waiting.remove(&at)
+        } {
+            fold.next += 1;
+            fold.state = Some(match fold.state.take() {
+                None => state,
+                Some(before) => {
+                    let inputs: Vec<Block> = before.into_iter().chain(state).collect();
+                    self.run(shared, stage, &part.reducer.combine, index, &inputs)?
+                }
+            });
+        }
+        if fold.next < self.tiles.count() {
+            return Ok(None);
+        }
+        let state = fold.state.take().ok_or_else(|| Error::bug("a fold has a state"))?;
+        drop(fold);
+        self.folds.lock().remove(index);
+        self.finish(shared, index, &state).map(Some)
+    }
+
+    /// The result of a state.
+    fn finish(&self, shared: &Shared<'_>, index: &[usize], state: &[Block]) -> Result<Block> {
+        let stage = &shared.plan.stages[self.stage];
+        let part = part_of(stage, self.part)?;
+        let mut results = self.run(shared, stage, &part.reducer.finish, index, state)?;
+        let result = results.pop().ok_or_else(|| Error::bug("a reduction has a result"))?;
+        if let Some(why) = part.reducer.no_answer {
+            if result.values::<i64>()?.contains(&i64::MAX) {
+                return Err(Error::numerical(part.reducer.name, why));
+            }
+        }
+        Ok(result)
+    }
+
+    /// The result of no tiles at all, for block `index`.
+    pub(crate) fn of_nothing(&self, shared: &Shared<'_>, index: &[usize]) -> Result<Block> {
+        let part = part_of(&shared.plan.stages[self.stage], self.part)?;
+        let dims = self.kept.region(index).shape;
+        let n = shape::size(&dims);
+        let state = part
+            .reducer
+            .identity
+            .iter()
+            .map(|&(dtype, value): &(_, Scalar)| {
+                let element = value.to_bytes(dtype);
+                let mut buffer = shared.cx.memory().buffer(n * dtype.size());
+                let slots = buffer.bytes_mut().chunks_exact_mut(dtype.size());
+                slots.for_each(|slot| slot.copy_from_slice(&element[..dtype.size()]));
+                Block::new(dtype, &dims, buffer)
+            })
+            .collect::<Result<Vec<_>>>()?;
+        self.finish(shared, index, &state)
+    }
+
+    fn run(
+        &self,
+        shared: &Shared<'_>,
+        stage: &Stage,
+        program: &Program,
+        index: &[usize],
+        inputs: &[Block],
+    ) -> Result<Vec<Block>> {
+        let region = self.kept.region(index);
+        let views: Vec<View> = inputs.iter().map(|b| View::whole(b.clone())).collect();
+        shared.launch(stage, &Kernel::Elementwise(program.clone()), &region, &views)
+    }
+}
+
+fn part_of(stage: &Stage, part: usize) -> Result<&Part> {
+    match &stage.kind {
+        StageKind::Reduce { parts, .. } => parts.get(part).ok_or_else(|| Error::bug("a part exists")),
+        _ => Err(Error::bug("a reduction")),
+    }
+}
+
+/// The kernels of a reduction stage: parts with the same tiles share one. Each comes with the parts' numbers.
+pub(crate) fn kernels(stage: &Stage) -> Vec<(Vec<usize>, Kernel)> {
+    let StageKind::Reduce { map, parts } = &stage.kind else { return Vec::new() };
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    for (i, part) in parts.iter().enumerate() {
+        let same = |g: &Vec<usize>| {
+            let first = &parts[g[0]];
+            first.reduced == part.reduced && first.tiling == part.tiling
+        };
+        match groups.iter_mut().find(|g| same(g)) {
+            Some(group) => group.push(i),
+            None => groups.push(vec![i]),
+        }
+    }
+    let kernel = |group: &Vec<usize>| {
+        let tile_parts = group.iter().map(|&i| {
+            let p = &parts[i];
+            TilePart { value: p.value, reducer: p.reducer.clone(), reduced: p.reduced.clone(), lanes: p.lanes }
+        });
+        Kernel::Reduce(TileReduce { map: map.clone(), space: stage.space.clone(), parts: tile_parts.collect() })
+    };
+    groups.iter().map(|g| (g.clone(), kernel(g))).collect()
+}

@@ -1,0 +1,16 @@
+//! Running plans: the only place with threads.
+//!
+//! [`context::Context`] carries threads, budget, device and observers; `pipeline.rs` goes from requests to a task graph,
+//! every stage printable; `executor.rs` admits tasks against the byte budget and runs them on the context's pool;
+//! `fetch.rs` reads what a block needs, through `cache.rs` where chunks are shared; `fold.rs` combines tiles in grid order;
+//! `target.rs` takes results; `trace.rs` counts and times.
+
+pub mod cache;
+pub mod context;
+pub mod executor;
+pub(crate) mod fetch;
+pub(crate) mod fold;
+pub mod knobs;
+pub mod pipeline;
+pub mod target;
+pub mod trace;

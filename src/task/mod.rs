@@ -1,0 +1,78 @@
+//! The implicit task graph: a task is a sweep and a block index, and what it needs is arithmetic.
+//!
+//! Nothing is stored per task: ten million chunks make a graph of a few numbers. Tasks of a sweep run in row-major order of
+//! their blocks; a sweep begins when those before it are done.
+
+use crate::blockwise::plan::Plan;
+use crate::blockwise::sweep::{Machine, Sweep, sweeps};
+use crate::chunk::Region;
+use crate::error::Result;
+use std::fmt;
+
+/// One block of one sweep.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Task {
+    /// Position of the sweep.
+    pub sweep: usize,
+    /// Index of the block in the sweep's grid.
+    pub block: Vec<usize>,
+    /// The block.
+    pub region: Region,
+}
+
+/// All tasks of a plan.
+#[derive(Debug, Clone)]
+pub struct TaskGraph {
+    /// The sweeps, in the order in which they run.
+    pub sweeps: Vec<Sweep>,
+}
+
+impl TaskGraph {
+    /// The tasks of `plan` on `machine`.
+    ///
+    /// # Errors
+    /// [`Memory`](crate::ErrorKind::Memory) when a sweep cannot stay within the budget.
+    pub fn new(plan: &Plan, machine: &Machine) -> Result<Self> {
+        Ok(Self { sweeps: sweeps(plan, machine)? })
+    }
+
+    /// Number of tasks.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.sweeps.iter().map(|s| s.grid.count()).sum()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The tasks of sweep `sweep`, in order.
+    pub fn tasks(&self, sweep: usize) -> impl Iterator<Item = Task> + '_ {
+        let grid = &self.sweeps[sweep].grid;
+        crate::chunk::region::Indices::new(&grid.counts()).map(move |block| {
+            let region = grid.region(&block);
+            Task { sweep, block, region }
+        })
+    }
+
+    /// The most memory that any moment of the run is projected to take with `threads` workers.
+    #[must_use]
+    pub fn projected_bytes(&self, threads: usize) -> u64 {
+        let of = |s: &Sweep| {
+            let running = (threads as u64 + 1).min(s.grid.count() as u64);
+            s.held_bytes + running * s.task_bytes
+        };
+        self.sweeps.iter().map(of).max().unwrap_or(0)
+    }
+}
+
+impl fmt::Display for TaskGraph {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for sweep in &self.sweeps {
+            writeln!(f, "{sweep}")?;
+        }
+        write!(f, "{} tasks", self.len())
+    }
+}

@@ -10,4 +10,7 @@ pub mod op;
 pub mod shape;
 pub mod store;
 
+#[cfg(feature = "cli")]
+pub mod cli;
+
 pub use error::{Error, ErrorKind, Result};

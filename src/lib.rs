@@ -1,20 +1,22 @@
 //! hyperslab: chunked n-dimensional arrays.
 #![deny(missing_docs)]
 
-pub mod array;
-pub mod blockwise;
-pub mod chunk;
-pub mod cpu;
-pub mod device;
-pub mod dtype;
 pub mod error;
-pub mod expr;
-pub mod op;
-pub mod optimize;
-pub mod runtime;
+pub mod dtype;
 pub mod shape;
+pub mod chunk;
+pub mod op;
+pub mod device;
+pub mod cpu;
 pub mod store;
+pub mod expr;
+pub mod blockwise;
+pub mod optimize;
 pub mod task;
+pub mod runtime;
+pub mod array;
+#[cfg(feature = "cli")]
+pub mod cli;
 
 pub use array::{Array, Dyn};
 pub use error::{Error, ErrorKind, Result};

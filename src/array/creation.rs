@@ -30,7 +30,7 @@ impl Context {
     /// ```
     /// # use hyperslab::Context;
     /// # let cx = Context::default();
-    /// let x = cx.from_ndarray(ndarray::array![[1.0, 2.0], [3.0, 4.0]].into_dyn())?;
+    /// let x = cx.from_ndarray(ndarray::array![[1.0f64, 2.0], [3.0, 4.0]].into_dyn())?;
     /// assert_eq!(cx.compute(x.sum(0))?.as_slice().unwrap(), &[4.0, 6.0]);
     /// # Ok::<(), hyperslab::Error>(())
     /// ```

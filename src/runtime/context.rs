@@ -75,6 +75,7 @@ struct Inner {
     cancel: CancelToken,
     progress: Option<Box<ProgressSink>>,
     profile: bool,
+    optimize: bool,
     last: Mutex<Report>,
 }
 
@@ -88,6 +89,7 @@ pub struct Builder {
     block_bytes: Option<u64>,
     progress: Option<Box<ProgressSink>>,
     profile: bool,
+    unoptimized: bool,
 }
 
 impl Builder {
@@ -140,6 +142,13 @@ impl Builder {
         self
     }
 
+    /// Runs plans as they are lowered, without the optimizer. The answers are the same bit for bit; tests hold it.
+    #[must_use]
+    pub fn unoptimized(mut self) -> Self {
+        self.unoptimized = true;
+        self
+    }
+
     /// The context.
     ///
     /// # Errors
@@ -171,6 +180,7 @@ impl Builder {
             cancel: CancelToken::default(),
             progress: self.progress,
             profile: self.profile,
+            optimize: !self.unoptimized,
             last: Mutex::default(),
         })))
     }
@@ -266,6 +276,10 @@ impl Context {
         }
     }
 
+    pub(crate) fn optimizes(&self) -> bool {
+        self.0.optimize
+    }
+
     pub(crate) fn keeps_spans(&self) -> bool {
         self.0.profile
     }
@@ -309,6 +323,7 @@ impl Default for Context {
                 cancel: CancelToken::default(),
                 progress: None,
                 profile: false,
+                optimize: true,
                 last: Mutex::default(),
             }))
         })

@@ -61,6 +61,11 @@ impl FromStr for Stage {
 /// [`Memory`](crate::ErrorKind::Memory) when it cannot stay within the context's budget.
 pub fn prepare(cx: &Context, requests: &[Request]) -> Result<(Plan, TaskGraph)> {
     let _span = tracing::debug_span!("plan").entered();
+    if !cx.optimizes() {
+        let plan = lower(requests)?;
+        let graph = TaskGraph::new(&plan, &cx.machine())?;
+        return Ok((plan, graph));
+    }
     let simplified = optimize::simplify(requests)?;
     let plan = lower(&simplified)?;
     if cfg!(debug_assertions) {

@@ -1,0 +1,7 @@
+//! What the `hyperslab` command shows: arrays as text, arrays as pictures.
+//!
+//! [`mod@print`] writes an array exactly as NumPy 2 does, from the few elements that are shown; [`plot`] draws one
+//! as a PNG.
+
+pub mod plot;
+pub mod print;

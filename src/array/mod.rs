@@ -14,15 +14,15 @@ use crate::shape::Shape;
 use std::fmt;
 use std::marker::PhantomData;
 
-pub mod blocks;
-pub mod compute;
+pub mod kinds;
 pub mod creation;
+pub mod operators;
 pub mod elementwise;
 pub mod indexing;
-pub mod kinds;
 pub mod manipulation;
-pub mod operators;
 pub mod reduction;
+pub mod blocks;
+pub mod compute;
 
 pub use kinds::{Dyn, Kind};
 

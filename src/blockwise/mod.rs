@@ -8,9 +8,9 @@
 //!
 //! Invariants: a plan is a value without buffers; its size follows the expression, never the data.
 
-pub mod display;
-pub mod lower;
-pub mod memory;
 pub mod plan;
-pub mod sweep;
+pub mod lower;
 pub mod verify;
+pub mod memory;
+pub mod sweep;
+pub mod display;

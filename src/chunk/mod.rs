@@ -4,12 +4,12 @@
 //! several arrays, `auto.rs` picks one where none is given, `index_map.rs` maps indices through slices, transposes and
 //! broadcasts, `tiling.rs` cuts what reductions combine.
 
-pub mod auto;
-pub mod grid;
-pub mod index_map;
 pub mod region;
-pub mod tiling;
+pub mod grid;
+pub mod auto;
 pub mod unify;
+pub mod index_map;
+pub mod tiling;
 
 pub use grid::{AxisChunks, Chunks};
 pub use index_map::IndexMap;

@@ -3,5 +3,5 @@
 //! [`mod@print`] writes an array exactly as NumPy 2 does, from the few elements that are shown; [`plot`] draws one
 //! as a PNG.
 
-pub mod plot;
 pub mod print;
+pub mod plot;

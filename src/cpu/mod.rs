@@ -5,12 +5,12 @@
 //! cache (`strip.rs`). `space.rs` turns strided, broadcast and flipped views into strips; `elementwise.rs` and
 //! `reduce.rs` walk blocks with them; `device.rs` is the [`crate::device::Device`].
 
-pub(crate) mod casts;
 pub(crate) mod copy;
-pub mod device;
-pub(crate) mod elementwise;
 pub(crate) mod isa;
 pub(crate) mod loops;
-pub(crate) mod reduce;
-pub(crate) mod space;
+pub(crate) mod casts;
 pub(crate) mod strip;
+pub(crate) mod space;
+pub(crate) mod elementwise;
+pub(crate) mod reduce;
+pub mod device;

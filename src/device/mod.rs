@@ -12,8 +12,8 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-pub mod assembly;
 pub mod block;
+pub mod assembly;
 pub mod memory;
 pub mod null;
 

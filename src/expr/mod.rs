@@ -3,8 +3,8 @@
 //! [`Expr`] is a shared handle on a [`Node`]: its kind, and the dtype, shape, chunks and dimension names that were
 //! inferred when it was built. `build.rs` holds the constructors, one per kind; nothing here reads data.
 
-pub mod build;
-pub mod display;
 pub mod node;
+pub mod display;
+pub mod build;
 
 pub use node::{Expr, ExprKind, Node};

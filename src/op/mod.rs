@@ -1,10 +1,10 @@
 //! What is computed, as data: the elementwise table, fused programs of its ops, reductions, and the kernels that devices
 //! run. No loops over elements live here.
 
-pub mod elementwise;
-pub mod function;
-pub mod kernel;
 pub mod math;
 pub mod numbers;
+pub mod elementwise;
 pub mod program;
 pub mod reduction;
+pub mod function;
+pub mod kernel;

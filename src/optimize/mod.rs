@@ -10,8 +10,8 @@ use crate::blockwise::verify::verify;
 use crate::error::{Error, Result};
 use crate::expr::Expr;
 
-pub mod fuse;
 pub mod simplify;
+pub mod fuse;
 
 /// A rewrite of expressions.
 pub trait ExprRule: Sync {

@@ -17,14 +17,14 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub mod conformance;
-#[cfg(feature = "hdf5")]
-pub mod hdf5;
+pub mod raw;
 pub mod memory;
 pub mod npy;
-pub mod raw;
 #[cfg(feature = "zarr")]
 pub mod zarr;
+#[cfg(feature = "hdf5")]
+pub mod hdf5;
+pub mod conformance;
 
 /// Attributes of an array or a group.
 pub type Attributes = Map<String, Value>;

@@ -134,8 +134,20 @@ fn apply(x: &Array, step: &Step, chunked: bool) -> Result<Array, Error> {
         Step::Reduce(which, a, keep) => {
             let name = REDUCTIONS[*which].name();
             let over: hyperslab::array::reduction::Over = match (axis(*a), *a) {
-                (_, 3) | (None, _) => if *keep { hyperslab::array::reduction::keep(..) } else { (..).into() },
-                (Some(a), _) => if *keep { hyperslab::array::reduction::keep(a) } else { a.into() },
+                (_, 3) | (None, _) => {
+                    if *keep {
+                        hyperslab::array::reduction::keep(..)
+                    } else {
+                        (..).into()
+                    }
+                }
+                (Some(a), _) => {
+                    if *keep {
+                        hyperslab::array::reduction::keep(a)
+                    } else {
+                        a.into()
+                    }
+                }
             };
             if name.starts_with("nanarg") {
                 return Ok(x.clone());

@@ -1,5 +1,5 @@
 //! Rules on plans.
 
-pub mod elementwise;
 pub mod keep;
+pub mod elementwise;
 pub mod reductions;

@@ -253,4 +253,67 @@ impl Drop for NpySink {
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests {
+    use super::*;
+    use crate::store::conformance::Suite;
+
+    #[test]
+    fn conforms() {
+        let folder = tempfile::tempdir().unwrap();
+        Suite::new(&Npy, folder.path(), "npy").check().unwrap();
+    }
+
+    /// A file with this header text and body.
+    fn file(folder: &Path, text: &str, body: &[u8]) -> PathBuf {
+        let path = folder.join("x.npy");
+        let mut bytes = header::MAGIC.to_vec();
+        bytes.extend([1, 0]);
+        bytes.extend(u16::try_from(text.len()).unwrap().to_le_bytes());
+        bytes.extend(text.bytes());
+        bytes.extend(body);
+        std::fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    #[test]
+    fn fortran_order_and_big_endian() {
+        let folder = tempfile::tempdir().unwrap();
+        // The array [[0, 1, 2], [3, 4, 5]], column by column.
+        let body: Vec<u8> = [0i16, 3, 1, 4, 2, 5].iter().flat_map(|v| v.to_be_bytes()).collect();
+        let path = file(folder.path(), "{'descr': '>i2', 'fortran_order': True, 'shape': (2, 3)}", &body);
+        let store = Npy.open(&path, "").unwrap();
+        let mut out = [0u8; 8];
+        store.read(&Region::new(vec![0, 1], vec![2, 2]), &mut out).unwrap();
+        let expect: Vec<u8> = [1i16, 2, 4, 5].iter().flat_map(|v| v.to_ne_bytes()).collect();
+        assert_eq!(out.as_slice(), expect);
+        assert_eq!(store.info().codecs, "Fortran order, bytes swapped");
+    }
+
+    #[test]
+    fn refusals() {
+        let folder = tempfile::tempdir().unwrap();
+        let check = |text: &str, expect: &str| {
+            let path = file(folder.path(), text, &[0; 8]);
+            let error = Npy.open(&path, "").unwrap_err().to_string();
+            assert_eq!(error, format!("{}: {expect}", path.display()));
+        };
+        check(
+            "{'descr': '<f8', 'fortran_order': False, 'shape': (2,)}",
+            "is cut short: float64 of shape (2,) does not fit in 73 bytes",
+        );
+        check(
+            "{'descr': '<f8', 'fortran_order': False, 'shape': (4294967296, 4294967296)}",
+            "is cut short: float64 of shape (4294967296, 4294967296) does not fit in 93 bytes",
+        );
+        check(
+            "{'descr': '|O', 'fortran_order': False, 'shape': (1,)}",
+            "element type `|O` is not supported",
+        );
+        let path = folder.path().join("y.npy");
+        std::fs::write(&path, b"\x93NUMPY\x02\x00\xff\xff\xff\xff").unwrap();
+        let error = Npy.open(&path, "").unwrap_err().to_string();
+        assert!(error.ends_with("y.npy: declares a header of 4294967295 bytes in a file of 12"), "{error}");
+        let error = Npy.open(&path, "group").unwrap_err().to_string();
+        assert!(error.ends_with("y.npy: a .npy file holds one array, and nothing named `group`"), "{error}");
+    }
+}

@@ -11,6 +11,7 @@ use source::Source;
 use std::path::Path;
 use std::sync::Arc;
 
+mod create;
 mod guard;
 mod json;
 mod meta;
@@ -20,6 +21,7 @@ mod read;
 mod shard;
 mod source;
 mod tree;
+mod write;
 mod zip;
 
 /// The names of metadata documents that make a directory a node.
@@ -60,8 +62,10 @@ impl Format for Zarr {
     }
 
     fn create(&self, path: &Path, inner: &str, layout: &Layout) -> Result<Box<dyn Sink>> {
-        let _ = (inner, layout);
-        Err(Error::store(path, "not yet"))
+        if path.is_file() {
+            return Err(Error::store(path, "is a file; only folders are written to"));
+        }
+        Ok(Box::new(write::ZarrSink::new(path, inner, layout)?))
     }
 }
 
@@ -76,3 +80,6 @@ fn group_message(source: &Source, inner: &str) -> String {
         format!("is a group, not an array; it holds {}{more}", names.join(", "))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -315,7 +315,7 @@ mod tests {
         check(&with("'<U5'", "(3,)"), "unsupported: `<U5`");
         check(&with("'<f16'", "(3,)"), "unsupported: `<f16`");
         check(&with("[('a', '<i4')]", "(3,)"), "unsupported: with fields");
-        check(&with("'<f4'", "(-3,)"), "damaged: byte 51 is not understood");
+        check(&with("'<f4'", "(-3,)"), "damaged: byte 50 is not understood");
         check(&with("'<f4'", "(99999999999999999999,)"), "damaged: a number is too large");
         check(&with("'<f4'", "((((((((((((("), "damaged: it is nested too deeply");
         check(&with("'é'", "(1,)"), "unsupported: `é`");

@@ -56,7 +56,8 @@ impl Named {
         self.name.strip_prefix("numcodecs.").unwrap_or(&self.name)
     }
 
-    fn create(&self) -> Outcome<Codec> {
+    /// The codec of the `zarrs` crate.
+    pub(super) fn create(&self) -> Outcome<Codec> {
         let made = if self.version == 2 {
             let mut config = self.config.clone();
             config.insert("id".to_owned(), Value::from(self.name.clone()));

@@ -108,7 +108,9 @@ fn reverse_typed<const N: usize>(from: &[u8], shape: &[usize], out: &mut [u8]) {
 
 /// Makes every byte of a truth value 0 or 1; files may hold others.
 pub(crate) fn normalise_bools(data: &mut [u8]) {
-    data.iter_mut().for_each(|b| *b = u8::from(*b != 0));
+    for byte in data {
+        *byte = u8::from(*byte != 0);
+    }
 }
 
 /// Reverses the bytes of each number of `width` bytes in place.
@@ -118,5 +120,29 @@ pub(crate) fn swap_bytes(data: &mut [u8], width: usize) {
         4 => data.chunks_exact_mut(4).for_each(<[u8]>::reverse),
         8 => data.chunks_exact_mut(8).for_each(<[u8]>::reverse),
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reversed_axes() {
+        let shape = [40, 3, 2, 35];
+        let strides = shape::strides(&shape);
+        let stored: Vec<usize> = shape.iter().rev().copied().collect();
+        let other = shape::strides(&stored);
+        // Every element holds its own place in C order, and stands where Fortran order puts it.
+        let mut from = vec![0u8; 4 * shape::size(&shape)];
+        for index in crate::chunk::region::Indices::new(&shape) {
+            let place: usize = index.iter().zip(&strides).map(|(i, s)| i * s).sum();
+            let at: usize = index.iter().rev().zip(&other).map(|(i, s)| i * s).sum();
+            from[4 * at..4 * at + 4].copy_from_slice(&u32::try_from(place).unwrap().to_ne_bytes());
+        }
+        let mut out = vec![0u8; from.len()];
+        reverse_axes(&from, &shape, &mut out, 4);
+        let expect: Vec<u8> = (0..8400u32).flat_map(u32::to_ne_bytes).collect();
+        assert_eq!(out, expect);
     }
 }

@@ -1,4 +1,4 @@
-//! NumPy's `.npy` files: one array, uncompressed, read and written by region.
+//! `NumPy`'s `.npy` files: one array, uncompressed, read and written by region.
 //!
 //! `npy/header.rs` parses and prints the header; nothing in a file is trusted before it was checked against the file's
 //! length. `bfloat16` is stored as `<V2`, as the `ml_dtypes` package does.
@@ -305,10 +305,7 @@ mod tests {
             "{'descr': '<f8', 'fortran_order': False, 'shape': (4294967296, 4294967296)}",
             "is cut short: float64 of shape (4294967296, 4294967296) does not fit in 93 bytes",
         );
-        check(
-            "{'descr': '|O', 'fortran_order': False, 'shape': (1,)}",
-            "element type `|O` is not supported",
-        );
+        check("{'descr': '|O', 'fortran_order': False, 'shape': (1,)}", "element type `|O` is not supported");
         let path = folder.path().join("y.npy");
         std::fs::write(&path, b"\x93NUMPY\x02\x00\xff\xff\xff\xff").unwrap();
         let error = Npy.open(&path, "").unwrap_err().to_string();

@@ -176,9 +176,8 @@ impl Runs {
 /// [`Bug`](crate::ErrorKind::Bug): the caller computed the region.
 pub fn check_request(info: &Info, region: &Region, len: usize) -> Result<()> {
     let inside = region.rank() == info.shape.len()
-        && (0..region.rank()).all(|a| {
-            region.start[a].checked_add(region.shape[a]).is_some_and(|end| end <= info.shape[a])
-        });
+        && (0..region.rank())
+            .all(|a| region.start[a].checked_add(region.shape[a]).is_some_and(|end| end <= info.shape[a]));
     let bytes = shape::checked_size(&region.shape).and_then(|n| n.checked_mul(info.dtype.size()));
     if inside && bytes == Some(len) {
         return Ok(());
@@ -203,4 +202,40 @@ pub fn temporary_beside(path: &Path) -> PathBuf {
     let n = NEXT.fetch_add(1, Ordering::Relaxed);
     let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     path.with_file_name(format!(".{name}.{}.{n}.partial", std::process::id()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cpu::copy::copy_region;
+
+    #[test]
+    fn boxes_of_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        let shape = [5, 7, 3000];
+        let data: Vec<u8> = (0..shape::size(&shape) * 2).map(|i| (i * 7 % 251).to_le_bytes()[0]).collect();
+        let file = File::options().read(true).write(true).create_new(true).open(&path).unwrap();
+        let extent = Extent { file: &file, path: &path, offset: 11, shape: &shape, itemsize: 2 };
+        let halves = [Region::new(vec![0, 0, 0], vec![5, 7, 900]), Region::new(vec![0, 0, 900], vec![5, 7, 2100])];
+        for half in &halves {
+            let mut part = vec![0; half.size() * 2];
+            copy_region(&data, &shape, half, &mut part, 2);
+            extent.write(half, &part).unwrap();
+        }
+        // Whole, rows, short runs gathered, single elements far apart.
+        for (start, lengths) in
+            [([0, 0, 0], [5, 7, 3000]), ([1, 2, 0], [3, 4, 3000]), ([0, 0, 5], [5, 7, 2990]), ([2, 1, 2999], [2, 5, 1])]
+        {
+            let region = Region::new(start.to_vec(), lengths.to_vec());
+            let (mut got, mut expect) = (vec![0; region.size() * 2], vec![0; region.size() * 2]);
+            extent.prefetch(&region);
+            extent.read(&region, &mut got).unwrap();
+            copy_region(&data, &shape, &region, &mut expect, 2);
+            assert!(got == expect, "{region}");
+        }
+        let beyond = Extent { shape: &[6, 7, 3000], ..extent };
+        let error = beyond.read(&Region::new(vec![5, 0, 0], vec![1, 7, 3000]), &mut vec![0; 42_000]).unwrap_err();
+        assert!(error.to_string().contains("x: reading 42000 bytes at offset 210011 failed: "), "{error}");
+    }
 }

@@ -1,7 +1,8 @@
 //! Zarr, versions 2 and 3: chunks in files of a directory or in a zip archive.
 //!
-//! `zarr/meta.rs` reads metadata, `zarr/pipeline.rs` decodes chunks with the codecs of the `zarrs` crate and a few of
-//! our own, `zarr/shard.rs` finds inner chunks, `zarr/read.rs` puts a region together, `zarr/write.rs` makes new arrays.
+//! Begin with `zarr/read.rs`, which puts a region together. `zarr/meta.rs` reads metadata, `zarr/source.rs` finds keys in
+//! folders and archives, `zarr/pipeline.rs` decodes a chunk with the codecs of the `zarrs` crate and a few of our own,
+//! `zarr/shard.rs` finds inner chunks, `zarr/create.rs` and `zarr/write.rs` make new arrays.
 //! Everything runs on the calling thread. Sizes that files declare are checked before memory is taken for them.
 
 use super::{Format, Layout, Node, Sink, Store};
@@ -12,15 +13,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 mod create;
-mod guard;
 mod json;
 mod meta;
 mod numcodecs;
+mod packed;
 mod pipeline;
 mod read;
 mod shard;
 mod source;
 mod tree;
+mod window;
 mod write;
 mod zip;
 
@@ -52,7 +54,7 @@ impl Format for Zarr {
         let source = Source::open(path)?;
         match meta::find(&source, inner)? {
             Found::Array(array) => Ok(Arc::new(read::ZarrStore::new(source, *array))),
-            Found::Group(..) => Err(Error::store(source.name(inner), group_message(&source, inner))),
+            Found::Group(_) => Err(Error::store(source.name(inner), group_message(&source, inner))),
             Found::Nothing => Err(Error::store(source.name(inner), "no such array")),
         }
     }

@@ -138,7 +138,7 @@ fn kind_code(dtype: DType) -> char {
     }
 }
 
-/// The element type behind NumPy's `descr`, and whether its bytes must be swapped.
+/// The element type behind `descr`, and whether its bytes must be swapped.
 fn dtype_of(descr: &str) -> Result<(DType, bool), Refusal> {
     let unsupported = || Refusal::Unsupported(format!("`{descr}`"));
     let order = descr.chars().next().filter(|c| matches!(c, '<' | '>' | '=' | '|'));
@@ -305,9 +305,8 @@ mod tests {
             };
             assert_eq!(got, expect, "{text}");
         };
-        let with = |descr: &str, shape: &str| {
-            format!("{{\"descr\": {descr}, 'fortran_order': True, 'shape': {shape}}}  \n")
-        };
+        let with =
+            |descr: &str, shape: &str| format!("{{\"descr\": {descr}, 'fortran_order': True, 'shape': {shape}}}  \n");
         check(&with("'>c16'", "(3L, 4L)"), "complex128 (3, 4) true true");
         check(&with("'<V2'", "(3,)"), "bfloat16 (3,) false false");
         check(&with("'|V2'", "(3,)"), "unsupported: `|V2`");

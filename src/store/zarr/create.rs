@@ -52,9 +52,9 @@ impl Plan {
         let stored_shape = shards.unwrap_or(chunks);
         let fill_json = fill_json(dtype, &fill, version).map_err(refuse)?;
         let documents = if version == 2 {
-            documents_v2(layout, &stored_shape, &codecs, fill_json)
+            documents_v2(layout, &stored_shape, &codecs, &fill_json)
         } else {
-            documents_v3(layout, &stored_shape, &steps, fill_json)
+            documents_v3(layout, &stored_shape, &steps, &fill_json)
         };
         Ok(Self { version, documents, chain, stored_shape, fill })
     }
@@ -88,7 +88,7 @@ fn shapes(layout: &Layout) -> Result<Shapes> {
     Ok((chunks, Some(shards.clone())))
 }
 
-fn documents_v3(layout: &Layout, stored: &[usize], steps: &[Named], fill: Value) -> Vec<(&'static str, Value)> {
+fn documents_v3(layout: &Layout, stored: &[usize], steps: &[Named], fill: &Value) -> Vec<(&'static str, Value)> {
     let how = &layout.how;
     let mut document = json!({
         "zarr_format": 3,
@@ -107,7 +107,7 @@ fn documents_v3(layout: &Layout, stored: &[usize], steps: &[Named], fill: Value)
     vec![("zarr.json", document)]
 }
 
-fn documents_v2(layout: &Layout, stored: &[usize], codec: &Compressor, fill: Value) -> Vec<(&'static str, Value)> {
+fn documents_v2(layout: &Layout, stored: &[usize], codec: &Compressor, fill: &Value) -> Vec<(&'static str, Value)> {
     let (dtype, how) = (layout.dtype, &layout.how);
     let letter = match dtype.kind() {
         Kind::Bool => 'b',
@@ -222,7 +222,8 @@ impl Compressor {
     fn parse(text: &str) -> Outcome<Self> {
         let (name, level) = match text.split_once(':') {
             Some((name, level)) => {
-                let level = level.trim().parse::<i64>().map_err(|_| format!("codec `{text}`: its level is no number"))?;
+                let level =
+                    level.trim().parse::<i64>().map_err(|_| format!("codec `{text}`: its level is no number"))?;
                 (name, Some(level))
             }
             None => (text, None),
@@ -240,7 +241,11 @@ impl Compressor {
             _ if matches!(name, "none" | "raw") && level.is_none() => Ok(Self::None),
             _ => {
                 let plain: Vec<&str> = PLAIN.iter().map(|p| p.0).collect();
-                Err(format!("codec `{text}` is not one of {}, blosc-{}, none", plain.join(", "), BLOSC.join(", blosc-")))
+                Err(format!(
+                    "codec `{text}` is not one of {}, blosc-{}, none",
+                    plain.join(", "),
+                    BLOSC.join(", blosc-")
+                ))
             }
         }
     }
@@ -289,7 +294,8 @@ mod tests {
         assert_eq!(level("blosc-zstd:1"), Compressor::Blosc("zstd".to_owned(), 1));
         check("zstd:23", "codec `zstd:23`: levels are -7 to 22");
         check("gzip:x", "codec `gzip:x`: its level is no number");
-        let known = "zstd, gzip, zlib, bz2, blosc-lz4, blosc-lz4hc, blosc-zstd, blosc-zlib, blosc-blosclz, blosc-snappy";
+        let known =
+            "zstd, gzip, zlib, bz2, blosc-lz4, blosc-lz4hc, blosc-zstd, blosc-zlib, blosc-blosclz, blosc-snappy";
         check("lzma", &format!("codec `lzma` is not one of {known}, none"));
     }
 }

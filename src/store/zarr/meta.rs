@@ -17,8 +17,8 @@ use zarrs::array::{ArrayMetadataV3, ChunkGrid, ChunkKeyEncoding, FillValueMetada
 pub(super) enum Found {
     /// An array.
     Array(Box<Array>),
-    /// A group, of this version of the format.
-    Group(Attributes, u8),
+    /// A group.
+    Group(Attributes),
     /// No metadata.
     Nothing,
 }
@@ -81,7 +81,7 @@ pub(super) fn find(source: &Source, inner: &str) -> Result<Found> {
         let document = json::parse(&path, &text)?;
         return match document.get("node_type").and_then(Value::as_str) {
             Some("array") => Ok(Found::Array(Box::new(array_v3(source, inner, document, &path)?))),
-            Some("group") => Ok(Found::Group(object(document.get("attributes")), 3)),
+            Some("group") => Ok(Found::Group(object(document.get("attributes")))),
             _ => Err(Error::store(path, "has no node type `array` or `group`")),
         };
     }
@@ -93,7 +93,7 @@ pub(super) fn find(source: &Source, inner: &str) -> Result<Found> {
         return Ok(Found::Array(Box::new(array_v2(source, inner, &document, attributes, &path)?)));
     }
     if source.document(&join(inner, ".zgroup"))?.is_some() {
-        return Ok(Found::Group(attributes_v2(source, inner)?, 2));
+        return Ok(Found::Group(attributes_v2(source, inner)?));
     }
     Ok(Found::Nothing)
 }
@@ -355,7 +355,7 @@ fn fill_v2(value: &Value, dtype: DType) -> Outcome<Vec<u8>> {
     Ok(fill.as_ne_bytes().to_vec())
 }
 
-/// Dimension names as xarray and NCZarr write them, and the other attributes.
+/// Dimension names as `xarray` and `NCZarr` write them, and the other attributes.
 fn names_v2(mut attributes: Attributes, document: &Value, rank: usize) -> (Vec<Option<String>>, Attributes) {
     let texts = |value: &Value| -> Option<Vec<Option<String>>> {
         let names: Option<Vec<_>> = value.as_array()?.iter().map(|n| n.as_str().map(|s| Some(s.to_owned()))).collect();
@@ -374,7 +374,8 @@ fn names_v2(mut attributes: Attributes, document: &Value, rank: usize) -> (Vec<O
 
 /// The codecs, for people: `shuffle, zstd 3`.
 fn describe(codecs: &[Named], code: Option<&str>) -> String {
-    let mut words: Vec<String> = code.filter(|c| c.starts_with('>')).map(|_| "big-endian".to_owned()).into_iter().collect();
+    let mut words: Vec<String> =
+        code.filter(|c| c.starts_with('>')).map(|_| "big-endian".to_owned()).into_iter().collect();
     for codec in codecs {
         let text = |key: &str| codec.config.get(key).and_then(Value::as_str);
         let number = |key: &str| codec.config.get(key).and_then(Value::as_i64);

@@ -115,7 +115,7 @@ fn convert(data: Vec<u8>, from: DType, to: DType) -> Vec<u8> {
         .collect()
 }
 
-/// In `f64`, as NumPy does; in `f32` where that is stored.
+/// In `f64`, as `NumPy` does; in `f32` where that is stored.
 #[expect(clippy::cast_possible_truncation, reason = "the arithmetic of NumPy")]
 fn unscale(data: &[u8], from: DType, to: DType, offset: f64, scale: f64) -> Vec<u8> {
     data.chunks_exact(from.size())
@@ -131,7 +131,7 @@ fn unscale(data: &[u8], from: DType, to: DType, offset: f64, scale: f64) -> Vec<
         .collect()
 }
 
-/// Running sums, as NumPy's `cumsum` into an array of type `to`.
+/// Running sums, as `NumPy`'s `cumsum` into an array of type `to`.
 fn accumulate(data: &[u8], from: DType, to: DType) -> Outcome<Vec<u8>> {
     let mut out = Vec::with_capacity(data.len() / from.size() * to.size());
     let mut push = |value: Scalar| out.extend_from_slice(&value.to_bytes(to)[..to.size()]);

@@ -1,12 +1,12 @@
 //! The codecs of an array: how the bytes of a stored chunk become elements.
 //!
 //! A [`Pipeline`] has stages on arrays, one step from elements to bytes, and stages on bytes, in the order of encoding.
-//! Most are the `zarrs` crate's. Ours are the step to bytes and the sharding index (their sizes are checked before
-//! anything is allocated), DEFLATE (libdeflate is faster), and the numcodecs filters that the crate lacks.
+//! Most are the `zarrs` crate's. Ours are the plain step to bytes, sharding (`shard.rs`), DEFLATE and zstd (`packed.rs`),
+//! and the numcodecs filters that the crate lacks (`numcodecs.rs`).
 //! One call decodes one chunk on the calling thread.
 
-use super::guard;
 use super::numcodecs::{ByteFilter, ElementFilter};
+use super::packed::ByteStage;
 use super::shard::Sharding;
 use crate::cpu::copy::swap_bytes;
 use crate::dtype::DType;
@@ -16,8 +16,8 @@ use std::num::NonZeroU64;
 use std::str::FromStr;
 use std::sync::{Arc, OnceLock};
 use zarrs::array::{
-    ArrayBytes, ArrayToArrayCodecTraits, ArrayToBytesCodecTraits, BytesRepresentation, BytesToBytesCodecTraits, Codec,
-    CodecOptions, DataType, DataTypeSize, FillValue, data_type,
+    ArrayBytes, ArrayToArrayCodecTraits, ArrayToBytesCodecTraits, BytesRepresentation, Codec, CodecOptions, DataType,
+    DataTypeSize, FillValue, data_type,
 };
 use zarrs::metadata::v2::MetadataV2;
 use zarrs::metadata::v3::MetadataV3;
@@ -32,10 +32,7 @@ pub(super) type Outcome<T> = std::result::Result<T, String>;
 pub(super) fn options() -> CodecOptions {
     static OPTIONS: OnceLock<CodecOptions> = OnceLock::new();
     *OPTIONS.get_or_init(|| {
-        CodecOptions::default()
-            .with_concurrent_target(1)
-            .with_chunk_concurrent_minimum(1)
-            .with_validate_checksums(true)
+        CodecOptions::default().with_concurrent_target(1).with_chunk_concurrent_minimum(1).with_validate_checksums(true)
     })
 }
 
@@ -144,22 +141,6 @@ pub(super) enum Core {
     Zarrs(Arc<dyn ArrayToBytesCodecTraits>),
 }
 
-#[derive(Debug)]
-enum ByteStage {
-    Zarrs(Arc<dyn BytesToBytesCodecTraits>, Guard),
-    Ours(ByteFilter),
-    /// DEFLATE in a wrapper; the `zarrs` codec decodes what libdeflate does not (several members).
-    Deflate { gzip: bool, other: Arc<dyn BytesToBytesCodecTraits> },
-}
-
-/// Formats whose headers are checked before a decoder believes them.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Guard {
-    None,
-    Zstd,
-    Blosc,
-}
-
 /// All codecs of an array.
 #[derive(Debug)]
 pub(super) struct Pipeline {
@@ -236,7 +217,7 @@ impl Pipeline {
     }
 
     /// The elements of a chunk of this shape, in C order and native endianness.
-    pub(super) fn decode(&self, stored: Vec<u8>, shape: &[usize]) -> Outcome<Vec<u8>> {
+    pub(super) fn decode(&self, stored: Cow<'_, [u8]>, shape: &[usize]) -> Outcome<Vec<u8>> {
         let forms = self.forms(shape)?;
         let expected = forms[0].bytes()?;
         if stored.len() as u64 > expected.saturating_mul(4).saturating_add(16 << 20) {
@@ -245,9 +226,9 @@ impl Pipeline {
         let sizes = self.sizes(&forms)?;
         let mut data = stored;
         for (stage, size) in self.packed.iter().zip(&sizes).rev() {
-            data = stage.decode(data, size)?;
+            data = Cow::Owned(stage.decode(data, size)?);
         }
-        data = self.decode_core(data, &forms[forms.len() - 1])?;
+        let mut data = self.decode_core(data, &forms[forms.len() - 1])?;
         for (stage, form) in self.arrays.iter().zip(&forms).rev() {
             data = stage.decode(data, form)?;
         }
@@ -257,13 +238,14 @@ impl Pipeline {
         Ok(data)
     }
 
-    fn decode_core(&self, mut data: Vec<u8>, form: &Form) -> Outcome<Vec<u8>> {
+    fn decode_core(&self, data: Cow<'_, [u8]>, form: &Form) -> Outcome<Vec<u8>> {
         let expected = form.bytes()?;
         match &self.core {
             Core::Bytes { swapped } => {
                 if data.len() as u64 != expected {
                     return Err(format!("holds {} bytes of elements instead of {expected}", data.len()));
                 }
+                let mut data = data.into_owned();
                 if *swapped {
                     swap_bytes(&mut data, form.dtype()?.real().size());
                 }
@@ -271,11 +253,11 @@ impl Pipeline {
             }
             Core::Sharding(sharding) => {
                 let shape: Vec<usize> = form.shape.iter().map(|n| usize::try_from(n.get()).unwrap_or(0)).collect();
-                sharding.decode_whole(data, &shape)
+                sharding.decode_whole(data.into_owned(), &shape)
             }
             Core::Zarrs(codec) => {
                 let out = codec
-                    .decode(Cow::Owned(data), &form.shape, &form.data_type, &form.fill, &options())
+                    .decode(data, &form.shape, &form.data_type, &form.fill, &options())
                     .map_err(|e| e.to_string())?;
                 fixed(out)
             }
@@ -303,9 +285,9 @@ impl Pipeline {
         let mut size = match &self.core {
             Core::Bytes { .. } => BytesRepresentation::FixedSize(form.bytes()?),
             Core::Sharding(_) => BytesRepresentation::UnboundedSize,
-            Core::Zarrs(codec) => codec
-                .encoded_representation(&form.shape, &form.data_type, &form.fill)
-                .map_err(|e| e.to_string())?,
+            Core::Zarrs(codec) => {
+                codec.encoded_representation(&form.shape, &form.data_type, &form.fill).map_err(|e| e.to_string())?
+            }
         };
         let mut sizes = Vec::with_capacity(self.packed.len() + 1);
         for stage in &self.packed {
@@ -342,54 +324,6 @@ impl ArrayStage {
             }
         }
     }
-}
-
-impl ByteStage {
-    fn encoded(&self, size: &BytesRepresentation) -> BytesRepresentation {
-        match self {
-            Self::Zarrs(codec, _) | Self::Deflate { other: codec, .. } => codec.encoded_representation(size),
-            Self::Ours(filter) => filter.encoded(size),
-        }
-    }
-
-    /// `size` is that of the result.
-    fn decode(&self, data: Vec<u8>, size: &BytesRepresentation) -> Outcome<Vec<u8>> {
-        match self {
-            Self::Ours(filter) => filter.decode(&data, size),
-            Self::Deflate { gzip, other } => match inflate(&data, *gzip, size) {
-                Some(out) => Ok(out),
-                None => run(other.as_ref(), data, size),
-            },
-            Self::Zarrs(codec, guard) => {
-                match (guard, size) {
-                    (Guard::Blosc, BytesRepresentation::FixedSize(n)) => guard::blosc(&data, *n)?,
-                    (Guard::Zstd, BytesRepresentation::FixedSize(n) | BytesRepresentation::BoundedSize(n)) => {
-                        guard::zstd(&data, *n)?;
-                    }
-                    _ => {}
-                }
-                run(codec.as_ref(), data, size)
-            }
-        }
-    }
-}
-
-fn run(codec: &dyn BytesToBytesCodecTraits, data: Vec<u8>, size: &BytesRepresentation) -> Outcome<Vec<u8>> {
-    codec.decode(Cow::Owned(data), size, &options()).map(Cow::into_owned).map_err(|e| e.to_string())
-}
-
-/// Inflates to exactly the expected size; `None` when that fails, for whatever reason.
-fn inflate(data: &[u8], gzip: bool, size: &BytesRepresentation) -> Option<Vec<u8>> {
-    let BytesRepresentation::FixedSize(n) = size else { return None };
-    // DEFLATE cannot shrink more than this, so that a small file cannot ask for much memory.
-    if *n > (data.len() as u64).saturating_mul(1032) {
-        return None;
-    }
-    let mut out = vec![0; usize::try_from(*n).ok()?];
-    let mut decoder = libdeflater::Decompressor::new();
-    let done =
-        if gzip { decoder.gzip_decompress(data, &mut out) } else { decoder.zlib_decompress(data, &mut out) };
-    done.ok().filter(|&got| got == out.len()).map(|_| out)
 }
 
 fn fixed(bytes: ArrayBytes<'_>) -> Outcome<Vec<u8>> {
@@ -430,13 +364,7 @@ fn stage(codec: &Named) -> Outcome<Stage> {
     Ok(match codec.create()? {
         Codec::ArrayToArray(made) => Stage::Array(ArrayStage::Zarrs(made)),
         Codec::ArrayToBytes(made) => Stage::Core(made),
-        Codec::BytesToBytes(made) => Stage::Byte(match codec.short() {
-            "gzip" => ByteStage::Deflate { gzip: true, other: made },
-            "zlib" => ByteStage::Deflate { gzip: false, other: made },
-            "zstd" => ByteStage::Zarrs(made, Guard::Zstd),
-            "blosc" => ByteStage::Zarrs(made, Guard::Blosc),
-            _ => ByteStage::Zarrs(made, Guard::None),
-        }),
+        Codec::BytesToBytes(made) => Stage::Byte(ByteStage::new(codec.short(), made)),
     })
 }
 
@@ -454,7 +382,8 @@ fn completed(codec: &Named) -> Named {
         // Version 2 counts the kinds of shuffling. The header of a chunk says how it was packed; nothing else matters.
         "blosc" => {
             let config = json!({"cname": "lz4", "clevel": 5, "shuffle": "noshuffle", "blocksize": 0});
-            codec = Named { version: 3, name: "blosc".to_owned(), config: config.as_object().cloned().unwrap_or_default() };
+            codec =
+                Named { version: 3, name: "blosc".to_owned(), config: config.as_object().cloned().unwrap_or_default() };
         }
         _ => {}
     }

@@ -1,8 +1,9 @@
 //! Reading an array by region.
 
 use super::meta::Array;
-use super::shard::{Index, Sharding, Window};
+use super::shard::{Index, Sharding};
 use super::source::{Piece, Source};
+use super::window::Window;
 use crate::chunk::Region;
 use crate::chunk::region::Indices;
 use crate::cpu::copy::{normalise_bools, swap_bytes};
@@ -12,6 +13,7 @@ use crate::shape;
 use crate::store::raw::{self, Extent};
 use crate::store::{Info, Store};
 use parking_lot::Mutex;
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -49,13 +51,11 @@ impl ZarrStore {
         let mut window = Window { out, shape: &region.shape, start: place.start.clone(), itemsize };
         let whole = Region::full(&place.shape);
         if let Some(sharding) = self.array.pipeline.sharding() {
-            return match self.shard(sharding, index)? {
-                Some(shard) => sharding.read(&shard.piece, &shard.index, &part, &mut window),
-                None => {
-                    window.fill(&whole, &self.array.fill);
-                    Ok(())
-                }
-            };
+            if let Some(shard) = self.shard(sharding, index)? {
+                return sharding.read(&shard.piece, &shard.index, &part, &mut window);
+            }
+            window.fill(&whole, &self.array.fill);
+            return Ok(());
         }
         let Some(piece) = self.source.piece(&self.array.key(index))? else {
             window.fill(&whole, &self.array.fill);
@@ -70,7 +70,7 @@ impl ZarrStore {
         if piece.len > limit as u64 {
             return Err(Error::store(path, format!("holds {} bytes, far more than a chunk", piece.len)));
         }
-        let decoded = self.array.pipeline.decode(piece.read_all()?, &stored_shape);
+        let decoded = self.array.pipeline.decode(Cow::Owned(piece.read_all()?), &stored_shape);
         let decoded = decoded.map_err(|why| Error::store(path, why))?;
         window.put(&whole, &decoded, &stored_shape, &part.start);
         Ok(())
@@ -101,8 +101,7 @@ impl ZarrStore {
             window.put(&whole, &all, stored_shape, &part.start);
             return Ok(());
         };
-        let extent =
-            Extent { file, path: &piece.path, offset: *offset, shape: stored_shape, itemsize: dtype.size() };
+        let extent = Extent { file, path: &piece.path, offset: *offset, shape: stored_shape, itemsize: dtype.size() };
         if let Some(direct) = window.contiguous(&part.shape) {
             extent.read(part, direct)?;
             if swapped {
@@ -174,14 +173,18 @@ impl Store for ZarrStore {
     }
 
     fn prefetch(&self, region: &Region) {
-        if raw::check_request(&self.array.info, region, shape::size(&region.shape) * self.array.info.dtype.size()).is_err() {
+        if raw::check_request(&self.array.info, region, shape::size(&region.shape) * self.array.info.dtype.size())
+            .is_err()
+        {
             return;
         }
         let sharded = self.array.pipeline.sharding().is_some();
         // Failures come up again when the chunk is read.
         let _ = self.each_chunk(region, |index| {
             let whole = region.contains(&self.array.grid.region(index));
-            if (whole || !sharded) && let Some(piece) = self.source.piece(&self.array.key(index))? {
+            if (whole || !sharded)
+                && let Some(piece) = self.source.piece(&self.array.key(index))?
+            {
                 piece.prefetch();
             }
             Ok(())

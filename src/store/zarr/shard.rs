@@ -5,13 +5,14 @@
 
 use super::pipeline::{Named, Outcome, Pipeline};
 use super::source::{Bytes, Piece};
+use super::window::Window;
 use crate::chunk::region::Indices;
 use crate::chunk::{Chunks, Region};
-use crate::cpu::copy::copy_box;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::shape;
 use serde_json::Value;
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 /// Gaps up to this long are read over.
@@ -41,7 +42,8 @@ impl Sharding {
         let inner_shape: Option<Vec<usize>> =
             lengths.iter().map(|n| n.as_u64().and_then(|n| usize::try_from(n).ok()).filter(|&n| n > 0)).collect();
         let codecs = |key: &str| -> Outcome<Vec<Named>> {
-            let list = codec.config.get(key).and_then(Value::as_array).ok_or_else(|| format!("a shard has no {key}"))?;
+            let list =
+                codec.config.get(key).and_then(Value::as_array).ok_or_else(|| format!("a shard has no {key}"))?;
             super::meta::codecs_v3(list)
         };
         let index_at_end = match codec.config.get("index_location").and_then(Value::as_str) {
@@ -67,7 +69,8 @@ impl Sharding {
 
     /// Inner chunks along each axis of a shard.
     fn counts(&self, shard: &[usize]) -> Outcome<Vec<usize>> {
-        let fits = shard.len() == self.inner_shape.len() && shard.iter().zip(&self.inner_shape).all(|(s, i)| s % i == 0);
+        let fits =
+            shard.len() == self.inner_shape.len() && shard.iter().zip(&self.inner_shape).all(|(s, i)| s % i == 0);
         if !fits {
             let (inner, shard) = (shape::tuple(&self.inner_shape), shape::tuple(shard));
             return Err(format!("inner chunks of shape {inner} do not fill a shard of shape {shard}"));
@@ -92,13 +95,14 @@ impl Sharding {
         let at = at.ok_or_else(|| bad(format!("holds {} bytes, less than the shard index of {size}", piece.len)))?;
         let mut stored = super::source::reserve(&piece.path, size)?;
         piece.read_at(if self.index_at_end { at } else { 0 }, &mut stored)?;
-        let decoded =
-            self.index.decode(stored, &lengths).map_err(|why| bad(format!("the shard index is damaged: {why}")))?;
+        let decoded = self
+            .index
+            .decode(Cow::Owned(stored), &lengths)
+            .map_err(|why| bad(format!("the shard index is damaged: {why}")))?;
         let numbers: Vec<u64> = decoded.as_chunks::<8>().0.iter().map(|b| u64::from_ne_bytes(*b)).collect();
         let entries: Vec<(u64, u64)> = numbers.as_chunks::<2>().0.iter().map(|[at, len]| (*at, *len)).collect();
-        let outside = |&&(at, len): &&(u64, u64)| {
-            (at, len) != ABSENT && at.checked_add(len).is_none_or(|end| end > piece.len)
-        };
+        let outside =
+            |&&(at, len): &&(u64, u64)| (at, len) != ABSENT && at.checked_add(len).is_none_or(|end| end > piece.len);
         if let Some((at, len)) = entries.iter().find(outside) {
             let why = format!("the shard index points to {len} bytes at {at}, beyond its end at {}", piece.len);
             return Err(bad(why));
@@ -110,48 +114,64 @@ impl Sharding {
     pub(super) fn read(&self, piece: &Piece, index: &Index, part: &Region, out: &mut Window<'_>) -> Result<()> {
         let shard: Vec<usize> = index.counts.iter().zip(&self.inner_shape).map(|(n, i)| n * i).collect();
         let grid = Chunks::regular(&shard, &self.inner_shape)?;
-        let touched = grid.touching(part);
-        let mut wanted: Vec<Wanted> = Vec::with_capacity(touched.size());
-        let strides = shape::strides(&index.counts);
-        for step in Indices::new(&touched.shape) {
-            let at: Vec<usize> = step.iter().zip(&touched.start).map(|(a, b)| a + b).collect();
-            let linear: usize = at.iter().zip(&strides).map(|(a, s)| a * s).sum();
-            let entry = index.entries.get(linear).copied().unwrap_or(ABSENT);
-            if entry == ABSENT {
-                let region = grid.region(&at);
-                if let Some(hole) = region.intersect(part) {
-                    out.fill(&hole.relative_to(part), &self.fill);
-                }
-            } else {
-                wanted.push(Wanted { offset: entry.0, len: entry.1, linear });
-            }
-        }
-        wanted.sort_unstable();
+        let wanted = self.wanted(piece, index, &grid, part, out)?;
         let mut rest = wanted.as_slice();
         let mut scratch = Vec::new();
         while !rest.is_empty() {
-            let n = together(rest);
-            let (first, end) = (rest[0].offset, rest[..n].iter().map(Wanted::end).max().unwrap_or(0));
-            let len = usize::try_from(end - first).map_err(|_| Error::store(&piece.path, "is too large"))?;
-            scratch.resize(len, 0);
+            let (now, later) = rest.split_at(together(rest));
+            let (first, end) = (now[0].offset, now.iter().map(Wanted::end).max().unwrap_or(0));
+            scratch.resize(usize::try_from(end - first).unwrap_or(0), 0);
             piece.read_at(first, &mut scratch)?;
-            for chunk in &rest[..n] {
+            for chunk in now {
                 // Both numbers lie within `scratch`, whose length is a usize.
                 let from = usize::try_from(chunk.offset - first).unwrap_or(usize::MAX);
-                let stored = scratch[from..from + usize::try_from(chunk.len).unwrap_or(0)].to_vec();
+                let stored = Cow::Borrowed(&scratch[from..from + usize::try_from(chunk.len).unwrap_or(0)]);
                 let at = grid_index(chunk.linear, &index.counts);
-                let region = grid.region(&at);
                 let decoded = self.inner.decode(stored, &self.inner_shape).map_err(|why| {
                     Error::store(&piece.path, why).at(format!("inner chunk {} of the shard", shape::tuple(&at)))
                 })?;
+                let region = grid.region(&at);
                 if let Some(common) = region.intersect(part) {
                     let from = common.relative_to(&region);
                     out.put(&common.relative_to(part), &decoded, &self.inner_shape, &from.start);
                 }
             }
-            rest = &rest[n..];
+            rest = later;
         }
         Ok(())
+    }
+
+    /// The stored inner chunks that `part` touches, in the order in which they lie; those that are not stored are filled
+    /// at once.
+    fn wanted(
+        &self,
+        piece: &Piece,
+        index: &Index,
+        grid: &Chunks,
+        part: &Region,
+        out: &mut Window<'_>,
+    ) -> Result<Vec<Wanted>> {
+        let limit = (shape::size(&self.inner_shape) as u64).saturating_mul(4 * self.itemsize as u64 + 1) + (16 << 20);
+        let strides = shape::strides(&index.counts);
+        let touched = grid.touching(part);
+        let mut wanted = Vec::with_capacity(touched.size());
+        for step in Indices::new(&touched.shape) {
+            let at: Vec<usize> = step.iter().zip(&touched.start).map(|(a, b)| a + b).collect();
+            let linear: usize = at.iter().zip(&strides).map(|(a, s)| a * s).sum();
+            let (offset, len) = index.entries.get(linear).copied().unwrap_or(ABSENT);
+            if (offset, len) == ABSENT {
+                if let Some(hole) = grid.region(&at).intersect(part) {
+                    out.fill(&hole.relative_to(part), &self.fill);
+                }
+            } else if len > limit {
+                let at = format!("inner chunk {} of the shard", shape::tuple(&at));
+                return Err(Error::store(&piece.path, format!("holds {len} bytes, far more than a chunk")).at(at));
+            } else {
+                wanted.push(Wanted { offset, len, linear });
+            }
+        }
+        wanted.sort_unstable();
+        Ok(wanted)
     }
 
     /// Decodes a shard that lies in memory.
@@ -216,67 +236,4 @@ fn grid_index(mut linear: usize, counts: &[usize]) -> Vec<usize> {
         linear /= counts[axis];
     }
     at
-}
-
-/// A box of a C-ordered output that a chunk's elements go to.
-#[derive(Debug)]
-pub(super) struct Window<'a> {
-    /// The whole output.
-    pub(super) out: &'a mut [u8],
-    /// Its shape.
-    pub(super) shape: &'a [usize],
-    /// Where the window begins in it.
-    pub(super) start: Vec<usize>,
-    /// Bytes of an element.
-    pub(super) itemsize: usize,
-}
-
-impl Window<'_> {
-    /// Copies a box out of `from`, beginning at `from_start`, to `place` in the window.
-    pub(super) fn put(&mut self, place: &Region, from: &[u8], from_shape: &[usize], from_start: &[usize]) {
-        let to = self.corner(place);
-        copy_box(from, from_shape, from_start, self.out, self.shape, &to, &place.shape, self.itemsize);
-    }
-
-    /// Fills `place` in the window with one element.
-    pub(super) fn fill(&mut self, place: &Region, element: &[u8]) {
-        let to = self.corner(place);
-        fill_box(self.out, self.shape, &Region::new(to, place.shape.clone()), element);
-    }
-
-    /// The elements of a box of this shape at the window's corner, where they lie side by side in the output.
-    pub(super) fn contiguous(&mut self, lengths: &[usize]) -> Option<&mut [u8]> {
-        let outer = lengths.iter().position(|&n| n != 1).unwrap_or(lengths.len());
-        if (outer + 1..lengths.len()).any(|a| lengths[a] != self.shape[a]) {
-            return None;
-        }
-        let strides = shape::strides(self.shape);
-        let at: usize = self.start.iter().zip(&strides).map(|(a, s)| a * s).sum();
-        let at = at * self.itemsize;
-        self.out.get_mut(at..at + shape::size(lengths) * self.itemsize)
-    }
-
-    fn corner(&self, place: &Region) -> Vec<usize> {
-        place.start.iter().zip(&self.start).map(|(a, b)| a + b).collect()
-    }
-}
-
-/// Fills a box of a C-ordered array with one element.
-fn fill_box(out: &mut [u8], out_shape: &[usize], region: &Region, element: &[u8]) {
-    let Some((&last, outer)) = region.shape.split_last() else {
-        out.copy_from_slice(element);
-        return;
-    };
-    let strides = shape::strides(out_shape);
-    let zero = element.iter().all(|&b| b == 0);
-    for index in Indices::new(outer) {
-        let at: usize = index.iter().zip(&region.start).zip(&strides).map(|((i, s), t)| (i + s) * t).sum();
-        let at = (at + region.start[outer.len()]) * element.len();
-        let run = &mut out[at..at + last * element.len()];
-        if zero {
-            run.fill(0);
-        } else {
-            run.chunks_exact_mut(element.len()).for_each(|e| e.copy_from_slice(element));
-        }
-    }
 }

@@ -23,7 +23,11 @@ pub(super) enum Source {
 impl Source {
     /// The directory or archive at `path`.
     pub(super) fn open(path: &Path) -> Result<Self> {
-        if path.is_file() { Ok(Self::Zip(Arc::new(Archive::open(path)?))) } else { Ok(Self::Directory(path.to_owned())) }
+        if path.is_file() {
+            Ok(Self::Zip(Arc::new(Archive::open(path)?)))
+        } else {
+            Ok(Self::Directory(path.to_owned()))
+        }
     }
 
     /// How errors name a key.
@@ -155,9 +159,15 @@ impl Piece {
 
 /// `len` zero bytes, or an error where memory has not that much.
 pub(super) fn reserve(path: &Path, len: u64) -> Result<Vec<u8>> {
-    let mut out = Vec::new();
-    let n = usize::try_from(len).ok().filter(|&n| out.try_reserve_exact(n).is_ok());
-    let n = n.ok_or_else(|| Error::store(path, format!("needs {len} bytes of memory at once, which there are not")))?;
-    out.resize(n, 0);
+    let mut out = reserve_exact(len).map_err(|why| Error::store(path, why))?;
+    // The reservation has shown that the length is a usize.
+    out.resize(usize::try_from(len).unwrap_or(0), 0);
     Ok(out)
+}
+
+/// Room for `len` bytes, or an error where memory has not that much.
+pub(super) fn reserve_exact(len: u64) -> std::result::Result<Vec<u8>, String> {
+    let mut out = Vec::new();
+    let done = usize::try_from(len).is_ok_and(|n| out.try_reserve_exact(n).is_ok());
+    if done { Ok(out) } else { Err(format!("needs {len} bytes of memory at once, which there are not")) }
 }

@@ -123,16 +123,41 @@ fn damage_names_array_chunk_and_file() {
     let cut = |b: &mut Vec<u8>| b.truncate(b.len() - 1);
     let flip = |b: &mut Vec<u8>| *b.last_mut().unwrap() ^= 0x40;
     let place = "(chunk (1, 0), array ";
-    check("1.zarr", how(3, "none"), "c/1/0", &cut,
-        &format!("/1.zarr/a/c/1/0: holds 11 bytes of elements instead of 12 {place}/1.zarr/a)"));
-    check("2.zarr", how(3, "zstd"), "c/1/0", &flip,
-        &format!("/2.zarr/a/c/1/0: Restored data doesn't match checksum {place}/2.zarr/a)"));
-    check("3.zarr", how(2, "blosc-lz4"), "1.0", &|b| b[5] = 9,
-        &format!("/3.zarr/a/1.0: blosc declares 2316 bytes for a chunk of 12 {place}/3.zarr/a)"));
-    check("4.zarr", Create::new().shards([2, 6]), "c/1/0", &flip,
-        "/4.zarr/a/c/1/0: the shard index is damaged: the checksum is invalid (shard (1, 0), array /4.zarr/a)");
-    check("5.zarr", how(3, "none").shards([2, 6]), "c/1/0", &|b| b.truncate(20),
-        "/5.zarr/a/c/1/0: holds 20 bytes, less than the shard index of 36 (shard (1, 0), array /5.zarr/a)");
+    check(
+        "1.zarr",
+        how(3, "none"),
+        "c/1/0",
+        &cut,
+        &format!("/1.zarr/a/c/1/0: holds 11 bytes of elements instead of 12 {place}/1.zarr/a)"),
+    );
+    check(
+        "2.zarr",
+        how(3, "zstd"),
+        "c/1/0",
+        &flip,
+        &format!("/2.zarr/a/c/1/0: zstd: Restored data doesn't match checksum {place}/2.zarr/a)"),
+    );
+    check(
+        "3.zarr",
+        how(2, "blosc-lz4"),
+        "1.0",
+        &|b| b[5] = 9,
+        &format!("/3.zarr/a/1.0: blosc declares 2316 bytes for a chunk of 12 {place}/3.zarr/a)"),
+    );
+    check(
+        "4.zarr",
+        Create::new().shards([2, 6]),
+        "c/1/0",
+        &flip,
+        "/4.zarr/a/c/1/0: the shard index is damaged: the checksum is invalid (shard (1, 0), array /4.zarr/a)",
+    );
+    check(
+        "5.zarr",
+        how(3, "none").shards([2, 6]),
+        "c/1/0",
+        &|b| b.truncate(20),
+        "/5.zarr/a/c/1/0: holds 20 bytes, less than the shard index of 36 (shard (1, 0), array /5.zarr/a)",
+    );
 }
 
 /// Metadata of a 4-element array of version 2, with one member replaced.
@@ -181,4 +206,57 @@ fn consolidated_metadata_does_not_hide_a_new_array() {
     counted(&path, "b", Create::new());
     let now: serde_json::Value = serde_json::from_slice(&std::fs::read(&group).unwrap()).unwrap();
     assert_eq!(now, serde_json::json!({"zarr_format": 3, "node_type": "group", "attributes": {"x": 1}}));
+}
+
+/// An archive of a folder's files, stored plain.
+fn zip_up(folder: &Path, archive: &Path) {
+    fn files(folder: &Path, out: &mut Vec<std::path::PathBuf>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { files(&path, out) } else { out.push(path) }
+        }
+    }
+    let (mut names, mut body, mut table) = (Vec::new(), Vec::new(), Vec::new());
+    files(folder, &mut names);
+    for path in &names {
+        let name = path.strip_prefix(folder).unwrap().to_str().unwrap().to_owned();
+        let data = std::fs::read(path).unwrap();
+        let (size, at) = (u32::try_from(data.len()).unwrap().to_le_bytes(), u32::try_from(body.len()).unwrap());
+        let len = u16::try_from(name.len()).unwrap().to_le_bytes();
+        let common = [&[20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0][..], &size, &size, &len, &[0, 0]].concat();
+        body.extend([b"PK\x03\x04".as_slice(), &common, name.as_bytes(), &data].concat());
+        table
+            .extend([b"PK\x01\x02\x14\x00".as_slice(), &common, &[0; 10], &at.to_le_bytes(), name.as_bytes()].concat());
+    }
+    let number = |n: usize| u32::try_from(n).unwrap().to_le_bytes();
+    let end = [b"PK\x05\x06".as_slice(), &[0; 8], &number(table.len()), &number(body.len()), &[0, 0]].concat();
+    std::fs::write(archive, [body, table, end].concat()).unwrap();
+}
+
+#[test]
+fn zip_archives() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, archive) = (folder.path().join("out.zarr"), folder.path().join("out.zarr.zip"));
+    counted(&path, "g/a", how(3, "gzip"));
+    counted(&path, "g/b", how(3, "none").shards([4, 6]));
+    zip_up(&path, &archive);
+    assert!(Zarr.recognises(&archive));
+    assert_eq!(read(&archive, "g/a").unwrap(), (0..24).collect::<Vec<i16>>());
+    assert_eq!(read(&archive, "g/b").unwrap(), (0..24).collect::<Vec<i16>>());
+    let paths: Vec<String> = Zarr.tree(&archive, "").unwrap().into_iter().map(|n| n.path).collect();
+    assert_eq!(paths, ["", "g", "g/a", "g/b"]);
+    let error = Zarr.create(&archive, "x", &layout(&[4], &[2], Create::new())).map(|_| ()).unwrap_err().to_string();
+    assert!(error.ends_with("out.zarr.zip: is a file; only folders are written to"), "{error}");
+    let bytes = std::fs::read(&archive).unwrap();
+    std::fs::write(&archive, &bytes[..bytes.len() - 30]).unwrap();
+    assert!(!Zarr.recognises(&archive));
+}
+
+#[test]
+fn links_in_a_circle_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("out.zarr");
+    counted(&path, "g/a", Create::new());
+    std::os::unix::fs::symlink(&path, path.join("g/again")).unwrap();
+    assert_eq!(Zarr.tree(&path, "").unwrap().len(), 3);
 }

@@ -29,8 +29,8 @@ fn visit(source: &Source, at: &str, above: &mut Vec<PathBuf>, nodes: &mut Vec<No
         return Ok(());
     }
     let kind = match meta::find(source, at) {
-        Ok(Found::Array(array)) => Some(NodeKind::Array(Box::new(measured(source, *array)))),
-        Ok(Found::Group(attributes, _)) => Some(NodeKind::Group(attributes)),
+        Ok(Found::Array(array)) => Some(NodeKind::Array(Box::new(measured(source, &array)))),
+        Ok(Found::Group(attributes)) => Some(NodeKind::Group(attributes)),
         Ok(Found::Nothing) if at.is_empty() => Some(NodeKind::Group(Attributes::new())),
         Ok(Found::Nothing) => None,
         Err(error) => Some(NodeKind::Other(error.to_string())),
@@ -62,7 +62,7 @@ fn canonical(source: &Source, at: &str) -> PathBuf {
 }
 
 /// What is known of the array, with the size of its stored chunks when they are few.
-fn measured(source: &Source, array: Array) -> crate::store::Info {
+fn measured(source: &Source, array: &Array) -> crate::store::Info {
     let counts = array.grid.counts();
     let mut info = array.info.clone();
     if shape::checked_size(&counts).is_some_and(|n| n <= MEASURED) {

@@ -64,7 +64,8 @@ impl ZarrSink {
     fn write_chunk(&self, index: &[usize], region: &Region, data: &[u8]) -> Result<()> {
         let chunk = self.grid.region(index);
         let whole = chunk == *region && chunk.shape == self.plan.stored_shape;
-        let elements: Cow<'_, [u8]> = if whole { Cow::Borrowed(data) } else { Cow::Owned(self.padded(&chunk, region, data)) };
+        let elements: Cow<'_, [u8]> =
+            if whole { Cow::Borrowed(data) } else { Cow::Owned(self.padded(&chunk, region, data)) };
         let fill = FillValue::from(self.plan.fill.as_slice());
         let encoded = self
             .plan
@@ -83,7 +84,16 @@ impl ZarrSink {
         let stored = &self.plan.stored_shape;
         let mut out = self.plan.fill.repeat(shape::size(stored));
         let from = chunk.relative_to(region);
-        copy_box(data, &region.shape, &from.start, &mut out, stored, &vec![0; stored.len()], &chunk.shape, self.itemsize);
+        copy_box(
+            data,
+            &region.shape,
+            &from.start,
+            &mut out,
+            stored,
+            &vec![0; stored.len()],
+            &chunk.shape,
+            self.itemsize,
+        );
         out
     }
 

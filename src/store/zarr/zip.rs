@@ -96,9 +96,9 @@ impl Archive {
                 // DEFLATE cannot shrink more than this.
                 let possible = entry.packed.saturating_mul(1032).saturating_add(64);
                 let mut out = super::source::reserve(&path, entry.size.min(possible))?;
-                let n = libdeflater::Decompressor::new()
-                    .deflate_decompress(&packed, &mut out)
-                    .map_err(|e| Error::store(&path, format!("the entry of the zip archive cannot be inflated: {e}")))?;
+                let n = libdeflater::Decompressor::new().deflate_decompress(&packed, &mut out).map_err(|e| {
+                    Error::store(&path, format!("the entry of the zip archive cannot be inflated: {e}"))
+                })?;
                 out.truncate(n);
                 Ok(Some(Piece { bytes: Bytes::Memory(out), len: n as u64, path }))
             }

@@ -65,6 +65,56 @@ pub(crate) fn copy_box(
     }
 }
 
+/// Copies an array whose axes are stored in reverse (Fortran order) into the C-ordered `out` of this `shape`.
+pub(crate) fn reverse_axes(from: &[u8], shape: &[usize], out: &mut [u8], itemsize: usize) {
+    match itemsize {
+        1 => reverse_typed::<1>(from, shape, out),
+        2 => reverse_typed::<2>(from, shape, out),
+        4 => reverse_typed::<4>(from, shape, out),
+        8 => reverse_typed::<8>(from, shape, out),
+        _ => reverse_typed::<16>(from, shape, out),
+    }
+}
+
+/// Tiles of the first and the last axis, the fastest of the two orders, keep both sides in cache.
+fn reverse_typed<const N: usize>(from: &[u8], shape: &[usize], out: &mut [u8]) {
+    const TILE: usize = 32;
+    let rank = shape.len();
+    if rank < 2 || shape.contains(&0) {
+        out.copy_from_slice(from);
+        return;
+    }
+    let (first, last) = (shape[0], shape[rank - 1]);
+    let middle = &shape[1..rank - 1];
+    let count: usize = middle.iter().product();
+    let (from, out) = (from.as_chunks::<N>().0, out.as_chunks_mut::<N>().0);
+    for m in 0..count {
+        // The index of the middle axes, taken apart in C order and put together in Fortran order.
+        let (mut rest, mut weight, mut reversed) = (m, count, 0);
+        for &n in middle.iter().rev() {
+            weight /= n;
+            reversed += (rest % n) * weight;
+            rest /= n;
+        }
+        for i0 in (0..first).step_by(TILE) {
+            for j0 in (0..last).step_by(TILE) {
+                for i in i0..(i0 + TILE).min(first) {
+                    for j in j0..(j0 + TILE).min(last) {
+                        out[(i * count + m) * last + j] = from[(j * count + reversed) * first + i];
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Makes every byte of a truth value 0 or 1; files may hold others.
+pub(crate) fn normalise_bools(data: &mut [u8]) {
+    for byte in data {
+        *byte = u8::from(*byte != 0);
+    }
+}
+
 /// Reverses the bytes of each number of `width` bytes in place.
 pub(crate) fn swap_bytes(data: &mut [u8], width: usize) {
     match width {
@@ -122,5 +172,29 @@ pub(crate) fn copy_strided(view: &View, to: StridedBox, out: &mut [u8], lengths:
             let t = (t + k * out_step) * itemsize;
             out[t..t + run * itemsize].copy_from_slice(&from[f..f + run * itemsize]);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reversed_axes() {
+        let shape = [40, 3, 2, 35];
+        let strides = shape::strides(&shape);
+        let stored: Vec<usize> = shape.iter().rev().copied().collect();
+        let other = shape::strides(&stored);
+        // Every element holds its own place in C order, and stands where Fortran order puts it.
+        let mut from = vec![0u8; 4 * shape::size(&shape)];
+        for index in crate::chunk::region::Indices::new(&shape) {
+            let place: usize = index.iter().zip(&strides).map(|(i, s)| i * s).sum();
+            let at: usize = index.iter().rev().zip(&other).map(|(i, s)| i * s).sum();
+            from[4 * at..4 * at + 4].copy_from_slice(&u32::try_from(place).unwrap().to_ne_bytes());
+        }
+        let mut out = vec![0u8; from.len()];
+        reverse_axes(&from, &shape, &mut out, 4);
+        let expect: Vec<u8> = (0..8400u32).flat_map(u32::to_ne_bytes).collect();
+        assert_eq!(out, expect);
     }
 }

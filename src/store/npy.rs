@@ -1,28 +1,316 @@
-//! npy
-use super::{Format, Layout, Node, Sink, Store};
+//! `NumPy`'s `.npy` files: one array, uncompressed, read and written by region.
+//!
+//! `npy/header.rs` parses and prints the header; nothing in a file is trusted before it was checked against the file's
+//! length. `bfloat16` is stored as `<V2`, as the `ml_dtypes` package does.
+
+use super::raw::{self, Extent};
+use super::{Attributes, Create, Format, Info, Layout, Node, NodeKind, Sink, Store};
+use crate::chunk::{Chunks, Region, auto};
+use crate::cpu::copy::{normalise_bools, reverse_axes, swap_bytes};
+use crate::dtype::DType;
 use crate::error::{Error, Result};
-use std::path::Path;
+use crate::shape;
+use header::Header;
+use std::fs::{File, OpenOptions};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-/// npy
+
+mod header;
+
+/// The `.npy` format.
 #[derive(Debug)]
 pub struct Npy;
+
 impl Format for Npy {
     fn name(&self) -> &'static str {
         "npy"
     }
-    fn recognises(&self, _path: &Path) -> bool {
-        false
+
+    fn recognises(&self, path: &Path) -> bool {
+        path.is_file() && (self.creates(path) || begins_with_magic(path))
     }
-    fn creates(&self, _path: &Path) -> bool {
-        false
+
+    fn creates(&self, path: &Path) -> bool {
+        path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npy"))
     }
-    fn open(&self, path: &Path, _inner: &str) -> Result<Arc<dyn Store>> {
-        Err(Error::store(path, "not yet"))
+
+    fn open(&self, path: &Path, inner: &str) -> Result<Arc<dyn Store>> {
+        refuse_inner(path, inner)?;
+        Ok(Arc::new(NpyStore::open(path)?))
     }
-    fn tree(&self, path: &Path, _inner: &str) -> Result<Vec<Node>> {
-        Err(Error::store(path, "not yet"))
+
+    fn tree(&self, path: &Path, inner: &str) -> Result<Vec<Node>> {
+        refuse_inner(path, inner)?;
+        let kind = match NpyStore::open(path) {
+            Ok(store) => NodeKind::Array(Box::new(store.info)),
+            Err(error) => NodeKind::Other(error.to_string()),
+        };
+        Ok(vec![Node { path: String::new(), kind }])
     }
-    fn create(&self, path: &Path, _inner: &str, _layout: &Layout) -> Result<Box<dyn Sink>> {
-        Err(Error::store(path, "not yet"))
+
+    fn create(&self, path: &Path, inner: &str, layout: &Layout) -> Result<Box<dyn Sink>> {
+        refuse_inner(path, inner)?;
+        Ok(Box::new(NpySink::new(path, layout)?))
+    }
+}
+
+fn begins_with_magic(path: &Path) -> bool {
+    let mut start = [0; header::MAGIC.len()];
+    File::open(path).is_ok_and(|f| raw::read_at(&f, path, 0, &mut start).is_ok()) && start == header::MAGIC
+}
+
+fn refuse_inner(path: &Path, inner: &str) -> Result<()> {
+    if inner.is_empty() {
+        return Ok(());
+    }
+    Err(Error::store(path, format!("a .npy file holds one array, and nothing named `{inner}`")))
+}
+
+/// An open `.npy` file.
+#[derive(Debug)]
+struct NpyStore {
+    file: File,
+    path: PathBuf,
+    header: Header,
+    info: Info,
+}
+
+impl NpyStore {
+    fn open(path: &Path) -> Result<Self> {
+        let file = File::open(path).map_err(|e| Error::store(path, e))?;
+        let length = file.metadata().map_err(|e| Error::store(path, e))?.len();
+        let header = Header::read(&file, path, length)?;
+        let info = Info {
+            path: path.display().to_string(),
+            format: "npy".to_owned(),
+            dtype: header.dtype,
+            shape: header.shape.clone(),
+            chunks: if header.fortran {
+                fortran_chunks(&header.shape, header.dtype.size())
+            } else {
+                auto::auto(&header.shape, header.dtype.size())
+            },
+            shards: None,
+            codecs: header.describe(),
+            names: Vec::new(),
+            attributes: Attributes::new(),
+            fill: None,
+            stored: Some(length),
+        };
+        Ok(Self { file, path: path.to_path_buf(), header, info })
+    }
+
+    /// The array as it lies in the file: with its axes reversed when it is in Fortran order.
+    fn extent<'a>(&'a self, shape: &'a [usize]) -> Extent<'a> {
+        Extent {
+            file: &self.file,
+            path: &self.path,
+            offset: self.header.offset,
+            shape,
+            itemsize: self.header.dtype.size(),
+        }
+    }
+}
+
+/// Chunks that are contiguous runs of an array in Fortran order.
+fn fortran_chunks(lengths: &[usize], itemsize: usize) -> Chunks {
+    let reversed: Vec<usize> = lengths.iter().rev().copied().collect();
+    let mut axes = auto::auto(&reversed, itemsize).axes().to_vec();
+    axes.reverse();
+    Chunks::new(axes)
+}
+
+fn reversed(region: &Region) -> Region {
+    let back = |v: &[usize]| v.iter().rev().copied().collect();
+    Region::new(back(&region.start), back(&region.shape))
+}
+
+impl Store for NpyStore {
+    fn info(&self) -> &Info {
+        &self.info
+    }
+
+    fn read(&self, region: &Region, out: &mut [u8]) -> Result<()> {
+        raw::check_request(&self.info, region, out.len())?;
+        let Header { dtype, fortran, swapped, .. } = self.header;
+        if fortran {
+            let stored: Vec<usize> = self.info.shape.iter().rev().copied().collect();
+            let mut scratch = vec![0; out.len()];
+            self.extent(&stored).read(&reversed(region), &mut scratch)?;
+            reverse_axes(&scratch, &region.shape, out, dtype.size());
+        } else {
+            self.extent(&self.info.shape).read(region, out)?;
+        }
+        if swapped {
+            swap_bytes(out, dtype.real().size());
+        }
+        if dtype == DType::Bool {
+            normalise_bools(out);
+        }
+        Ok(())
+    }
+
+    fn prefetch(&self, region: &Region) {
+        if self.header.fortran {
+            let stored: Vec<usize> = self.info.shape.iter().rev().copied().collect();
+            self.extent(&stored).prefetch(&reversed(region));
+        } else {
+            self.extent(&self.info.shape).prefetch(region);
+        }
+    }
+
+    fn random_access(&self) -> bool {
+        true
+    }
+}
+
+/// A `.npy` file being written, under another name until it is finished.
+#[derive(Debug)]
+struct NpySink {
+    file: File,
+    temporary: PathBuf,
+    path: PathBuf,
+    offset: u64,
+    shape: Vec<usize>,
+    itemsize: usize,
+    grid: Chunks,
+    finished: bool,
+}
+
+impl NpySink {
+    fn new(path: &Path, layout: &Layout) -> Result<Self> {
+        let Layout { dtype, shape, how, .. } = layout;
+        refuse_options(path, how)?;
+        let header = header::print(*dtype, shape);
+        let bytes = shape::checked_size(shape)
+            .and_then(|n| n.checked_mul(dtype.size()))
+            .and_then(|n| u64::try_from(n).ok()?.checked_add(header.len() as u64))
+            .ok_or_else(|| Error::store(path, format!("shape {} is too large", shape::tuple(shape))))?;
+        let grid = match &how.chunks {
+            Some(chunks) => Chunks::regular(shape, chunks)?,
+            None => auto::auto(shape, dtype.size()),
+        };
+        let temporary = raw::temporary_beside(path);
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(&temporary)
+            .map_err(|e| Error::store(path, format!("cannot be created: {e}")))?;
+        let sink = Self {
+            file,
+            temporary,
+            path: path.to_path_buf(),
+            offset: header.len() as u64,
+            shape: shape.clone(),
+            itemsize: dtype.size(),
+            grid,
+            finished: false,
+        };
+        sink.file.set_len(bytes).map_err(|e| Error::store(path, format!("cannot be {bytes} bytes long: {e}")))?;
+        raw::write_at(&sink.file, path, 0, &header)?;
+        Ok(sink)
+    }
+}
+
+/// What the format cannot hold is refused; names, attributes and fill value are dropped.
+fn refuse_options(path: &Path, how: &Create) -> Result<()> {
+    if path.exists() && !how.overwrite {
+        return Err(Error::store(path, "exists already and is not to be replaced"));
+    }
+    if let Some(codec) = how.codec.as_deref().filter(|c| *c != "none") {
+        return Err(Error::unsupported(format!("a .npy file is not compressed; `{codec}` needs Zarr or HDF5")));
+    }
+    if how.shards.is_some() {
+        return Err(Error::unsupported("a .npy file has no shards; they need Zarr v3"));
+    }
+    Ok(())
+}
+
+impl Sink for NpySink {
+    fn grid(&self) -> &Chunks {
+        &self.grid
+    }
+
+    fn write(&self, region: &Region, data: &[u8]) -> Result<()> {
+        let (file, path) = (&self.file, self.path.as_path());
+        Extent { file, path, offset: self.offset, shape: &self.shape, itemsize: self.itemsize }.write(region, data)
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<()> {
+        std::fs::rename(&self.temporary, &self.path).map_err(|e| Error::store(&self.path, e))?;
+        self.finished = true;
+        Ok(())
+    }
+}
+
+impl Drop for NpySink {
+    fn drop(&mut self) {
+        if !self.finished {
+            // Nobody is left to hear of a failure here.
+            let _ = std::fs::remove_file(&self.temporary);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::conformance::Suite;
+
+    #[test]
+    fn conforms() {
+        let folder = tempfile::tempdir().unwrap();
+        Suite::new(&Npy, folder.path(), "npy").check().unwrap();
+    }
+
+    /// A file with this header text and body.
+    fn file(folder: &Path, text: &str, body: &[u8]) -> PathBuf {
+        let path = folder.join("x.npy");
+        let mut bytes = header::MAGIC.to_vec();
+        bytes.extend([1, 0]);
+        bytes.extend(u16::try_from(text.len()).unwrap().to_le_bytes());
+        bytes.extend(text.bytes());
+        bytes.extend(body);
+        std::fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    #[test]
+    fn fortran_order_and_big_endian() {
+        let folder = tempfile::tempdir().unwrap();
+        // The array [[0, 1, 2], [3, 4, 5]], column by column.
+        let body: Vec<u8> = [0i16, 3, 1, 4, 2, 5].iter().flat_map(|v| v.to_be_bytes()).collect();
+        let path = file(folder.path(), "{'descr': '>i2', 'fortran_order': True, 'shape': (2, 3)}", &body);
+        let store = Npy.open(&path, "").unwrap();
+        let mut out = [0u8; 8];
+        store.read(&Region::new(vec![0, 1], vec![2, 2]), &mut out).unwrap();
+        let expect: Vec<u8> = [1i16, 2, 4, 5].iter().flat_map(|v| v.to_ne_bytes()).collect();
+        assert_eq!(out.as_slice(), expect);
+        assert_eq!(store.info().codecs, "Fortran order, bytes swapped");
+    }
+
+    #[test]
+    fn refusals() {
+        let folder = tempfile::tempdir().unwrap();
+        let check = |text: &str, expect: &str| {
+            let path = file(folder.path(), text, &[0; 8]);
+            let error = Npy.open(&path, "").unwrap_err().to_string();
+            assert_eq!(error, format!("{}: {expect}", path.display()));
+        };
+        check(
+            "{'descr': '<f8', 'fortran_order': False, 'shape': (2,)}",
+            "is cut short: float64 of shape (2,) does not fit in 73 bytes",
+        );
+        check(
+            "{'descr': '<f8', 'fortran_order': False, 'shape': (4294967296, 4294967296)}",
+            "is cut short: float64 of shape (4294967296, 4294967296) does not fit in 93 bytes",
+        );
+        check("{'descr': '|O', 'fortran_order': False, 'shape': (1,)}", "element type `|O` is not supported");
+        let path = folder.path().join("y.npy");
+        std::fs::write(&path, b"\x93NUMPY\x02\x00\xff\xff\xff\xff").unwrap();
+        let error = Npy.open(&path, "").unwrap_err().to_string();
+        assert!(error.ends_with("y.npy: declares a header of 4294967295 bytes in a file of 12"), "{error}");
+        let error = Npy.open(&path, "group").unwrap_err().to_string();
+        assert!(error.ends_with("y.npy: a .npy file holds one array, and nothing named `group`"), "{error}");
     }
 }

@@ -1,6 +1,10 @@
 //! Positioned reads and writes of files, advice to the page cache, and atomic replacement of files.
 
+use super::Info;
+use crate::chunk::Region;
+use crate::chunk::region::Indices;
 use crate::error::{Error, Result};
+use crate::shape;
 use std::fs::File;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
@@ -25,6 +29,163 @@ pub fn write_at(file: &File, path: &Path, offset: u64, data: &[u8]) -> Result<()
         .map_err(|e| Error::store(path, format!("writing {} bytes at offset {offset} failed: {e}", data.len())))
 }
 
+/// Replaces the file at `path` by one that holds `data`: written under another name, then renamed.
+///
+/// # Errors
+/// [`Store`](crate::ErrorKind::Store), naming the file; nothing is left behind then.
+pub fn write_whole(path: &Path, data: &[u8]) -> Result<()> {
+    let temporary = temporary_beside(path);
+    std::fs::write(&temporary, data).and_then(|()| std::fs::rename(&temporary, path)).map_err(|e| {
+        // The first error is the one to report; a file that was never made cannot be removed.
+        let _ = std::fs::remove_file(&temporary);
+        Error::store(path, format!("writing {} bytes failed: {e}", data.len()))
+    })
+}
+
+/// Where a C-ordered array lies in a file, uncompressed.
+#[derive(Debug, Clone, Copy)]
+pub struct Extent<'a> {
+    /// The open file.
+    pub file: &'a File,
+    /// Its name, for errors.
+    pub path: &'a Path,
+    /// Where the first element lies.
+    pub offset: u64,
+    /// The lengths of the array's axes.
+    pub shape: &'a [usize],
+    /// Bytes of an element.
+    pub itemsize: usize,
+}
+
+/// Runs up to this long are read together with what lies between them.
+const SHORT_RUN: usize = 32 << 10;
+/// The most that is read at once to gather short runs.
+const GATHER: usize = 1 << 20;
+
+impl Extent<'_> {
+    /// Reads `region` into `out`, which has the region's shape. Short runs that lie near each other are read at once.
+    ///
+    /// # Errors
+    /// [`Store`](crate::ErrorKind::Store), naming the file, when the bytes are not there.
+    pub fn read(&self, region: &Region, out: &mut [u8]) -> Result<()> {
+        let runs = Runs::new(self.shape, region, self.itemsize);
+        let (mut at, mut scratch) = (0, Vec::new());
+        runs.each_row(|first| {
+            let together = runs.row_span();
+            if runs.run < SHORT_RUN && together <= GATHER && together <= 8 * runs.run * runs.row {
+                scratch.resize(together, 0);
+                read_at(self.file, self.path, self.offset + first, &mut scratch)?;
+                for i in 0..runs.row {
+                    let from = i * runs.step;
+                    out[at..at + runs.run].copy_from_slice(&scratch[from..from + runs.run]);
+                    at += runs.run;
+                }
+                return Ok(());
+            }
+            for i in 0..runs.row {
+                let place = self.offset + first + (i * runs.step) as u64;
+                read_at(self.file, self.path, place, &mut out[at..at + runs.run])?;
+                at += runs.run;
+            }
+            Ok(())
+        })
+    }
+
+    /// Writes `data`, which has the region's shape, into `region`.
+    ///
+    /// # Errors
+    /// [`Store`](crate::ErrorKind::Store), naming the file.
+    pub fn write(&self, region: &Region, data: &[u8]) -> Result<()> {
+        let runs = Runs::new(self.shape, region, self.itemsize);
+        let mut at = 0;
+        runs.each_row(|first| {
+            for i in 0..runs.row {
+                let place = self.offset + first + (i * runs.step) as u64;
+                write_at(self.file, self.path, place, &data[at..at + runs.run])?;
+                at += runs.run;
+            }
+            Ok(())
+        })
+    }
+
+    /// Asks the kernel to start reading `region`; at most a few hundred requests are made.
+    pub fn prefetch(&self, region: &Region) {
+        let runs = Runs::new(self.shape, region, self.itemsize);
+        let mut left = 256;
+        let _ = runs.each_row(|first| {
+            left -= 1;
+            prefetch(self.file, self.offset + first, runs.row_span() as u64);
+            if left == 0 { Err(Error::bug("enough was asked for")) } else { Ok(()) }
+        });
+    }
+}
+
+/// The contiguous runs of a box in a C-ordered array, in rows of equally spaced ones.
+struct Runs {
+    /// Bytes of a run.
+    run: usize,
+    /// Runs of a row.
+    row: usize,
+    /// Bytes from one run of a row to the next.
+    step: usize,
+    /// Lengths and byte strides of the axes outside the row.
+    outer: Vec<(usize, usize)>,
+    /// Where the first run begins.
+    start: u64,
+}
+
+impl Runs {
+    fn new(shape: &[usize], region: &Region, itemsize: usize) -> Self {
+        let strides: Vec<usize> = shape::strides(shape).iter().map(|s| s * itemsize).collect();
+        let start = region.start.iter().zip(&strides).map(|(a, b)| (a * b) as u64).sum();
+        let (mut run, mut axis) = (itemsize, shape.len());
+        while axis > 0 {
+            axis -= 1;
+            run *= region.shape[axis];
+            if region.shape[axis] != shape[axis] {
+                break;
+            }
+        }
+        let mut outer: Vec<(usize, usize)> = (0..axis).map(|a| (region.shape[a], strides[a])).collect();
+        let (row, step) = outer.pop().unwrap_or((1, 0));
+        Self { run, row, step, outer, start }
+    }
+
+    /// Bytes from the begin of the first run of a row to the end of the last.
+    fn row_span(&self) -> usize {
+        self.row.saturating_sub(1) * self.step + self.run
+    }
+
+    /// Calls `body` with the offset of the first run of each row, in order.
+    fn each_row(&self, mut body: impl FnMut(u64) -> Result<()>) -> Result<()> {
+        if self.run == 0 || self.row == 0 {
+            return Ok(());
+        }
+        let lengths: Vec<usize> = self.outer.iter().map(|o| o.0).collect();
+        for index in Indices::new(&lengths) {
+            let offset: usize = index.iter().zip(&self.outer).map(|(i, o)| i * o.1).sum();
+            body(self.start + offset as u64)?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether `region` lies in the array and a buffer of `len` bytes holds it; stores ask this before they read.
+///
+/// # Errors
+/// [`Bug`](crate::ErrorKind::Bug): the caller computed the region.
+pub fn check_request(info: &Info, region: &Region, len: usize) -> Result<()> {
+    let inside = region.rank() == info.shape.len()
+        && (0..region.rank())
+            .all(|a| region.start[a].checked_add(region.shape[a]).is_some_and(|end| end <= info.shape[a]));
+    let bytes = shape::checked_size(&region.shape).and_then(|n| n.checked_mul(info.dtype.size()));
+    if inside && bytes == Some(len) {
+        return Ok(());
+    }
+    let shape = shape::tuple(&info.shape);
+    Err(Error::bug(format!("region {region} of {} with shape {shape} goes to {len} bytes", info.path)))
+}
+
 /// Asks the kernel to start reading a part of a file; failure is harmless.
 #[expect(clippy::cast_possible_wrap, reason = "file offsets are below 2^63")]
 pub fn prefetch(file: &File, offset: u64, len: u64) {
@@ -41,4 +202,40 @@ pub fn temporary_beside(path: &Path) -> PathBuf {
     let n = NEXT.fetch_add(1, Ordering::Relaxed);
     let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     path.with_file_name(format!(".{name}.{}.{n}.partial", std::process::id()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cpu::copy::copy_region;
+
+    #[test]
+    fn boxes_of_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        let shape = [5, 7, 3000];
+        let data: Vec<u8> = (0..shape::size(&shape) * 2).map(|i| (i * 7 % 251).to_le_bytes()[0]).collect();
+        let file = File::options().read(true).write(true).create_new(true).open(&path).unwrap();
+        let extent = Extent { file: &file, path: &path, offset: 11, shape: &shape, itemsize: 2 };
+        let halves = [Region::new(vec![0, 0, 0], vec![5, 7, 900]), Region::new(vec![0, 0, 900], vec![5, 7, 2100])];
+        for half in &halves {
+            let mut part = vec![0; half.size() * 2];
+            copy_region(&data, &shape, half, &mut part, 2);
+            extent.write(half, &part).unwrap();
+        }
+        // Whole, rows, short runs gathered, single elements far apart.
+        for (start, lengths) in
+            [([0, 0, 0], [5, 7, 3000]), ([1, 2, 0], [3, 4, 3000]), ([0, 0, 5], [5, 7, 2990]), ([2, 1, 2999], [2, 5, 1])]
+        {
+            let region = Region::new(start.to_vec(), lengths.to_vec());
+            let (mut got, mut expect) = (vec![0; region.size() * 2], vec![0; region.size() * 2]);
+            extent.prefetch(&region);
+            extent.read(&region, &mut got).unwrap();
+            copy_region(&data, &shape, &region, &mut expect, 2);
+            assert!(got == expect, "{region}");
+        }
+        let beyond = Extent { shape: &[6, 7, 3000], ..extent };
+        let error = beyond.read(&Region::new(vec![5, 0, 0], vec![1, 7, 3000]), &mut vec![0; 42_000]).unwrap_err();
+        assert!(error.to_string().contains("x: reading 42000 bytes at offset 210011 failed: "), "{error}");
+    }
 }

@@ -1,28 +1,87 @@
-//! zarr
+//! Zarr, versions 2 and 3: chunks in files of a directory or in a zip archive.
+//!
+//! Begin with `zarr/read.rs`, which puts a region together. `zarr/meta.rs` reads metadata, `zarr/source.rs` finds keys in
+//! folders and archives, `zarr/pipeline.rs` decodes a chunk with the codecs of the `zarrs` crate and a few of our own,
+//! `zarr/shard.rs` finds inner chunks, `zarr/create.rs` and `zarr/write.rs` make new arrays.
+//! Everything runs on the calling thread. Sizes that files declare are checked before memory is taken for them.
+
 use super::{Format, Layout, Node, Sink, Store};
 use crate::error::{Error, Result};
+use meta::Found;
+use source::Source;
 use std::path::Path;
 use std::sync::Arc;
-/// zarr
+
+mod create;
+mod json;
+mod meta;
+mod numcodecs;
+mod packed;
+mod pipeline;
+mod read;
+mod shard;
+mod source;
+mod tree;
+mod window;
+mod write;
+mod zip;
+
+/// The names of metadata documents that make a directory a node.
+const METADATA: [&str; 4] = ["zarr.json", ".zarray", ".zgroup", ".zmetadata"];
+
+/// The Zarr format.
 #[derive(Debug)]
 pub struct Zarr;
+
 impl Format for Zarr {
     fn name(&self) -> &'static str {
         "zarr"
     }
-    fn recognises(&self, _path: &Path) -> bool {
-        false
+
+    fn recognises(&self, path: &Path) -> bool {
+        if path.is_file() {
+            return zip::Archive::is_one(path) && zip::Archive::open(path).is_ok_and(|a| a.holds_zarr());
+        }
+        METADATA.iter().any(|name| path.join(name).is_file())
     }
-    fn creates(&self, _path: &Path) -> bool {
-        false
+
+    fn creates(&self, path: &Path) -> bool {
+        path.extension().is_some_and(|e| e.eq_ignore_ascii_case("zarr"))
+            || METADATA.iter().any(|name| path.join(name).is_file())
     }
-    fn open(&self, path: &Path, _inner: &str) -> Result<Arc<dyn Store>> {
-        Err(Error::store(path, "not yet"))
+
+    fn open(&self, path: &Path, inner: &str) -> Result<Arc<dyn Store>> {
+        let source = Source::open(path)?;
+        match meta::find(&source, inner)? {
+            Found::Array(array) => Ok(Arc::new(read::ZarrStore::new(source, *array))),
+            Found::Group(_) => Err(Error::store(source.name(inner), group_message(&source, inner))),
+            Found::Nothing => Err(Error::store(source.name(inner), "no such array")),
+        }
     }
-    fn tree(&self, path: &Path, _inner: &str) -> Result<Vec<Node>> {
-        Err(Error::store(path, "not yet"))
+
+    fn tree(&self, path: &Path, inner: &str) -> Result<Vec<Node>> {
+        tree::list(&Source::open(path)?, inner)
     }
-    fn create(&self, path: &Path, _inner: &str, _layout: &Layout) -> Result<Box<dyn Sink>> {
-        Err(Error::store(path, "not yet"))
+
+    fn create(&self, path: &Path, inner: &str, layout: &Layout) -> Result<Box<dyn Sink>> {
+        if path.is_file() {
+            return Err(Error::store(path, "is a file; only folders are written to"));
+        }
+        Ok(Box::new(write::ZarrSink::new(path, inner, layout)?))
     }
 }
+
+/// Why a group is not an array, with the names of what it holds.
+fn group_message(source: &Source, inner: &str) -> String {
+    let names = source.folders(inner).unwrap_or_default();
+    let more = if names.len() > 8 { ", ..." } else { "" };
+    let names: Vec<&str> = names.iter().take(8).map(String::as_str).collect();
+    if names.is_empty() {
+        "is an empty group, not an array".to_owned()
+    } else {
+        format!("is a group, not an array; it holds {}{more}", names.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,301 @@
+//! What a new array will look like: its metadata documents and the codecs that encode it.
+
+use super::pipeline::{Named, Outcome, data_type_of};
+use crate::dtype::{DType, Kind};
+use crate::error::{Error, Result};
+use crate::shape;
+use crate::store::Layout;
+use serde_json::{Map, Value, json};
+use std::path::Path;
+use zarrs::array::{ArrayToBytesCodecTraits, Codec, CodecChain, FillValue};
+
+/// A new array before anything is written.
+#[derive(Debug)]
+pub(super) struct Plan {
+    /// Zarr version, 2 or 3.
+    pub(super) version: u8,
+    /// Metadata documents and their names.
+    pub(super) documents: Vec<(&'static str, Value)>,
+    /// What encodes a stored chunk.
+    pub(super) chain: CodecChain,
+    /// Shape of a stored chunk: of a shard where there are shards.
+    pub(super) stored_shape: Vec<usize>,
+    /// One element of the fill value.
+    pub(super) fill: Vec<u8>,
+}
+
+impl Plan {
+    /// Checks the wishes and settles everything.
+    pub(super) fn new(path: &Path, version: u8, layout: &Layout) -> Result<Self> {
+        let refuse = |why: String| Error::unsupported(format!("{}: {why}", path.display()));
+        let (dtype, lengths, how) = (layout.dtype, &layout.shape, &layout.how);
+        if !how.names.is_empty() && how.names.len() != lengths.len() {
+            let shape = shape::tuple(lengths);
+            return Err(Error::store(path, format!("{} dimension names for shape {shape}", how.names.len())));
+        }
+        let fill = how.fill.map_or_else(|| vec![0; dtype.size()], |f| f.to_bytes(dtype)[..dtype.size()].to_vec());
+        if let Some(value) = how.fill.filter(|f| !f.fits(dtype)) {
+            return Err(Error::dtype("create", format!("fill value {value} does not fit {dtype}")));
+        }
+        let (chunks, shards) = shapes(layout)?;
+        let codecs = Compressor::parse(how.codec.as_deref().unwrap_or("zstd")).map_err(refuse)?;
+        let packed = codecs.named(version, dtype).map_err(refuse)?;
+        if version == 2 && (shards.is_some() || dtype == DType::BF16) {
+            return Err(refuse(format!("Zarr v2 has no {}", if shards.is_some() { "shards" } else { "bfloat16" })));
+        }
+        let mut steps = vec![bytes(dtype)];
+        steps.extend(packed.clone());
+        if shards.is_some() {
+            steps = vec![sharding(&chunks, &steps)];
+        }
+        let chain = chain(&steps).map_err(refuse)?;
+        let stored_shape = shards.unwrap_or(chunks);
+        let fill_json = fill_json(dtype, &fill, version).map_err(refuse)?;
+        let documents = if version == 2 {
+            documents_v2(layout, &stored_shape, &codecs, &fill_json)
+        } else {
+            documents_v3(layout, &stored_shape, &steps, &fill_json)
+        };
+        Ok(Self { version, documents, chain, stored_shape, fill })
+    }
+}
+
+/// The group document of this version.
+pub(super) fn group_document(version: u8) -> (&'static str, Value) {
+    if version == 2 {
+        (".zgroup", json!({"zarr_format": 2}))
+    } else {
+        ("zarr.json", json!({"zarr_format": 3, "node_type": "group", "attributes": {}}))
+    }
+}
+
+type Shapes = (Vec<usize>, Option<Vec<usize>>);
+
+/// The shapes of chunks and shards, cut to the array where it is smaller.
+fn shapes(layout: &Layout) -> Result<Shapes> {
+    let Layout { shape: lengths, chunks, how, .. } = layout;
+    crate::chunk::Chunks::regular(lengths, chunks)?;
+    let Some(shards) = &how.shards else {
+        let cut = |(&c, &n): (&usize, &usize)| c.clamp(1, n.max(1));
+        return Ok((chunks.iter().zip(lengths).map(cut).collect(), None));
+    };
+    let chunks: Vec<usize> = chunks.iter().map(|&c| c.max(1)).collect();
+    let multiple = shards.len() == chunks.len() && shards.iter().zip(&chunks).all(|(s, c)| *s > 0 && s % c == 0);
+    if !multiple {
+        let (s, c) = (shape::tuple(shards), shape::tuple(&chunks));
+        return Err(Error::chunks(format!("shards of shape {s} are not made of whole chunks of shape {c}")));
+    }
+    Ok((chunks, Some(shards.clone())))
+}
+
+fn documents_v3(layout: &Layout, stored: &[usize], steps: &[Named], fill: &Value) -> Vec<(&'static str, Value)> {
+    let how = &layout.how;
+    let mut document = json!({
+        "zarr_format": 3,
+        "node_type": "array",
+        "shape": layout.shape,
+        "data_type": layout.dtype.name(),
+        "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": stored}},
+        "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
+        "fill_value": fill,
+        "codecs": steps.iter().map(in_json).collect::<Vec<_>>(),
+        "attributes": how.attributes,
+    });
+    if how.names.iter().any(Option::is_some) {
+        document["dimension_names"] = json!(how.names);
+    }
+    vec![("zarr.json", document)]
+}
+
+fn documents_v2(layout: &Layout, stored: &[usize], codec: &Compressor, fill: &Value) -> Vec<(&'static str, Value)> {
+    let (dtype, how) = (layout.dtype, &layout.how);
+    let letter = match dtype.kind() {
+        Kind::Bool => 'b',
+        Kind::Unsigned => 'u',
+        Kind::Signed => 'i',
+        Kind::Float => 'f',
+        Kind::Complex => 'c',
+    };
+    let order = if dtype.size() == 1 { '|' } else { '<' };
+    let document = json!({
+        "zarr_format": 2,
+        "shape": layout.shape,
+        "chunks": stored,
+        "dtype": format!("{order}{letter}{}", dtype.size()),
+        "compressor": codec.numcodecs(),
+        "fill_value": fill,
+        "order": "C",
+        "filters": null,
+        "dimension_separator": ".",
+    });
+    let mut attributes = how.attributes.clone();
+    if how.names.iter().any(Option::is_some) {
+        let name = |(axis, n): (usize, &Option<String>)| n.clone().unwrap_or_else(|| format!("dim_{axis}"));
+        let names: Vec<String> = how.names.iter().enumerate().map(name).collect();
+        attributes.insert("_ARRAY_DIMENSIONS".to_owned(), json!(names));
+    }
+    let mut documents = vec![(".zarray", document)];
+    if !attributes.is_empty() {
+        documents.push((".zattrs", Value::Object(attributes)));
+    }
+    documents
+}
+
+fn fill_json(dtype: DType, fill: &[u8], version: u8) -> Outcome<Value> {
+    let meta = data_type_of(dtype).metadata_fill_value(&FillValue::from(fill)).map_err(|e| e.to_string())?;
+    let mut value = serde_json::to_value(&meta).map_err(|e| e.to_string())?;
+    if version == 2 {
+        name_nan(&mut value);
+    }
+    Ok(value)
+}
+
+/// Version 2 has one NaN and no bit patterns.
+fn name_nan(value: &mut Value) {
+    match value {
+        Value::String(text) if text.starts_with("0x") => "NaN".clone_into(text),
+        Value::Array(parts) => parts.iter_mut().for_each(name_nan),
+        _ => {}
+    }
+}
+
+fn named(version: u8, name: &str, config: &Value) -> Named {
+    Named { version, name: name.to_owned(), config: config.as_object().cloned().unwrap_or_default() }
+}
+
+fn in_json(codec: &Named) -> Value {
+    let mut out = Map::from_iter([("name".to_owned(), Value::from(codec.name.clone()))]);
+    if !codec.config.is_empty() {
+        out.insert("configuration".to_owned(), Value::Object(codec.config.clone()));
+    }
+    Value::Object(out)
+}
+
+/// Elements one after the other, little-endian.
+fn bytes(dtype: DType) -> Named {
+    let config = if dtype.size() > 1 { json!({"endian": "little"}) } else { json!({}) };
+    named(3, "bytes", &config)
+}
+
+fn sharding(inner_shape: &[usize], inner: &[Named]) -> Named {
+    let index = [named(3, "bytes", &json!({"endian": "little"})), named(3, "crc32c", &json!({}))];
+    let config = json!({
+        "chunk_shape": inner_shape,
+        "codecs": inner.iter().map(in_json).collect::<Vec<_>>(),
+        "index_codecs": index.iter().map(in_json).collect::<Vec<_>>(),
+        "index_location": "end",
+    });
+    named(3, "sharding_indexed", &config)
+}
+
+/// The codecs as something that encodes.
+fn chain(steps: &[Named]) -> Outcome<CodecChain> {
+    let (mut arrays, mut core, mut packed) = (Vec::new(), None, Vec::new());
+    for step in steps {
+        match step.create()? {
+            Codec::ArrayToArray(codec) => arrays.push(codec),
+            Codec::ArrayToBytes(codec) => core = Some(codec),
+            Codec::BytesToBytes(codec) => packed.push(codec),
+        }
+    }
+    let core: std::sync::Arc<dyn ArrayToBytesCodecTraits> = core.ok_or("no codec turns elements into bytes")?;
+    Ok(CodecChain::new(arrays, core, packed))
+}
+
+/// The compression that a user asked for.
+#[derive(Debug, Clone, PartialEq)]
+enum Compressor {
+    None,
+    /// `zstd`, `gzip`, `zlib` or `bz2`, and a level.
+    Plain(&'static str, i64),
+    /// Blosc around another compressor, and a level.
+    Blosc(String, i64),
+}
+
+/// Names, default levels and ranges of levels.
+const PLAIN: [(&str, i64, std::ops::RangeInclusive<i64>); 4] =
+    [("zstd", 3, -7..=22), ("gzip", 5, 0..=9), ("zlib", 5, 0..=9), ("bz2", 5, 1..=9)];
+const BLOSC: [&str; 6] = ["lz4", "lz4hc", "zstd", "zlib", "blosclz", "snappy"];
+
+impl Compressor {
+    /// Understands `zstd`, `zstd:7`, `blosc-lz4:5`, `none`, ...
+    fn parse(text: &str) -> Outcome<Self> {
+        let (name, level) = match text.split_once(':') {
+            Some((name, level)) => {
+                let level =
+                    level.trim().parse::<i64>().map_err(|_| format!("codec `{text}`: its level is no number"))?;
+                (name, Some(level))
+            }
+            None => (text, None),
+        };
+        let checked = |default: i64, range: std::ops::RangeInclusive<i64>| {
+            let level = level.unwrap_or(default);
+            let (low, high) = (range.start(), range.end());
+            range.contains(&level).then_some(level).ok_or_else(|| format!("codec `{text}`: levels are {low} to {high}"))
+        };
+        if let Some((name, default, range)) = PLAIN.into_iter().find(|p| p.0 == name) {
+            return Ok(Self::Plain(name, checked(default, range)?));
+        }
+        match name.strip_prefix("blosc-").or((name == "blosc").then_some("lz4")) {
+            Some(inner) if BLOSC.contains(&inner) => Ok(Self::Blosc(inner.to_owned(), checked(5, 0..=9)?)),
+            _ if matches!(name, "none" | "raw") && level.is_none() => Ok(Self::None),
+            _ => {
+                let plain: Vec<&str> = PLAIN.iter().map(|p| p.0).collect();
+                Err(format!(
+                    "codec `{text}` is not one of {}, blosc-{}, none",
+                    plain.join(", "),
+                    BLOSC.join(", blosc-")
+                ))
+            }
+        }
+    }
+
+    /// As codecs that `zarrs` makes.
+    fn named(&self, version: u8, dtype: DType) -> Outcome<Vec<Named>> {
+        Ok(match self {
+            Self::None => Vec::new(),
+            Self::Plain("zstd", level) => vec![named(3, "zstd", &json!({"level": level, "checksum": true}))],
+            Self::Plain("gzip", level) => vec![named(3, "gzip", &json!({"level": level}))],
+            Self::Plain(name, level) if version == 2 => vec![named(2, name, &json!({"level": level}))],
+            Self::Plain(name, _) => return Err(format!("codec `{name}` is for Zarr v2; v3 has gzip and zstd")),
+            Self::Blosc(inner, level) => {
+                let shuffle = if dtype.size() > 1 { "shuffle" } else { "noshuffle" };
+                let config = json!({
+                    "cname": inner, "clevel": level, "shuffle": shuffle, "typesize": dtype.size(), "blocksize": 0,
+                });
+                vec![named(3, "blosc", &config)]
+            }
+        })
+    }
+
+    /// As version 2 names it.
+    fn numcodecs(&self) -> Value {
+        match self {
+            Self::None => Value::Null,
+            Self::Plain(name, level) => json!({"id": name, "level": level}),
+            Self::Blosc(inner, level) => {
+                json!({"id": "blosc", "cname": inner, "clevel": level, "shuffle": 1, "blocksize": 0})
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codec_names() {
+        let check = |text: &str, expect: &str| assert_eq!(Compressor::parse(text).unwrap_err(), expect, "{text}");
+        let level = |text: &str| Compressor::parse(text).unwrap();
+        assert_eq!(level("none"), Compressor::None);
+        assert_eq!(level("zstd"), Compressor::Plain("zstd", 3));
+        assert_eq!(level("gzip:9"), Compressor::Plain("gzip", 9));
+        assert_eq!(level("blosc-zstd:1"), Compressor::Blosc("zstd".to_owned(), 1));
+        check("zstd:23", "codec `zstd:23`: levels are -7 to 22");
+        check("gzip:x", "codec `gzip:x`: its level is no number");
+        let known =
+            "zstd, gzip, zlib, bz2, blosc-lz4, blosc-lz4hc, blosc-zstd, blosc-zlib, blosc-blosclz, blosc-snappy";
+        check("lzma", &format!("codec `lzma` is not one of {known}, none"));
+    }
+}

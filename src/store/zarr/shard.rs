@@ -1,0 +1,239 @@
+//! Shards: many chunks in one file, found through an index.
+//!
+//! The index is read and checked here, so that a damaged one is an error, and it is kept for the next read. Inner
+//! chunks that lie near each other are read together.
+
+use super::pipeline::{Named, Outcome, Pipeline};
+use super::source::{Bytes, Piece};
+use super::window::Window;
+use crate::chunk::region::Indices;
+use crate::chunk::{Chunks, Region};
+use crate::dtype::DType;
+use crate::error::{Error, Result};
+use crate::shape;
+use serde_json::Value;
+use std::borrow::Cow;
+use std::path::PathBuf;
+
+/// Gaps up to this long are read over.
+const GAP: u64 = 64 << 10;
+/// Neighbours are read together up to this many bytes.
+const TOGETHER: u64 = 4 << 20;
+/// What the index says of an inner chunk that is not stored.
+const ABSENT: (u64, u64) = (u64::MAX, u64::MAX);
+
+/// The sharding codec.
+#[derive(Debug)]
+pub(super) struct Sharding {
+    /// Shape of an inner chunk.
+    pub(super) inner_shape: Vec<usize>,
+    /// Codecs of an inner chunk.
+    pub(super) inner: Pipeline,
+    index: Pipeline,
+    index_at_end: bool,
+    fill: Vec<u8>,
+    itemsize: usize,
+}
+
+impl Sharding {
+    /// From its metadata; the fill value is zero until [`Sharding::set_fill`].
+    pub(super) fn new(dtype: DType, codec: &Named) -> Outcome<Self> {
+        let lengths = codec.config.get("chunk_shape").and_then(Value::as_array).ok_or("a shard has no chunk shape")?;
+        let inner_shape: Option<Vec<usize>> =
+            lengths.iter().map(|n| n.as_u64().and_then(|n| usize::try_from(n).ok()).filter(|&n| n > 0)).collect();
+        let codecs = |key: &str| -> Outcome<Vec<Named>> {
+            let list =
+                codec.config.get(key).and_then(Value::as_array).ok_or_else(|| format!("a shard has no {key}"))?;
+            super::meta::codecs_v3(list)
+        };
+        let index_at_end = match codec.config.get("index_location").and_then(Value::as_str) {
+            Some("start") => false,
+            Some("end") | None => true,
+            Some(other) => return Err(format!("index location `{other}` is not known")),
+        };
+        Ok(Self {
+            inner_shape: inner_shape.ok_or("the inner chunk shape of a shard is not a list of lengths")?,
+            inner: Pipeline::new(dtype, &codecs("codecs")?, None)?,
+            index: Pipeline::new(DType::U64, &codecs("index_codecs")?, None)?,
+            index_at_end,
+            fill: vec![0; dtype.size()],
+            itemsize: dtype.size(),
+        })
+    }
+
+    /// What inner chunks hold that are not stored.
+    pub(super) fn set_fill(&mut self, fill: &[u8]) {
+        self.fill = fill.to_vec();
+        self.inner.set_fill(fill);
+    }
+
+    /// Inner chunks along each axis of a shard.
+    fn counts(&self, shard: &[usize]) -> Outcome<Vec<usize>> {
+        let fits =
+            shard.len() == self.inner_shape.len() && shard.iter().zip(&self.inner_shape).all(|(s, i)| s % i == 0);
+        if !fits {
+            let (inner, shard) = (shape::tuple(&self.inner_shape), shape::tuple(shard));
+            return Err(format!("inner chunks of shape {inner} do not fill a shard of shape {shard}"));
+        }
+        Ok(shard.iter().zip(&self.inner_shape).map(|(s, i)| s / i).collect())
+    }
+
+    /// Checks that shards of this shape can be made of the inner chunks.
+    pub(super) fn check(&self, shard: &[usize]) -> Outcome<()> {
+        self.counts(shard).map(|_| ())
+    }
+
+    /// Reads and checks the index of a shard of this shape.
+    pub(super) fn read_index(&self, piece: &Piece, shard: &[usize]) -> Result<Index> {
+        let bad = |why: String| Error::store(&piece.path, why);
+        let counts = self.counts(shard).map_err(bad)?;
+        let mut lengths = counts.clone();
+        lengths.push(2);
+        let size = self.index.stored_size(&lengths).map_err(bad)?;
+        let size = size.ok_or_else(|| Error::unsupported("a compressed shard index is not supported"))?;
+        let at = piece.len.checked_sub(size);
+        let at = at.ok_or_else(|| bad(format!("holds {} bytes, less than the shard index of {size}", piece.len)))?;
+        let mut stored = super::source::reserve(&piece.path, size)?;
+        piece.read_at(if self.index_at_end { at } else { 0 }, &mut stored)?;
+        let decoded = self
+            .index
+            .decode(Cow::Owned(stored), &lengths)
+            .map_err(|why| bad(format!("the shard index is damaged: {why}")))?;
+        let numbers: Vec<u64> = decoded.as_chunks::<8>().0.iter().map(|b| u64::from_ne_bytes(*b)).collect();
+        let entries: Vec<(u64, u64)> = numbers.as_chunks::<2>().0.iter().map(|[at, len]| (*at, *len)).collect();
+        let outside =
+            |&&(at, len): &&(u64, u64)| (at, len) != ABSENT && at.checked_add(len).is_none_or(|end| end > piece.len);
+        if let Some((at, len)) = entries.iter().find(outside) {
+            let why = format!("the shard index points to {len} bytes at {at}, beyond its end at {}", piece.len);
+            return Err(bad(why));
+        }
+        Ok(Index { counts, entries })
+    }
+
+    /// Decodes the part of a shard that `part` (relative to the shard) covers into a box of `out`.
+    pub(super) fn read(&self, piece: &Piece, index: &Index, part: &Region, out: &mut Window<'_>) -> Result<()> {
+        let shard: Vec<usize> = index.counts.iter().zip(&self.inner_shape).map(|(n, i)| n * i).collect();
+        let grid = Chunks::regular(&shard, &self.inner_shape)?;
+        let wanted = self.wanted(piece, index, &grid, part, out)?;
+        let mut rest = wanted.as_slice();
+        let mut scratch = Vec::new();
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(together(rest));
+            let (first, end) = (now[0].offset, now.iter().map(Wanted::end).max().unwrap_or(0));
+            scratch.resize(usize::try_from(end - first).unwrap_or(0), 0);
+            piece.read_at(first, &mut scratch)?;
+            for chunk in now {
+                // Both numbers lie within `scratch`, whose length is a usize.
+                let from = usize::try_from(chunk.offset - first).unwrap_or(usize::MAX);
+                let stored = Cow::Borrowed(&scratch[from..from + usize::try_from(chunk.len).unwrap_or(0)]);
+                let at = grid_index(chunk.linear, &index.counts);
+                let decoded = self.inner.decode(stored, &self.inner_shape).map_err(|why| {
+                    Error::store(&piece.path, why).at(format!("inner chunk {} of the shard", shape::tuple(&at)))
+                })?;
+                let region = grid.region(&at);
+                if let Some(common) = region.intersect(part) {
+                    let from = common.relative_to(&region);
+                    out.put(&common.relative_to(part), &decoded, &self.inner_shape, &from.start);
+                }
+            }
+            rest = later;
+        }
+        Ok(())
+    }
+
+    /// The stored inner chunks that `part` touches, in the order in which they lie; those that are not stored are filled
+    /// at once.
+    fn wanted(
+        &self,
+        piece: &Piece,
+        index: &Index,
+        grid: &Chunks,
+        part: &Region,
+        out: &mut Window<'_>,
+    ) -> Result<Vec<Wanted>> {
+        let limit = (shape::size(&self.inner_shape) as u64).saturating_mul(4 * self.itemsize as u64 + 1) + (16 << 20);
+        let strides = shape::strides(&index.counts);
+        let touched = grid.touching(part);
+        let mut wanted = Vec::with_capacity(touched.size());
+        for step in Indices::new(&touched.shape) {
+            let at: Vec<usize> = step.iter().zip(&touched.start).map(|(a, b)| a + b).collect();
+            let linear: usize = at.iter().zip(&strides).map(|(a, s)| a * s).sum();
+            let (offset, len) = index.entries.get(linear).copied().unwrap_or(ABSENT);
+            if (offset, len) == ABSENT {
+                if let Some(hole) = grid.region(&at).intersect(part) {
+                    out.fill(&hole.relative_to(part), &self.fill);
+                }
+            } else if len > limit {
+                let at = format!("inner chunk {} of the shard", shape::tuple(&at));
+                return Err(Error::store(&piece.path, format!("holds {len} bytes, far more than a chunk")).at(at));
+            } else {
+                wanted.push(Wanted { offset, len, linear });
+            }
+        }
+        wanted.sort_unstable();
+        Ok(wanted)
+    }
+
+    /// Decodes a shard that lies in memory.
+    pub(super) fn decode_whole(&self, data: Vec<u8>, shard: &[usize]) -> Outcome<Vec<u8>> {
+        let piece = Piece { len: data.len() as u64, bytes: Bytes::Memory(data), path: PathBuf::from("inner shard") };
+        let index = self.read_index(&piece, shard).map_err(|e| e.to_string())?;
+        let bytes = shape::checked_size(shard).and_then(|n| n.checked_mul(self.itemsize)).ok_or("is too large")?;
+        let mut out = super::source::reserve(&piece.path, bytes as u64).map_err(|e| e.to_string())?;
+        let whole = Region::full(shard);
+        let mut window = Window { out: &mut out, shape: shard, start: vec![0; shard.len()], itemsize: self.itemsize };
+        self.read(&piece, &index, &whole, &mut window).map_err(|e| e.to_string())?;
+        Ok(out)
+    }
+}
+
+/// Where the inner chunks of a shard lie.
+#[derive(Debug)]
+pub(super) struct Index {
+    counts: Vec<usize>,
+    entries: Vec<(u64, u64)>,
+}
+
+impl Index {
+    /// Bytes of memory.
+    pub(super) fn size(&self) -> usize {
+        self.entries.len() * 16
+    }
+}
+
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Wanted {
+    offset: u64,
+    len: u64,
+    linear: usize,
+}
+
+impl Wanted {
+    fn end(&self) -> u64 {
+        self.offset.saturating_add(self.len)
+    }
+}
+
+/// How many of the first chunks are read at once.
+fn together(sorted: &[Wanted]) -> usize {
+    let first = sorted[0].offset;
+    let mut end = sorted[0].end();
+    let mut n = 1;
+    for next in &sorted[1..] {
+        if next.offset > end.saturating_add(GAP) || next.end().max(end) - first > TOGETHER {
+            break;
+        }
+        end = end.max(next.end());
+        n += 1;
+    }
+    n
+}
+
+fn grid_index(mut linear: usize, counts: &[usize]) -> Vec<usize> {
+    let mut at = vec![0; counts.len()];
+    for axis in (0..counts.len()).rev() {
+        at[axis] = linear % counts[axis];
+        linear /= counts[axis];
+    }
+    at
+}

@@ -1,0 +1,270 @@
+//! Writing an array: chunk by chunk into a folder that takes the array's name last of all.
+
+use super::create::{Plan, group_document};
+use super::json;
+use super::pipeline::options;
+use crate::chunk::region::Indices;
+use crate::chunk::{Chunks, Region};
+use crate::cpu::copy::copy_box;
+use crate::error::{Error, Result};
+use crate::shape;
+use crate::store::{Layout, Sink, raw};
+use serde_json::Value;
+use std::borrow::Cow;
+use std::num::NonZeroU64;
+use std::path::{Path, PathBuf};
+use zarrs::array::{ArrayBytes, ArrayToBytesCodecTraits, DataType, FillValue};
+
+/// An array being written.
+///
+/// Its chunks collect in a hidden folder beside the first part of the path that is missing; the folder is renamed in
+/// [`Sink::finish`] and removed by a drop before that.
+#[derive(Debug)]
+pub(super) struct ZarrSink {
+    plan: Plan,
+    grid: Chunks,
+    itemsize: usize,
+    data_type: DataType,
+    shape: Vec<NonZeroU64>,
+    container: PathBuf,
+    target: PathBuf,
+    temporary: PathBuf,
+    finished: bool,
+}
+
+impl ZarrSink {
+    pub(super) fn new(container: &Path, inner: &str, layout: &Layout) -> Result<Self> {
+        let target = if inner.is_empty() { container.to_owned() } else { container.join(inner) };
+        refuse_existing(&target, layout.how.overwrite)?;
+        let version = version(container, &target, layout.how.zarr_version)?;
+        let plan = Plan::new(&target, version, layout)?;
+        let grid = Chunks::regular(&layout.shape, &plan.stored_shape)?;
+        let shape = plan.stored_shape.iter().map(|&n| NonZeroU64::new(n as u64)).collect::<Option<_>>();
+        let shape = shape.ok_or_else(|| Error::chunks("a chunk of length 0"))?;
+        let bytes = shape::checked_size(&plan.stored_shape).and_then(|n| n.checked_mul(layout.dtype.size()));
+        if bytes.is_none_or(|n| n as u64 > super::pipeline::LARGEST_CHUNK) {
+            return Err(Error::chunks(format!("chunks of shape {} are too large", shape::tuple(&plan.stored_shape))));
+        }
+        let temporary = raw::temporary_beside(first_missing(&target));
+        std::fs::create_dir(&temporary).map_err(|e| Error::store(&target, format!("cannot be created: {e}")))?;
+        Ok(Self {
+            plan,
+            grid,
+            itemsize: layout.dtype.size(),
+            data_type: super::pipeline::data_type_of(layout.dtype),
+            shape,
+            container: container.to_owned(),
+            target,
+            temporary,
+            finished: false,
+        })
+    }
+
+    /// Encodes and stores one chunk; `data` holds `region` of the array.
+    fn write_chunk(&self, index: &[usize], region: &Region, data: &[u8]) -> Result<()> {
+        let chunk = self.grid.region(index);
+        let whole = chunk == *region && chunk.shape == self.plan.stored_shape;
+        let elements: Cow<'_, [u8]> =
+            if whole { Cow::Borrowed(data) } else { Cow::Owned(self.padded(&chunk, region, data)) };
+        let fill = FillValue::from(self.plan.fill.as_slice());
+        let encoded = self
+            .plan
+            .chain
+            .encode(ArrayBytes::new_flen(elements), &self.shape, &self.data_type, &fill, &options())
+            .map_err(|e| Error::store(&self.target, format!("cannot be encoded: {e}")))?;
+        let path = self.temporary.join(key(self.plan.version, index));
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(|e| Error::store(folder, e))?;
+        }
+        raw::write_whole(&path, &encoded)
+    }
+
+    /// The stored chunk in full: at the edge, the fill value lies beyond the array.
+    fn padded(&self, chunk: &Region, region: &Region, data: &[u8]) -> Vec<u8> {
+        let stored = &self.plan.stored_shape;
+        let mut out = self.plan.fill.repeat(shape::size(stored));
+        let from = chunk.relative_to(region);
+        copy_box(
+            data,
+            &region.shape,
+            &from.start,
+            &mut out,
+            stored,
+            &vec![0; stored.len()],
+            &chunk.shape,
+            self.itemsize,
+        );
+        out
+    }
+
+    /// Writes the metadata of groups that the path runs through and that have none, and drops copies of metadata that
+    /// groups keep of what is below them, since they do not know of the new array.
+    fn settle_groups(&self) -> Result<()> {
+        for folder in above(&self.container, &self.target) {
+            std::fs::create_dir_all(folder).map_err(|e| Error::store(folder, e))?;
+            match node_at(folder)? {
+                None => {
+                    let (name, document) = group_document(self.plan.version);
+                    write_document(&folder.join(name), &document)?;
+                }
+                Some(mut node) if node.version == 3 => {
+                    if let Some(group) = node.document.as_object_mut()
+                        && group.remove("consolidated_metadata").is_some()
+                    {
+                        write_document(&folder.join("zarr.json"), &node.document)?;
+                    }
+                }
+                Some(_) => {
+                    let copies = folder.join(".zmetadata");
+                    if copies.exists() {
+                        std::fs::remove_file(&copies).map_err(|e| Error::store(&copies, e))?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives the folder its name; an array that bears it is moved aside first and removed afterwards.
+    fn take_name(&self) -> Result<()> {
+        if let Some(parent) = self.target.parent().filter(|p| !p.as_os_str().is_empty()) {
+            std::fs::create_dir_all(parent).map_err(|e| Error::store(parent, e))?;
+        }
+        let failed = |e: std::io::Error| Error::store(&self.target, format!("cannot be put in place: {e}"));
+        if !node_at(&self.target)?.is_some_and(|n| n.array) {
+            return std::fs::rename(&self.temporary, &self.target).map_err(failed);
+        }
+        let aside = raw::temporary_beside(&self.target);
+        std::fs::rename(&self.target, &aside).map_err(failed)?;
+        if let Err(error) = std::fs::rename(&self.temporary, &self.target) {
+            // The old array gets its name back; the first error is the one to report.
+            let _ = std::fs::rename(&aside, &self.target);
+            return Err(failed(error));
+        }
+        std::fs::remove_dir_all(&aside).map_err(|e| Error::store(aside, e))
+    }
+}
+
+impl Sink for ZarrSink {
+    fn grid(&self) -> &Chunks {
+        &self.grid
+    }
+
+    fn write(&self, region: &Region, data: &[u8]) -> Result<()> {
+        if !self.grid.aligned(region) || data.len() != shape::size(&region.shape) * self.itemsize {
+            let why = format!("region {region} with {} bytes is written to chunks of {}", data.len(), self.grid);
+            return Err(Error::bug(why).at(format!("array {}", self.target.display())));
+        }
+        let touched = self.grid.touching(region);
+        for step in Indices::new(&touched.shape) {
+            let index: Vec<usize> = step.iter().zip(&touched.start).map(|(a, b)| a + b).collect();
+            self.write_chunk(&index, region, data).map_err(|e| {
+                e.at(format!("chunk {}", shape::tuple(&index))).at(format!("array {}", self.target.display()))
+            })?;
+        }
+        Ok(())
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<()> {
+        for (name, document) in &self.plan.documents {
+            write_document(&self.temporary.join(name), document)?;
+        }
+        self.settle_groups()?;
+        self.take_name()?;
+        self.finished = true;
+        Ok(())
+    }
+}
+
+impl Drop for ZarrSink {
+    fn drop(&mut self) {
+        if !self.finished {
+            // Nobody is left to hear of a failure here.
+            let _ = std::fs::remove_dir_all(&self.temporary);
+        }
+    }
+}
+
+/// The key of a stored chunk.
+fn key(version: u8, index: &[usize]) -> String {
+    let parts: Vec<String> = index.iter().map(ToString::to_string).collect();
+    match (version, parts.is_empty()) {
+        (2, true) => "0".to_owned(),
+        (2, false) => parts.join("."),
+        (_, true) => "c".to_owned(),
+        (_, false) => format!("c/{}", parts.join("/")),
+    }
+}
+
+fn write_document(path: &Path, document: &Value) -> Result<()> {
+    let text = serde_json::to_vec_pretty(document).map_err(|e| Error::store(path, e))?;
+    raw::write_whole(path, &text)
+}
+
+/// A node's metadata, as far as writing beside it needs to know.
+struct Node {
+    array: bool,
+    version: u8,
+    document: Value,
+}
+
+fn node_at(folder: &Path) -> Result<Option<Node>> {
+    for (name, version) in [("zarr.json", 3), (".zarray", 2), (".zgroup", 2)] {
+        let path = folder.join(name);
+        if path.is_file() {
+            let text = std::fs::read(&path).map_err(|e| Error::store(&path, e))?;
+            let document = json::parse(&path, &text)?;
+            let array = name == ".zarray" || document.get("node_type").is_some_and(|t| t == "array");
+            return Ok(Some(Node { array, version, document }));
+        }
+    }
+    Ok(None)
+}
+
+/// Only an array may be replaced, and only on request.
+fn refuse_existing(target: &Path, overwrite: bool) -> Result<()> {
+    match node_at(target)? {
+        Some(node) if node.array && overwrite => Ok(()),
+        Some(node) if node.array => Err(Error::store(target, "exists already and is not to be replaced")),
+        Some(_) => Err(Error::store(target, "is a group; an array does not take its place")),
+        None => {
+            let empty = !target.exists() || std::fs::read_dir(target).is_ok_and(|mut d| d.next().is_none());
+            if empty { Ok(()) } else { Err(Error::store(target, "exists already and is not an array")) }
+        }
+    }
+}
+
+/// The version to write: the one asked for, or that of the groups above, or 3.
+fn version(container: &Path, target: &Path, wanted: Option<u8>) -> Result<u8> {
+    let mut found = None;
+    for folder in above(container, target) {
+        if let Some(node) = node_at(folder)? {
+            if node.array {
+                return Err(Error::store(folder, "is an array and holds no other"));
+            }
+            found = Some(node.version);
+        }
+    }
+    let version = wanted.or(found).unwrap_or(3);
+    match found {
+        _ if version != 2 && version != 3 => Err(Error::unsupported(format!("Zarr v{version}; there are v2 and v3"))),
+        Some(other) if other != version => {
+            let what = format!("{}: Zarr v{version} in a group of v{other}", target.display());
+            Err(Error::unsupported(what))
+        }
+        _ => Ok(version),
+    }
+}
+
+/// The folders from the container down to the one that holds the target.
+fn above<'a>(container: &Path, target: &'a Path) -> Vec<&'a Path> {
+    let mut folders: Vec<&Path> = target.ancestors().skip(1).take_while(|p| p.starts_with(container)).collect();
+    folders.reverse();
+    folders
+}
+
+/// The uppermost part of a path that does not exist yet; the path itself when it exists.
+fn first_missing(target: &Path) -> &Path {
+    let missing = target.ancestors().take_while(|p| !p.as_os_str().is_empty() && !p.exists());
+    missing.last().unwrap_or(target)
+}

@@ -16,7 +16,7 @@ use attributes::Scales;
 use dataset::Hdf5Array;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 mod attributes;
@@ -25,11 +25,19 @@ mod dataset;
 mod ffi;
 mod filters;
 mod read;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod types;
+mod write;
 
 /// The name of an array in a file that was opened or created without one.
 const DEFAULT_NAME: &str = "data";
+
+/// A path as users write it.
+fn shown(path: &Path, inner: &str) -> PathBuf {
+    if inner.is_empty() { path.to_path_buf() } else { path.join(inner) }
+}
 
 /// The first bytes of every file, after a user block.
 const SIGNATURE: [u8; 8] = *b"\x89HDF\r\n\x1a\n";
@@ -72,8 +80,8 @@ impl Format for Hdf5 {
         tree::tree(path, inner.trim_matches('/'))
     }
 
-    fn create(&self, path: &Path, _inner: &str, _layout: &Layout) -> Result<Box<dyn Sink>> {
-        Err(Error::store(path, "not yet"))
+    fn create(&self, path: &Path, inner: &str, layout: &Layout) -> Result<Box<dyn Sink>> {
+        Ok(Box::new(write::Writer::create(path, inner.trim_matches('/'), layout)?))
     }
 }
 

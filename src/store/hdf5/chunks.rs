@@ -31,7 +31,13 @@ pub(super) struct ChunkIndex {
 
 impl ChunkIndex {
     /// Reads the index of an open dataset with chunks of shape `chunk` in a grid of `counts` chunks.
-    pub fn read(dataset: &Id, chunk: &[u64], counts: &[usize], itemsize: usize, file_size: u64) -> Result<Self, String> {
+    pub fn read(
+        dataset: &Id,
+        chunk: &[u64],
+        counts: &[usize],
+        itemsize: usize,
+        file_size: u64,
+    ) -> Result<Self, String> {
         let space = types::space_of_dataset(dataset)?;
         let extent = types::extent(&space)?.ok_or("the dataset has become empty")?;
         let total = counts.iter().try_fold(1u64, |n, &c| n.checked_mul(c as u64)).ok_or("too many chunks")?;
@@ -42,8 +48,7 @@ impl ChunkIndex {
                 return Err("the chunks do not fit in the file".to_owned());
             }
         }
-        let extensible =
-            if kind == IndexKind::Extensible { Extensible::new(&extent.max, chunk) } else { None };
+        let extensible = if kind == IndexKind::Extensible { Extensible::new(&extent.max, chunk) } else { None };
         let mut records = Records { chunk, counts, extensible, entries: Vec::new(), wrong: None };
         dataset::visit_chunks(dataset, chunk.len(), &mut |record| records.add(record))
             .map_err(|e| records.wrong.clone().unwrap_or(e))?;

@@ -134,11 +134,13 @@ fn file_access() -> Res<Id> {
     Ok(list)
 }
 
-/// Opens a file without locking it.
+/// Opens a file without locking it; where somebody else in this process has it open with locks, as they do.
 pub(super) fn open_file(path: &Path, write: bool) -> Res<Id> {
     let (name, access) = (c_path(path)?, file_access()?);
     let flags = if write { h5f::H5F_ACC_RDWR } else { h5f::H5F_ACC_RDONLY };
-    own(|| h5!(h5f::H5Fopen(name.as_ptr(), flags, access.0)))
+    own(|| h5!(h5f::H5Fopen(name.as_ptr(), flags, access.0))).or_else(|e| {
+        if e.contains("locking flag") { own(|| h5!(h5f::H5Fopen(name.as_ptr(), flags, H5P_DEFAULT))) } else { Err(e) }
+    })
 }
 
 /// Creates a file that must not exist, readable by every library since 1.10.
@@ -227,12 +229,7 @@ unsafe fn push_name(name: *const c_char, data: *mut c_void) -> herr_t {
 
 /// The names of the links of a group, sorted.
 pub(super) fn children(group: &Id) -> Res<Vec<CString>> {
-    unsafe extern "C" fn visit(
-        _: hid_t,
-        name: *const c_char,
-        _: *const h5l::H5L_info2_t,
-        data: *mut c_void,
-    ) -> herr_t {
+    unsafe extern "C" fn visit(_: hid_t, name: *const c_char, _: *const h5l::H5L_info2_t, data: *mut c_void) -> herr_t {
         // SAFETY: called by the iteration below with its own `data`.
         unsafe { push_name(name, data) }
     }

@@ -30,8 +30,8 @@ impl Store for Hdf5Array {
 
     fn read(&self, region: &Region, out: &mut [u8]) -> Result<()> {
         let itemsize = self.info.dtype.size();
-        let inside = region.rank() == self.info.shape.len()
-            && (0..region.rank()).all(|a| region.end(a) <= self.info.shape[a]);
+        let inside =
+            region.rank() == self.info.shape.len() && (0..region.rank()).all(|a| region.end(a) <= self.info.shape[a]);
         if !inside || out.len() != region.size() * itemsize {
             return Err(Error::bug(format!("{region} lies in {} and its buffer fits", shape::tuple(&self.info.shape))));
         }
@@ -111,7 +111,8 @@ impl Hdf5Array {
             return Err(Error::store(&raw.path, why));
         }
         let mut span = Vec::new();
-        let mut runs = Runs { raw, shape: &self.info.shape, strides: shape::strides(&self.info.shape), region, itemsize };
+        let mut runs =
+            Runs { raw, shape: &self.info.shape, strides: shape::strides(&self.info.shape), region, itemsize };
         runs.read(0, at, out, &mut span)
     }
 
@@ -265,8 +266,9 @@ impl Runs<'_> {
     /// Reads the box that is left when the axes before `axis` are fixed; `at` is their corner in the file.
     fn read(&mut self, axis: usize, at: u64, out: &mut [u8], span: &mut Vec<u8>) -> Result<()> {
         let region = self.region;
-        let at = at + (region.start[axis..].iter().zip(&self.strides[axis..]).map(|(a, b)| a * b).sum::<usize>()
-            * self.itemsize) as u64;
+        let at = at
+            + (region.start[axis..].iter().zip(&self.strides[axis..]).map(|(a, b)| a * b).sum::<usize>()
+                * self.itemsize) as u64;
         self.from_corner(axis, at, out, span)
     }
 

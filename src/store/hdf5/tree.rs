@@ -3,6 +3,7 @@
 use super::attributes::{Scales, read_all};
 use super::dataset::Hdf5Array;
 use super::ffi::{self, Id, Identity, ObjectKind};
+use super::shown;
 use crate::error::{Error, Result};
 use crate::store::{Node, NodeKind};
 use std::path::Path;
@@ -18,7 +19,7 @@ const MOST: usize = 1 << 18;
 pub(super) fn tree(path: &Path, inner: &str) -> Result<Vec<Node>> {
     ffi::locked(|| {
         let file = ffi::open_file(path, false).map_err(|e| Error::store(path, e))?;
-        let shown = path.join(inner);
+        let shown = shown(path, inner);
         let name = ffi::c_name(&format!("/{inner}")).map_err(|e| Error::store(&shown, e))?;
         let object = ffi::open_object(&file, &name).map_err(|e| Error::store(&shown, e))?;
         let mut walk = Walk { file: &file, path, scales: Scales::default(), above: Vec::new(), nodes: Vec::new() };

@@ -13,12 +13,7 @@ use std::ptr::null_mut;
 
 /// The names of an object's attributes, sorted.
 pub(in super::super) fn names(object: &Id) -> Res<Vec<CString>> {
-    unsafe extern "C" fn visit(
-        _: hid_t,
-        name: *const c_char,
-        _: *const h5a::H5A_info_t,
-        data: *mut c_void,
-    ) -> herr_t {
+    unsafe extern "C" fn visit(_: hid_t, name: *const c_char, _: *const h5a::H5A_info_t, data: *mut c_void) -> herr_t {
         // SAFETY: called by the iteration below with its own `data`.
         unsafe { push_name(name, data) }
     }

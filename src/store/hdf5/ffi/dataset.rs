@@ -9,7 +9,6 @@ use hdf5_sys::h5p::H5P_DEFAULT;
 use hdf5_sys::{h5d, h5p, h5z};
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 
-
 /// How the elements of a dataset are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in super::super) enum Layout {
@@ -65,9 +64,7 @@ fn filter(creation: &Id, i: c_uint) -> Res<FilterInfo> {
     let mut name = [0u8; 64];
     let id = sync(|| {
         let (v, n) = (values.as_mut_ptr(), name.as_mut_ptr().cast::<c_char>());
-        checked(|| {
-            h5!(h5p::H5Pget_filter2(creation.0, i, &raw mut flags, &raw mut count, v, 63, n, &raw mut config))
-        })
+        checked(|| h5!(h5p::H5Pget_filter2(creation.0, i, &raw mut flags, &raw mut count, v, 63, n, &raw mut config)))
     })?;
     values.truncate(count);
     name[63] = 0;

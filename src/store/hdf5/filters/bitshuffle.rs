@@ -63,7 +63,11 @@ impl Bitshuffle {
                 room.resize(piece.len(), 0);
             }
             let bits = &mut room[..piece.len()];
-            if self.codec == Codec::Lz4 { lz4(data, bits)? } else { tools.zstd(data, bits)? }
+            if self.codec == Codec::Lz4 {
+                lz4(data, bits)?
+            } else {
+                tools.zstd(data, bits)?
+            }
             undo(bits, piece, self.width);
             Ok::<(), String>(())
         });

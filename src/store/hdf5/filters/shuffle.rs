@@ -51,10 +51,23 @@ pub(in super::super) fn apply(from: &[u8], out: &mut [u8], width: usize) {
     }
     let (body, rest) = from.split_at(n * width);
     let (to, tail) = out.split_at_mut(n * width);
-    for (k, plane) in to.chunks_exact_mut(n).enumerate() {
-        plane.iter_mut().zip(body[k..].iter().step_by(width)).for_each(|(d, s)| *d = *s);
+    match width {
+        2 => split::<2>(body, to, n),
+        4 => split::<4>(body, to, n),
+        8 => split::<8>(body, to, n),
+        _ => to.chunks_exact_mut(n).enumerate().for_each(|(k, plane)| {
+            plane.iter_mut().zip(body[k..].iter().step_by(width)).for_each(|(d, s)| *d = *s);
+        }),
     }
     tail.copy_from_slice(rest);
+}
+
+/// Cuts elements of `W` bytes into `W` planes of `n` bytes.
+fn split<const W: usize>(from: &[u8], to: &mut [u8], n: usize) {
+    let elements = from.as_chunks::<W>().0;
+    for (k, plane) in to.chunks_exact_mut(n).enumerate().take(W) {
+        plane.iter_mut().zip(elements).for_each(|(d, e)| *d = e[k]);
+    }
 }
 
 #[cfg(test)]

@@ -100,6 +100,8 @@ impl Hdf5Array {
         let filters = raw::filters(&creation).map_err(fail)?;
         let (chunks, source) = source(dataset, &creation, path, &stored, &dims, &filters)
             .map_err(|e| if e.frames().is_empty() { e.at(format!("dataset {inner}")) } else { e })?;
+        // For chunks, the library adds up its whole index.
+        let cheap_size = !matches!(source, Source::Chunked(_)) || chunks.count() <= 4096;
         let info = Info {
             path: shown.display().to_string(),
             format: "hdf5".to_owned(),
@@ -111,7 +113,7 @@ impl Hdf5Array {
             codecs: filters.iter().map(describe_filter).collect::<Vec<_>>().join(", "),
             attributes: read_all(dataset),
             fill: (!fill.is_empty()).then(|| Scalar::from_bytes(stored.dtype, &fill)),
-            stored: Some(raw::stored_bytes(dataset)),
+            stored: cheap_size.then(|| raw::stored_bytes(dataset)),
         };
         let fill = if fill.is_empty() { vec![0; stored.dtype.size()] } else { fill };
         Ok(Self { info, path: path.to_path_buf(), inner: name, fill, stored, source })

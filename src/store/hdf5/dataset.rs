@@ -84,7 +84,7 @@ impl Hdf5Array {
             _ => return Err(fail("is not an array".to_owned())),
         }
         let dataset = ffi::open_dataset(file, &name).map_err(fail)?;
-        Self::describe(&dataset, path, inner, name, scales).map_err(|e| e.at("HDF5"))
+        Self::describe(&dataset, path, inner, name, scales)
     }
 
     fn describe(dataset: &Id, path: &Path, inner: &str, name: CString, scales: &mut Scales) -> Result<Self> {

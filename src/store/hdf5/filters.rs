@@ -14,6 +14,9 @@ pub(super) mod shuffle;
 
 use bitshuffle::Bitshuffle;
 
+/// Bytes that a thread keeps between reads.
+pub(super) const KEPT: usize = 64 << 20;
+
 /// One filter of a pipeline.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Step {
@@ -55,6 +58,15 @@ pub(super) struct Tools {
     zstd: Option<zstd::bulk::Decompressor<'static>>,
     /// Room for one block of a filter that works in blocks.
     pub block: Vec<u8>,
+}
+
+impl Scratch {
+    /// Gives memory back after unusually large chunks, so that idle threads do not hold it.
+    pub fn trimmed(self) -> Self {
+        let held = self.stored.capacity() + self.chunk.capacity() + self.tools.block.capacity();
+        let held = held + self.steps.iter().map(Vec::capacity).sum::<usize>();
+        if held <= KEPT { self } else { Self { tools: Tools { block: Vec::new(), ..self.tools }, ..Self::default() } }
+    }
 }
 
 impl Pipeline {

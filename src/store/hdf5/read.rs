@@ -19,6 +19,9 @@ use std::cell::Cell;
 /// Contiguous data is read in spans of at most this many bytes where a region leaves gaps.
 const SPAN: usize = 1 << 20;
 
+/// Rows closer together than this cost the same with the gaps between them.
+const PAGE: u64 = 4096;
+
 thread_local! {
     static SCRATCH: Cell<Scratch> = Cell::default();
 }
@@ -51,7 +54,7 @@ impl Store for Hdf5Array {
             Source::Chunked(chunked) => {
                 let mut scratch = SCRATCH.take();
                 let result = self.chunked(chunked, region, out, &mut scratch);
-                SCRATCH.set(scratch);
+                SCRATCH.set(scratch.trimmed());
                 result
             }
             Source::Library { refusal } => self.library(refusal.as_deref(), region, out),
@@ -99,7 +102,9 @@ impl Hdf5Array {
     fn finish(&self, data: &mut [u8]) {
         swap_bytes(data, self.stored.swap);
         if self.info.dtype == DType::Bool {
-            data.iter_mut().for_each(|b| *b = u8::from(*b != 0));
+            for b in data {
+                *b = u8::from(*b != 0);
+            }
         }
     }
 
@@ -110,10 +115,8 @@ impl Hdf5Array {
             let why = format!("{whole} bytes at offset {at} reach past the end of the file ({} bytes)", raw.size);
             return Err(Error::store(&raw.path, why));
         }
-        let mut span = Vec::new();
-        let mut runs =
-            Runs { raw, shape: &self.info.shape, strides: shape::strides(&self.info.shape), region, itemsize };
-        runs.read(0, at, out, &mut span)
+        let runs = Runs { raw, shape: &self.info.shape, strides: shape::strides(&self.info.shape), region, itemsize };
+        runs.read(at, out)
     }
 
     fn chunked(&self, chunked: &Chunked, region: &Region, out: &mut [u8], scratch: &mut Scratch) -> Result<()> {
@@ -263,16 +266,14 @@ struct Runs<'a> {
 }
 
 impl Runs<'_> {
-    /// Reads the box that is left when the axes before `axis` are fixed; `at` is their corner in the file.
-    fn read(&mut self, axis: usize, at: u64, out: &mut [u8], span: &mut Vec<u8>) -> Result<()> {
-        let region = self.region;
-        let at = at
-            + (region.start[axis..].iter().zip(&self.strides[axis..]).map(|(a, b)| a * b).sum::<usize>()
-                * self.itemsize) as u64;
-        self.from_corner(axis, at, out, span)
+    /// Reads the region; the array begins at `at` in the file.
+    fn read(&self, at: u64, out: &mut [u8]) -> Result<()> {
+        let corner: usize = self.region.start.iter().zip(&self.strides).map(|(a, b)| a * b).sum();
+        self.span_or_runs(0, at + (corner * self.itemsize) as u64, out, &mut Vec::new())
     }
 
-    fn from_corner(&self, axis: usize, at: u64, out: &mut [u8], span: &mut Vec<u8>) -> Result<()> {
+    /// Reads what is left of the region when the axes before `axis` are fixed; `at` is its corner in the file.
+    fn span_or_runs(&self, axis: usize, at: u64, out: &mut [u8], span: &mut Vec<u8>) -> Result<()> {
         let lengths = &self.region.shape[axis..];
         let strides = &self.strides[axis..];
         let reach: usize = lengths.iter().zip(strides).map(|(n, s)| (n - 1) * s).sum::<usize>() + 1;
@@ -290,11 +291,11 @@ impl Runs<'_> {
         let each = out.len() / lengths[0];
         // Many short rows at a time, as long as they stay within a span.
         let rows = (SPAN as u64 / step.max(1)).max(1);
-        if rows > 1 && each as u64 * 16 >= step {
+        if rows > 1 && (step <= PAGE || each as u64 * 16 >= step) {
             return self.in_spans(axis, at, out, span, usize::try_from(rows).unwrap_or(1));
         }
         for (i, part) in out.chunks_mut(each).enumerate() {
-            self.from_corner(axis + 1, at + i as u64 * step, part, span)?;
+            self.span_or_runs(axis + 1, at + i as u64 * step, part, span)?;
         }
         Ok(())
     }

@@ -278,6 +278,27 @@ fn damage_is_an_error_that_names_file_dataset_and_chunk() {
 }
 
 #[test]
+fn any_box_of_contiguous_data() {
+    let dir = folder();
+    let (path, file) = newest(dir.path());
+    let shape = [30, 200, 70];
+    let data = sample(DType::I32, shape.iter().product());
+    let values =
+        ndarray::Array3::from_shape_vec((30, 200, 70), bytemuck::pod_collect_to_vec::<u8, i32>(&data)).unwrap();
+    file.new_dataset_builder().with_data(&values).create("x").unwrap();
+    file.close().unwrap();
+    let array = array(&path, "x");
+    assert!(array.random_access());
+    for cut_at in [[30, 200, 70], [30, 200, 1], [30, 1, 1], [1, 200, 3], [7, 33, 70], [30, 150, 69], [1, 1, 1]] {
+        for start in [[0, 0, 0], [0, 0, 69], [29, 199, 0], [3, 5, 1]] {
+            let len = |a: usize| cut_at[a].min(shape[a] - start[a]);
+            let region = Region::new(start.to_vec(), (0..3).map(len).collect());
+            assert_eq!(read(&array, &region).unwrap(), cut(&data, &shape, &region, 4), "{region}");
+        }
+    }
+}
+
+#[test]
 fn user_blocks_and_other_files() {
     let dir = folder();
     let path = dir.path().join("block.h5");

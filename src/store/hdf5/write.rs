@@ -3,7 +3,7 @@
 use super::ffi::dataset::{self as raw, NewDataset};
 use super::ffi::types;
 use super::ffi::{self, Id, ObjectKind};
-use super::filters::shuffle;
+use super::filters::{KEPT, shuffle};
 use super::{DEFAULT_NAME, attributes, has_signature};
 use crate::chunk::region::Indices;
 use crate::chunk::{Chunks, Region};
@@ -295,7 +295,9 @@ impl Sink for Writer {
         let Some(chunk) = &self.chunk else { return self.write_box(region, data) };
         let mut scratch = SCRATCH.take();
         let result = self.write_chunks(region, data, chunk, &mut scratch);
-        SCRATCH.set(scratch);
+        if scratch.chunk.capacity() + scratch.shuffled.capacity() + scratch.packed.capacity() <= KEPT {
+            SCRATCH.set(scratch);
+        }
         result
     }
 

@@ -81,7 +81,7 @@ pub(in super::super) fn read_first_references(object: &Id, attribute: &Id) -> Re
         let of = types::of_attribute(attribute)?;
         let lists = types::class(&of) == types::Class::Vlen;
         let base = if lists { Some(types::base(&of)?) } else { None };
-        if !base.is_some_and(|b| h5!(h5t::H5Tequal(b.0, *h5t::H5T_STD_REF_OBJ)) > 0) {
+        if base.is_none_or(|b| h5!(h5t::H5Tequal(b.0, *h5t::H5T_STD_REF_OBJ)) <= 0) {
             return Err("the attribute does not hold lists of object references".to_owned());
         }
         let memory = own(|| h5!(h5t::H5Tvlen_create(*h5t::H5T_STD_REF_OBJ)))?;

@@ -35,7 +35,7 @@ impl Bitshuffle {
             _ => return None,
         };
         let block = value(3).unwrap_or(0);
-        (block % 8 == 0).then_some(Self { width, block, codec })
+        block.is_multiple_of(8).then_some(Self { width, block, codec })
     }
 
     pub fn compresses(&self) -> bool {
@@ -64,9 +64,9 @@ impl Bitshuffle {
             }
             let bits = &mut room[..piece.len()];
             if self.codec == Codec::Lz4 {
-                lz4(data, bits)?
+                lz4(data, bits)?;
             } else {
-                tools.zstd(data, bits)?
+                tools.zstd(data, bits)?;
             }
             undo(bits, piece, self.width);
             Ok::<(), String>(())
@@ -84,7 +84,7 @@ impl Bitshuffle {
             return Err(format!("bitshuffle: {total} bytes instead of {bytes}"));
         }
         let block = block / self.width;
-        if block == 0 || block % 8 != 0 {
+        if block == 0 || !block.is_multiple_of(8) {
             return Err(format!("bitshuffle: blocks of {block} elements"));
         }
         Ok(block)

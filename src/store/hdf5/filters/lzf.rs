@@ -1,4 +1,4 @@
-//! LibLZF, h5py's fast compression.
+//! LZF, h5py's fast compression.
 
 /// Decodes a stream that must fill `out`.
 pub(in super::super) fn decode(from: &[u8], out: &mut [u8]) -> Result<(), String> {

@@ -1,28 +1,129 @@
-//! hdf5
+//! HDF5 and NetCDF-4 files.
+//!
+//! libhdf5 answers what is in a file: shapes, types, attributes, where the bytes are. The bytes themselves we read and
+//! decode on the calling thread, outside the library's global lock (`read.rs`, `chunks.rs`, `filters.rs`): contiguous
+//! datasets, and chunked ones whose filters are among shuffle, deflate, fletcher32, lzf, lz4, zstd, bzip2, bitshuffle and
+//! blosc. Everything odd (nbit, scaleoffset, szip, virtual and external data, unusual number formats) goes through the
+//! library. Nothing of the library stays open between calls, so that a file can be read and added to at the same time.
+//!
+//! Written arrays are chunked, shuffled and deflated by default. They are built in a file of their own beside the target,
+//! which [`finish`](super::Sink::finish) renames; where the target exists by then, the array is copied into it, which is
+//! the one moment at which a crash can harm that file.
+
 use super::{Format, Layout, Node, Sink, Store};
 use crate::error::{Error, Result};
-use std::path::Path;
+use attributes::Scales;
+use dataset::Hdf5Array;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-/// hdf5
+
+mod attributes;
+mod chunks;
+mod dataset;
+mod ffi;
+mod filters;
+mod read;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod types;
+mod write;
+
+/// The name of an array in a file that was opened or created without one.
+const DEFAULT_NAME: &str = "data";
+
+/// A path as users write it.
+fn shown(path: &Path, inner: &str) -> PathBuf {
+    if inner.is_empty() { path.to_path_buf() } else { path.join(inner) }
+}
+
+/// The first bytes of every file, after a user block.
+const SIGNATURE: [u8; 8] = *b"\x89HDF\r\n\x1a\n";
+
+/// HDF5 and NetCDF-4 files.
+///
+/// Opened without the name of an array, a file gives its array `data`, or the only one at its root.
 #[derive(Debug)]
 pub struct Hdf5;
+
 impl Format for Hdf5 {
     fn name(&self) -> &'static str {
         "hdf5"
     }
-    fn recognises(&self, _path: &Path) -> bool {
-        false
+
+    fn recognises(&self, path: &Path) -> bool {
+        path.is_file() && has_signature(path)
     }
-    fn creates(&self, _path: &Path) -> bool {
-        false
+
+    fn creates(&self, path: &Path) -> bool {
+        let ending = path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase);
+        matches!(ending.as_deref(), Some("h5" | "hdf5" | "he5" | "nc" | "nc4"))
     }
-    fn open(&self, path: &Path, _inner: &str) -> Result<Arc<dyn Store>> {
-        Err(Error::store(path, "not yet"))
+
+    fn open(&self, path: &Path, inner: &str) -> Result<Arc<dyn Store>> {
+        let inner = inner.trim_matches('/');
+        let array = ffi::locked(|| {
+            let file = ffi::open_file(path, false).map_err(|e| Error::store(path, e))?;
+            let mut scales = Scales::default();
+            if inner.is_empty() {
+                let only = only_array(&file, path)?;
+                return Hdf5Array::open(&file, path, &only, &mut scales);
+            }
+            Hdf5Array::open(&file, path, inner, &mut scales)
+        })?;
+        Ok(Arc::new(array))
     }
-    fn tree(&self, path: &Path, _inner: &str) -> Result<Vec<Node>> {
-        Err(Error::store(path, "not yet"))
+
+    fn tree(&self, path: &Path, inner: &str) -> Result<Vec<Node>> {
+        tree::tree(path, inner.trim_matches('/'))
     }
-    fn create(&self, path: &Path, _inner: &str, _layout: &Layout) -> Result<Box<dyn Sink>> {
-        Err(Error::store(path, "not yet"))
+
+    fn create(&self, path: &Path, inner: &str, layout: &Layout) -> Result<Box<dyn Sink>> {
+        Ok(Box::new(write::Writer::create(path, inner.trim_matches('/'), layout)?))
+    }
+}
+
+/// Whether the signature stands at 0, 512, 1024, 2048, ...
+fn has_signature(path: &Path) -> bool {
+    let Ok(file) = File::open(path) else { return false };
+    let size = file.metadata().map_or(0, |m| m.len());
+    let mut at = 0;
+    while at + 8 <= size {
+        let mut found = [0; 8];
+        if file.read_exact_at(&mut found, at).is_err() {
+            return false;
+        }
+        if found == SIGNATURE {
+            return true;
+        }
+        at = if at == 0 { 512 } else { at * 2 };
+    }
+    false
+}
+
+/// The array that a file without an inner path stands for.
+fn only_array(file: &ffi::Id, path: &Path) -> Result<String> {
+    let fail = |why: String| Error::store(path, why);
+    let root = ffi::open_object(file, c"/").map_err(fail)?;
+    let mut arrays = Vec::new();
+    for name in ffi::children(&root).map_err(fail)? {
+        let is_array = ffi::open_object(&root, &name).is_ok_and(|o| ffi::kind(&o) == ffi::ObjectKind::Dataset);
+        if is_array {
+            arrays.push(name.to_string_lossy().into_owned());
+        }
+    }
+    if arrays.iter().any(|a| a == DEFAULT_NAME) {
+        return Ok(DEFAULT_NAME.to_owned());
+    }
+    match arrays.as_slice() {
+        [one] => Ok(one.clone()),
+        [] => Err(fail("has no array at its root; name one, as in file.h5/group/array".to_owned())),
+        many => {
+            let some: Vec<&str> = many.iter().take(8).map(String::as_str).collect();
+            let more = if many.len() > 8 { ", ..." } else { "" };
+            Err(fail(format!("holds several arrays; name one of {}{more}", some.join(", "))))
+        }
     }
 }

@@ -1,0 +1,220 @@
+//! One dataset: what is known of it, and how its elements are reached.
+
+use super::attributes::{Scales, dimension_names, read_all};
+use super::chunks::ChunkIndex;
+use super::ffi::dataset::{self as raw, FilterInfo, Layout};
+use super::ffi::types;
+use super::ffi::{self, Id, ObjectKind};
+use super::filters::Pipeline;
+use super::types::Stored;
+use crate::chunk::{Chunks, auto};
+use crate::dtype::scalar::Scalar;
+use crate::error::{Error, Result};
+use crate::shape;
+use crate::store::Info;
+use parking_lot::Mutex;
+use std::ffi::CString;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A readable dataset. Nothing of the library stays open between calls.
+#[derive(Debug)]
+pub(super) struct Hdf5Array {
+    pub info: Info,
+    /// The file as the library opens it, and the dataset in it.
+    pub path: PathBuf,
+    pub inner: CString,
+    /// One element of what was never written.
+    pub fill: Vec<u8>,
+    pub stored: Stored,
+    pub source: Source,
+}
+
+/// Where the elements come from.
+#[derive(Debug)]
+pub(super) enum Source {
+    /// One run of bytes; `None` when nothing was ever written.
+    Contiguous(Option<RawFile>, u64),
+    /// Chunks that we decode.
+    Chunked(Box<Chunked>),
+    /// Whatever the library makes of it; the reason why it cannot, where that is known.
+    Library { refusal: Option<String> },
+}
+
+/// The file that holds the bytes; through an external link it is another one than was opened.
+#[derive(Debug)]
+pub(super) struct RawFile {
+    pub file: File,
+    pub path: PathBuf,
+    pub size: u64,
+}
+
+/// A dataset in chunks, through filters of our own.
+#[derive(Debug)]
+pub(super) struct Chunked {
+    pub raw: RawFile,
+    /// Shape of a stored chunk; it may reach over the edge.
+    pub chunk: Vec<usize>,
+    pub pipeline: Pipeline,
+    /// Whether chunks that reach over the edge bypass the pipeline.
+    pub edges_unfiltered: bool,
+    pub index: Mutex<Option<Arc<ChunkIndex>>>,
+}
+
+impl RawFile {
+    fn of(dataset: &Id, opened: &Path) -> Result<Self> {
+        let path = ffi::file_of(dataset).unwrap_or_else(|| opened.to_path_buf());
+        let file = File::open(&path).map_err(|e| Error::store(&path, e))?;
+        let size = file.metadata().map_err(|e| Error::store(&path, e))?.len();
+        Ok(Self { file, path, size })
+    }
+}
+
+impl Hdf5Array {
+    /// The dataset at `inner` of the open `file`.
+    pub fn open(file: &Id, path: &Path, inner: &str, scales: &mut Scales) -> Result<Self> {
+        let shown = path.join(inner);
+        let fail = |why: String| Error::store(&shown, why);
+        let name = ffi::c_name(&format!("/{inner}")).map_err(fail)?;
+        let object = ffi::open_object(file, &name).map_err(fail)?;
+        match ffi::kind(&object) {
+            ObjectKind::Dataset => drop(object),
+            ObjectKind::Group => return Err(fail("is a group, not an array".to_owned())),
+            _ => return Err(fail("is not an array".to_owned())),
+        }
+        let dataset = ffi::open_dataset(file, &name).map_err(fail)?;
+        Self::describe(&dataset, path, inner, name, scales)
+    }
+
+    fn describe(dataset: &Id, path: &Path, inner: &str, name: CString, scales: &mut Scales) -> Result<Self> {
+        let shown = path.join(inner);
+        let fail = |why: String| Error::store(&shown, why);
+        let datatype = types::of_dataset(dataset).map_err(fail)?;
+        let stored =
+            Stored::of(&datatype).map_err(|what| Error::unsupported(format!("{}: holds {what}", shown.display())))?;
+        let dims = lengths(dataset, stored.dtype.size()).map_err(fail)?;
+        let creation = raw::creation(dataset).map_err(fail)?;
+        let memory = stored.memory(&datatype).map_err(fail)?;
+        let fill = raw::fill_value(&creation, &memory).unwrap_or_default();
+        let filters = raw::filters(&creation).map_err(fail)?;
+        let (chunks, source) = source(dataset, &creation, path, &stored, &dims, &filters)
+            .map_err(|e| if e.frames().is_empty() { e.at(format!("dataset {inner}")) } else { e })?;
+        // For chunks, the library adds up its whole index.
+        let cheap_size = !matches!(source, Source::Chunked(_)) || chunks.count() <= 4096;
+        let info = Info {
+            path: shown.display().to_string(),
+            format: "hdf5".to_owned(),
+            dtype: stored.dtype,
+            names: dimension_names(dataset, inner, dims.len(), scales),
+            shape: dims,
+            chunks,
+            shards: None,
+            codecs: filters.iter().map(describe_filter).collect::<Vec<_>>().join(", "),
+            attributes: read_all(dataset),
+            fill: (!fill.is_empty()).then(|| Scalar::from_bytes(stored.dtype, &fill)),
+            stored: cheap_size.then(|| raw::stored_bytes(dataset)),
+        };
+        let fill = if fill.is_empty() { vec![0; stored.dtype.size()] } else { fill };
+        Ok(Self { info, path: path.to_path_buf(), inner: name, fill, stored, source })
+    }
+
+    /// The chunk index, read on first use.
+    pub fn index(&self, chunked: &Chunked) -> Result<Arc<ChunkIndex>> {
+        let mut slot = chunked.index.lock();
+        if let Some(index) = slot.as_ref() {
+            return Ok(Arc::clone(index));
+        }
+        let chunk: Vec<u64> = chunked.chunk.iter().map(|&c| c as u64).collect();
+        let counts = self.info.chunks.counts();
+        let index = ffi::locked(|| {
+            let file = ffi::open_file(&self.path, false)?;
+            let dataset = ffi::open_dataset(&file, &self.inner)?;
+            ChunkIndex::read(&dataset, &chunk, &counts, self.info.dtype.size(), chunked.raw.size)
+        });
+        let index = Arc::new(index.map_err(|e| Error::store(&self.info.path, e).at("reading the chunk index"))?);
+        *slot = Some(Arc::clone(&index));
+        Ok(index)
+    }
+}
+
+/// The shape of a dataset whose bytes can be counted.
+fn lengths(dataset: &Id, itemsize: usize) -> ffi::Res<Vec<usize>> {
+    let extent = types::extent(&types::space_of_dataset(dataset)?)?.ok_or("holds no elements at all (H5S_NULL)")?;
+    let dims: Option<Vec<usize>> = extent.dims.iter().map(|&d| usize::try_from(d).ok()).collect();
+    let size = dims.as_deref().and_then(shape::checked_size).and_then(|n| n.checked_mul(itemsize));
+    match (dims, size) {
+        (Some(dims), Some(bytes)) if bytes <= isize::MAX.unsigned_abs() => Ok(dims),
+        _ => Err(format!("the shape {} has more bytes than can be counted", shape::tuple(&extent.dims))),
+    }
+}
+
+fn source(
+    dataset: &Id,
+    creation: &Id,
+    path: &Path,
+    stored: &Stored,
+    dims: &[usize],
+    filters: &[FilterInfo],
+) -> Result<(Chunks, Source)> {
+    let fail = |why: String| Error::store(path, why);
+    let whole = || auto::auto(dims, stored.dtype.size());
+    match raw::layout(creation) {
+        Layout::Contiguous if stored.direct && !raw::is_external(creation) => {
+            let source = match raw::offset(dataset) {
+                Some(at) => Source::Contiguous(Some(RawFile::of(dataset, path)?), at),
+                None => Source::Contiguous(None, 0),
+            };
+            Ok((whole(), source))
+        }
+        Layout::Chunked => {
+            let chunk = raw::chunk_shape(creation, dims.len()).map_err(fail)?;
+            let chunk: Option<Vec<usize>> = chunk.into_iter().map(|c| usize::try_from(c).ok()).collect();
+            let chunk = chunk.ok_or_else(|| fail("the chunks are too large".to_owned()))?;
+            let grid = Chunks::regular(dims, &chunk)?;
+            let bytes = shape::checked_size(&chunk).and_then(|n| n.checked_mul(stored.dtype.size()));
+            let pipeline = bytes.and_then(|b| Pipeline::new(filters, b, stored.dtype.size()));
+            let Some(pipeline) = pipeline.filter(|_| stored.direct) else {
+                return Ok((grid, Source::Library { refusal: refusal(filters) }));
+            };
+            let edges_unfiltered = raw::edge_chunks_unfiltered(creation);
+            let raw = RawFile::of(dataset, path)?;
+            let index = Mutex::new(None);
+            Ok((grid, Source::Chunked(Box::new(Chunked { raw, chunk, pipeline, edges_unfiltered, index }))))
+        }
+        _ => Ok((whole(), Source::Library { refusal: None })),
+    }
+}
+
+/// Why the library cannot decode a pipeline either.
+fn refusal(filters: &[FilterInfo]) -> Option<String> {
+    let missing = filters.iter().find(|f| !raw::filter_available(f.id))?;
+    Some(format!("is compressed with the filter {}, which is not available", describe_filter(missing)))
+}
+
+fn describe_filter(filter: &FilterInfo) -> String {
+    let value = |i: usize| filter.values.get(i).copied().unwrap_or(0);
+    match filter.id {
+        1 => format!("deflate {}", value(0)),
+        2 => "shuffle".to_owned(),
+        3 => "fletcher32".to_owned(),
+        4 => "szip".to_owned(),
+        5 => "nbit".to_owned(),
+        6 => "scaleoffset".to_owned(),
+        307 => "bzip2".to_owned(),
+        32000 => "lzf".to_owned(),
+        32001 => "blosc".to_owned(),
+        32004 => "lz4".to_owned(),
+        32008 => match value(4) {
+            2 => "bitshuffle lz4".to_owned(),
+            3 => "bitshuffle zstd".to_owned(),
+            _ => "bitshuffle".to_owned(),
+        },
+        32013 => "zfp".to_owned(),
+        32015 => "zstd".to_owned(),
+        id => {
+            let name = filter.name.split([';', '\n']).next().unwrap_or_default();
+            format!("`{}` ({id})", name.escape_default())
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! The filters of chunks, decoded without the library.
+//!
+//! A [`Pipeline`] lists the filters in the order in which they were applied; decoding runs it backwards. At most one of
+//! them compresses, so the size of the data at every step follows from the size of the chunk, and nothing larger than a
+//! chunk is ever allocated, whatever a damaged file says. Every step checks what it is given: lengths, checksums, ends.
+
+use super::ffi::dataset::FilterInfo;
+use libdeflater::{DecompressionError, Decompressor};
+
+pub(super) mod bitshuffle;
+pub(super) mod blosc;
+pub(super) mod lzf;
+pub(super) mod shuffle;
+
+use bitshuffle::Bitshuffle;
+
+/// Bytes that a thread keeps between reads.
+pub(super) const KEPT: usize = 64 << 20;
+
+/// One filter of a pipeline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Step {
+    /// Bytes of elements of this size, sorted by significance.
+    Shuffle(usize),
+    Deflate,
+    Fletcher32,
+    Lzf,
+    Lz4,
+    Zstd,
+    Bzip2,
+    Bitshuffle(Bitshuffle),
+    Blosc,
+}
+
+/// The filters of a dataset, all of which we decode.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Pipeline {
+    steps: Vec<Step>,
+    /// Bytes of a decoded chunk.
+    bytes: usize,
+}
+
+/// Memory and decoders that a thread uses again for every chunk.
+#[derive(Default)]
+pub(super) struct Scratch {
+    /// Bytes as they are in the file.
+    pub stored: Vec<u8>,
+    /// A decoded chunk.
+    pub chunk: Vec<u8>,
+    steps: [Vec<u8>; 2],
+    pub(super) tools: Tools,
+}
+
+/// Decoders that are costly to make.
+#[derive(Default)]
+pub(super) struct Tools {
+    deflate: Option<Decompressor>,
+    zstd: Option<zstd::bulk::Decompressor<'static>>,
+    /// Room for one block of a filter that works in blocks.
+    pub block: Vec<u8>,
+}
+
+impl Scratch {
+    /// Gives memory back after unusually large chunks, so that idle threads do not hold it.
+    pub fn trimmed(self) -> Self {
+        let held = self.stored.capacity() + self.chunk.capacity() + self.tools.block.capacity();
+        let held = held + self.steps.iter().map(Vec::capacity).sum::<usize>();
+        if held <= KEPT { self } else { Self { tools: Tools { block: Vec::new(), ..self.tools }, ..Self::default() } }
+    }
+}
+
+impl Pipeline {
+    /// The pipeline of a dataset with chunks of `bytes`; `None` where the library must decode it.
+    pub fn new(filters: &[FilterInfo], bytes: usize, itemsize: usize) -> Option<Self> {
+        let steps: Vec<Step> = filters.iter().map(|f| step(f, itemsize)).collect::<Option<_>>()?;
+        (steps.iter().filter(|s| s.compresses()).count() <= 1).then_some(Self { steps, bytes })
+    }
+
+    /// Whether chunks are stored as they are.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// The most bytes that a sane encoder makes of a chunk.
+    pub fn most_stored(&self) -> u64 {
+        self.bytes as u64 * 2 + (64 << 10)
+    }
+
+    /// Decodes `stored` into `out`, a whole chunk, leaving out the filters of `mask`.
+    pub fn decode(&self, mask: u32, scratch: &mut Scratch, out: &mut [u8]) -> Result<(), String> {
+        let skipped = |i: usize| i < 32 && mask & (1 << i) != 0;
+        let active: Vec<&Step> = self.steps.iter().enumerate().filter(|(i, _)| !skipped(*i)).map(|(_, s)| s).collect();
+        let Scratch { stored, steps, tools, .. } = scratch;
+        let [mut next, mut spare] = steps.each_mut().map(std::mem::take);
+        let result = run(&active, stored, &mut next, &mut spare, tools, out);
+        *steps = [next, spare];
+        result
+    }
+}
+
+/// Runs the steps backwards from `stored` to `out`, by way of two buffers.
+fn run(
+    active: &[&Step],
+    stored: &[u8],
+    next: &mut Vec<u8>,
+    spare: &mut Vec<u8>,
+    tools: &mut Tools,
+    out: &mut [u8],
+) -> Result<(), String> {
+    let last_move = active.iter().position(|s| **s != Step::Fletcher32);
+    let mut at: Option<usize> = None;
+    let mut len = stored.len();
+    for (i, step) in active.iter().enumerate().rev() {
+        let from: &[u8] = if at.is_some() { &spare[..len] } else { &stored[..len] };
+        if **step == Step::Fletcher32 {
+            len = check_fletcher32(from)?;
+            continue;
+        }
+        let sums = active[..i].iter().filter(|s| ***s == Step::Fletcher32).count();
+        let wanted = if step.compresses() { out.len() + 4 * sums } else { len };
+        if last_move == Some(i) && wanted == out.len() {
+            step.decode(from, out, tools)?;
+            return Ok(());
+        }
+        if next.len() < wanted {
+            next.resize(wanted, 0);
+        }
+        step.decode(from, &mut next[..wanted], tools)?;
+        (at, len) = (Some(i), wanted);
+        std::mem::swap(next, spare);
+    }
+    let from: &[u8] = if at.is_some() { &spare[..len] } else { &stored[..len] };
+    match from.get(..out.len()) {
+        Some(whole) => {
+            out.copy_from_slice(whole);
+            Ok(())
+        }
+        None => Err(format!("holds {len} bytes instead of {}", out.len())),
+    }
+}
+
+fn step(filter: &FilterInfo, itemsize: usize) -> Option<Step> {
+    let value = |i: usize| filter.values.get(i).and_then(|&v| usize::try_from(v).ok());
+    Some(match filter.id {
+        1 => Step::Deflate,
+        2 => Step::Shuffle(value(0).unwrap_or(itemsize)),
+        3 => Step::Fletcher32,
+        307 => Step::Bzip2,
+        32000 => Step::Lzf,
+        32001 => Step::Blosc,
+        32004 => Step::Lz4,
+        32008 => Step::Bitshuffle(Bitshuffle::new(&filter.values)?),
+        32015 => Step::Zstd,
+        _ => return None,
+    })
+}
+
+impl Step {
+    /// Whether the size of the data changes in a way that only the data knows.
+    fn compresses(&self) -> bool {
+        match self {
+            Self::Shuffle(_) | Self::Fletcher32 => false,
+            Self::Bitshuffle(how) => how.compresses(),
+            _ => true,
+        }
+    }
+
+    fn decode(&self, from: &[u8], out: &mut [u8], tools: &mut Tools) -> Result<(), String> {
+        match self {
+            Self::Shuffle(width) => {
+                shuffle::undo(from, out, *width);
+                Ok(())
+            }
+            Self::Deflate => tools.zlib(from, out),
+            Self::Fletcher32 => Ok(()),
+            Self::Lzf => lzf::decode(from, out),
+            Self::Lz4 => lz4_blocks(from, out),
+            Self::Zstd => tools.zstd(from, out),
+            Self::Bzip2 => bzip2(from, out),
+            Self::Bitshuffle(how) => how.decode(from, out, tools),
+            Self::Blosc => blosc::decode(from, out, tools),
+        }
+    }
+}
+
+fn exactly(name: &str, found: usize, out: &[u8]) -> Result<(), String> {
+    if found == out.len() { Ok(()) } else { Err(format!("{name}: {found} bytes instead of {}", out.len())) }
+}
+
+impl Tools {
+    /// A zlib stream, its checksum verified.
+    pub fn zlib(&mut self, from: &[u8], out: &mut [u8]) -> Result<(), String> {
+        let tool = self.deflate.get_or_insert_with(Decompressor::new);
+        let found = tool.zlib_decompress(from, out).map_err(|e| match e {
+            DecompressionError::BadData => "deflate: the data or its checksum is damaged".to_owned(),
+            DecompressionError::InsufficientSpace => format!("deflate: more than {} bytes", out.len()),
+        })?;
+        exactly("deflate", found, out)
+    }
+
+    /// A Zstandard frame.
+    pub fn zstd(&mut self, from: &[u8], out: &mut [u8]) -> Result<(), String> {
+        if self.zstd.is_none() {
+            self.zstd = Some(zstd::bulk::Decompressor::new().map_err(|e| format!("zstd: {e}"))?);
+        }
+        let Some(tool) = self.zstd.as_mut() else { return Err("zstd: no decoder".to_owned()) };
+        let found = tool.decompress_to_buffer(from, out).map_err(|e| format!("zstd: {e}"))?;
+        exactly("zstd", found, out)
+    }
+}
+
+/// One LZ4 block that must fill `out`.
+pub(super) fn lz4(from: &[u8], out: &mut [u8]) -> Result<(), String> {
+    let found = lz4_flex::block::decompress_into(from, out).map_err(|e| format!("lz4: {e}"))?;
+    exactly("lz4", found, out)
+}
+
+/// Big-endian numbers and runs of bytes, taken from the front of a slice.
+pub(super) struct Cursor<'a>(pub &'a [u8]);
+
+impl<'a> Cursor<'a> {
+    pub fn take(&mut self, n: usize) -> Result<&'a [u8], String> {
+        let (head, rest) = self.0.split_at_checked(n).ok_or("the chunk ends too early")?;
+        self.0 = rest;
+        Ok(head)
+    }
+
+    pub fn number(&mut self, width: usize) -> Result<usize, String> {
+        let value = self.take(width)?.iter().fold(0u64, |n, &b| n << 8 | u64::from(b));
+        usize::try_from(value).map_err(|_| "a length is too large".to_owned())
+    }
+}
+
+/// The framing of the registered LZ4 filter: sizes, then blocks, each stored as it is where LZ4 gains nothing.
+fn lz4_blocks(from: &[u8], out: &mut [u8]) -> Result<(), String> {
+    let mut from = Cursor(from);
+    exactly("lz4", from.number(8)?, out)?;
+    let block = from.number(4)?;
+    if block == 0 && !out.is_empty() {
+        return Err("lz4: blocks of no length".to_owned());
+    }
+    for piece in out.chunks_mut(block.max(1)) {
+        let size = from.number(4)?;
+        let data = from.take(size)?;
+        if size == piece.len() {
+            piece.copy_from_slice(data);
+        } else {
+            lz4(data, piece)?;
+        }
+    }
+    Ok(())
+}
+
+fn bzip2(from: &[u8], out: &mut [u8]) -> Result<(), String> {
+    let mut tool = bzip2::Decompress::new(false);
+    let (mut read, mut wrote) = (0, 0);
+    loop {
+        let status = tool.decompress(&from[read..], &mut out[wrote..]).map_err(|e| format!("bzip2: {e}"))?;
+        let now = (usize::try_from(tool.total_in()).unwrap_or(0), usize::try_from(tool.total_out()).unwrap_or(0));
+        if status == bzip2::Status::StreamEnd {
+            return exactly("bzip2", now.1, out);
+        }
+        if now == (read, wrote) {
+            return Err(format!("bzip2: the stream does not end after {wrote} bytes"));
+        }
+        (read, wrote) = (now.0.min(from.len()), now.1.min(out.len()));
+    }
+}
+
+/// Verifies the checksum at the end and returns the number of bytes before it.
+fn check_fletcher32(data: &[u8]) -> Result<usize, String> {
+    let Some((body, sum)) = data.split_last_chunk::<4>() else {
+        return Err("fletcher32: the chunk is shorter than its checksum".to_owned());
+    };
+    let (stored, found) = (u32::from_le_bytes(*sum), fletcher32(body));
+    // Before 1.6.3 the library stored the bytes of each half in the other order.
+    let old = (found & 0x00ff_00ff) << 8 | (found >> 8) & 0x00ff_00ff;
+    if stored == found || stored == old {
+        Ok(body.len())
+    } else {
+        Err(format!("fletcher32: the checksum is {stored:08x} and the data has {found:08x}"))
+    }
+}
+
+/// The checksum of HDF5: big-endian words of 16 bits, an odd byte at the end counting as the upper half of one.
+fn fletcher32(data: &[u8]) -> u32 {
+    let fold = |sum: u32| (sum & 0xffff) + (sum >> 16);
+    let (mut a, mut b) = (0u32, 0u32);
+    let (words, odd) = data.as_chunks::<2>();
+    for run in words.chunks(360) {
+        for word in run {
+            a += u32::from(u16::from_be_bytes(*word));
+            b += a;
+        }
+        (a, b) = (fold(a), fold(b));
+    }
+    if let [last] = odd {
+        a += u32::from(*last) << 8;
+        b += a;
+        (a, b) = (fold(a), fold(b));
+    }
+    fold(b) << 16 | fold(a)
+}

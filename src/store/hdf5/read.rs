@@ -1,0 +1,333 @@
+//! Reading a region of a dataset.
+
+use super::chunks::Entry;
+use super::dataset::{Chunked, Hdf5Array, RawFile, Source};
+use super::ffi;
+use super::ffi::dataset as raw_dataset;
+use super::ffi::types;
+use super::filters::Scratch;
+use crate::chunk::Region;
+use crate::chunk::region::Indices;
+use crate::cpu::copy::{copy_box, swap_bytes};
+use crate::dtype::DType;
+use crate::error::{Error, Result};
+use crate::shape;
+use crate::store::raw::{prefetch, read_at};
+use crate::store::{Info, Store};
+use std::cell::Cell;
+
+/// Contiguous data is read in spans of at most this many bytes where a region leaves gaps.
+const SPAN: usize = 1 << 20;
+
+/// Rows closer together than this cost the same with the gaps between them.
+const PAGE: u64 = 4096;
+
+thread_local! {
+    static SCRATCH: Cell<Scratch> = Cell::default();
+}
+
+impl Store for Hdf5Array {
+    fn info(&self) -> &Info {
+        &self.info
+    }
+
+    fn read(&self, region: &Region, out: &mut [u8]) -> Result<()> {
+        let itemsize = self.info.dtype.size();
+        let inside =
+            region.rank() == self.info.shape.len() && (0..region.rank()).all(|a| region.end(a) <= self.info.shape[a]);
+        if !inside || out.len() != region.size() * itemsize {
+            return Err(Error::bug(format!("{region} lies in {} and its buffer fits", shape::tuple(&self.info.shape))));
+        }
+        if out.is_empty() {
+            return Ok(());
+        }
+        match &self.source {
+            Source::Contiguous(None, _) => {
+                fill_box(out, &region.shape, &vec![0; region.rank()], &region.shape, &self.fill);
+                Ok(())
+            }
+            Source::Contiguous(Some(raw), at) => {
+                self.contiguous(raw, *at, region, out).map_err(|e| e.at(&self.info.path))?;
+                self.finish(out);
+                Ok(())
+            }
+            Source::Chunked(chunked) => {
+                let mut scratch = SCRATCH.take();
+                let result = self.chunked(chunked, region, out, &mut scratch);
+                SCRATCH.set(scratch.trimmed());
+                result
+            }
+            Source::Library { refusal } => self.library(refusal.as_deref(), region, out),
+        }
+    }
+
+    fn prefetch(&self, region: &Region) {
+        if region.shape.contains(&0) {
+            return;
+        }
+        match &self.source {
+            Source::Contiguous(Some(raw), at) => {
+                let strides = shape::strides(&self.info.shape);
+                let element = |axis: usize, i: usize| (i * strides[axis] * self.info.dtype.size()) as u64;
+                let first: u64 = (0..region.rank()).map(|a| element(a, region.start[a])).sum();
+                let last: u64 = (0..region.rank()).map(|a| element(a, region.end(a) - 1)).sum();
+                prefetch(&raw.file, at + first, last - first + self.info.dtype.size() as u64);
+            }
+            Source::Chunked(chunked) => {
+                // Without the index nothing is known, and reading it would be waiting.
+                let Some(index) = chunked.index.try_lock().and_then(|slot| slot.clone()) else { return };
+                let (touching, counts) = (self.info.chunks.touching(region), self.info.chunks.counts());
+                for step in Indices::new(&touching.shape) {
+                    if let Some(entry) = index.get(number(&touching, &step, &counts)) {
+                        prefetch(&chunked.raw.file, entry.address, entry.size);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn random_access(&self) -> bool {
+        matches!(self.source, Source::Contiguous(..))
+    }
+}
+
+/// The row-major number of a chunk, `step` from the corner of `touching`.
+fn number(touching: &Region, step: &[usize], counts: &[usize]) -> u64 {
+    (0..step.len()).fold(0, |n, a| n * counts[a] as u64 + (touching.start[a] + step[a]) as u64)
+}
+
+impl Hdf5Array {
+    /// Makes elements of stored bytes: native order, truth values that are 0 or 1.
+    fn finish(&self, data: &mut [u8]) {
+        swap_bytes(data, self.stored.swap);
+        if self.info.dtype == DType::Bool {
+            for b in data {
+                *b = u8::from(*b != 0);
+            }
+        }
+    }
+
+    fn contiguous(&self, raw: &RawFile, at: u64, region: &Region, out: &mut [u8]) -> Result<()> {
+        let itemsize = self.info.dtype.size();
+        let whole = shape::size(&self.info.shape) as u64 * itemsize as u64;
+        if at.checked_add(whole).is_none_or(|end| end > raw.size) {
+            let why = format!("{whole} bytes at offset {at} reach past the end of the file ({} bytes)", raw.size);
+            return Err(Error::store(&raw.path, why));
+        }
+        let runs = Runs { raw, shape: &self.info.shape, strides: shape::strides(&self.info.shape), region, itemsize };
+        runs.read(at, out)
+    }
+
+    fn chunked(&self, chunked: &Chunked, region: &Region, out: &mut [u8], scratch: &mut Scratch) -> Result<()> {
+        let index = self.index(chunked)?;
+        let grid = &self.info.chunks;
+        let (touching, counts) = (grid.touching(region), grid.counts());
+        for step in Indices::new(&touching.shape) {
+            let place: Vec<usize> = step.iter().zip(&touching.start).map(|(s, t)| s + t).collect();
+            let bounds = grid.region(&place);
+            let Some(part) = bounds.intersect(region) else { continue };
+            match index.get(number(&touching, &step, &counts)) {
+                Some(entry) => {
+                    let job = Job { entry, bounds: &bounds, part: &part, region };
+                    self.chunk(chunked, &job, out, scratch)
+                        .map_err(|e| e.at(format!("chunk {}", shape::tuple(&place))).at(&self.info.path))?;
+                }
+                None => {
+                    fill_box(out, &region.shape, &part.relative_to(region).start, &part.shape, &self.fill);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts what `job` wants of one chunk into `out`.
+    fn chunk(&self, chunked: &Chunked, job: &Job<'_>, out: &mut [u8], scratch: &mut Scratch) -> Result<()> {
+        let itemsize = self.info.dtype.size();
+        let bytes = shape::size(&chunked.chunk) * itemsize;
+        let at_edge = job.bounds.shape != chunked.chunk;
+        let plain = chunked.pipeline.is_empty() || (at_edge && chunked.edges_unfiltered);
+        if let Some(start) = job.in_place(&chunked.chunk) {
+            let to = &mut out[start * itemsize..start * itemsize + bytes];
+            decode(chunked, job.entry, plain, scratch, to)?;
+            self.finish(to);
+            return Ok(());
+        }
+        let mut chunk = std::mem::take(&mut scratch.chunk);
+        if chunk.len() < bytes {
+            chunk.resize(bytes, 0);
+        }
+        let result = decode(chunked, job.entry, plain, scratch, &mut chunk[..bytes]);
+        if result.is_ok() {
+            self.finish(&mut chunk[..bytes]);
+            let (from, to) = (job.part.relative_to(job.bounds).start, job.part.relative_to(job.region).start);
+            let lengths = &job.part.shape;
+            copy_box(&chunk[..bytes], &chunked.chunk, &from, out, &job.region.shape, &to, lengths, itemsize);
+        }
+        scratch.chunk = chunk;
+        result
+    }
+
+    fn library(&self, refusal: Option<&str>, region: &Region, out: &mut [u8]) -> Result<()> {
+        let wide = |v: &[usize]| v.iter().map(|&n| n as u64).collect::<Vec<u64>>();
+        if let Some(why) = refusal {
+            return Err(Error::unsupported(format!("{} {why}", self.info.path)));
+        }
+        let (start, count) = (wide(&region.start), wide(&region.shape));
+        let result = ffi::locked(|| {
+            let file = ffi::open_file(&self.path, false)?;
+            let dataset = ffi::open_dataset(&file, &self.inner)?;
+            let memory = self.stored.memory(&types::of_dataset(&dataset)?)?;
+            raw_dataset::read(&dataset, &memory, &start, &count, out)
+        });
+        result.map_err(|e| Error::store(&self.info.path, e).at(format!("reading {region}")))?;
+        if self.info.dtype == DType::Bool {
+            self.finish(out);
+        }
+        Ok(())
+    }
+}
+
+/// One stored chunk, the box it covers and the part of it that a region wants.
+struct Job<'a> {
+    entry: Entry,
+    bounds: &'a Region,
+    part: &'a Region,
+    region: &'a Region,
+}
+
+impl Job<'_> {
+    /// Where the chunk begins in the region's elements, if all of it stands there in one run.
+    fn in_place(&self, chunk: &[usize]) -> Option<usize> {
+        if self.part.shape != chunk {
+            return None;
+        }
+        let first_long = chunk.iter().position(|&c| c != 1).unwrap_or(chunk.len());
+        let rows = (first_long + 1).min(chunk.len());
+        if chunk[rows..] != self.region.shape[rows..] {
+            return None;
+        }
+        let start = self.part.relative_to(self.region).start;
+        Some(start.iter().zip(shape::strides(&self.region.shape)).map(|(a, b)| a * b).sum())
+    }
+}
+
+/// Reads one chunk from the file and decodes it into `to`.
+fn decode(chunked: &Chunked, entry: Entry, plain: bool, scratch: &mut Scratch, to: &mut [u8]) -> Result<()> {
+    let (raw, pipeline) = (&chunked.raw, &chunked.pipeline);
+    let fail = |why: String| Error::store(&raw.path, why);
+    if entry.address.checked_add(entry.size).is_none_or(|end| end > raw.size) {
+        let (at, size) = (entry.address, entry.size);
+        return Err(fail(format!("{size} bytes at offset {at} reach past the end of the file ({} bytes)", raw.size)));
+    }
+    if plain {
+        if entry.size < to.len() as u64 {
+            return Err(fail(format!("has {} bytes instead of {}", entry.size, to.len())));
+        }
+        return read_at(&raw.file, &raw.path, entry.address, to);
+    }
+    let size = usize::try_from(entry.size).ok().filter(|_| entry.size <= pipeline.most_stored());
+    let Some(size) = size else {
+        return Err(fail(format!("has {} bytes for {} decoded ones", entry.size, to.len())));
+    };
+    // Shortened, so that the pipeline sees this chunk's bytes alone; the memory stays.
+    scratch.stored.resize(size, 0);
+    read_at(&raw.file, &raw.path, entry.address, &mut scratch.stored)?;
+    pipeline.decode(entry.mask, scratch, to).map_err(fail)
+}
+
+/// Sets a box of a C-ordered array to copies of one element.
+fn fill_box(out: &mut [u8], to_shape: &[usize], start: &[usize], lengths: &[usize], element: &[u8]) {
+    if lengths.contains(&0) {
+        return;
+    }
+    let strides = shape::strides(to_shape);
+    let row = lengths.last().copied().unwrap_or(1) * element.len();
+    let outer = &lengths[..lengths.len().saturating_sub(1)];
+    for index in Indices::new(outer) {
+        let mut at: usize = start.iter().zip(&strides).map(|(a, b)| a * b).sum();
+        at += index.iter().zip(&strides).map(|(a, b)| a * b).sum::<usize>();
+        let row = &mut out[at * element.len()..at * element.len() + row];
+        if element.iter().all(|&b| b == element[0]) {
+            row.fill(element[0]);
+        } else {
+            row.chunks_exact_mut(element.len()).for_each(|e| e.copy_from_slice(element));
+        }
+    }
+}
+
+/// A region of one run of bytes.
+struct Runs<'a> {
+    raw: &'a RawFile,
+    shape: &'a [usize],
+    strides: Vec<usize>,
+    region: &'a Region,
+    itemsize: usize,
+}
+
+impl Runs<'_> {
+    /// Reads the region; the array begins at `at` in the file.
+    fn read(&self, at: u64, out: &mut [u8]) -> Result<()> {
+        let corner: usize = self.region.start.iter().zip(&self.strides).map(|(a, b)| a * b).sum();
+        self.span_or_runs(0, at + (corner * self.itemsize) as u64, out, &mut Vec::new())
+    }
+
+    /// Reads what is left of the region when the axes before `axis` are fixed; `at` is its corner in the file.
+    fn span_or_runs(&self, axis: usize, at: u64, out: &mut [u8], span: &mut Vec<u8>) -> Result<()> {
+        let lengths = &self.region.shape[axis..];
+        let strides = &self.strides[axis..];
+        let reach: usize = lengths.iter().zip(strides).map(|(n, s)| (n - 1) * s).sum::<usize>() + 1;
+        let reach = reach * self.itemsize;
+        if reach == out.len() {
+            return read_at(&self.raw.file, &self.raw.path, at, out);
+        }
+        if reach <= SPAN && (reach <= SPAN / 16 || reach / 16 <= out.len()) {
+            span.resize(reach, 0);
+            read_at(&self.raw.file, &self.raw.path, at, span)?;
+            self.gather(axis, span, out);
+            return Ok(());
+        }
+        let step = (self.strides[axis] * self.itemsize) as u64;
+        let each = out.len() / lengths[0];
+        // Many short rows at a time, as long as they stay within a span.
+        let rows = (SPAN as u64 / step.max(1)).max(1);
+        if rows > 1 && (step <= PAGE || each as u64 * 16 >= step) {
+            return self.in_spans(axis, at, out, span, usize::try_from(rows).unwrap_or(1));
+        }
+        for (i, part) in out.chunks_mut(each).enumerate() {
+            self.span_or_runs(axis + 1, at + i as u64 * step, part, span)?;
+        }
+        Ok(())
+    }
+
+    /// Reads `rows` steps along `axis` at a time, gaps included.
+    fn in_spans(&self, axis: usize, at: u64, out: &mut [u8], span: &mut Vec<u8>, rows: usize) -> Result<()> {
+        let lengths = &self.region.shape[axis..];
+        let inner: usize = lengths[1..].iter().zip(&self.strides[axis + 1..]).map(|(n, s)| (n - 1) * s).sum();
+        let step = self.strides[axis] * self.itemsize;
+        let each = out.len() / lengths[0];
+        for (i, part) in out.chunks_mut(each * rows).enumerate() {
+            let now = part.len() / each;
+            span.resize((now - 1) * step + (inner + 1) * self.itemsize, 0);
+            read_at(&self.raw.file, &self.raw.path, at + (i * rows * step) as u64, span)?;
+            for (k, row) in part.chunks_mut(each).enumerate() {
+                self.gather(axis + 1, &span[k * step..], row);
+            }
+        }
+        Ok(())
+    }
+
+    /// Picks the region's elements along the axes from `axis` on out of the bytes from its corner on.
+    fn gather(&self, axis: usize, from: &[u8], out: &mut [u8]) {
+        let lengths = &self.region.shape[axis..];
+        if lengths.is_empty() || lengths.len() == 1 || lengths[1..] == self.shape[axis + 1..] {
+            out.copy_from_slice(&from[..out.len()]);
+            return;
+        }
+        let each = out.len() / lengths[0];
+        let step = self.strides[axis] * self.itemsize;
+        for (i, part) in out.chunks_mut(each).enumerate() {
+            self.gather(axis + 1, &from[i * step..], part);
+        }
+    }
+}

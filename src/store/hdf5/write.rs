@@ -1,0 +1,326 @@
+//! Writing a dataset: into a file of its own, which becomes the target or is merged into it.
+
+use super::ffi::dataset::{self as raw, NewDataset};
+use super::ffi::types;
+use super::ffi::{self, Id, ObjectKind};
+use super::filters::{KEPT, shuffle};
+use super::{DEFAULT_NAME, attributes, has_signature};
+use crate::chunk::region::Indices;
+use crate::chunk::{Chunks, Region};
+use crate::cpu::copy::copy_box;
+use crate::dtype::DType;
+use crate::error::{Error, Result};
+use crate::shape;
+use crate::store::raw::temporary_beside;
+use crate::store::{Layout, Sink};
+use libdeflater::{CompressionLvl, Compressor};
+use std::cell::Cell;
+use std::ffi::CString;
+use std::path::{Path, PathBuf};
+
+/// The level of deflate where none is asked for.
+const DEFAULT_LEVEL: u32 = 4;
+
+/// The registered number of LZF.
+const LZF: i32 = 32000;
+
+/// How chunks are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Codec {
+    None,
+    /// Shuffle and deflate, by us.
+    Deflate(u32),
+    /// Shuffle and LZF, by the library.
+    Lzf,
+}
+
+/// A dataset being written. Dropped before [`Sink::finish`], it leaves nothing behind.
+#[derive(Debug)]
+pub(super) struct Writer {
+    target: PathBuf,
+    inner: String,
+    temporary: PathBuf,
+    /// Closed and gone once finished.
+    open: Option<(Id, Id)>,
+    dtype: DType,
+    grid: Chunks,
+    /// Absent for arrays without an axis or an element, which are contiguous.
+    chunk: Option<Vec<usize>>,
+    codec: Codec,
+    fill: Vec<u8>,
+    overwrite: bool,
+}
+
+/// Memory and compressors that a thread uses again for every chunk.
+#[derive(Default)]
+struct Scratch {
+    chunk: Vec<u8>,
+    shuffled: Vec<u8>,
+    packed: Vec<u8>,
+    compressor: Option<(u32, Compressor)>,
+}
+
+thread_local! {
+    static SCRATCH: Cell<Scratch> = Cell::default();
+}
+
+impl Codec {
+    /// `gzip`, `gzip:9`, `lzf` or `none`.
+    fn of(text: Option<&str>) -> Result<Self> {
+        let text = text.unwrap_or("gzip");
+        let (name, level) = text.split_once(':').map_or((text, None), |(name, level)| (name, Some(level)));
+        match (name, level.map(str::parse::<u32>)) {
+            ("none", None) => Ok(Self::None),
+            ("lzf", None) => Ok(Self::Lzf),
+            ("gzip" | "deflate", None) => Ok(Self::Deflate(DEFAULT_LEVEL)),
+            ("gzip" | "deflate", Some(Ok(level))) if (1..=9).contains(&level) => Ok(Self::Deflate(level)),
+            _ => {
+                let why =
+                    format!("`{text}` is no compression for HDF5; there are gzip, gzip:1 to gzip:9, lzf and none");
+                Err(Error::argument("create", why))
+            }
+        }
+    }
+
+    fn filters(self) -> Vec<(i32, Vec<u32>)> {
+        match self {
+            Self::None => Vec::new(),
+            Self::Deflate(level) => vec![(2, Vec::new()), (1, vec![level])],
+            Self::Lzf => vec![(2, Vec::new()), (LZF, Vec::new())],
+        }
+    }
+}
+
+impl Writer {
+    /// Begins the array `inner` of the file at `path`.
+    pub fn create(path: &Path, inner: &str, layout: &Layout) -> Result<Self> {
+        let inner = if inner.is_empty() { DEFAULT_NAME } else { inner };
+        let codec = Codec::of(layout.how.codec.as_deref())?;
+        let overwrite = layout.how.overwrite;
+        check_target(path, inner, overwrite)?;
+        let grid = Chunks::regular(&layout.shape, &layout.chunks)?;
+        let chunk = (!layout.shape.is_empty() && !layout.shape.contains(&0)).then(|| grid.longest());
+        let fill = layout.how.fill.map(|f| f.to_bytes(layout.dtype)[..layout.dtype.size()].to_vec());
+        let wide = |v: &[usize]| v.iter().map(|&n| n as u64).collect::<Vec<u64>>();
+        let new = NewDataset {
+            dims: wide(&layout.shape),
+            chunk: chunk.as_deref().map(wide),
+            filters: if chunk.is_some() { codec.filters() } else { Vec::new() },
+            fill: fill.clone(),
+        };
+        let mut writer = Self {
+            target: path.to_path_buf(),
+            inner: inner.to_owned(),
+            temporary: temporary_beside(path),
+            open: None,
+            dtype: layout.dtype,
+            grid,
+            chunk,
+            codec,
+            fill: fill.unwrap_or_else(|| vec![0; layout.dtype.size()]),
+            overwrite,
+        };
+        writer.begin(&new, layout).map_err(|e| Error::store(path.join(inner), e))?;
+        Ok(writer)
+    }
+
+    fn begin(&mut self, new: &NewDataset, layout: &Layout) -> ffi::Res<()> {
+        let name = ffi::c_name(&self.inner)?;
+        ffi::locked(|| {
+            let file = ffi::create_file(&self.temporary)?;
+            let dataset = raw::create(&file, &name, &types::native(self.dtype)?, new)?;
+            attributes::write_all(&dataset, &layout.how.attributes, &layout.how.names, self.dtype)?;
+            self.open = Some((file, dataset));
+            Ok(())
+        })
+    }
+
+    fn fail(&self, why: impl std::fmt::Display) -> Error {
+        Error::store(self.target.join(&self.inner), why)
+    }
+
+    fn dataset(&self) -> Result<&Id> {
+        self.open.as_ref().map(|(_, dataset)| dataset).ok_or_else(|| Error::bug("a sink is open until it is finished"))
+    }
+
+    /// Writes a box through the library.
+    fn write_box(&self, region: &Region, data: &[u8]) -> Result<()> {
+        let wide = |v: &[usize]| v.iter().map(|&n| n as u64).collect::<Vec<u64>>();
+        let dataset = self.dataset()?;
+        let memory = types::native(self.dtype).map_err(|e| self.fail(e))?;
+        raw::write(dataset, &memory, &wide(&region.start), &wide(&region.shape), data).map_err(|e| self.fail(e))
+    }
+
+    /// Writes one whole chunk, given as the library stores it before its filters.
+    fn write_chunk(&self, start: &[usize], data: &[u8], scratch: &mut Scratch) -> Result<()> {
+        let offset: Vec<u64> = start.iter().map(|&n| n as u64).collect();
+        let Codec::Deflate(level) = self.codec else {
+            return raw::write_chunk(self.dataset()?, &offset, 0, data).map_err(|e| self.fail(e));
+        };
+        let Scratch { shuffled, packed, compressor, .. } = scratch;
+        shuffled.resize(data.len(), 0);
+        shuffle::apply(data, shuffled, self.dtype.size());
+        let (_, tool) = match compressor.take() {
+            Some((made_for, tool)) if made_for == level => compressor.insert((level, tool)),
+            _ => {
+                let level_of_tool = CompressionLvl::new(level.cast_signed()).map_err(|_| self.fail("no such level"))?;
+                compressor.insert((level, Compressor::new(level_of_tool)))
+            }
+        };
+        packed.resize(tool.zlib_compress_bound(data.len()), 0);
+        let len = tool.zlib_compress(shuffled, packed).map_err(|e| self.fail(format!("deflate: {e}")))?;
+        // Data that does not shrink is stored as it is, without either filter.
+        let (mask, stored) = if len < data.len() { (0, &packed[..len]) } else { (0b11, data) };
+        raw::write_chunk(self.dataset()?, &offset, mask, stored).map_err(|e| self.fail(e))
+    }
+
+    /// Writes the chunks of a region, one after the other.
+    fn write_chunks(&self, region: &Region, data: &[u8], chunk: &[usize], scratch: &mut Scratch) -> Result<()> {
+        let itemsize = self.dtype.size();
+        let touching = self.grid.touching(region);
+        for step in Indices::new(&touching.shape) {
+            let place: Vec<usize> = step.iter().zip(&touching.start).map(|(s, t)| s + t).collect();
+            let bounds = self.grid.region(&place);
+            let at = |e: Error| e.at(format!("chunk {}", shape::tuple(&place)));
+            if bounds == *region && bounds.shape == chunk && self.codec != Codec::Lzf {
+                return self.write_chunk(&bounds.start, data, scratch).map_err(at);
+            }
+            // The library clips chunks at the edge; stored by us, they are full.
+            let to_shape = if self.codec == Codec::Lzf { bounds.shape.clone() } else { chunk.to_vec() };
+            let mut buffer = std::mem::take(&mut scratch.chunk);
+            buffer.resize(shape::size(&to_shape) * itemsize, 0);
+            if bounds.shape != to_shape {
+                buffer.chunks_exact_mut(itemsize).for_each(|e| e.copy_from_slice(&self.fill));
+            }
+            let (from, zero) = (bounds.relative_to(region).start, vec![0; chunk.len()]);
+            copy_box(data, &region.shape, &from, &mut buffer, &to_shape, &zero, &bounds.shape, itemsize);
+            let result = if self.codec == Codec::Lzf {
+                self.write_box(&bounds, &buffer)
+            } else {
+                self.write_chunk(&bounds.start, &buffer, scratch)
+            };
+            scratch.chunk = buffer;
+            result.map_err(at)?;
+        }
+        Ok(())
+    }
+
+    /// Puts the finished file in the target's place, or the array into the target.
+    fn install(&self) -> ffi::Res<()> {
+        let wording = |e: std::io::Error| e.to_string();
+        if !self.target.exists() {
+            return std::fs::rename(&self.temporary, &self.target).map_err(wording);
+        }
+        let is_file = has_signature(&self.target);
+        if !self.overwrite && !is_file {
+            return Err("a file of that name exists".to_owned());
+        }
+        if !is_file || (self.overwrite && self.is_all_of_target()) {
+            return std::fs::rename(&self.temporary, &self.target).map_err(wording);
+        }
+        let name = ffi::c_name(&self.inner)?;
+        let from = ffi::open_file(&self.temporary, false)?;
+        let to = ffi::open_file(&self.target, true)?;
+        let result = merge(&from, &to, &name, self.overwrite);
+        let closed = ffi::close_file(to);
+        drop(from);
+        result.and(closed)?;
+        std::fs::remove_file(&self.temporary).map_err(wording)
+    }
+
+    /// Whether the target holds nothing but the array to be replaced.
+    fn is_all_of_target(&self) -> bool {
+        let names = ffi::open_file(&self.target, false).and_then(|f| ffi::children(&ffi::open_object(&f, c"/")?));
+        names.is_ok_and(|names| names.len() == 1 && names[0].to_bytes() == self.inner.as_bytes())
+    }
+}
+
+/// Copies the array `name`; one that stands there already is replaced or left.
+fn merge(from: &Id, to: &Id, name: &CString, overwrite: bool) -> ffi::Res<()> {
+    if ffi::open_object(to, name).is_ok() {
+        if !overwrite {
+            return Err("an array of that name exists".to_owned());
+        }
+        ffi::unlink(to, name)?;
+    }
+    ffi::copy(from, name, to, name)
+}
+
+/// Refuses to begin what could not be finished.
+fn check_target(path: &Path, inner: &str, overwrite: bool) -> Result<()> {
+    if !path.exists() {
+        return Ok(());
+    }
+    let fail = |why: &str| Error::store(path.join(inner), why);
+    if path.is_dir() {
+        return Err(Error::store(path, "is a folder"));
+    }
+    if !has_signature(path) {
+        let why = "exists and is no HDF5 file; overwrite replaces it";
+        return if overwrite { Ok(()) } else { Err(Error::store(path, why)) };
+    }
+    ffi::locked(|| {
+        let file = ffi::open_file(path, false).map_err(|e| Error::store(path, e))?;
+        let mut upto = String::new();
+        for part in inner.split('/') {
+            upto = format!("{upto}/{part}");
+            let name = ffi::c_name(&upto).map_err(|e| fail(&e))?;
+            let Ok(object) = ffi::open_object(&file, &name) else { return Ok(()) };
+            let last = upto.len() == inner.len() + 1;
+            match ffi::kind(&object) {
+                ObjectKind::Group if last => return Err(fail("is a group")),
+                ObjectKind::Group => {}
+                ObjectKind::Dataset if last && overwrite => {}
+                _ if last => return Err(fail("exists already; overwrite replaces it")),
+                _ => return Err(fail(&format!("`{upto}` is no group"))),
+            }
+        }
+        Ok(())
+    })
+}
+
+impl Sink for Writer {
+    fn grid(&self) -> &Chunks {
+        &self.grid
+    }
+
+    fn write(&self, region: &Region, data: &[u8]) -> Result<()> {
+        let fits = region.rank() == self.grid.rank() && data.len() == region.size() * self.dtype.size();
+        if !fits || !self.grid.aligned(region) {
+            return Err(Error::bug(format!("{region} is a union of chunks {} and its data fit", self.grid)));
+        }
+        if data.is_empty() {
+            return Ok(());
+        }
+        let Some(chunk) = &self.chunk else { return self.write_box(region, data) };
+        let mut scratch = SCRATCH.take();
+        let result = self.write_chunks(region, data, chunk, &mut scratch);
+        if scratch.chunk.capacity() + scratch.shuffled.capacity() + scratch.packed.capacity() <= KEPT {
+            SCRATCH.set(scratch);
+        }
+        result
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<()> {
+        let Some((file, dataset)) = self.open.take() else {
+            return Err(Error::bug("a sink is finished once"));
+        };
+        ffi::locked(|| {
+            drop(dataset);
+            ffi::close_file(file)?;
+            self.install()
+        })
+        .map_err(|e| self.fail(e))
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        if let Some((file, dataset)) = self.open.take() {
+            drop(dataset);
+            drop(file);
+        }
+        // Renamed away when the array is finished; harmless then.
+        let _ = std::fs::remove_file(&self.temporary);
+    }
+}

@@ -61,11 +61,11 @@ macro_rules! operators {
                 binary(ElementOp::$Op, self.into(), other.into())
             }
         }
-        reversed!($Trait, $method, $Op, $Out; bool, i8, i16, i32, i64, u8, u16, u32, u64, f32, f64);
+        reversed!($Trait, $method, $Op, $Out; bool, i32, f64);
     )* };
 }
 
-/// Constants on the left.
+/// Constants on the left: one type per kind of literal, so that `2 * &x` needs no suffix.
 macro_rules! reversed {
     ($Trait:ident, $method:ident, $Op:ident, $Out:ty; $($S:ty),*) => { $(
         impl<T: Kind> ops::$Trait<&Array<T>> for $S {

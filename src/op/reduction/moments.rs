@@ -86,8 +86,10 @@ fn nan_mean(input: DType, params: &Params) -> Result<Reducer> {
 fn variance(name: &'static str, root: bool, skip_nan: bool, input: DType, params: &Params) -> Result<Reducer> {
     let output = mean_dtype(input, params).real();
     let acc = wide(input);
-    let means = Phase { result: tile_mean(acc)?, ..counted_or_not(acc, input, skip_nan)? };
-    let squares = Phase { ..squared_distances(acc, input, skip_nan)? };
+    let skips = skip_nan && input.is_inexact();
+    let means = if skips { counted(acc, input)? } else { summed(acc, input)? };
+    let means = Phase { result: tile_mean(acc, skips)?, ..means };
+    let squares = squared_distances(acc, input, skips)?;
     Ok(Reducer {
         name,
         input,
@@ -100,28 +102,22 @@ fn variance(name: &'static str, root: bool, skip_nan: bool, input: DType, params
     })
 }
 
-/// `counted`, with every element counting where NaN is not skipped.
-fn counted_or_not(acc: DType, input: DType, skip_nan: bool) -> Result<Phase> {
-    if skip_nan && input.is_inexact() {
-        return counted(acc, input);
-    }
-    let mut p = Program::default();
-    let (sum, n, x) = (p.input(acc), p.input(DType::F64), p.input(input));
-    p.input(DType::I64);
-    let x = p.cast(x, acc);
-    p.outputs = vec![p.op(ElementOp::Add, &[sum, x])?, n];
-    let merge = pairwise(&[acc, DType::F64], ElementOp::Add)?;
-    let mut result = Program::default();
-    let (sum, _, n) = (result.input(acc), result.input(DType::F64), result.input(DType::F64));
-    result.outputs = vec![sum, n];
-    Ok(Phase { init: vec![(acc, Scalar::Int(0)), (DType::F64, Scalar::Int(0))], step: p, merge, result })
+/// A phase that adds up, where every element counts.
+fn summed(acc: DType, input: DType) -> Result<Phase> {
+    accumulate(acc, Scalar::Int(0), input, ElementOp::Add, |p, sum, x| {
+        let x = p.cast(x, acc);
+        p.op(ElementOp::Add, &[sum, x])
+    })
 }
 
-/// `(sum, n, count) -> (n, mean)`; 0 for the mean of nothing.
-fn tile_mean(acc: DType) -> Result<Program> {
+/// `(sum, count) -> (count, mean)`, the count being that of [`counted`] or of all elements; 0 for the mean of nothing.
+fn tile_mean(acc: DType, is_counted: bool) -> Result<Program> {
     let mut p = Program::default();
-    let (sum, n) = (p.input(acc), p.input(DType::F64));
-    p.input(DType::F64);
+    let sum = p.input(acc);
+    let n = p.input(DType::F64);
+    if is_counted {
+        p.input(DType::F64);
+    }
     let mean = guarded_ratio(&mut p, sum, n, acc)?;
     p.outputs = vec![n, mean];
     Ok(p)
@@ -140,7 +136,7 @@ fn guarded_ratio(p: &mut Program, x: Value, n: Value, acc: DType) -> Result<Valu
 }
 
 /// The second phase: `(M2, x, position, n, mean) -> M2 + |x - mean|²`.
-fn squared_distances(acc: DType, input: DType, skip_nan: bool) -> Result<Phase> {
+fn squared_distances(acc: DType, input: DType, skips: bool) -> Result<Phase> {
     let mut p = Program::default();
     let (m2, x) = (p.input(DType::F64), p.input(input));
     p.input(DType::I64);
@@ -149,7 +145,7 @@ fn squared_distances(acc: DType, input: DType, skip_nan: bool) -> Result<Phase> 
     let wide = p.cast(x, acc);
     let d = p.op(ElementOp::Subtract, &[wide, mean])?;
     let square = squared_magnitude(&mut p, d)?;
-    let square = if skip_nan && input.is_inexact() {
+    let square = if skips {
         let nan = p.op(ElementOp::Isnan, &[x])?;
         let zero = p.constant(0, DType::F64);
         p.select(nan, zero, square)

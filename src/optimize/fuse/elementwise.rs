@@ -29,10 +29,13 @@ impl PlanRule for FuseElementwise {
 
     fn apply(&self, plan: &mut Plan, _budget: u64) -> Result<()> {
         for id in 0..plan.stages.len() {
-            while let Some((input, producer)) = candidate(plan, id) {
-                inline(plan, id, input, producer);
+            loop {
+                if let Some((input, producer)) = candidate(plan, id) {
+                    inline(plan, id, input, producer);
+                } else if !pass_through(plan, id) {
+                    break;
+                }
             }
-            while pass_through(plan, id) {}
             merge_equal_inputs(&mut plan.stages[id]);
         }
         Ok(())

@@ -2,10 +2,10 @@
 
 use crate::common::{Outcome, Settings, Work};
 use bytemuck::Pod;
+use hyperslab::array::Kind;
 use hyperslab::array::compute::FromBlock;
 use hyperslab::dtype::scalar::Scalar;
 use hyperslab::dtype::{DType, Element};
-use hyperslab::array::Kind;
 use hyperslab::{Array, Error};
 use ndarray::ArrayD;
 use num_traits::Float;
@@ -32,26 +32,30 @@ impl Work for TinyChunks {
 }
 
 /// w02: the Black-Scholes price of calls, materialised.
-pub struct BlackScholes<T> {
-    price: ArrayD<T>,
-    strike: ArrayD<T>,
-    time: ArrayD<T>,
+pub struct BlackScholes<T: Kind> {
+    price: Array<T>,
+    strike: Array<T>,
+    time: Array<T>,
+    bytes: usize,
 }
 
-impl<T: Element + Pod + Float> BlackScholes<T> {
-    pub fn new(settings: &Settings) -> Self {
+impl<T: Element + Pod + Float + Kind> BlackScholes<T> {
+    pub fn new(settings: &Settings) -> Result<Self, Error> {
+        let cx = settings.context()?;
         let n = settings.pick(4 << 20, 16 << 20, 16 << 20);
         let number = |v: f64| T::from(v).unwrap_or_else(T::zero);
-        let uniform = |i: u64, m: u64| number(((i.wrapping_mul(m) >> 11) & ((1 << 20) - 1)) as f64) / number(1_048_576.0);
+        let uniform =
+            |i: u64, m: u64| number(((i.wrapping_mul(m) >> 11) & ((1 << 20) - 1)) as f64) / number(1_048_576.0);
         let draw = |m: u64, low: f64, width: f64| {
             let values = (0..n as u64).map(|i| number(low) + number(width) * uniform(i, m)).collect();
-            ArrayD::from_shape_vec(vec![n], values).unwrap_or_default()
+            cx.from_ndarray(ArrayD::from_shape_vec(vec![n], values).unwrap_or_default())
         };
-        Self {
-            price: draw(2_654_435_761, 5.0, 25.0),
-            strike: draw(40_503 * 65_537, 1.0, 99.0),
-            time: draw(2_246_822_519, 0.25, 9.75),
-        }
+        Ok(Self {
+            price: draw(2_654_435_761, 5.0, 25.0)?,
+            strike: draw(40_503 * 65_537, 1.0, 99.0)?,
+            time: draw(2_246_822_519, 0.25, 9.75)?,
+            bytes: 4 * n * std::mem::size_of::<T>(),
+        })
     }
 }
 
@@ -76,17 +80,15 @@ where
     fn run(&self, settings: &Settings) -> Result<Vec<Outcome>, Error> {
         let cx = settings.context()?;
         let (rate, volatility) = (0.02, 0.3);
-        let s = cx.from_ndarray(self.price.clone())?;
-        let k = cx.from_ndarray(self.strike.clone())?;
-        let t = cx.from_ndarray(self.time.clone())?;
+        let (s, k, t) = (&self.price, &self.strike, &self.time);
         let spread = volatility * t.sqrt();
-        let d1 = ((&s / &k).log() + (rate + 0.5 * volatility * volatility) * &t) / &spread;
+        let d1 = ((s / k).log() + (rate + 0.5 * volatility * volatility) * t) / &spread;
         let d2 = &d1 - &spread;
-        let call = &s * normal(&d1) - &k * (-rate * &t).exp() * normal(&d2);
+        let call = s * normal(&d1) - k * (-rate * t).exp() * normal(&d2);
         Ok(vec![Outcome::new("call", &cx.compute(call)?)])
     }
 
     fn bytes(&self, _settings: &Settings) -> usize {
-        4 * self.price.len() * std::mem::size_of::<T>()
+        self.bytes
     }
 }

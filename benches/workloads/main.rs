@@ -25,8 +25,8 @@ fn main() -> Result<(), Failure> {
     }
     let work: Box<dyn Work> = match settings.workload.as_str() {
         "w01" => Box::new(elementwise::TinyChunks::new(&settings)),
-        "w02" if settings.dtype == "f4" => Box::new(elementwise::BlackScholes::<f32>::new(&settings)),
-        "w02" => Box::new(elementwise::BlackScholes::<f64>::new(&settings)),
+        "w02" if settings.dtype == "f4" => Box::new(elementwise::BlackScholes::<f32>::new(&settings)?),
+        "w02" => Box::new(elementwise::BlackScholes::<f64>::new(&settings)?),
         "w03" => Box::new(climate::Statistics::new(&settings)),
         "w12" => Box::new(climate::TimeMean::new(&settings)),
         other => return Err(format!("workload {other} is not here yet").into()),

@@ -34,23 +34,32 @@ impl CpuDevice {
         let dtypes = kernel.outputs();
         let mut buffers: Vec<Buffer> =
             shapes.iter().zip(&dtypes).map(|(s, d)| self.memory.buffer(crate::shape::size(s) * d.size())).collect();
-        match kernel {
-            Kernel::Elementwise(program) => elementwise::run(program, &region.shape, inputs, &mut buffers)?,
-            Kernel::Reduce(tile) => reduce::run(tile, region, inputs, &mut buffers)?,
-            Kernel::Function(function) => call(function, region, inputs, &mut buffers)?,
-        }
+        let mut outputs: Vec<&mut [u8]> = buffers.iter_mut().map(Buffer::bytes_mut).collect();
+        Self::execute_into(kernel, region, inputs, &mut outputs)?;
         shapes.iter().zip(dtypes).zip(buffers).map(|((s, d), b)| Block::new(d, s, b)).collect()
+    }
+
+    /// Runs a kernel on host blocks at once, into memory that the caller has: the bytes of each output.
+    ///
+    /// # Errors
+    /// As [`CpuDevice::execute`].
+    pub fn execute_into(kernel: &Kernel, region: &Region, inputs: &[View], outputs: &mut [&mut [u8]]) -> Result<()> {
+        match kernel {
+            Kernel::Elementwise(program) => elementwise::run(program, &region.shape, inputs, outputs),
+            Kernel::Reduce(tile) => reduce::run(tile, region, inputs, outputs),
+            Kernel::Function(function) => call(function, region, inputs, outputs),
+        }
     }
 }
 
 /// Calls a user function, which may panic.
-fn call(function: &BlockFunction, region: &Region, inputs: &[View], outputs: &mut [Buffer]) -> Result<()> {
+fn call(function: &BlockFunction, region: &Region, inputs: &[View], outputs: &mut [&mut [u8]]) -> Result<()> {
     let raw: Vec<RawBlock<'_>> = inputs
         .iter()
         .map(|v| RawBlock { dtype: v.block.dtype(), shape: v.block.shape(), bytes: v.block.bytes() })
         .collect();
     let out = outputs.first_mut().ok_or_else(|| Error::bug("a block function has an output"))?;
-    match catch_unwind(AssertUnwindSafe(|| (function.body)(&raw, &region.shape, out.bytes_mut()))) {
+    match catch_unwind(AssertUnwindSafe(|| (function.body)(&raw, &region.shape, out))) {
         Ok(done) => done,
         Err(panic) => {
             let text = panic.downcast_ref::<&str>().map(ToString::to_string);

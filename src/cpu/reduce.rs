@@ -18,11 +18,11 @@ use crate::op::kernel::{Lanes, TilePart, TileReduce};
 use crate::op::program::{Program, Value};
 use crate::shape;
 
-/// Reduces the tile at `region`; `outputs` holds, part by part, one buffer per part of the state.
+/// Reduces the tile at `region`; `outputs` holds, part by part, the bytes of each part of the state.
 ///
 /// # Errors
 /// [`Bug`](crate::ErrorKind::Bug) for a view outside its block or a missing loop.
-pub(crate) fn run(tile: &TileReduce, region: &Region, inputs: &[View], outputs: &mut [Buffer]) -> Result<()> {
+pub(crate) fn run(tile: &TileReduce, region: &Region, inputs: &[View], outputs: &mut [&mut [u8]]) -> Result<()> {
     let sources = inputs.iter().map(|v| source(&region.shape, v)).collect::<Result<Vec<_>>>()?;
     let mut first = 0;
     let starts: Vec<usize> = tile
@@ -47,7 +47,7 @@ pub(crate) fn run(tile: &TileReduce, region: &Region, inputs: &[View], outputs: 
             targets.extend(starts[i]..starts[i] + tile.parts[i].reducer.identity.len());
         }
         let parts: Vec<&TilePart> = group.iter().map(|&i| &tile.parts[i]).collect();
-        let states: Vec<*mut u8> = targets.iter().map(|&t| outputs[t].bytes_mut().as_mut_ptr()).collect();
+        let states: Vec<*mut u8> = targets.iter().map(|&t| outputs[t].as_mut_ptr()).collect();
         let mut walk = Walk::new(tile, &parts, region, states)?;
         match parts[0].lanes {
             Lanes::Elements => walk.by_elements(&sources),

@@ -82,6 +82,31 @@ impl Assembly {
         Ok(())
     }
 
+    /// The bytes of block `index`, for the caller to fill, where they lie side by side in the array; `None`, and nothing is
+    /// claimed, where they do not.
+    ///
+    /// # Errors
+    /// [`Bug`](crate::ErrorKind::Bug) when the block was written before.
+    #[expect(clippy::mut_from_ref, reason = "each block is given out once, see `claim`")]
+    pub fn claim_run(&self, index: &[usize]) -> Result<Option<&mut [u8]>> {
+        let region = self.grid.region(index);
+        let outer = region.shape.iter().position(|&n| n != 1).unwrap_or(region.rank());
+        let side_by_side = (outer + 1..region.rank()).all(|a| region.shape[a] == self.shape[a]);
+        if !side_by_side {
+            return Ok(None);
+        }
+        self.claim(index)?;
+        let size = self.dtype.size();
+        let at: usize = region.start.iter().zip(shape::strides(&self.shape)).map(|(i, s)| i * s).sum();
+        // SAFETY: the run is exactly this block, inside the buffer; `claim` gives each block of the grid out once, and
+        // blocks of a grid are disjoint, so no other reference to these bytes exists while `self` is shared.
+        let run = unsafe {
+            let base = (*self.data.get()).as_mut_ptr();
+            std::slice::from_raw_parts_mut(base.add(at * size), region.size() * size)
+        };
+        Ok(Some(run))
+    }
+
     fn claim(&self, index: &[usize]) -> Result<()> {
         let at: usize = index.iter().zip(shape::strides(&self.grid.counts())).map(|(i, s)| i * s).sum();
         let mut written = self.written.lock();

@@ -319,6 +319,9 @@ impl Job<'_, '_> {
     }
 
     fn blocks(&self, id: StageId, targets: &[(Target, Option<usize>)], task: &Task, memo: &mut Memo) -> Result<()> {
+        if self.in_place(id, targets, task, memo)? {
+            return Ok(());
+        }
         let block = self.shared.remembered_stage(id, &task.region, memo)?;
         let counters = &self.shared.trace.counters;
         for (target, _) in targets {
@@ -328,6 +331,25 @@ impl Job<'_, '_> {
             timed(&counters.write_ns, || target.write(&task.block, &task.region, &block))?;
         }
         Ok(())
+    }
+
+    /// Computes an elementwise stage straight into its answer in memory, where the block lies side by side there and no
+    /// other sink of the sweep wants it; whether it did.
+    fn in_place(&self, id: StageId, targets: &[(Target, Option<usize>)], task: &Task, memo: &mut Memo) -> Result<bool> {
+        let stage = &self.shared.plan.stages[id];
+        let ([(Target::Memory(assembly), _)], StageKind::Blockwise(program)) = (targets, &stage.kind) else {
+            return Ok(false);
+        };
+        let kernel = Kernel::Elementwise(program.clone());
+        if self.running.len() > 1 || !self.shared.cx.on_cpu(&kernel) {
+            return Ok(false);
+        }
+        let Some(run) = assembly.claim_run(&task.block)? else { return Ok(false) };
+        let views = self.shared.views(id, &task.region, memo)?;
+        timed(&self.shared.trace.counters.compute_ns, || {
+            self.shared.cx.execute_into(&kernel, &task.region, &views, run)
+        })?;
+        Ok(true)
     }
 
     fn reduction(

@@ -10,6 +10,7 @@ use super::packed::ByteStage;
 use super::shard::Sharding;
 use crate::cpu::copy::swap_bytes;
 use crate::dtype::DType;
+use crate::store::raw::decode_blosc;
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 use std::num::NonZeroU64;
@@ -148,6 +149,8 @@ pub(super) struct Pipeline {
     arrays: Vec<ArrayStage>,
     core: Core,
     packed: Vec<ByteStage>,
+    /// Whether a chunk is one Blosc frame of its elements.
+    blosc: bool,
 }
 
 impl Pipeline {
@@ -173,7 +176,9 @@ impl Pipeline {
         }
         let otherwise = otherwise.map(|swapped| Core::Bytes { swapped });
         let core = core.or(otherwise).ok_or("no codec turns elements into bytes")?;
-        Ok(Self { dtype, arrays, core, packed })
+        let alone = arrays.is_empty() && matches!(core, Core::Bytes { swapped: false });
+        let blosc = alone && packed.len() == 1 && codecs.last().is_some_and(|c| c.short() == "blosc");
+        Ok(Self { dtype, arrays, core, packed, blosc })
     }
 
     /// Whether a codec is one that can be decoded.
@@ -214,6 +219,11 @@ impl Pipeline {
             Some(BytesRepresentation::FixedSize(n)) => Ok(Some(n)),
             _ => Ok(None),
         }
+    }
+
+    /// Decodes a chunk straight to where its elements go, where its codecs allow that.
+    pub(super) fn decode_into(&self, stored: &[u8], out: &mut [u8]) -> Option<Outcome<()>> {
+        self.blosc.then(|| decode_blosc(stored, out))
     }
 
     /// The elements of a chunk of this shape, in C order and native endianness.

@@ -70,7 +70,14 @@ impl ZarrStore {
         if piece.len > limit as u64 {
             return Err(Error::store(path, format!("holds {} bytes, far more than a chunk", piece.len)));
         }
-        let decoded = self.array.pipeline.decode(Cow::Owned(piece.read_all()?), &stored_shape);
+        let stored = piece.read_all()?;
+        if place.shape == stored_shape {
+            let direct = window.contiguous(&stored_shape).and_then(|out| self.array.pipeline.decode_into(&stored, out));
+            if let Some(done) = direct {
+                return done.map_err(|why| Error::store(path, why));
+            }
+        }
+        let decoded = self.array.pipeline.decode(Cow::Owned(stored), &stored_shape);
         let decoded = decoded.map_err(|why| Error::store(path, why))?;
         window.put(&whole, &decoded, &stored_shape, &part.start);
         Ok(())

@@ -145,45 +145,7 @@ fn start(
 /// An array in memory whose bytes a caller can take over as a vector of elements.
 fn in_memory(dtype: DType, grid: &Chunks) -> Result<Assembly> {
     let n = shape::checked_size(&grid.shape()).ok_or_else(|| Error::bug("a result's size fits"))?;
-    let data = crate::dtype::with_dtype!(dtype, T => vector::<T>(n));
-    Assembly::new(dtype, grid.clone(), data)
-}
-
-fn vector<T: crate::dtype::Element + VectorBuffer>(n: usize) -> Buffer {
-    T::buffer(n)
-}
-
-/// Element types whose vectors can be buffers; truth values are stored as bytes.
-trait VectorBuffer {
-    fn buffer(n: usize) -> Buffer;
-}
-
-macro_rules! vector_buffers {
-    ($($T:ty),*) => { $(impl VectorBuffer for $T {
-        fn buffer(n: usize) -> Buffer { Buffer::from_vec(vec![<$T>::default(); n]) }
-    })* };
-}
-vector_buffers!(
-    i8,
-    i16,
-    i32,
-    i64,
-    u8,
-    u16,
-    u32,
-    u64,
-    half::f16,
-    half::bf16,
-    f32,
-    f64,
-    num_complex::Complex32,
-    num_complex::Complex64
-);
-
-impl VectorBuffer for bool {
-    fn buffer(n: usize) -> Buffer {
-        Buffer::from_vec(vec![0u8; n])
-    }
+    Assembly::new(dtype, grid.clone(), Buffer::elements(dtype, n))
 }
 
 /// Makes the results of a finished sink known.

@@ -28,7 +28,9 @@ impl Target {
             return Ok(Self::Sm(capability));
         }
         let older = known.iter().copied().filter(|&a| a < capability).max();
-        older.map(Self::Ptx).ok_or_else(|| fault(format!("NVRTC compiles for {known:?}, the device is sm_{capability}")))
+        older
+            .map(Self::Ptx)
+            .ok_or_else(|| fault(format!("NVRTC compiles for {known:?}, the device is sm_{capability}")))
     }
 
     /// The options that compile for it.

@@ -1,7 +1,7 @@
 //! Kernels of elementwise programs.
 
 use super::layout::{Access, Form};
-use super::source::{BLOCK, KernelSource, Param, function, lift, stored_type, value_type, vector_width};
+use super::source::{BLOCK, KernelSource, Param, RESIDENT, function, lift, stored_type, value_type, vector_width};
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::op::program::Program;
@@ -46,8 +46,14 @@ pub fn print(program: &Program, name: &str, form: &Form) -> Result<KernelSource>
     }
     params.push(Param::Count);
     list.push("const u64 n".to_owned());
-    let _ = writeln!(text, "extern \"C\" __global__ void __launch_bounds__({BLOCK}) {name}({}) {{", list.join(", "));
-    text.push_str("  const u64 lane = (u64)blockIdx.x * blockDim.x + threadIdx.x, lanes = (u64)gridDim.x * blockDim.x;\n");
+    let _ = writeln!(
+        text,
+        "extern \"C\" __global__ void __launch_bounds__({BLOCK}, {RESIDENT}) {name}({}) {{",
+        list.join(", ")
+    );
+    text.push_str(
+        "  const u64 lane = (u64)blockIdx.x * blockDim.x + threadIdx.x, lanes = (u64)gridDim.x * blockDim.x;\n",
+    );
     match form {
         Form::Vector(access) => text.push_str(&vector(program, &body, constants.len(), access)),
         Form::Strided { wide, .. } => text.push_str(&strided(program, &body, constants.len(), *wide)),
@@ -87,7 +93,7 @@ fn vector(program: &Program, body: &str, constants: usize, access: &[Access]) ->
         let _ = writeln!(text, "  const {} one{i} = load(in{i}[0]);", value_type(dtype));
     }
     let _ = writeln!(text, "  const u64 groups = n / {width};");
-    text.push_str("  for (u64 g = lane; g < groups; g += lanes) {\n");
+    text.push_str("#pragma unroll 1\n  for (u64 g = lane; g < groups; g += lanes) {\n");
     for i in (0..program.inputs.len()).filter(|&i| whole(i)) {
         let _ = writeln!(text, "    const auto p{i} = fetch<{width}>(in{i}, g);");
     }
@@ -104,7 +110,8 @@ fn vector(program: &Program, body: &str, constants: usize, access: &[Access]) ->
     if width > 1 {
         let read = |i: usize| if whole(i) { format!("load(in{i}[i])") } else { format!("one{i}") };
         let step = call(program, body, constants, read, |i| format!("out{i}[i]"));
-        let _ = writeln!(text, "  for (u64 i = groups * {width} + lane; i < n; i += lanes) {{ {step} }}");
+        let _ =
+            writeln!(text, "#pragma unroll 1\n  for (u64 i = groups * {width} + lane; i < n; i += lanes) {{ {step} }}");
     }
     text
 }
@@ -114,5 +121,8 @@ fn strided(program: &Program, body: &str, constants: usize, wide: bool) -> Strin
     let read = |i: usize| format!("load(in{i}[at[{i}]])");
     let step = call(program, body, constants, read, |i| format!("out{i}[i]"));
     let n = program.inputs.len().max(1);
-    format!("  for (u64 i = lane; i < n; i += lanes) {{\n    {offset} at[{n}];\n    locate(space, ({index})i, at);\n    {step}\n  }}\n")
+    format!(
+        "#pragma unroll 1\n  for (u64 i = lane; i < n; i += lanes) {{\n    {offset} at[{n}];\n    locate(space, ({index})i, at);\n    \
+         {step}\n  }}\n"
+    )
 }

@@ -69,7 +69,8 @@ impl Handles {
     where
         CudaBlas: Gemm<T>,
     {
-        let side = |v: usize| i32::try_from(v).map_err(|_| Error::unsupported("a matrix side of 2^31 or more on a GPU"));
+        let side =
+            |v: usize| i32::try_from(v).map_err(|_| Error::unsupported("a matrix side of 2^31 or more on a GPU"));
         let (m, n, k) = (side(m)?, side(n)?, side(k)?);
         let config = GemmConfig {
             transa: sys::cublasOperation_t::CUBLAS_OP_N,

@@ -7,7 +7,9 @@
 //! result's bits together with the data and nothing else.
 
 use super::layout::{Access, Form};
-use super::source::{BLOCK, KernelSource, Param, function, lift, literal, stored_type, value_type, vector_width};
+use super::source::{
+    BLOCK, KernelSource, Param, RESIDENT, function, lift, literal, stored_type, value_type, vector_width,
+};
 use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
 use crate::error::{Error, Result};
@@ -146,7 +148,10 @@ impl Fused {
         let side = |s: &str| (0..self.init.len()).map(|i| format!("{s}.s{i}")).collect::<Vec<_>>().join(", ");
         let (a, b, r) = (side("a"), side("b"), side("r"));
         let _ = writeln!(text, " }}");
-        let _ = writeln!(text, "  static FN void merge(State& a, const State& b) {{ State r; {name}_merge({a}, {b}, {r}); a = r; }}");
+        let _ = writeln!(
+            text,
+            "  static FN void merge(State& a, const State& b) {{ State r; {name}_merge({a}, {b}, {r}); a = r; }}"
+        );
         let _ = writeln!(text, "}};\nstatic_assert(sizeof({name}_k::State) == {}, \"layout\");", self.state_size());
         text
     }
@@ -192,11 +197,14 @@ fn first_pass(tile: &TileReduce, fused: &Fused, name: &str, form: &Form) -> (Str
     let width = width(tile);
     let lanes = width.min(4);
     let mut text = format!(
-        "extern \"C\" __global__ void __launch_bounds__({BLOCK}) {name}_tiles({}) {{\n  typedef {name}_k K;\n",
+        "extern \"C\" __global__ void __launch_bounds__({BLOCK}, {RESIDENT}) {name}_tiles({}) {{\n  typedef {name}_k K;\n",
         list.join(", ")
     );
     let _ = writeln!(text, "  const u64 begin = blockIdx.x * chunk, end = begin + chunk < n ? begin + chunk : n;");
-    let _ = writeln!(text, "  K::State acc[{lanes}];\n#pragma unroll\n  for (int k = 0; k < {lanes}; ++k) K::init(acc[k]);");
+    let _ = writeln!(
+        text,
+        "  K::State acc[{lanes}];\n#pragma unroll\n  for (int k = 0; k < {lanes}; ++k) K::init(acc[k]);"
+    );
     match form {
         Form::Vector(access) => text.push_str(&vector(tile, fused, name, access)),
         Form::Strided { wide, .. } => text.push_str(&strided(tile, fused, name, *wide)),
@@ -232,17 +240,24 @@ fn vector(tile: &TileReduce, fused: &Fused, name: &str, access: &[Access]) -> St
     for i in inputs.clone().filter(|&i| !whole(i)) {
         let _ = writeln!(text, "  const {} one{i} = load(in{i}[0]);", value_type(tile.map.inputs[i]));
     }
-    let _ = writeln!(text, "  for (u64 g = begin / {width} + threadIdx.x; g < end / {width}; g += blockDim.x) {{");
+    let _ = writeln!(
+        text,
+        "#pragma unroll 2\n  for (u64 g = begin / {width} + threadIdx.x; g < end / {width}; g += blockDim.x) {{"
+    );
     for i in inputs.filter(|&i| whole(i)) {
         let _ = writeln!(text, "    const auto p{i} = fetch<{width}>(in{i}, g);");
     }
     let read = |i: usize| if whole(i) { format!("load(p{i}.v[j])") } else { format!("one{i}") };
-    let position = |at: &str| if whole(tile.map.inputs.len()) { format!("origin + (i64)({at})") } else { "origin".to_owned() };
+    let position =
+        |at: &str| if whole(tile.map.inputs.len()) { format!("origin + (i64)({at})") } else { "origin".to_owned() };
     let step = take(tile, fused, name, &format!("acc[j % {lanes}]"), read, &position(&format!("g * {width} + j")));
     let _ = writeln!(text, "#pragma unroll\n    for (int j = 0; j < {width}; ++j) {{ {step} }}\n  }}");
     let read = |i: usize| if whole(i) { format!("load(in{i}[i])") } else { format!("one{i}") };
     let step = take(tile, fused, name, "acc[0]", read, &position("i"));
-    let _ = writeln!(text, "  for (u64 i = end / {width} * {width} + threadIdx.x; i < end; i += blockDim.x) {{ {step} }}");
+    let _ = writeln!(
+        text,
+        "#pragma unroll 1\n  for (u64 i = end / {width} * {width} + threadIdx.x; i < end; i += blockDim.x) {{ {step} }}"
+    );
     text
 }
 
@@ -258,11 +273,17 @@ fn strided(tile: &TileReduce, fused: &Fused, name: &str, wide: bool) -> String {
         format!("{offset} at[{n}]; locate(space, ({index})({i}), at); {call}")
     };
     let mut text = String::new();
-    let _ = writeln!(text, "  for (u64 g = begin / {width} + threadIdx.x; g < end / {width}; g += blockDim.x) {{");
+    let _ = writeln!(
+        text,
+        "#pragma unroll 1\n  for (u64 g = begin / {width} + threadIdx.x; g < end / {width}; g += blockDim.x) {{"
+    );
     let each = step(&format!("acc[j % {lanes}]"), &format!("g * {width} + j"));
     let _ = writeln!(text, "#pragma unroll\n    for (int j = 0; j < {width}; ++j) {{ {each} }}\n  }}");
     let each = step("acc[0]", "i");
-    let _ = writeln!(text, "  for (u64 i = end / {width} * {width} + threadIdx.x; i < end; i += blockDim.x) {{ {each} }}");
+    let _ = writeln!(
+        text,
+        "#pragma unroll 1\n  for (u64 i = end / {width} * {width} + threadIdx.x; i < end; i += blockDim.x) {{ {each} }}"
+    );
     text
 }
 
@@ -288,8 +309,8 @@ fn second_pass(fused: &Fused, name: &str) -> Result<KernelSource> {
     }
     let _ = write!(
         text,
-        "extern \"C\" __global__ void __launch_bounds__({BLOCK}) {name}_finish({list}) {{\n  typedef {name}_k K;\n  K::State mine;\n  \
-         K::init(mine);\n  for (u32 b = threadIdx.x; b < blocks; b += blockDim.x) K::merge(mine, partials[b]);\n  \
+        "extern \"C\" __global__ void __launch_bounds__({BLOCK}, {RESIDENT}) {name}_finish({list}) {{\n  typedef {name}_k K;\n  K::State mine;\n  \
+         K::init(mine);\n#pragma unroll 1\n  for (u32 b = threadIdx.x; b < blocks; b += blockDim.x) K::merge(mine, partials[b]);\n  \
          merge_block<K>(mine);\n  if (threadIdx.x == 0) {{ {declare}{name}_result({args});{store} }}\n}}\n",
         list = list.join(", "),
         args = args.join(", ")

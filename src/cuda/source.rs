@@ -18,6 +18,10 @@ pub const PRELUDE: &str = include_str!("kernels/prelude.cu");
 /// The threads of a block.
 pub const BLOCK: u32 = 256;
 
+/// Blocks that an SM must be able to hold. Without a bound the assembler spills registers to reach a higher occupancy,
+/// which kernels bound by memory have no use for.
+pub const RESIDENT: u32 = 2;
+
 /// One parameter of a generated kernel, in the order of its signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Param {
@@ -186,10 +190,10 @@ pub fn vector_width(program: &Program, stored: &[DType]) -> usize {
     let (smallest, largest, all) = (sizes().min().unwrap_or(4), sizes().max().unwrap_or(4), sizes().sum::<usize>());
     let work: usize = program.insts.iter().map(|&inst| weight(inst)).sum();
     let mut width = 16 / smallest;
-    while width > 16 / largest && (width * all > 128 || width * work > 96) {
+    while width > 16 / largest && (width * all > 128 || width * work > 64) {
         width /= 2;
     }
-    while width > 1 && width * work > 256 {
+    while width > 1 && width * work > 160 {
         width /= 2;
     }
     width.max(1)
@@ -197,27 +201,24 @@ pub fn vector_width(program: &Program, stored: &[DType]) -> usize {
 
 /// Roughly how much code an instruction is.
 fn weight(inst: Inst) -> usize {
-    match inst {
-        Inst::Input(_) | Inst::Const(..) => 0,
-        Inst::Cast(..) | Inst::Select(..) => 1,
-        Inst::Op(op, dtype, _) => {
-            let heavy = op.typing() == Typing::Inexact && !matches!(op, ElementOp::Sqrt | ElementOp::Signbit)
-                || matches!(
-                    op,
-                    ElementOp::Power
-                        | ElementOp::Gcd
-                        | ElementOp::Lcm
-                        | ElementOp::FloorDivide
-                        | ElementOp::Remainder
-                        | ElementOp::Fmod
-                );
-            match (heavy, dtype.is_complex()) {
-                (false, false) => 1,
-                (false, true) => 8,
-                (true, false) => 12,
-                (true, true) => 48,
-            }
-        }
+    let (op, dtype) = match inst {
+        Inst::Input(_) | Inst::Const(..) => return 0,
+        Inst::Cast(..) | Inst::Select(..) => return 1,
+        Inst::Op(op, dtype, _) => (op, dtype),
+    };
+    let real = match op {
+        ElementOp::Power | ElementOp::Logaddexp => 36,
+        ElementOp::Sin | ElementOp::Cos | ElementOp::Tan => 20,
+        ElementOp::FloorDivide | ElementOp::Remainder | ElementOp::Fmod | ElementOp::Gcd | ElementOp::Lcm => 16,
+        ElementOp::Divide | ElementOp::Reciprocal | ElementOp::Sqrt => 10,
+        ElementOp::Signbit | ElementOp::Copysign | ElementOp::Rint | ElementOp::Heaviside => 1,
+        other if other.typing() == Typing::Inexact => 12,
+        _ => 1,
+    };
+    match (dtype, dtype.is_complex()) {
+        (_, true) => 4 * real,
+        (DType::F64, _) if real > 1 => 2 * real,
+        _ => real,
     }
 }
 

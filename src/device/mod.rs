@@ -13,6 +13,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub mod block;
+pub mod fake;
 pub mod memory;
 pub mod null;
 

@@ -6,14 +6,18 @@ use hyperslab::cuda::{elementwise, reduce, source};
 use hyperslab::dtype::DType;
 use hyperslab::op::elementwise::ElementOp;
 use hyperslab::op::kernel::{Lanes, TilePart, TileReduce};
-use hyperslab::op::program::Program;
+use hyperslab::op::program::{Inst, Program};
 use hyperslab::op::reduction::{Params, REDUCTIONS, Reduction};
 
 /// Kernels compiled together: a label and the code.
 pub struct Entry {
     pub label: String,
+    /// What the names of its functions begin with.
+    pub name: String,
     pub text: String,
     pub kernels: usize,
+    /// Whether it is compiled for every architecture.
+    pub core: bool,
 }
 
 /// One operation over arguments of one dtype, where it is defined.
@@ -123,38 +127,50 @@ pub fn reductions() -> Vec<(String, TileReduce)> {
     out
 }
 
-/// The forms in which a kernel of `n` operands is printed.
-fn forms(n: usize, serial: usize) -> Vec<Form> {
-    let mut mixed = vec![Access::Whole; n];
-    if let Some(last) = mixed.last_mut()
-        && n > 1
-    {
-        *last = Access::One;
-    }
-    let wide = serial % 8 == 7;
-    let rank = 1 + serial % 4;
-    let mut forms = vec![Form::Vector(vec![Access::Whole; n]), Form::Strided { rank, wide }];
-    if n > 1 && serial % 8 == 0 {
+/// The forms in which kernel number `serial` of `n` operands is printed.
+fn forms(n: usize, serial: usize, strided: bool) -> Vec<Form> {
+    let mut forms = vec![Form::Vector(vec![Access::Whole; n])];
+    if strided {
+        forms.push(Form::Strided { rank: 1 + serial % 4, wide: serial % 3 == 2 });
+        let mut mixed = vec![Access::Whole; n];
+        if let Some(last) = mixed.last_mut() {
+            *last = Access::One;
+        }
         forms.push(Form::Vector(mixed));
     }
     forms
+}
+
+/// Whether the program is neither another one with conversions around it, nor one of integers of a further width.
+fn is_core(program: &Program) -> bool {
+    let casts = program.insts.iter().filter(|i| matches!(i, Inst::Cast(..))).count();
+    let ops = program.insts.iter().filter(|i| matches!(i, Inst::Op(..))).count();
+    let again = [DType::U8, DType::I16, DType::U32, DType::I64]
+        .contains(&program.inputs.first().copied().unwrap_or(DType::F32));
+    ops != 1 || (casts == 0 && !again)
 }
 
 /// The whole corpus as code.
 pub fn entries() -> Vec<Entry> {
     let mut out = Vec::new();
     for (serial, (label, program)) in programs().into_iter().enumerate() {
-        for (k, form) in forms(program.inputs.len(), serial).iter().enumerate() {
-            let kernel = elementwise::print(&program, &format!("e{serial}_{k}"), form).unwrap();
-            out.push(Entry { label: format!("{label} {form:?}"), text: kernel.text, kernels: 1 });
+        let always = program.insts.iter().filter(|i| matches!(i, Inst::Op(..))).count() != 1;
+        let strided = always || serial % 8 == 0;
+        for (k, form) in forms(program.inputs.len(), serial, strided).iter().enumerate() {
+            let name = format!("e{serial}_{k}_");
+            let kernel = elementwise::print(&program, &name, form).unwrap();
+            let core = is_core(&program) && k < 2;
+            out.push(Entry { label: format!("{label} {form:?}"), name, text: kernel.text, kernels: 1, core });
         }
     }
     for (serial, (label, tile)) in reductions().into_iter().enumerate() {
         let operands = tile.map.inputs.len() + usize::from(reduce::uses_position(&tile));
-        for (k, form) in forms(operands, serial).iter().take(2).enumerate() {
-            let printed = reduce::print(&tile, &format!("r{serial}_{k}"), form).unwrap();
+        for (k, form) in forms(operands, serial, true).iter().take(2).enumerate() {
+            let name = format!("r{serial}_{k}_");
+            let printed = reduce::print(&tile, &name, form).unwrap();
             let text = printed.tiles.text + &printed.finish.text;
-            out.push(Entry { label: format!("{label} {form:?}"), text, kernels: 2 });
+            let core = k == serial % 2 && serial % 3 == 0;
+            out.push(Entry { label: format!("{label} {form:?}"), name, text, kernels: 2, core });
         }
     }
     out

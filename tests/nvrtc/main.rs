@@ -5,3 +5,4 @@
 mod compile;
 mod corpus;
 mod host;
+mod values;

@@ -8,6 +8,8 @@ pub mod chunk;
 pub mod op;
 pub mod device;
 pub mod cpu;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 pub mod store;
 pub mod expr;
 pub mod blockwise;

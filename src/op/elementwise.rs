@@ -73,20 +73,20 @@ macro_rules! elementwise_table {
             /// `x + y`.
             Add, add, Same, (x, y), -100.0..100.0, Exact {
                 bool => same: Truth(u8::from(x.get() | y.get())), "x | y";
-                int => same: x.wrapping_add(y), "x + y";
+                int => same: x.wrapping_add(y), "i_add(x, y)";
                 float => same: x + y, "x + y";
                 complex => same: x + y, "c_add(x, y)";
             }
             /// `x - y`.
             Subtract, subtract, Number, (x, y), -100.0..100.0, Exact {
-                int => same: x.wrapping_sub(y), "x - y";
+                int => same: x.wrapping_sub(y), "i_sub(x, y)";
                 float => same: x - y, "x - y";
                 complex => same: x - y, "c_sub(x, y)";
             }
             /// `x * y`.
             Multiply, multiply, Same, (x, y), -100.0..100.0, Exact {
                 bool => same: Truth(u8::from(x.get() & y.get())), "x & y";
-                int => same: x.wrapping_mul(y), "x * y";
+                int => same: x.wrapping_mul(y), "i_mul(x, y)";
                 float => same: x * y, "x * y";
                 complex => same: x * y, "c_mul(x, y)";
             }
@@ -118,7 +118,7 @@ macro_rules! elementwise_table {
             }
             /// `-x`.
             Negative, negative, Number, (x), -100.0..100.0, Exact {
-                int => same: x.wrapping_neg(), "-x";
+                int => same: x.wrapping_neg(), "i_neg(x)";
                 float => same: -x, "-x";
                 complex => same: -x, "c_neg(x)";
             }
@@ -144,7 +144,7 @@ macro_rules! elementwise_table {
             /// `x * x`.
             Square, square, Same, (x), -100.0..100.0, Exact {
                 bool => same: x, "x";
-                int => same: x.wrapping_mul(x), "x * x";
+                int => same: x.wrapping_mul(x), "i_mul(x, x)";
                 float => same: x * x, "x * x";
                 complex => same: x * x, "c_mul(x, x)";
             }

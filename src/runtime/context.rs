@@ -210,7 +210,7 @@ fn cuda(ordinal: usize) -> Result<Arc<dyn Device>> {
 
 #[cfg(feature = "cuda")]
 fn cuda(ordinal: usize) -> Result<Arc<dyn Device>> {
-    Err(Error::device(format!("cuda:{ordinal}"), "no CUDA driver was found"))
+    Ok(Arc::new(crate::cuda::device::CudaDevice::new(ordinal)?))
 }
 
 impl Context {

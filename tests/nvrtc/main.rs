@@ -1,0 +1,8 @@
+//! Generated CUDA code without a GPU: NVRTC compiles every kernel of a corpus for real architectures, and a host compiler
+//! runs the same code against the CPU's kernels.
+#![cfg(feature = "cuda")]
+
+mod compile;
+mod corpus;
+mod host;
+mod values;

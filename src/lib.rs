@@ -17,6 +17,7 @@ pub mod optimize;
 pub mod task;
 pub mod runtime;
 pub mod array;
+pub mod lang;
 #[cfg(feature = "cli")]
 pub mod cli;
 

@@ -144,14 +144,21 @@ pub fn point(source: &str, span: Span, message: &str) -> String {
 }
 
 /// `column 3`, or `line 2, column 3` in a source of several lines.
-fn place(source: &str, offset: usize) -> String {
+pub(super) fn place(source: &str, offset: usize) -> String {
     let column = column(source, offset);
+    match line(source, offset) {
+        None => format!("column {column}"),
+        Some(line) => format!("line {line}, column {column}"),
+    }
+}
+
+/// The 1-based line of a byte offset, in a source of several lines.
+pub(super) fn line(source: &str, offset: usize) -> Option<usize> {
     if !source.trim_end().contains('\n') {
-        return format!("column {column}");
+        return None;
     }
     let before = source.get(..source.floor_char_boundary(offset));
-    let line = before.unwrap_or_default().matches('\n').count() + 1;
-    format!("line {line}, column {column}")
+    Some(before.unwrap_or_default().matches('\n').count() + 1)
 }
 
 fn collect_names(expr: &Expr, assigned: &BTreeSet<&str>, free: &mut BTreeSet<String>) {

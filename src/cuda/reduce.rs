@@ -197,7 +197,7 @@ fn first_pass(tile: &TileReduce, fused: &Fused, name: &str, form: &Form) -> (Str
     let width = width(tile);
     let lanes = width.min(4);
     let mut text = format!(
-        "extern \"C\" __global__ void __launch_bounds__({BLOCK}, {RESIDENT}) {name}_tiles({}) {{\n  typedef {name}_k K;\n",
+        "extern \"C\" __global__ void __launch_bounds__({BLOCK}, {RESIDENT}) {name}_tiles({}) {{\n  typedef {name}_k K;\n  __shared__ K::State lanes[{BLOCK}];\n",
         list.join(", ")
     );
     let _ = writeln!(text, "  const u64 begin = blockIdx.x * chunk, end = begin + chunk < n ? begin + chunk : n;");
@@ -216,7 +216,7 @@ fn first_pass(tile: &TileReduce, fused: &Fused, name: &str, form: &Form) -> (Str
         }
         half /= 2;
     }
-    text.push_str("  merge_block<K>(acc[0]);\n  if (threadIdx.x == 0) partials[blockIdx.x] = acc[0];\n}\n");
+    text.push_str("  merge_block<K>(lanes, acc[0]);\n  if (threadIdx.x == 0) partials[blockIdx.x] = acc[0];\n}\n");
     (text, params)
 }
 
@@ -309,9 +309,9 @@ fn second_pass(fused: &Fused, name: &str) -> Result<KernelSource> {
     }
     let _ = write!(
         text,
-        "extern \"C\" __global__ void __launch_bounds__({BLOCK}, {RESIDENT}) {name}_finish({list}) {{\n  typedef {name}_k K;\n  K::State mine;\n  \
+        "extern \"C\" __global__ void __launch_bounds__({BLOCK}, {RESIDENT}) {name}_finish({list}) {{\n  typedef {name}_k K;\n  __shared__ K::State lanes[{BLOCK}];\n  K::State mine;\n  \
          K::init(mine);\n#pragma unroll 1\n  for (u32 b = threadIdx.x; b < blocks; b += blockDim.x) K::merge(mine, partials[b]);\n  \
-         merge_block<K>(mine);\n  if (threadIdx.x == 0) {{ {declare}{name}_result({args});{store} }}\n}}\n",
+         merge_block<K>(lanes, mine);\n  if (threadIdx.x == 0) {{ {declare}{name}_result({args});{store} }}\n}}\n",
         list = list.join(", "),
         args = args.join(", ")
     );

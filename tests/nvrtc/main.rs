@@ -4,5 +4,6 @@
 
 mod compile;
 mod corpus;
+mod device;
 mod host;
 mod values;

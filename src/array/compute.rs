@@ -160,7 +160,9 @@ impl<C: Compute> Compute for Vec<C> {
     type Output = Vec<C::Output>;
 
     fn collect(&self, wanted: &mut Vec<Wanted>) {
-        self.iter().for_each(|c| c.collect(wanted));
+        for c in self {
+            c.collect(wanted);
+        }
     }
 
     fn take(answers: &mut dyn Iterator<Item = Option<Block>>) -> Result<Self::Output> {
@@ -243,7 +245,6 @@ impl Context {
     ///
     /// # Errors
     /// As [`Context::compute`] before anything runs.
-    #[expect(clippy::needless_pass_by_value, reason = "as compute")]
     pub fn explain<C: Compute>(&self, what: C, stage: Stage) -> Result<String> {
         let mut wanted = Vec::new();
         what.collect(&mut wanted);

@@ -1,1 +1,2 @@
+//! The `hyperslab` command.
 fn main() {}

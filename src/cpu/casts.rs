@@ -9,7 +9,6 @@
     clippy::cast_precision_loss,
     clippy::cast_sign_loss,
     clippy::cast_lossless,
-    clippy::float_cmp,
     reason = "converting is what this file does"
 )]
 

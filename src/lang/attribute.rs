@@ -18,9 +18,41 @@ const ATTRIBUTES: &[&str] =
 
 /// Methods of NumPy's arrays that take what the function of the same name takes, the array first.
 const METHODS: &[&str] = &[
-    "all", "any", "argmax", "argmin", "argpartition", "argsort", "choose", "clip", "compress", "conj", "conjugate",
-    "copy", "cumprod", "cumsum", "diagonal", "dot", "max", "mean", "min", "nonzero", "partition", "prod", "put",
-    "ravel", "repeat", "resize", "round", "searchsorted", "sort", "squeeze", "std", "sum", "swapaxes", "take", "trace",
+    "all",
+    "any",
+    "argmax",
+    "argmin",
+    "argpartition",
+    "argsort",
+    "choose",
+    "clip",
+    "compress",
+    "conj",
+    "conjugate",
+    "copy",
+    "cumprod",
+    "cumsum",
+    "diagonal",
+    "dot",
+    "max",
+    "mean",
+    "min",
+    "nonzero",
+    "partition",
+    "prod",
+    "put",
+    "ravel",
+    "repeat",
+    "resize",
+    "round",
+    "searchsorted",
+    "sort",
+    "squeeze",
+    "std",
+    "sum",
+    "swapaxes",
+    "take",
+    "trace",
     "var",
 ];
 
@@ -37,7 +69,9 @@ pub(super) fn attribute(value: &Value, name: &str) -> Result<Value, Missing> {
             "name" => Ok(Value::Str(dtype.name().to_owned())),
             _ => Err(none("a type", name, &["itemsize", "name"])),
         },
-        Value::Callable(Callable::Element(op)) if ["accumulate", "at", "outer", "reduce", "reduceat"].contains(&name) => {
+        Value::Callable(Callable::Element(op))
+            if ["accumulate", "at", "outer", "reduce", "reduceat"].contains(&name) =>
+        {
             let full = format!("{}.{name}", op.name());
             callable(&full).map(Value::Callable).ok_or_else(|| Missing::Later(format!("`{full}` is not offered yet")))
         }
@@ -110,7 +144,10 @@ fn of_scalar(scalar: Scalar, name: &str) -> Result<Value, Missing> {
 
 fn none(what: &str, name: &str, have: &[&'static str]) -> Missing {
     let methods = if have == ATTRIBUTES { METHODS } else { &[] };
-    let near = suggestion(name, have.iter().chain(methods).chain(functions::METHOD_NAMES).copied().filter(|_| !have.is_empty()));
+    let near = suggestion(
+        name,
+        have.iter().chain(methods).chain(functions::METHOD_NAMES).copied().filter(|_| !have.is_empty()),
+    );
     let hint = near.map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
     Missing::Unknown(format!("{what} has no attribute `{name}`{hint}"))
 }

@@ -309,7 +309,9 @@ impl Call {
     /// An argument as a shape.
     pub(super) fn shape(&self, param: &str) -> Result<Vec<usize>> {
         let list = self.integers(param)?;
-        let Some(list) = list else { return self.refuse(format!("`{param}` must be an integer or a tuple of integers")) };
+        let Some(list) = list else {
+            return self.refuse(format!("`{param}` must be an integer or a tuple of integers"));
+        };
         match list.iter().map(|&n| usize::try_from(n)).collect() {
             Ok(shape) => Ok(shape),
             Err(_) => self.refuse("a length cannot be negative"),

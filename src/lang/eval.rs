@@ -106,7 +106,11 @@ impl<'a> Evaluator<'a> {
             ExprKind::BoolOp { op, values } => self.bool_op(*op, values),
             ExprKind::Not(operand) => Ok(Value::Scalar(Scalar::Bool(!self.truth(operand)?))),
             ExprKind::IfElse { then, condition, otherwise } => {
-                if self.truth(condition)? { self.expr(then) } else { self.expr(otherwise) }
+                if self.truth(condition)? {
+                    self.expr(then)
+                } else {
+                    self.expr(otherwise)
+                }
             }
             ExprKind::Call { function, args } => self.call(function, args),
             ExprKind::Attribute { value, name, name_span } => self.attribute(value, name, *name_span),
@@ -213,7 +217,9 @@ impl<'a> Evaluator<'a> {
                 Value::None => Ok(None),
                 value => match value.as_integer() {
                     Some(v) => Ok(Some(v)),
-                    None => Err(self.syntax(expr.span.start, format!("a slice needs integers, not {}", value.describe()))),
+                    None => {
+                        Err(self.syntax(expr.span.start, format!("a slice needs integers, not {}", value.describe())))
+                    }
                 },
             }
         };

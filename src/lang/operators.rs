@@ -129,10 +129,11 @@ fn power_of(x: &Array, exponent: Scalar) -> Option<Result<Value>> {
         Scalar::Int(_) | Scalar::Float(_) => exponent.to_f64(),
         _ => return None,
     };
-    let op = [(2.0, ElementOp::Square), (1.0, ElementOp::Positive), (-1.0, ElementOp::Reciprocal), (0.5, ElementOp::Sqrt)]
-        .into_iter()
-        .find(|(at, _)| n == *at)?
-        .1;
+    let op =
+        [(2.0, ElementOp::Square), (1.0, ElementOp::Positive), (-1.0, ElementOp::Reciprocal), (0.5, ElementOp::Sqrt)]
+            .into_iter()
+            .find(|(at, _)| n == *at)?
+            .1;
     Some(element(op, &[&Value::Array(x.astype(dtype))]))
 }
 

@@ -124,17 +124,11 @@ pub fn point(source: &str, span: Span, message: &str) -> String {
     let column = column(source, offset);
     let line_start = source.get(..offset).and_then(|s| s.rfind('\n'));
     let line = source.get(line_start.map_or(0, |newline| newline + 1)..);
-    let line = line
-        .and_then(|text| text.lines().next())
-        .unwrap_or_default();
+    let line = line.and_then(|text| text.lines().next()).unwrap_or_default();
 
     let skipped = (column - 1).saturating_sub(CONTEXT);
-    let shown: String = line
-        .chars()
-        .skip(skipped)
-        .take(2 * CONTEXT)
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
+    let shown: String =
+        line.chars().skip(skipped).take(2 * CONTEXT).map(|c| if c.is_control() { ' ' } else { c }).collect();
     let pad = column - 1 - skipped;
     let marked = source.get(offset..source.floor_char_boundary(span.end));
     let width = marked.map_or(0, |text| text.chars().take_while(|c| *c != '\n').count());
@@ -167,6 +161,5 @@ fn collect_names(expr: &Expr, assigned: &BTreeSet<&str>, free: &mut BTreeSet<Str
     {
         free.insert(name.clone());
     }
-    expr.kind
-        .for_each_child(&mut |child| collect_names(child, assigned, free));
+    expr.kind.for_each_child(&mut |child| collect_names(child, assigned, free));
 }

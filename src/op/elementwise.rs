@@ -422,21 +422,21 @@ macro_rules! elementwise_table {
             }
             /// Whether `x` is not a number.
             Isnan, isnan, Same, (x), -1.0..1.0, Exact {
-                bool => bool: x.0 > 1 && x.0 < 1, "false";
+                bool => bool: x.get() != x.get(), "false";
                 int => bool: x != x, "false";
                 float => bool: x.is_nan(), "x != x";
                 complex => bool: x.any_nan(), "c_isnan(x)";
             }
             /// Whether `x` is neither infinite nor NaN.
             Isfinite, isfinite, Same, (x), -1.0..1.0, Exact {
-                bool => bool: x.0 == x.0, "true";
+                bool => bool: x.get() == x.get(), "true";
                 int => bool: x == x, "true";
                 float => bool: x.is_finite(), "f_isfinite(x)";
                 complex => bool: x.re.is_finite() & x.im.is_finite(), "c_isfinite(x)";
             }
             /// Whether `x` is infinite.
             Isinf, isinf, Same, (x), -1.0..1.0, Exact {
-                bool => bool: x.0 != x.0, "false";
+                bool => bool: x.get() != x.get(), "false";
                 int => bool: x != x, "false";
                 float => bool: x.is_infinite(), "f_isinf(x)";
                 complex => bool: x.re.is_infinite() | x.im.is_infinite(), "c_isinf(x)";
@@ -460,7 +460,7 @@ macro_rules! elementwise_table {
             }
             /// The imaginary part; 0 for real types.
             Imag, imag, Same, (x), -100.0..100.0, Exact {
-                bool => same: Truth(x.0 & 0), "0";
+                bool => same: Truth(x.0 ^ x.0), "0";
                 int => same: x ^ x, "0";
                 float => same: x.zero(), "0";
                 complex => real: x.im, "x.im";

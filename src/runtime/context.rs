@@ -276,17 +276,6 @@ impl Context {
         }
     }
 
-    /// Runs one kernel on host blocks on the CPU, straight into the bytes of its only output.
-    pub(crate) fn execute_into(
-        &self,
-        kernel: &Kernel,
-        region: &Region,
-        inputs: &[View],
-        output: &mut [u8],
-    ) -> Result<()> {
-        CpuDevice::execute_into(kernel, region, inputs, &mut [output])
-    }
-
     /// Whether the CPU runs `kernel`.
     pub(crate) fn on_cpu(&self, kernel: &Kernel) -> bool {
         self.0.device.as_ref().is_none_or(|d| !d.supports(kernel))

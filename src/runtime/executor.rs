@@ -14,6 +14,7 @@ use crate::blockwise::plan::{Origin, Plan, StageId, StageKind};
 use crate::blockwise::sweep::Sweep;
 use crate::chunk::region::Indices;
 use crate::chunk::{Chunks, Region};
+use crate::cpu::device::CpuDevice;
 use crate::device::View;
 use crate::device::assembly::Assembly;
 use crate::device::block::{Block, Buffer};
@@ -309,7 +310,7 @@ impl Job<'_, '_> {
         let Some(run) = assembly.claim_run(&task.block)? else { return Ok(false) };
         let views = self.shared.views(id, &task.region, memo)?;
         timed(&self.shared.trace.counters.compute_ns, || {
-            self.shared.cx.execute_into(&kernel, &task.region, &views, run)
+            CpuDevice::execute_into(&kernel, &task.region, &views, &mut [run])
         })?;
         Ok(true)
     }

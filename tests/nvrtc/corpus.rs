@@ -10,7 +10,7 @@ use hyperslab::op::program::{Inst, Program};
 use hyperslab::op::reduction::{Params, REDUCTIONS, Reduction};
 
 /// Kernels compiled together: a label and the code.
-pub struct Entry {
+pub(crate) struct Entry {
     pub label: String,
     /// What the names of its functions begin with.
     pub name: String,
@@ -21,7 +21,7 @@ pub struct Entry {
 }
 
 /// One operation over arguments of one dtype, where it is defined.
-pub fn of_op(op: ElementOp, dtype: DType) -> Option<Program> {
+pub(crate) fn of_op(op: ElementOp, dtype: DType) -> Option<Program> {
     let mut p = Program::default();
     let args: Vec<usize> = (0..op.arity()).map(|_| p.input(dtype)).collect();
     let y = p.op(op, &args).ok()?;
@@ -30,7 +30,7 @@ pub fn of_op(op: ElementOp, dtype: DType) -> Option<Program> {
 }
 
 /// One conversion.
-pub fn of_cast(from: DType, to: DType) -> Program {
+pub(crate) fn of_cast(from: DType, to: DType) -> Program {
     let mut p = Program::default();
     let x = p.input(from);
     let y = p.cast(x, to);
@@ -39,7 +39,7 @@ pub fn of_cast(from: DType, to: DType) -> Program {
 }
 
 /// One choice.
-pub fn of_select(dtype: DType) -> Program {
+pub(crate) fn of_select(dtype: DType) -> Program {
     let mut p = Program::default();
     let (c, x, y) = (p.input(DType::Bool), p.input(dtype), p.input(dtype));
     let z = p.select(c, x, y);
@@ -48,7 +48,7 @@ pub fn of_select(dtype: DType) -> Program {
 }
 
 /// Several inputs, dtypes, constants and outputs in one kernel.
-pub fn fused() -> Vec<(String, Program)> {
+pub(crate) fn fused() -> Vec<(String, Program)> {
     let mut out = Vec::new();
     for dtype in [DType::F16, DType::BF16, DType::F32, DType::F64] {
         let mut p = Program::default();
@@ -84,7 +84,7 @@ pub fn fused() -> Vec<(String, Program)> {
 }
 
 /// All elementwise programs.
-pub fn programs() -> Vec<(String, Program)> {
+pub(crate) fn programs() -> Vec<(String, Program)> {
     let mut out = fused();
     for &op in ElementOp::ALL {
         let each = DType::ALL.into_iter().filter_map(|d| Some((format!("{} {d}", op.name()), of_op(op, d)?)));
@@ -100,7 +100,7 @@ pub fn programs() -> Vec<(String, Program)> {
 }
 
 /// The full reduction `reduction` of `dtype`, mapped by `map` or read as it is.
-pub fn of_reduction(reduction: &dyn Reduction, map: Program, space: &[usize]) -> Option<TileReduce> {
+pub(crate) fn of_reduction(reduction: &dyn Reduction, map: Program, space: &[usize]) -> Option<TileReduce> {
     let params = Params { count: space.iter().product(), ..Params::default() };
     let reducer = reduction.reducer(map.output_dtype(0), &params).ok()?;
     let part = TilePart { value: 0, reducer, reduced: vec![true; space.len()], lanes: Lanes::Elements };
@@ -109,7 +109,7 @@ pub fn of_reduction(reduction: &dyn Reduction, map: Program, space: &[usize]) ->
 }
 
 /// All reductions that the device takes, plus one of several parts over a fused map.
-pub fn reductions() -> Vec<(String, TileReduce)> {
+pub(crate) fn reductions() -> Vec<(String, TileReduce)> {
     let mut out = Vec::new();
     for reduction in REDUCTIONS {
         for dtype in DType::ALL {
@@ -151,7 +151,7 @@ fn is_core(program: &Program) -> bool {
 }
 
 /// The whole corpus as code.
-pub fn entries() -> Vec<Entry> {
+pub(crate) fn entries() -> Vec<Entry> {
     let mut out = Vec::new();
     for (serial, (label, program)) in programs().into_iter().enumerate() {
         let always = program.insts.iter().filter(|i| matches!(i, Inst::Op(..))).count() != 1;
@@ -177,6 +177,6 @@ pub fn entries() -> Vec<Entry> {
 }
 
 /// What stands before a batch of the corpus.
-pub fn preludes() -> String {
+pub(crate) fn preludes() -> String {
     format!("{}\n{}\n", source::PRELUDE, reduce::PRELUDE)
 }

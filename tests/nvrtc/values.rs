@@ -110,7 +110,7 @@ fn block(dtype: DType, shape: &[usize], mut value: impl FnMut(usize) -> Scalar) 
 }
 
 /// Blocks of equal length that hold every pair of special values of the first two inputs, and some triples.
-pub fn special(dtypes: &[DType]) -> Vec<Block> {
+pub(crate) fn special(dtypes: &[DType]) -> Vec<Block> {
     let lists: Vec<Vec<Scalar>> = dtypes.iter().map(|&d| specials(d)).collect();
     let n: usize = lists.iter().take(2).map(Vec::len).product();
     let mut period = 1;
@@ -126,7 +126,7 @@ pub fn special(dtypes: &[DType]) -> Vec<Block> {
 }
 
 /// Reproducible values of moderate size, a few of them NaN or equal.
-pub fn ordinary(dtype: DType, shape: &[usize], seed: u64) -> Block {
+pub(crate) fn ordinary(dtype: DType, shape: &[usize], seed: u64) -> Block {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut draw = move || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -173,7 +173,7 @@ fn agree(dtype: DType, a: &[u8], b: &[u8], agreement: Agreement) -> bool {
 }
 
 /// The elements that differ, as text, if any do.
-pub fn difference(dtype: DType, given: &[u8], wanted: &[u8], agreement: Agreement) -> Option<String> {
+pub(crate) fn difference(dtype: DType, given: &[u8], wanted: &[u8], agreement: Agreement) -> Option<String> {
     let size = dtype.size();
     let pairs = given.chunks_exact(size).zip(wanted.chunks_exact(size)).enumerate();
     let wrong: Vec<String> = pairs

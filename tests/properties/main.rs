@@ -1,5 +1,12 @@
 //! Random programs over random shapes and chunks: the answer never depends on how it is computed.
 
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_wrap,
+    unreachable_pub,
+    reason = "small numbers, one binary"
+)]
+
 mod programs;
 
 use hyperslab::{Array, Context, Error};

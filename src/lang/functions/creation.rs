@@ -141,10 +141,13 @@ fn spaced(call: &Call, map: Option<fn(&Call, Value) -> Result<Value>>) -> Result
 }
 
 fn logspace(call: &Call) -> Result<Value> {
-    spaced(call, Some(|call, exponents| {
-        let base = call.real("base", 10.0)?;
-        element(Op::Power, &[&Value::Scalar(Scalar::Float(base)), &exponents])
-    }))
+    spaced(
+        call,
+        Some(|call, exponents| {
+            let base = call.real("base", 10.0)?;
+            element(Op::Power, &[&Value::Scalar(Scalar::Float(base)), &exponents])
+        }),
+    )
 }
 
 fn array(call: &Call, param: &str) -> Result<Value> {
@@ -196,11 +199,8 @@ fn triangle(call: &Call, upper: bool) -> Result<Value> {
         [] => return Err(Error::shape(call.name(), "needs at least one axis")),
     };
     // Above diagonal k is what is not on or below diagonal k - 1.
-    let Pattern(inside) = if upper {
-        diagonal(rows, columns, k, Op::LessEqual)?
-    } else {
-        diagonal(rows, columns, k, Op::GreaterEqual)?
-    };
+    let Pattern(inside) =
+        if upper { diagonal(rows, columns, k, Op::LessEqual)? } else { diagonal(rows, columns, k, Op::GreaterEqual)? };
     Ok(build::select(&inside.to_arg()?, &Value::Array(m).to_arg()?, &int(0).to_arg()?)?.into())
 }
 
@@ -231,8 +231,7 @@ fn meshgrid(call: &Call) -> Result<Value> {
 
 /// A vector along axis `at` of `shape`, the same at every other position.
 fn spread(vector: &Array, at: usize, shape: &Shape) -> Result<Array> {
-    let items: Vec<Item> =
-        (0..shape.rank()).map(|a| if a == at { Item::from(..) } else { Item::NewAxis }).collect();
+    let items: Vec<Item> = (0..shape.rank()).map(|a| if a == at { Item::from(..) } else { Item::NewAxis }).collect();
     let thin = build::index(vector.expr(), &items)?;
     Ok(Array::from_expr(build::broadcast_to(&thin, shape)?))
 }
@@ -241,9 +240,10 @@ fn indices(call: &Call) -> Result<Value> {
     let lengths = call.shape("dimensions")?;
     let dtype = call.dtype("dtype")?.unwrap_or(DType::I64);
     let shape = Shape::new(&lengths);
-    let axes = lengths.iter().enumerate().map(|(a, &n)| {
-        spread(&Array::from_expr(build::iota(n, None)).astype(dtype), a, &shape)
-    });
+    let axes = lengths
+        .iter()
+        .enumerate()
+        .map(|(a, &n)| spread(&Array::from_expr(build::iota(n, None)).astype(dtype), a, &shape));
     let axes = axes.collect::<Result<Vec<_>>>()?;
     if axes.is_empty() {
         return Ok(Array::filled(&[0], Scalar::Int(0), dtype, None)?.into());

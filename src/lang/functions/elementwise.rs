@@ -174,8 +174,7 @@ fn logaddexp2(call: &Call) -> Result<Value> {
     let (x, y) = (Value::Array(cast(x, dtype)?), Value::Array(cast(y, dtype)?));
     let distance = element(Op::Absolute, &[&element(Op::Subtract, &[&x, &y])?])?;
     let power = element(Op::Exp2, &[&element(Op::Negative, &[&distance])?])?;
-    let correction =
-        element(Op::Multiply, &[&element(Op::Log1p, &[&power])?, &number(std::f64::consts::LOG2_E)])?;
+    let correction = element(Op::Multiply, &[&element(Op::Log1p, &[&power])?, &number(std::f64::consts::LOG2_E)])?;
     let sum = element(Op::Add, &[&element(Op::Maximum, &[&x, &y])?, &correction])?;
     // Two equal infinities have no distance.
     select(&element(Op::Equal, &[&x, &y])?, &element(Op::Add, &[&x, &number(1.0)])?, &sum)

@@ -42,7 +42,7 @@ pub(super) static TABLE: &[Function] = &[
     row("vsplit", "ary, indices_or_sections", |call| split(call, Some(0), true)),
     row("hsplit", "ary, indices_or_sections", |call| {
         let flat = call.array("ary")?.ndim() == 1;
-        split(call, Some(if flat { 0 } else { 1 }), true)
+        split(call, Some(usize::from(!flat)), true)
     }),
     row("dsplit", "ary, indices_or_sections", |call| split(call, Some(2), true)),
     row("roll", "a, shift, axis=None", roll),
@@ -154,7 +154,7 @@ fn sections(call: &Call, length: usize, equal: bool) -> Result<Vec<usize>> {
         Some(n) if n > 0 => n,
         _ => return call.refuse("the number of sections must be larger than 0"),
     };
-    if equal && length % n != 0 {
+    if equal && !length.is_multiple_of(n) {
         return Err(Error::shape(call.name(), format!("length {length} does not divide into {n} equal sections")));
     }
     Ok((0..=n).map(|i| i * (length / n) + i.min(length % n)).collect())

@@ -24,8 +24,7 @@ static TABLES: &[&[Function]] =
 static METHODS: &[Function] = shape::METHODS;
 
 /// Their names.
-pub(super) static METHOD_NAMES: &[&str] =
-    &["astype", "flatten", "ravel", "rechunk", "reshape", "transpose"];
+pub(super) static METHOD_NAMES: &[&str] = &["astype", "flatten", "ravel", "rechunk", "reshape", "transpose"];
 
 /// The function of this name.
 pub(super) fn find(name: &str) -> Option<&'static Function> {

@@ -128,7 +128,11 @@ fn mirrored(call: &Call, x: &Expr, axis: usize, (before, after): (usize, usize),
         let edge = |at: usize, count: usize| -> Result<Option<Expr>> {
             let mut shape = lengths.clone();
             shape[axis] = count;
-            if count == 0 { Ok(None) } else { build::broadcast_to(&part(x, axis, at, at + 1)?, &Shape::new(&shape)).map(Some) }
+            if count == 0 {
+                Ok(None)
+            } else {
+                build::broadcast_to(&part(x, axis, at, at + 1)?, &Shape::new(&shape)).map(Some)
+            }
         };
         parts.extend(edge(0, before)?);
         parts.push(x.clone());
@@ -136,7 +140,9 @@ fn mirrored(call: &Call, x: &Expr, axis: usize, (before, after): (usize, usize),
         return joined(parts, axis);
     }
     let (low, high) = (-before.cast_signed(), (n + after).cast_signed());
-    for (first, step, count) in runs(low, 0, n, mode).into_iter().chain([(0, 1, n)]).chain(runs(n.cast_signed(), high, n, mode)) {
+    for (first, step, count) in
+        runs(low, 0, n, mode).into_iter().chain([(0, 1, n)]).chain(runs(n.cast_signed(), high, n, mode))
+    {
         if parts.len() > MOST_RUNS {
             return Err(Error::unsupported(format!("a border of more than {MOST_RUNS} repetitions is not offered")));
         }

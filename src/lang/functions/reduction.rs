@@ -9,9 +9,8 @@ use crate::error::Result;
 use crate::op::reduction::{Params, Reduction};
 use crate::shape::axes::Axes;
 
-pub(super) static TABLE: &[Function] = &[
-    row("average", "a, axis=None, !weights, !returned, *, keepdims=False", |call| fold("mean", call)),
-];
+pub(super) static TABLE: &[Function] =
+    &[row("average", "a, axis=None, !weights, !returned, *, keepdims=False", |call| fold("mean", call))];
 
 /// The parameters of the reduction called `name`, in NumPy's order.
 pub(super) fn parameters(name: &str) -> &'static str {

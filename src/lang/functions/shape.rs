@@ -233,8 +233,7 @@ pub(super) fn reshape(array: &Array, wanted: &[isize]) -> Result<Value> {
         return Err(Error::unsupported("reshape that merges or splits axes is not offered yet"));
     }
     let bare = squeeze(array.expr(), None)?;
-    let items: Vec<Item> =
-        shape.iter().map(|&n| if n == 1 { Item::NewAxis } else { Item::from(..) }).collect();
+    let items: Vec<Item> = shape.iter().map(|&n| if n == 1 { Item::NewAxis } else { Item::from(..) }).collect();
     Ok(build::index(&bare, &items)?.into())
 }
 

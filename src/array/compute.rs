@@ -40,6 +40,14 @@ pub struct Wanted {
     stored: Option<(PathBuf, Create)>,
 }
 
+impl Wanted {
+    /// The expression.
+    #[must_use]
+    pub fn expr(&self) -> &crate::expr::Expr {
+        &self.expr
+    }
+}
+
 /// An array to be written to a path; nothing runs until it is computed.
 #[derive(Debug, Clone)]
 pub struct Stored {

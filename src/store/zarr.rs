@@ -5,7 +5,7 @@
 //! `zarr/shard.rs` finds inner chunks, `zarr/create.rs` and `zarr/write.rs` make new arrays.
 //! Everything runs on the calling thread. Sizes that files declare are checked before memory is taken for them.
 
-use super::{Format, Layout, Node, Sink, Store};
+use super::{Create, Format, Layout, Node, Sink, Store};
 use crate::error::{Error, Result};
 use meta::Found;
 use source::Source;
@@ -13,6 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 mod create;
+mod group;
 mod json;
 mod meta;
 mod numcodecs;
@@ -68,6 +69,13 @@ impl Format for Zarr {
             return Err(Error::store(path, "is a file; only folders are written to"));
         }
         Ok(Box::new(write::ZarrSink::new(path, inner, layout)?))
+    }
+
+    fn group(&self, path: &Path, inner: &str, how: &Create) -> Result<()> {
+        if path.is_file() {
+            return Err(Error::store(path, "is a file; only folders are written to"));
+        }
+        group::make(path, inner, how)
     }
 }
 

@@ -81,7 +81,7 @@ impl Hdf5Array {
         match ffi::kind(&object) {
             ObjectKind::Dataset => drop(object),
             ObjectKind::Group => return Err(fail("is a group, not an array".to_owned())),
-            _ => return Err(fail("is not an array".to_owned())),
+            _ => return Err(Error::unsupported(format!("{}: is not an array", shown.display()))),
         }
         let dataset = ffi::open_dataset(file, &name).map_err(fail)?;
         Self::describe(&dataset, path, inner, name, scales)

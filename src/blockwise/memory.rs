@@ -10,6 +10,17 @@ pub fn task_bytes(plan: &Plan, stages: &[StageId], block: &[usize]) -> u64 {
     stages.iter().map(|&id| inputs_bytes(plan, id, block, &mut seen) + result_bytes(plan, id, block)).sum()
 }
 
+/// Bytes of the elements that one task over a block of shape `block` walks, whether it holds them itself or not.
+#[must_use]
+pub fn walked_bytes(plan: &Plan, stages: &[StageId], block: &[usize]) -> u64 {
+    let widest = |id: &StageId| {
+        let stage = &plan.stages[*id];
+        let dtypes = stage.inputs.iter().map(|i| i.dtype).chain(stage.result_dtypes());
+        dtypes.map(|d| d.size()).max().unwrap_or(1)
+    };
+    stages.iter().map(|id| (shape::size(block) * widest(id)) as u64).max().unwrap_or(0)
+}
+
 /// Bytes that the inputs of stage `id` take for a region of shape `block`, arrays shared by stages counted once.
 fn inputs_bytes(plan: &Plan, id: StageId, block: &[usize], seen: &mut Vec<(Origin, Vec<usize>)>) -> u64 {
     let mut total = 0;

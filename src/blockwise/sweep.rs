@@ -4,7 +4,7 @@
 //! Blocks respect what may not be cut (reduction tiles, stored chunks, chunks that user functions see), prefer whole
 //! source chunks, join tiny ones and split what exceeds a task's share of the budget along axes that may be cut.
 
-use super::memory::{held_bytes, task_bytes};
+use super::memory::{held_bytes, task_bytes, walked_bytes};
 use super::plan::{Origin, Plan, StageId, StageKind};
 use crate::chunk::unify::unify;
 use crate::chunk::{AxisChunks, Chunks};
@@ -53,9 +53,6 @@ pub fn sweeps(plan: &Plan, machine: &Machine) -> Result<Vec<Sweep>> {
             format!("{} (built at {})", first.label, first.site)
         };
         let share = machine.budget.saturating_sub(held);
-        if share == 0 {
-            return Err(Error::memory(label(), held + 1, machine.budget));
-        }
         let grid = grid(plan, &stages, machine, share);
         let bytes = task_bytes(plan, &stages, &grid.longest());
         if bytes > share {
@@ -125,12 +122,18 @@ fn grid(plan: &Plan, stages: &[StageId], machine: &Machine, share: u64) -> Chunk
         let block: Vec<usize> = axes.iter().map(|a| a.now.longest()).collect();
         task_bytes(plan, stages, &block)
     };
+    // Arrays in memory and generated ones take no memory of a task, but walking them takes time.
+    let walked = |axes: &[Axis]| {
+        let block: Vec<usize> = axes.iter().map(|a| a.now.longest()).collect();
+        task_bytes(plan, stages, &block).max(walked_bytes(plan, stages, &block))
+    };
     let per_task = (share / (machine.threads as u64 + 1)).max(1);
     let cap = machine.block_bytes.map_or(per_task, |b| b.min(per_task));
-    join(&mut axes, SMALL_BLOCK.min(cap), &bytes);
-    shrink(&mut axes, cap, &bytes);
+    join(&mut axes, SMALL_BLOCK.min(cap), &walked);
+    shrink(&mut axes, per_task, &bytes);
+    shrink(&mut axes, machine.block_bytes.unwrap_or(u64::MAX).max(1), &walked);
     if !reads_chunks(plan, stages) {
-        spread(&mut axes, machine.threads, &bytes);
+        spread(&mut axes, machine.threads, &walked);
     }
     Chunks::new(axes.into_iter().map(|a| a.now).collect())
 }
@@ -266,11 +269,12 @@ impl fmt::Display for Sweep {
         let ids: Vec<String> = self.stages.iter().map(ToString::to_string).collect();
         write!(
             f,
-            "sweep of stage{} {} over {}: {} tasks of blocks {}, {} a task, {} held",
+            "sweep of stage{} {} over {}: {} task{} of blocks {}, {} a task, {} held",
             if ids.len() == 1 { "" } else { "s" },
             ids.join(", "),
             shape::tuple(&self.grid.shape()),
             self.grid.count(),
+            if self.grid.count() == 1 { "" } else { "s" },
             self.grid,
             crate::error::Bytes(self.task_bytes),
             crate::error::Bytes(self.held_bytes),

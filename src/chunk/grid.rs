@@ -230,6 +230,18 @@ impl Chunks {
         out
     }
 
+    /// The smallest box of whole chunks that holds `region`.
+    #[must_use]
+    pub fn covering(&self, region: &Region) -> Region {
+        let mut out = self.touching(region);
+        for (axis, cuts) in self.0.iter().enumerate() {
+            let (first, count) = (out.start[axis], out.shape[axis]);
+            out.start[axis] = cuts.start(first);
+            out.shape[axis] = if count == 0 { 0 } else { cuts.start(first + count) - out.start[axis] };
+        }
+        out
+    }
+
     /// Whether `region` is a union of whole chunks.
     #[must_use]
     pub fn aligned(&self, region: &Region) -> bool {

@@ -15,12 +15,12 @@ use half::{bf16, f16};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-mod axes;
-mod canvas;
+mod scale;
 mod color;
+mod canvas;
+mod axes;
 mod image;
 mod line;
-mod scale;
 
 #[cfg(test)]
 mod tests;

@@ -32,9 +32,9 @@ pub(crate) fn view_text(map: &crate::chunk::IndexMap, rank: usize) -> String {
             None => a.offset.to_string(),
             Some(o) => match (a.offset, a.stride) {
                 (0, 1) => format!("i{o}"),
-                (offset, 1) => format!("i{o}+{offset}"),
+                (offset, 1) => format!("i{o}{:+}", offset.cast_signed()),
                 (0, stride) => format!("{stride}*i{o}"),
-                (offset, stride) => format!("{stride}*i{o}+{offset}"),
+                (offset, stride) => format!("{stride}*i{o}{:+}", offset.cast_signed()),
             },
         })
         .collect();

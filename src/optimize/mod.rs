@@ -9,6 +9,7 @@ use crate::blockwise::plan::Plan;
 use crate::blockwise::verify::verify;
 use crate::error::{Error, Result};
 use crate::expr::Expr;
+use simplify::Uses;
 
 pub mod simplify;
 pub mod fuse;
@@ -17,8 +18,9 @@ pub mod fuse;
 pub trait ExprRule: Sync {
     /// Its name.
     fn name(&self) -> &'static str;
-    /// The rewritten node, when the rule applies to it. Its inputs have been rewritten before.
-    fn rewrite(&self, expr: &Expr) -> Option<Expr>;
+    /// The rewritten node, when the rule applies to it. Its inputs have been rewritten before; `uses` knows who else reads
+    /// them.
+    fn rewrite(&self, expr: &Expr, uses: &Uses) -> Option<Expr>;
 }
 
 /// A rewrite of plans.
@@ -42,6 +44,8 @@ static EXPR_RULES: &[&dyn ExprRule] = &[
     &simplify::common::CommonSubexpressions,
     // A rechunk of a rechunk keeps the outer grid alone.
     &simplify::rechunk::CollapseRechunks,
+    // A view of a view is one view, so that slices of reductions stand right above them.
+    &simplify::view::ComposeViews,
     // Slices go below reductions, so that only what is kept is read.
     &simplify::slice::PushSlicesBelowReductions,
     // Pushing may have made equal nodes.

@@ -2,8 +2,10 @@
 
 use super::context::Context;
 use crate::blockwise::lower::{Request, lower};
-use crate::blockwise::plan::Plan;
+use crate::blockwise::plan::{Origin, Plan, StageKind};
+use crate::blockwise::sweep::Sweep;
 use crate::blockwise::verify::verify;
+use crate::chunk::Region;
 use crate::error::{Error, Result};
 use crate::op::kernel::Kernel;
 use crate::optimize;
@@ -109,30 +111,46 @@ pub fn explain(cx: &Context, requests: &[Request], stage: Stage) -> Result<Strin
     })
 }
 
-/// Decoded bytes that the sweeps read from stores, whole arrays assumed.
+/// Decoded bytes that the sweeps read from stores: the chunks that they touch, each once a sweep.
 fn reads(plan: &Plan, graph: &TaskGraph) -> u64 {
-    graph
-        .sweeps
-        .iter()
-        .map(|sweep| {
-            let mut stores: Vec<_> = sweep.stages.iter().flat_map(|&id| plan.reads(id)).collect();
-            stores.sort_unstable();
-            stores.dedup();
-            let bytes = stores.iter().filter_map(|o| match o {
-                crate::blockwise::plan::Origin::Store(s) => {
-                    let info = plan.stores[*s].info();
-                    Some((crate::shape::size(&info.shape) * info.dtype.size()) as u64)
+    let of = |sweep: &Sweep| {
+        let mut parts = Vec::new();
+        for &id in &sweep.stages {
+            collect_reads(plan, id, &Region::full(&plan.stages[id].space), &mut parts);
+        }
+        let larger =
+            |(s, region): &(usize, Region)| parts.iter().any(|(t, r)| s == t && r != region && r.contains(region));
+        let once: Vec<&(usize, Region)> = parts.iter().filter(|p| !larger(p)).collect();
+        once.iter().map(|(s, region)| (region.size() * plan.stores[*s].info().dtype.size()) as u64).sum::<u64>()
+    };
+    graph.sweeps.iter().map(of).sum()
+}
+
+/// The boxes of stored arrays that `region` of stage `id` needs, in whole chunks.
+fn collect_reads(plan: &Plan, id: usize, region: &Region, out: &mut Vec<(usize, Region)>) {
+    for piece in plan.stages[id].inputs.iter().flat_map(|i| &i.pieces) {
+        let Some(part) = piece.out.intersect(region) else { continue };
+        let span = piece.map.source(&part).0;
+        match piece.origin {
+            Origin::Store(s) => {
+                let store = &plan.stores[s];
+                if store.block().is_some() {
+                    continue;
                 }
-                _ => None,
-            });
-            bytes.sum::<u64>()
-        })
-        .sum()
+                let chunks = &store.info().chunks;
+                let whole = if store.random_access() { span } else { chunks.covering(&span) };
+                if !out.contains(&(s, whole.clone())) {
+                    out.push((s, whole));
+                }
+            }
+            Origin::Stage(inner, _) if !plan.stages[inner].is_swept() => collect_reads(plan, inner, &span, out),
+            Origin::Stage(..) | Origin::Iota(_) => {}
+        }
+    }
 }
 
 /// The kernels that the context's device has not.
 fn fallbacks(cx: &Context, plan: &Plan) -> Vec<String> {
-    use crate::blockwise::plan::StageKind;
     let kernels = plan.stages.iter().flat_map(|stage| match &stage.kind {
         StageKind::Blockwise(p) => vec![Kernel::Elementwise(p.clone())],
         StageKind::Function(f) => vec![Kernel::Function(f.clone())],

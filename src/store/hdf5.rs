@@ -19,18 +19,18 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+mod ffi;
+mod types;
+mod filters;
 mod attributes;
 mod chunks;
 mod dataset;
-mod ffi;
-mod filters;
-mod group;
 mod read;
+mod tree;
+mod write;
+mod group;
 #[cfg(test)]
 mod tests;
-mod tree;
-mod types;
-mod write;
 
 /// The name of an array in a file that was opened or created without one.
 const DEFAULT_NAME: &str = "data";

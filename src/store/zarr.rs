@@ -2,7 +2,7 @@
 //!
 //! Begin with `zarr/read.rs`, which puts a region together. `zarr/meta.rs` reads metadata, `zarr/source.rs` finds keys in
 //! folders and archives, `zarr/pipeline.rs` decodes a chunk with the codecs of the `zarrs` crate and a few of our own,
-//! `zarr/shard.rs` finds inner chunks, `zarr/create.rs` and `zarr/write.rs` make new arrays.
+//! `zarr/pipeline/shard.rs` finds inner chunks, `zarr/create.rs` and `zarr/write.rs` make new arrays.
 //! Everything runs on the calling thread. Sizes that files declare are checked before memory is taken for them.
 
 use super::{Create, Format, Layout, Node, Sink, Store};
@@ -12,20 +12,18 @@ use source::Source;
 use std::path::Path;
 use std::sync::Arc;
 
+mod json;
+mod piece;
+mod zip;
+mod source;
+mod window;
+mod pipeline;
+mod meta;
 mod create;
 mod group;
-mod json;
-mod meta;
-mod numcodecs;
-mod packed;
-mod pipeline;
 mod read;
-mod shard;
-mod source;
 mod tree;
-mod window;
 mod write;
-mod zip;
 
 /// The names of metadata documents that make a directory a node.
 const METADATA: [&str; 4] = ["zarr.json", ".zarray", ".zgroup", ".zmetadata"];

@@ -73,6 +73,6 @@ impl fmt::Display for TaskGraph {
         for sweep in &self.sweeps {
             writeln!(f, "{sweep}")?;
         }
-        write!(f, "{} tasks", self.len())
+        write!(f, "{} task{}", self.len(), if self.len() == 1 { "" } else { "s" })
     }
 }

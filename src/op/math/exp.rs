@@ -9,7 +9,7 @@
 //! the final sum.
 
 use super::short;
-use super::util::{MAGIC32, MAGIC64, fast_two_sum, fma32, fma64, poly32, poly64, two_sum};
+use super::util::{MAGIC32, MAGIC64, clamp_f64, fast_two_sum, fma32, fma64, poly32, poly64, two_sum};
 
 const LOG2E: f64 = std::f64::consts::LOG2_E;
 /// ln2, its first 42 bits and the rest.
@@ -93,12 +93,6 @@ fn reduce_f64<const FMA: bool>(x: f64) -> (f64, f64) {
 fn exp_poly_f64<const FMA: bool>(r: f64) -> f64 {
     let p = poly64::<FMA, 11>(r, &EXP_P);
     1.0 + fma64::<FMA>(r * r, p, r)
-}
-
-#[inline(always)]
-pub(super) fn clamp_f64(x: f64, lo: f64, hi: f64) -> f64 {
-    let x = if x > hi { hi } else { x };
-    if x < lo { lo } else { x }
 }
 
 #[inline(always)]

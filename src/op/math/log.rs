@@ -9,10 +9,9 @@
 
 use super::exp::{LN2_HI, LN2_LO};
 use super::short;
-use super::util::{TWO52, fma32, fma64, poly32, poly64, two_sum};
+use super::util::{fma32, fma64, poly32, poly64, split_biased_f64, split_normal_f64, two_sum};
 
 /// Bits of `sqrt(1/2)`, the lower end of the reduced range.
-const SQRT_HALF_BITS: u64 = 0x3fe6_a09e_667f_3bcd;
 const SQRT_HALF_BITS_F32: u32 = 0x3f35_04f3;
 const TWO54: f64 = 18_014_398_509_481_984.0;
 const TWO25: f32 = 33_554_432.0;
@@ -37,21 +36,6 @@ pub(super) fn split_f64(x: f64) -> (f64, f64) {
     let tiny = x < f64::MIN_POSITIVE;
     let scaled = if tiny { x * TWO54 } else { x };
     split_biased_f64(scaled, if tiny { 1023.0 + 54.0 } else { 1023.0 })
-}
-
-/// As [`split_f64`], for normal `x`.
-#[inline(always)]
-pub(super) fn split_normal_f64(x: f64) -> (f64, f64) {
-    split_biased_f64(x, 1023.0)
-}
-
-#[inline(always)]
-fn split_biased_f64(x: f64, bias: f64) -> (f64, f64) {
-    let one = 1.0_f64.to_bits();
-    let u = x.to_bits().wrapping_add(one - SQRT_HALF_BITS);
-    let k = f64::from_bits((u >> 52) | TWO52.to_bits()) - (TWO52 + bias);
-    let m = f64::from_bits((u & 0x000f_ffff_ffff_ffff) + SQRT_HALF_BITS);
-    (k, m)
 }
 
 #[inline(always)]

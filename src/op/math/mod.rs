@@ -51,17 +51,17 @@
     reason = "see above"
 )]
 
-mod arctrig;
+mod util;
+mod short;
 mod exp;
-mod hyperbolic;
 mod log;
 mod pow;
 mod root;
-mod short;
+mod trig;
+mod arctrig;
+mod hyperbolic;
 #[cfg(test)]
 mod tests;
-mod trig;
-mod util;
 
 pub use arctrig::{arccos_f32, arccos_f64, arcsin_f32, arcsin_f64, arctan_f32, arctan_f64, arctan2_f32, arctan2_f64};
 pub use exp::{exp_f32, exp_f64, exp2_f32, exp2_f64, expm1_f32, expm1_f64};

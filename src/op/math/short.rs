@@ -4,9 +4,7 @@
 //! The methods are those of the `exp` and `log` modules with shorter minimax polynomials
 //! (Remez), ln2 in one part and a single scale factor: `f32` exponents leave `f64` room.
 
-use super::exp::clamp_f64;
-use super::log::split_normal_f64;
-use super::util::{MAGIC64, fma64, poly64};
+use super::util::{MAGIC64, clamp_f64, fma64, poly64, split_normal_f64};
 use std::f64::consts::{LN_2, LOG2_E};
 
 /// `(e^r - 1 - r) / r^2`, error in `e^r` below `2^-37`.

@@ -86,3 +86,28 @@ pub(super) fn two_prod<const FMA: bool>(a: f64, b: f64) -> (f64, f64) {
         (p, ((ah * bh - p) + ah * bl + al * bh) + al * bl)
     }
 }
+
+#[inline(always)]
+pub(super) fn clamp_f64(x: f64, lo: f64, hi: f64) -> f64 {
+    let x = if x > hi { hi } else { x };
+    if x < lo { lo } else { x }
+}
+
+/// Bits of `sqrt(1/2)`, the lower end of the reduced range.
+const SQRT_HALF_BITS: u64 = 0x3fe6_a09e_667f_3bcd;
+
+/// Splits normal positive `x` into `(k, m)`: `x = 2^k m`, `m` in `[sqrt(1/2), sqrt(2))`.
+#[inline(always)]
+pub(super) fn split_normal_f64(x: f64) -> (f64, f64) {
+    split_biased_f64(x, 1023.0)
+}
+
+/// The same for `x` whose exponent has this bias.
+#[inline(always)]
+pub(super) fn split_biased_f64(x: f64, bias: f64) -> (f64, f64) {
+    let one = 1.0_f64.to_bits();
+    let u = x.to_bits().wrapping_add(one - SQRT_HALF_BITS);
+    let k = f64::from_bits((u >> 52) | TWO52.to_bits()) - (TWO52 + bias);
+    let m = f64::from_bits((u & 0x000f_ffff_ffff_ffff) + SQRT_HALF_BITS);
+    (k, m)
+}

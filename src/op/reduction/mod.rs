@@ -13,11 +13,11 @@ use crate::dtype::scalar::Scalar;
 use crate::error::{Error, Result};
 use std::fmt;
 
-mod arg;
-mod extrema;
-mod logical;
-mod moments;
 mod sum;
+mod extrema;
+mod moments;
+mod logical;
+mod arg;
 
 /// Every reduction, by NumPy name.
 pub static REDUCTIONS: &[&dyn Reduction] = &[

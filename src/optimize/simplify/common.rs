@@ -1,6 +1,7 @@
 //! Makes equal expressions one node.
 
 use super::super::ExprRule;
+use super::Uses;
 use crate::expr::{Expr, ExprKind};
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ impl ExprRule for CommonSubexpressions {
     }
 
     /// The walk interns; nothing else is rewritten.
-    fn rewrite(&self, _expr: &Expr) -> Option<Expr> {
+    fn rewrite(&self, _expr: &Expr, _uses: &Uses) -> Option<Expr> {
         None
     }
 }

@@ -1,6 +1,7 @@
 //! Drops rechunks whose grid nobody sees.
 
 use super::super::ExprRule;
+use super::Uses;
 use crate::expr::{Expr, ExprKind};
 
 /// `x.rechunk(a).rechunk(b)` is `x.rechunk(b)`.
@@ -12,7 +13,7 @@ impl ExprRule for CollapseRechunks {
         "collapse rechunks"
     }
 
-    fn rewrite(&self, expr: &Expr) -> Option<Expr> {
+    fn rewrite(&self, expr: &Expr, _uses: &Uses) -> Option<Expr> {
         let ExprKind::Rechunk { input } = &expr.kind else { return None };
         let ExprKind::Rechunk { input: inner } = &input.kind else { return None };
         if inner.chunks == expr.chunks {

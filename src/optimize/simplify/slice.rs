@@ -1,13 +1,14 @@
 //! Pushes slices below reductions.
 
 use super::super::ExprRule;
+use super::Uses;
 use crate::chunk::IndexMap;
 use crate::chunk::index_map::AxisMap;
 use crate::expr::{Expr, ExprKind, build};
 use crate::shape::Dim;
 
 /// `x.sum(0)[3]` reduces column 3 alone. Slices of kept axes commute with a reduction; its tiling and lanes stay those it
-/// was built with, so no bit changes.
+/// was built with, so no bit changes. A reduction that others read too stays whole: it is computed once for all.
 #[derive(Debug)]
 pub struct PushSlicesBelowReductions;
 
@@ -16,13 +17,14 @@ impl ExprRule for PushSlicesBelowReductions {
         "push slices below reductions"
     }
 
-    fn rewrite(&self, expr: &Expr) -> Option<Expr> {
+    fn rewrite(&self, expr: &Expr, uses: &Uses) -> Option<Expr> {
         let ExprKind::View { input: reduction, map } = &expr.kind else { return None };
         let ExprKind::Reduce { input, reducer, reduced, lanes, tiling } = &reduction.kind else { return None };
         let lengths = reduction.shape.known().ok()?;
         let out_lengths = expr.shape.known().ok()?;
         let cut: Vec<Cut> = (0..reduced.len()).map(|a| cut(&map.axes[a], &out_lengths, reduced[a])).collect();
-        if (0..cut.len()).all(|a| reduced[a] || cut[a].len == lengths[a] && cut[a].inner == UNCUT) {
+        let drops = (0..cut.len()).any(|a| !reduced[a] && cut[a].len < lengths[a]);
+        if !drops || uses.of(reduction) > 1 {
             return None;
         }
         let below = IndexMap {

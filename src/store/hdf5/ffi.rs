@@ -29,9 +29,9 @@ macro_rules! h5 {
     };
 }
 
+pub(super) mod types;
 pub(super) mod attribute;
 pub(super) mod dataset;
-pub(super) mod types;
 
 /// What a call yields, or the library's words.
 pub(super) type Res<T> = Result<T, String>;

@@ -8,9 +8,9 @@ use super::ffi::dataset::FilterInfo;
 use libdeflater::{DecompressionError, Decompressor};
 
 pub(super) mod bitshuffle;
-pub(super) mod blosc;
 pub(super) mod lzf;
 pub(super) mod shuffle;
+pub(super) mod blosc;
 
 use bitshuffle::Bitshuffle;
 

@@ -1,7 +1,7 @@
 //! The metadata of one array, of either version, checked.
 
 use super::json;
-use super::pipeline::{LARGEST_CHUNK, Named, Outcome, Pipeline, data_type_of, dtype_named};
+use super::pipeline::{LARGEST_CHUNK, Named, Outcome, Pipeline, codecs_v3, data_type_of, dtype_named};
 use super::source::Source;
 use crate::chunk::{AxisChunks, Chunks};
 use crate::dtype::DType;
@@ -293,20 +293,6 @@ fn grid_v3(meta: &ArrayMetadataV3, lengths: &[usize]) -> Outcome<Grid> {
         axes.push(AxisChunks::from_bounds(&bounds));
     }
     Ok((Chunks::new(axes), None))
-}
-
-/// The codecs of a version 3 list; unknown ones that need not be understood are left out.
-pub(super) fn codecs_v3(list: &[Value]) -> Outcome<Vec<Named>> {
-    let mut out = Vec::new();
-    for entry in list {
-        let name = entry.as_str().or_else(|| entry.get("name").and_then(Value::as_str)).ok_or("a codec has no name")?;
-        let named = Named { version: 3, name: name.to_owned(), config: object(entry.get("configuration")) };
-        let optional = entry.get("must_understand") == Some(&Value::Bool(false));
-        if !(optional && Pipeline::knows(&named).is_err()) {
-            out.push(named);
-        }
-    }
-    Ok(out)
 }
 
 fn codecs_v2(document: &Value) -> Outcome<Vec<Named>> {

@@ -5,13 +5,13 @@
 //! and the numcodecs filters that the crate lacks (`numcodecs.rs`).
 //! One call decodes one chunk on the calling thread.
 
-use super::numcodecs::{ByteFilter, ElementFilter};
-use super::packed::ByteStage;
-use super::shard::Sharding;
 use crate::cpu::copy::swap_bytes;
 use crate::dtype::DType;
 use crate::store::raw::decode_blosc;
+use numcodecs::{ByteFilter, ElementFilter};
+use packed::ByteStage;
 use serde_json::{Map, Value, json};
+use shard::Sharding;
 use std::borrow::Cow;
 use std::num::NonZeroU64;
 use std::str::FromStr;
@@ -22,6 +22,10 @@ use zarrs::array::{
 };
 use zarrs::metadata::v2::MetadataV2;
 use zarrs::metadata::v3::MetadataV3;
+
+mod numcodecs;
+mod packed;
+pub(super) mod shard;
 
 /// A chunk that says it is larger is taken for damage.
 pub(super) const LARGEST_CHUNK: u64 = 1 << 40;
@@ -409,4 +413,22 @@ pub(super) fn dtype_named(name: &str) -> Outcome<(DType, bool)> {
         _ => false,
     };
     Ok((dtype, reversed && dtype.real().size() > 1))
+}
+
+/// The codecs of a version 3 list; unknown ones that need not be understood are left out.
+pub(super) fn codecs_v3(list: &[Value]) -> Outcome<Vec<Named>> {
+    let mut out = Vec::new();
+    for entry in list {
+        let name = entry.as_str().or_else(|| entry.get("name").and_then(Value::as_str)).ok_or("a codec has no name")?;
+        let named = Named {
+            version: 3,
+            name: name.to_owned(),
+            config: entry.get("configuration").and_then(Value::as_object).cloned().unwrap_or_default(),
+        };
+        let optional = entry.get("must_understand") == Some(&Value::Bool(false));
+        if !(optional && Pipeline::knows(&named).is_err()) {
+            out.push(named);
+        }
+    }
+    Ok(out)
 }

@@ -1,8 +1,9 @@
 //! Reading an array by region.
 
 use super::meta::Array;
-use super::shard::{Index, Sharding};
-use super::source::{Piece, Source};
+use super::piece::{Bytes, Piece};
+use super::pipeline::shard::{Index, Sharding};
+use super::source::Source;
 use super::window::Window;
 use crate::chunk::Region;
 use crate::chunk::region::Indices;
@@ -99,7 +100,7 @@ impl ZarrStore {
             return Err(Error::store(&piece.path, why));
         }
         let whole = Region::full(&part.shape);
-        let super::source::Bytes::File { file, offset } = &piece.bytes else {
+        let Bytes::File { file, offset } = &piece.bytes else {
             let mut all = vec![0; expected];
             piece.read_at(0, &mut all)?;
             if swapped {

@@ -1,6 +1,6 @@
 //! Zip archives as Zarr writes them: a table of entries, stored plain or deflated, with the 64-bit extensions.
 
-use super::source::{Bytes, Piece};
+use super::piece::{Bytes, Piece, reserve};
 use crate::error::{Error, Result};
 use crate::store::raw;
 use std::collections::{BTreeMap, BTreeSet};
@@ -95,7 +95,7 @@ impl Archive {
                 let packed = self.bytes(offset, entry.packed)?;
                 // DEFLATE cannot shrink more than this.
                 let possible = entry.packed.saturating_mul(1032).saturating_add(64);
-                let mut out = super::source::reserve(&path, entry.size.min(possible))?;
+                let mut out = reserve(&path, entry.size.min(possible))?;
                 let n = libdeflater::Decompressor::new().deflate_decompress(&packed, &mut out).map_err(|e| {
                     Error::store(&path, format!("the entry of the zip archive cannot be inflated: {e}"))
                 })?;
@@ -114,7 +114,7 @@ impl Archive {
         if at.checked_add(len).is_none_or(|end| end > self.length) {
             return Err(self.damaged("it is cut short"));
         }
-        let mut out = super::source::reserve(&self.path, len)?;
+        let mut out = reserve(&self.path, len)?;
         raw::read_at(&self.file, &self.path, at, &mut out)?;
         Ok(out)
     }

@@ -3,14 +3,14 @@
 //! The index is read and checked here, so that a damaged one is an error, and it is kept for the next read. Inner
 //! chunks that lie near each other are read together.
 
-use super::pipeline::{Named, Outcome, Pipeline};
-use super::source::{Bytes, Piece};
-use super::window::Window;
+use super::{Named, Outcome, Pipeline, codecs_v3};
 use crate::chunk::region::Indices;
 use crate::chunk::{Chunks, Region};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::shape;
+use crate::store::zarr::piece::{Bytes, Piece, reserve};
+use crate::store::zarr::window::Window;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::path::PathBuf;
@@ -24,11 +24,11 @@ const ABSENT: (u64, u64) = (u64::MAX, u64::MAX);
 
 /// The sharding codec.
 #[derive(Debug)]
-pub(super) struct Sharding {
+pub(in crate::store::zarr) struct Sharding {
     /// Shape of an inner chunk.
-    pub(super) inner_shape: Vec<usize>,
+    pub(in crate::store::zarr) inner_shape: Vec<usize>,
     /// Codecs of an inner chunk.
-    pub(super) inner: Pipeline,
+    pub(in crate::store::zarr) inner: Pipeline,
     index: Pipeline,
     index_at_end: bool,
     fill: Vec<u8>,
@@ -37,14 +37,14 @@ pub(super) struct Sharding {
 
 impl Sharding {
     /// From its metadata; the fill value is zero until [`Sharding::set_fill`].
-    pub(super) fn new(dtype: DType, codec: &Named) -> Outcome<Self> {
+    pub(in crate::store::zarr) fn new(dtype: DType, codec: &Named) -> Outcome<Self> {
         let lengths = codec.config.get("chunk_shape").and_then(Value::as_array).ok_or("a shard has no chunk shape")?;
         let inner_shape: Option<Vec<usize>> =
             lengths.iter().map(|n| n.as_u64().and_then(|n| usize::try_from(n).ok()).filter(|&n| n > 0)).collect();
         let codecs = |key: &str| -> Outcome<Vec<Named>> {
             let list =
                 codec.config.get(key).and_then(Value::as_array).ok_or_else(|| format!("a shard has no {key}"))?;
-            super::meta::codecs_v3(list)
+            codecs_v3(list)
         };
         let index_at_end = match codec.config.get("index_location").and_then(Value::as_str) {
             Some("start") => false,
@@ -62,7 +62,7 @@ impl Sharding {
     }
 
     /// What inner chunks hold that are not stored.
-    pub(super) fn set_fill(&mut self, fill: &[u8]) {
+    pub(in crate::store::zarr) fn set_fill(&mut self, fill: &[u8]) {
         self.fill = fill.to_vec();
         self.inner.set_fill(fill);
     }
@@ -79,12 +79,12 @@ impl Sharding {
     }
 
     /// Checks that shards of this shape can be made of the inner chunks.
-    pub(super) fn check(&self, shard: &[usize]) -> Outcome<()> {
+    pub(in crate::store::zarr) fn check(&self, shard: &[usize]) -> Outcome<()> {
         self.counts(shard).map(|_| ())
     }
 
     /// Reads and checks the index of a shard of this shape.
-    pub(super) fn read_index(&self, piece: &Piece, shard: &[usize]) -> Result<Index> {
+    pub(in crate::store::zarr) fn read_index(&self, piece: &Piece, shard: &[usize]) -> Result<Index> {
         let bad = |why: String| Error::store(&piece.path, why);
         let counts = self.counts(shard).map_err(bad)?;
         let mut lengths = counts.clone();
@@ -93,7 +93,7 @@ impl Sharding {
         let size = size.ok_or_else(|| Error::unsupported("a compressed shard index is not supported"))?;
         let at = piece.len.checked_sub(size);
         let at = at.ok_or_else(|| bad(format!("holds {} bytes, less than the shard index of {size}", piece.len)))?;
-        let mut stored = super::source::reserve(&piece.path, size)?;
+        let mut stored = reserve(&piece.path, size)?;
         piece.read_at(if self.index_at_end { at } else { 0 }, &mut stored)?;
         let decoded = self
             .index
@@ -111,7 +111,13 @@ impl Sharding {
     }
 
     /// Decodes the part of a shard that `part` (relative to the shard) covers into a box of `out`.
-    pub(super) fn read(&self, piece: &Piece, index: &Index, part: &Region, out: &mut Window<'_>) -> Result<()> {
+    pub(in crate::store::zarr) fn read(
+        &self,
+        piece: &Piece,
+        index: &Index,
+        part: &Region,
+        out: &mut Window<'_>,
+    ) -> Result<()> {
         let shard: Vec<usize> = index.counts.iter().zip(&self.inner_shape).map(|(n, i)| n * i).collect();
         let grid = Chunks::regular(&shard, &self.inner_shape)?;
         let wanted = self.wanted(piece, index, &grid, part, out)?;
@@ -175,11 +181,11 @@ impl Sharding {
     }
 
     /// Decodes a shard that lies in memory.
-    pub(super) fn decode_whole(&self, data: Vec<u8>, shard: &[usize]) -> Outcome<Vec<u8>> {
+    pub(in crate::store::zarr) fn decode_whole(&self, data: Vec<u8>, shard: &[usize]) -> Outcome<Vec<u8>> {
         let piece = Piece { len: data.len() as u64, bytes: Bytes::Memory(data), path: PathBuf::from("inner shard") };
         let index = self.read_index(&piece, shard).map_err(|e| e.to_string())?;
         let bytes = shape::checked_size(shard).and_then(|n| n.checked_mul(self.itemsize)).ok_or("is too large")?;
-        let mut out = super::source::reserve(&piece.path, bytes as u64).map_err(|e| e.to_string())?;
+        let mut out = reserve(&piece.path, bytes as u64).map_err(|e| e.to_string())?;
         let whole = Region::full(shard);
         let mut window = Window { out: &mut out, shape: shard, start: vec![0; shard.len()], itemsize: self.itemsize };
         self.read(&piece, &index, &whole, &mut window).map_err(|e| e.to_string())?;
@@ -189,14 +195,14 @@ impl Sharding {
 
 /// Where the inner chunks of a shard lie.
 #[derive(Debug)]
-pub(super) struct Index {
+pub(in crate::store::zarr) struct Index {
     counts: Vec<usize>,
     entries: Vec<(u64, u64)>,
 }
 
 impl Index {
     /// Bytes of memory.
-    pub(super) fn size(&self) -> usize {
+    pub(in crate::store::zarr) fn size(&self) -> usize {
         self.entries.len() * 16
     }
 }

@@ -3,7 +3,7 @@
 //! On elements: `delta`, `astype`, `fixedscaleoffset`, `packbits`, and `quantize` and `bitround`, where nothing is to be
 //! undone. On bytes: `lz4` and `crc32`.
 
-use super::pipeline::{Form, Named, Outcome, data_type_of, dtype_named};
+use super::{Form, Named, Outcome, data_type_of, dtype_named};
 use crate::cpu::copy::swap_bytes;
 use crate::dtype::scalar::Scalar;
 use crate::dtype::{DType, Kind};

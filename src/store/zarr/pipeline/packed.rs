@@ -4,7 +4,7 @@
 //! chunks. Both, and blosc's header, are held to the size that the metadata implies before memory is taken.
 
 use super::numcodecs::ByteFilter;
-use super::pipeline::{Outcome, options};
+use super::{Outcome, options};
 use parking_lot::Mutex;
 use std::borrow::Cow;
 use std::fmt;
@@ -115,7 +115,7 @@ impl Contexts {
                 declared.min((data.len() as u64).saturating_mul(1 << 15))
             }
         };
-        let mut out = super::source::reserve_exact(capacity)?;
+        let mut out = crate::store::zarr::piece::reserve_exact(capacity)?;
         let waiting = self.0.lock().pop();
         let mut context = match waiting {
             Some(context) => context,

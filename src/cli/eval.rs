@@ -21,8 +21,10 @@ use std::path::{Path, PathBuf};
 /// # Errors
 /// What is wrong with the request, or the first fault of the run; no output is left behind then.
 pub fn eval(args: &Eval) -> Result<(), Failure> {
+    // Read before signals are caught: there is nothing to tidy up yet.
+    let source = program::source(&args.program.expr)?;
     let mut session = Session::start(&args.running)?;
-    let (source, arrays) = program::arrays(session.cx(), &args.program)?;
+    let arrays = program::arrays(session.cx(), &source, &args.program.inputs)?;
     if let (Some(_), Some(first)) = (&args.plot, arrays.first()) {
         check_drawable(first)?;
     }

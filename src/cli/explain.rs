@@ -14,8 +14,9 @@ use crate::runtime::pipeline::{Stage, prepare};
 /// # Errors
 /// What is wrong with the expression, and what keeps it from being planned.
 pub fn explain(args: &Explain) -> Result<(), Failure> {
+    let source = program::source(&args.program.expr)?;
     let session = Session::start(&args.running)?;
-    let (_, arrays) = program::arrays(session.cx(), &args.program)?;
+    let arrays = program::arrays(session.cx(), &source, &args.program.inputs)?;
     if args.dot || args.svg.is_some() {
         let requests: Vec<Request> = arrays.iter().map(|a| Request { expr: a.expr().clone(), stored: None }).collect();
         let graph = Graph::new(&prepare(session.cx(), &requests)?.0);

@@ -5,7 +5,7 @@
 //! [`program`] turns an expression and its inputs into arrays, [`staging`] keeps unfinished outputs out of sight,
 //! [`profile`] writes down what a run did, [`output`] is the only way to standard output.
 //!
-//! [`print`] writes an array exactly as NumPy 2 does, from the few elements that are shown; [`plot`] draws one
+//! [`mod@print`] writes an array exactly as NumPy 2 does, from the few elements that are shown; [`plot`] draws one
 //! as a PNG.
 
 pub mod print;

@@ -1,6 +1,6 @@
 //! From an expression and `NAME=PATH` arguments to arrays.
 
-use super::args::{Program, bindings};
+use super::args::bindings;
 use super::output::Failure;
 use crate::array::Array;
 use crate::error::{Error, ErrorKind, Result};
@@ -9,36 +9,39 @@ use crate::lang::ast::Span;
 use crate::lang::parse::{parse, point};
 use crate::runtime::context::Context;
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io::Read;
 
-/// The arrays that a program means, and its text. Only the inputs that it names are opened.
+/// The text itself, or that of standard input for `-`.
 ///
 /// # Errors
-/// What is wrong with the text, pointing at it; inputs that cannot be opened; operations that do not fit.
-pub fn arrays(cx: &Context, program: &Program) -> Result<(String, Vec<Array>), Failure> {
-    let source = source(&program.expr)?;
-    let inputs = bindings(&program.inputs)?;
-    parse(&source).map_err(|e| Failure::Pointed(e.render(&source)))?;
-    let used = lang::names(&source).map_err(|e| pointed(&source, e))?;
-    let mut opened = BTreeMap::new();
-    for input in inputs.into_iter().filter(|input| used.contains(&input.name)) {
-        opened.insert(input.name, cx.open(&input.path)?);
-    }
-    let arrays = lang::evaluate(&source, &opened).map_err(|e| pointed(&source, e))?;
-    if arrays.is_empty() {
-        return Err(Error::argument("eval", "the program has no result").into());
-    }
-    Ok((source, arrays))
-}
-
-/// The text itself, or that of standard input for `-`.
-fn source(text: &str) -> Result<String> {
+/// When standard input cannot be read.
+pub fn source(text: &str) -> Result<String> {
     if text.trim() != "-" {
         return Ok(text.trim_start_matches(' ').to_owned());
     }
     let mut source = String::new();
     std::io::stdin().lock().read_to_string(&mut source).map_err(|e| Error::store("standard input", e))?;
     Ok(source)
+}
+
+/// The arrays that the program `source` means. Only the inputs that it names are opened.
+///
+/// # Errors
+/// What is wrong with the text, pointing at it; inputs that cannot be opened; operations that do not fit.
+pub fn arrays(cx: &Context, source: &str, inputs: &[OsString]) -> Result<Vec<Array>, Failure> {
+    let inputs = bindings(inputs)?;
+    parse(source).map_err(|e| Failure::Pointed(e.render(source)))?;
+    let used = lang::names(source).map_err(|e| pointed(source, e))?;
+    let mut opened = BTreeMap::new();
+    for input in inputs.into_iter().filter(|input| used.contains(&input.name)) {
+        opened.insert(input.name, cx.open(&input.path)?);
+    }
+    let arrays = lang::evaluate(source, &opened).map_err(|e| pointed(source, e))?;
+    if arrays.is_empty() {
+        return Err(Error::argument("eval", "the program has no result").into());
+    }
+    Ok(arrays)
 }
 
 /// An error that knows its column, with the text and a caret below it.

@@ -6,8 +6,6 @@
 //!
 //! Run from the root of the repository: `cargo run --release --example anomaly`
 
-#![expect(clippy::print_stdout, reason = "an example shows what it found")]
-
 use hyperslab::store::Create;
 use hyperslab::{Context, Result};
 
@@ -20,8 +18,7 @@ fn main() -> Result<()> {
     let folder = std::env::temp_dir().join(format!("hyperslab-anomaly-{}.zarr", std::process::id()));
     let how = Create::new().chunks([6, 181, 360]).codec("zstd").overwrite(true);
     let stored = anomaly.store(folder.join("t2m"), how);
-    let ((), spread, coldest, warmest) =
-        cx.compute((stored, anomaly.std("time"), anomaly.min(..), anomaly.max(..)))?;
+    let ((), spread, coldest, warmest) = cx.compute((stored, anomaly.std("time"), anomaly.min(..), anomaly.max(..)))?;
 
     println!("anomaly: from {:.1} K to {:+.1} K", coldest[[]], warmest[[]]);
     println!("standard deviation over the week, in bands of 30 degrees from north to south:");

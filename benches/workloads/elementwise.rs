@@ -2,10 +2,10 @@
 
 use crate::common::{Outcome, Settings, Work};
 use bytemuck::Pod;
+use hyperslab::array::Kind;
 use hyperslab::array::compute::FromBlock;
 use hyperslab::dtype::scalar::Scalar;
 use hyperslab::dtype::{DType, Element};
-use hyperslab::array::Kind;
 use hyperslab::{Array, Error};
 use ndarray::ArrayD;
 use num_traits::Float;
@@ -42,7 +42,8 @@ impl<T: Element + Pod + Float> BlackScholes<T> {
     pub fn new(settings: &Settings) -> Self {
         let n = settings.pick(4 << 20, 16 << 20, 16 << 20);
         let number = |v: f64| T::from(v).unwrap_or_else(T::zero);
-        let uniform = |i: u64, m: u64| number(((i.wrapping_mul(m) >> 11) & ((1 << 20) - 1)) as f64) / number(1_048_576.0);
+        let uniform =
+            |i: u64, m: u64| number(((i.wrapping_mul(m) >> 11) & ((1 << 20) - 1)) as f64) / number(1_048_576.0);
         let draw = |m: u64, low: f64, width: f64| {
             let values = (0..n as u64).map(|i| number(low) + number(width) * uniform(i, m)).collect();
             ArrayD::from_shape_vec(vec![n], values).unwrap_or_default()

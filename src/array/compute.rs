@@ -160,7 +160,9 @@ impl<C: Compute> Compute for Vec<C> {
     type Output = Vec<C::Output>;
 
     fn collect(&self, wanted: &mut Vec<Wanted>) {
-        self.iter().for_each(|c| c.collect(wanted));
+        for c in self {
+            c.collect(wanted);
+        }
     }
 
     fn take(answers: &mut dyn Iterator<Item = Option<Block>>) -> Result<Self::Output> {

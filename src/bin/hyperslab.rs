@@ -1,1 +1,3 @@
+//! The `hyperslab` command.
+
 fn main() {}

@@ -3,6 +3,15 @@
 //! Integers wrap; floats truncate towards zero and saturate at the ends of an integer type (NaN gives 0); complex numbers
 //! lose their imaginary part; anything that is not 0 is true.
 
+#![expect(
+    clippy::cast_lossless,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "NumPy's conversions are these casts"
+)]
+
 use super::isa::Isa;
 use super::loops::StripLoop;
 use crate::dtype::DType;

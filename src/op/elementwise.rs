@@ -422,7 +422,7 @@ macro_rules! elementwise_table {
             }
             /// Whether `x` is not a number.
             Isnan, isnan, Same, (x), -1.0..1.0, Exact {
-                bool => bool: x.0 > 1 && x.0 < 1, "false";
+                bool => bool: { let _ = x; false }, "false";
                 int => bool: x != x, "false";
                 float => bool: x.is_nan(), "x != x";
                 complex => bool: x.any_nan(), "c_isnan(x)";

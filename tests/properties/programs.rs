@@ -123,7 +123,7 @@ fn apply(x: &Array, step: &Step, chunked: bool) -> Result<Array, Error> {
     Ok(match step {
         Step::Unary(op) => x.try_unary(*op).unwrap_or_else(|_| x.clone()),
         Step::Scalar(op, v) => x.try_binary(*op, Scalar::Int((*v).into())).unwrap_or_else(|_| x.clone()),
-        Step::WithSelf(op) => x.try_binary(*op, &x.flip(..)).unwrap_or_else(|_| x.clone()),
+        Step::WithSelf(op) => x.try_binary(*op, x.flip(..)).unwrap_or_else(|_| x.clone()),
         Step::WithMean(op, a) => match axis(*a) {
             Some(a) => {
                 let mean = x.try_reduce("mean", hyperslab::array::reduction::keep(a), Params::default())?;

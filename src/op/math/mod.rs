@@ -36,18 +36,13 @@
 //!
 //! Round-to-nearest is assumed, and so is IEEE subnormal handling (no flush to zero).
 
-// Inlining into the caller's instruction set is the purpose of this module, `&` and `|` on
-// booleans keep it free of branches, and it compares floats and drops bits deliberately.
-#![allow(
+#![expect(
     clippy::approx_constant,
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,
     clippy::cast_precision_loss,
-    clippy::float_cmp,
-    clippy::inline_always,
-    clippy::many_single_char_names,
     clippy::needless_bitwise_bool,
-    clippy::similar_names
+    reason = "`&` and `|` on booleans keep it free of branches, and it drops bits deliberately"
 )]
 
 mod arctrig;

@@ -19,7 +19,7 @@
 //!
 //! # Where to look
 //!
-//! Users need [`Context`] and [`Array`], whose methods [`array`] lists by topic, and [`store::Create`] to say how results
+//! Users need [`Context`] and [`Array`], whose methods [`mod@array`] lists by topic, and [`store::Create`] to say how results
 //! are stored. Modules, from the bottom up; each imports only what stands above it here:
 //!
 //! - [`error`], [`dtype`], [`shape`]: one error type; element types and their promotion; shapes, axes, broadcasting,
@@ -31,7 +31,7 @@
 //! - [`expr`]: the lazy graph.
 //! - [`blockwise`], [`optimize`], [`task`]: the plan, its rules, its tasks.
 //! - [`runtime`]: the context, and the only place with threads.
-//! - [`array`]: the public face.
+//! - [`mod@array`]: the public face.
 //! - `lang`, `cli`: the expression language, and the command.
 //!
 //! To add a format, implement [`store::Store`] and [`store::Format`] and run [`store::conformance`]; for a function over

@@ -16,7 +16,7 @@
 //! [`trig_in_range_f64`] and [`trig_in_range_f32`] say whether a value is covered (NaN and
 //! infinities are: they give NaN). A strip loop checks first and redoes rare lanes:
 //!
-//! ```ignore
+//! ```text
 //! for (o, &v) in out.iter_mut().zip(x) { *o = sin_f64::<FMA>(v); }
 //! if !x.iter().fold(true, |ok, &v| ok & trig_in_range_f64(v)) {
 //!     for (o, &v) in out.iter_mut().zip(x) {

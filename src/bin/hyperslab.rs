@@ -1,3 +1,1 @@
-//! The `hyperslab` command.
-
 fn main() {}

@@ -7,8 +7,6 @@
 //!
 //! Run from the root of the repository: `cargo run --release --example block_function`
 
-#![expect(clippy::print_stdout, reason = "an example shows what it found")]
-
 use hyperslab::array::blocks::BlockFn;
 use hyperslab::{Context, Result};
 use ndarray::{ArrayD, ArrayViewD};

@@ -5,13 +5,6 @@
 //!
 //! Run from the root of the repository: `cargo run --release --example image_pipeline`
 
-#![expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::print_stdout,
-    reason = "an example shows what it found"
-)]
-
 use hyperslab::shape::slice::Item;
 use hyperslab::store::Create;
 use hyperslab::{Context, Result};

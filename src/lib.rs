@@ -19,7 +19,7 @@
 //!
 //! # Where to look
 //!
-//! Users need [`Context`] and [`Array`], whose methods [`array`] lists by topic, and [`store::Create`] to say how results
+//! Users need [`Context`] and [`Array`], whose methods [`mod@array`] lists by topic, and [`store::Create`] to say how results
 //! are stored. Modules, from the bottom up; each imports only what stands above it here:
 //!
 //! - [`error`], [`dtype`], [`shape`]: one error type; element types and their promotion; shapes, axes, broadcasting,
@@ -31,11 +31,42 @@
 //! - [`expr`]: the lazy graph.
 //! - [`blockwise`], [`optimize`], [`task`]: the plan, its rules, its tasks.
 //! - [`runtime`]: the context, and the only place with threads.
-//! - [`array`]: the public face.
+//! - [`mod@array`]: the public face.
 //! - `lang`, `cli`: the expression language, and the command.
 //!
 //! To add a format, implement [`store::Store`] and [`store::Format`] and run [`store::conformance`]; for a function over
 //! chunks, see [`array::blocks`]; for another device, [`device::Device`].
+
+#![warn(clippy::pedantic)]
+#![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::panic))]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_possible_wrap,
+        clippy::cast_precision_loss,
+        clippy::cast_sign_loss,
+        reason = "tests make small numbers"
+    )
+)]
+#![deny(clippy::print_stdout)]
+#![allow(
+    clippy::module_name_repetitions,
+    clippy::many_single_char_names,
+    clippy::similar_names,
+    reason = "names repeat their module where that reads well; mathematics has short names, and similar ones"
+)]
+#![allow(
+    clippy::single_match_else,
+    clippy::struct_excessive_bools,
+    clippy::large_enum_variant,
+    clippy::cast_ptr_alignment,
+    reason = "matches read alike; parsed calls have flags; nodes are behind an Arc; registers are aligned for every element"
+)]
+#![allow(clippy::inline_always, reason = "loops are compiled per instruction set, which needs their bodies inlined")]
+#![allow(clippy::float_cmp, reason = "elements compare as NumPy compares them")]
+#![allow(clippy::needless_pass_by_value, reason = "operators take arrays by value and by reference alike")]
+#![allow(clippy::match_same_arms, reason = "arms stand in the order in which a rule is thought")]
 
 pub mod error;
 pub mod dtype;

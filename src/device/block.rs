@@ -1,6 +1,6 @@
 //! The data of one chunk or region: a dtype, a shape and a buffer in host memory.
 //!
-//! [`Buffer`] owns bytes (64-byte aligned, always initialised) and gives them back to its pool ([`Recycle`]) when dropped.
+//! [`Buffer`] owns bytes (64-byte aligned, always initialised) and gives them back to its pool (`Recycle`) when dropped.
 //! [`Block`] is a shared, immutable, C-ordered array over a buffer.
 
 use crate::dtype::{DType, Element};

@@ -4,7 +4,6 @@
 use super::math;
 use num_complex::Complex;
 use num_traits::{Float, PrimInt, WrappingAdd, WrappingMul, WrappingNeg, WrappingSub};
-use std::cmp::Ordering;
 
 /// Integers of any width and sign. Division by 0 gives 0, as NumPy's does.
 pub(crate) trait Integers: PrimInt + WrappingAdd + WrappingSub + WrappingMul + WrappingNeg {
@@ -19,11 +18,14 @@ pub(crate) trait Integers: PrimInt + WrappingAdd + WrappingSub + WrappingMul + W
 
     /// -1, 0 or 1.
     #[inline(always)]
+    #[expect(clippy::comparison_chain, reason = "two comparisons vectorise")]
     fn sign(self) -> Self {
-        match self.cmp(&Self::zero()) {
-            Ordering::Greater => Self::one(),
-            Ordering::Less => Self::zero().wrapping_sub(&Self::one()),
-            Ordering::Equal => self,
+        if self > Self::zero() {
+            Self::one()
+        } else if self < Self::zero() {
+            Self::zero().wrapping_sub(&Self::one())
+        } else {
+            self
         }
     }
 

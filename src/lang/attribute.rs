@@ -1,10 +1,10 @@
 //! Attributes and methods of values.
 
-use super::call::Callable;
 use super::functions;
 use super::names::callable;
 use super::nearest::suggestion;
 use super::operators::element;
+use super::value::Callable;
 use super::value::Value;
 use crate::array::Array;
 use crate::dtype::scalar::Scalar;

@@ -1,52 +1,13 @@
 //! Calls: signatures as NumPy writes them, arguments bound to parameters, and what functions ask of them.
 
 use super::nearest::suggestion;
-use super::value::Value;
+use super::value::{Call, Value};
 use crate::array::Array;
 use crate::array::creation::grid_of;
 use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
 use crate::error::{Error, ErrorKind, Result};
-use crate::op::elementwise::ElementOp;
-use crate::op::reduction::Reduction;
 use crate::shape::axes::Axes;
-
-/// A function of the language: one row of a table.
-///
-/// Parameters are written as in Python: `a, axis=None, *, keepdims=False`. A row knows defaults only to show them: its
-/// body asks for what was given. `/` ends the positional parameters, `*` begins those that are keywords only, `*args`
-/// takes the rest. `!out` is a parameter that NumPy has and this library not yet; it may be `None`.
-#[derive(Debug)]
-pub(super) struct Function {
-    /// The NumPy name.
-    pub(super) name: &'static str,
-    /// The parameters.
-    pub(super) params: &'static str,
-    /// The body.
-    pub(super) run: fn(&Call) -> Result<Value>,
-}
-
-/// What can be called.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Callable {
-    /// A row of the elementwise table.
-    Element(ElementOp),
-    /// A reduction of the list.
-    Reduction(&'static dyn Reduction),
-    /// A row of the function tables.
-    Function(&'static Function),
-}
-
-impl Callable {
-    /// The NumPy name.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Element(op) => op.name(),
-            Self::Reduction(r) => r.name(),
-            Self::Function(f) => f.name,
-        }
-    }
-}
 
 /// An argument as it stands in the source.
 #[derive(Debug)]
@@ -88,14 +49,6 @@ fn parameters(text: &'static str) -> Vec<Param> {
         }
     }
     out
-}
-
-/// Arguments bound to the parameters of a function.
-#[derive(Debug)]
-pub(super) struct Call {
-    name: &'static str,
-    bound: Vec<(&'static str, Value)>,
-    rest: Vec<Value>,
 }
 
 /// Binds `given` to the parameters `params` of the function called `name` at `column`.

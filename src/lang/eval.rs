@@ -2,7 +2,8 @@
 
 use super::ast::{Argument, BinaryOp, BoolOp, CompareOp, Expr, ExprKind, Index, Program, Span, Statement, Target};
 use super::attribute::{Missing, attribute};
-use super::call::{Callable, Given, bind};
+use super::call::{Given, bind};
+use super::value::Callable;
 use super::value::Value;
 use super::{functions, index, names, operators, parse, syntax};
 use crate::array::Array;

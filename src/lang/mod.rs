@@ -14,18 +14,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub mod ast;
 pub mod parse;
-
-mod attribute;
-mod call;
-mod eval;
-mod functions;
-mod index;
-mod names;
 mod nearest;
 mod number;
-mod operators;
 mod value;
-
+mod call;
+mod operators;
+mod functions;
+mod names;
+mod attribute;
+mod index;
+mod eval;
 #[cfg(test)]
 mod tests;
 

@@ -1,8 +1,8 @@
 //! What a name means when no input bears it, and what may have been meant by a name that means nothing.
 
-use super::call::Callable;
 use super::functions;
 use super::nearest::suggestion;
+use super::value::Callable;
 use super::value::Value;
 use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;

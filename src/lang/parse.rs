@@ -21,9 +21,9 @@
 //! parser's recursion and the tree's depth are bounded by [`MAX_DEPTH`], so that
 //! walking, printing or dropping a tree never exhausts the stack.
 
+mod token;
 mod grammar;
 mod primary;
-mod token;
 
 #[cfg(test)]
 mod hostile_tests;

@@ -1,6 +1,5 @@
 //! Values of the language: arrays, Python's objects, and the ways from one to the other.
 
-use super::call::Callable;
 use super::number;
 use crate::array::{Array, creation};
 use crate::device::block::{Block, Buffer};
@@ -9,6 +8,8 @@ use crate::dtype::scalar::Scalar;
 use crate::dtype::{DType, Kind};
 use crate::error::{Error, Result};
 use crate::expr::build::{self, Arg};
+use crate::op::elementwise::ElementOp;
+use crate::op::reduction::Reduction;
 use crate::shape::slice::Item;
 use crate::shape::{checked_size, tuple};
 
@@ -47,6 +48,51 @@ pub(super) enum Value {
     Method(Box<Array>, Callable),
     /// `np`, or a module inside it such as `linalg`; the dotted prefix of its functions, empty for `np`.
     Module(&'static str),
+}
+
+/// A function of the language: one row of a table.
+///
+/// Parameters are written as in Python: `a, axis=None, *, keepdims=False`. A row knows defaults only to show them: its
+/// body asks for what was given. `/` ends the positional parameters, `*` begins those that are keywords only, `*args`
+/// takes the rest. `!out` is a parameter that NumPy has and this library not yet; it may be `None`.
+#[derive(Debug)]
+pub(super) struct Function {
+    /// The NumPy name.
+    pub(super) name: &'static str,
+    /// The parameters.
+    pub(super) params: &'static str,
+    /// The body.
+    pub(super) run: fn(&Call) -> Result<Value>,
+}
+
+/// What can be called.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Callable {
+    /// A row of the elementwise table.
+    Element(ElementOp),
+    /// A reduction of the list.
+    Reduction(&'static dyn Reduction),
+    /// A row of the function tables.
+    Function(&'static Function),
+}
+
+impl Callable {
+    /// The NumPy name.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Element(op) => op.name(),
+            Self::Reduction(r) => r.name(),
+            Self::Function(f) => f.name,
+        }
+    }
+}
+
+/// Arguments bound to the parameters of a function.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) name: &'static str,
+    pub(super) bound: Vec<(&'static str, Value)>,
+    pub(super) rest: Vec<Value>,
 }
 
 impl Value {

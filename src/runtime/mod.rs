@@ -5,12 +5,12 @@
 //! `fetch.rs` reads what a block needs, through `cache.rs` where chunks are shared; `fold.rs` combines tiles in grid order;
 //! `target.rs` takes results; `trace.rs` counts and times; `interrupt.rs` stops a run when the process is interrupted.
 
-pub mod interrupt;
 pub mod knobs;
 pub mod trace;
 pub mod cache;
 pub mod target;
 pub mod context;
+pub mod interrupt;
 pub(crate) mod fetch;
 pub(crate) mod fold;
 pub mod pipeline;

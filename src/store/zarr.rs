@@ -20,10 +20,10 @@ mod window;
 mod pipeline;
 mod meta;
 mod create;
-mod group;
 mod read;
 mod tree;
 mod write;
+mod group;
 
 /// The names of metadata documents that make a directory a node.
 const METADATA: [&str; 4] = ["zarr.json", ".zarray", ".zgroup", ".zmetadata"];

@@ -1,7 +1,7 @@
 //! Arrays from nothing: constants, ranges, and patterns that compare positions.
 
-use super::super::call::{Call, Function};
 use super::super::operators::{cast, element};
+use super::super::value::{Call, Function};
 use super::super::value::{Value, checked};
 use super::row;
 use crate::array::Array;

@@ -1,7 +1,7 @@
 //! Elementwise functions made of several operations of the table.
 
-use super::super::call::{Call, Function};
 use super::super::operators::{cast, element};
+use super::super::value::{Call, Function};
 use super::super::value::{Value, weak};
 use super::properties::everywhere;
 use super::row;
@@ -91,7 +91,7 @@ fn float_power(call: &Call) -> Result<Value> {
     let dtype = if complex { DType::C128 } else { DType::F64 };
     let wide = |v: &Value| match v {
         Value::Scalar(scalar) => Ok(Value::Scalar(*scalar)),
-        other => Ok::<_, crate::Error>(cast(other, dtype)?.into()),
+        other => Ok::<_, crate::error::Error>(cast(other, dtype)?.into()),
     };
     let (x, y) = (Value::Array(cast(x, dtype)?), wide(y)?);
     element(Op::Power, &[&x, &y])
@@ -217,7 +217,7 @@ fn imaginary(call: &Call, op: Op) -> Result<Value> {
 fn fabs(call: &Call) -> Result<Value> {
     let x = call.array("x")?;
     if x.dtype().is_complex() {
-        return Err(crate::Error::dtype("fabs", format!("is not defined for {}", x.dtype())));
+        return Err(crate::error::Error::dtype("fabs", format!("is not defined for {}", x.dtype())));
     }
     element(Op::Absolute, &[&x.astype(to_inexact(x.dtype())).into()])
 }

@@ -1,8 +1,8 @@
 //! Arrays joined and cut: concatenation in all its names, splits, rolls and tiles.
 
-use super::super::call::{Call, Function};
 use super::super::operators::cast;
 use super::super::value::Value;
+use super::super::value::{Call, Function};
 use super::row;
 use super::shape::{reshape, thick, three};
 use crate::array::Array;

@@ -1,18 +1,18 @@
 //! The functions: tables of rows, one file per topic. Elementwise operations and reductions are not among them; they
 //! are found in their own tables, by name.
 
-use super::call::{Call, Callable, Function};
 use super::operators::element;
 use super::value::Value;
+use super::value::{Call, Callable, Function};
 use crate::error::Result;
 
 mod creation;
+mod properties;
 mod elementwise;
+mod shape;
 mod join;
 mod pad;
-mod properties;
 mod reduction;
-mod shape;
 
 pub(super) use shape::matrix_transpose;
 

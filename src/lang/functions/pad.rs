@@ -1,6 +1,6 @@
 //! `pad`: borders made of constants, or of slices of the array itself, walked forwards and backwards.
 
-use super::super::call::{Call, Function};
+use super::super::value::{Call, Function};
 use super::super::value::{Value, checked};
 use super::join::part;
 use super::row;

@@ -1,8 +1,8 @@
 //! What is known of arrays without computing them, and conversions that keep every element.
 
 use super::super::ast::CompareOp;
-use super::super::call::{Call, Function};
 use super::super::operators::{cast, compare};
+use super::super::value::{Call, Function};
 use super::super::value::{Value, constant};
 use super::row;
 use crate::array::Array;

@@ -1,7 +1,7 @@
 //! Reductions of the list, and functions made of them.
 
-use super::super::call::{Call, Function};
 use super::super::value::Value;
+use super::super::value::{Call, Function};
 use super::row;
 use crate::array::Array;
 use crate::array::reduction::{Over, keep, reduce};

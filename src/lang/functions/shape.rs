@@ -1,8 +1,8 @@
 //! The same elements seen differently: axes moved, added, removed, reversed, stretched.
 
-use super::super::call::{Call, Function};
 use super::super::operators::cast;
 use super::super::value::Value;
+use super::super::value::{Call, Function};
 use super::row;
 use crate::array::Array;
 use crate::array::manipulation::{expand_dims, flip, squeeze};

@@ -7,7 +7,7 @@
 use super::memory::{held_bytes, task_bytes, walked_bytes};
 use super::plan::{Origin, Plan, StageId, StageKind};
 use crate::chunk::unify::unify;
-use crate::chunk::{AxisChunks, Chunks};
+use crate::chunk::{AxisChunks, Chunks, IndexMap};
 use crate::error::{Error, Result};
 use crate::shape;
 use std::fmt;
@@ -26,6 +26,10 @@ pub struct Machine {
 /// Blocks smaller than this are joined: it hides the cost of a task many times over.
 const SMALL_BLOCK: u64 = 2 << 20;
 
+/// A cut that does not save this part of a task's bytes is not made: what is left (a chunk that is read only in part) does
+/// not get smaller with the block.
+const WORTH_A_CUT: u64 = 8;
+
 /// Sinks that walk one index space together.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sweep {
@@ -37,6 +41,20 @@ pub struct Sweep {
     pub task_bytes: u64,
     /// Bytes held by results while it runs, those of earlier sweeps included.
     pub held_bytes: u64,
+    /// Tasks that run at once.
+    pub width: usize,
+}
+
+impl Sweep {
+    /// The most memory that the sweep takes: what is held, its tasks, and one more that is being handed over where there is
+    /// room for it.
+    #[must_use]
+    pub fn projected_bytes(&self, budget: u64) -> u64 {
+        let free = budget.saturating_sub(self.held_bytes);
+        let fit = free / self.task_bytes.max(1);
+        let running = (self.width as u64 + 1).min(fit.max(1)).min(self.grid.count() as u64);
+        self.held_bytes + running * self.task_bytes
+    }
 }
 
 /// The sweeps of a fused plan, in order.
@@ -58,7 +76,9 @@ pub fn sweeps(plan: &Plan, machine: &Machine) -> Result<Vec<Sweep>> {
         if bytes > share {
             return Err(Error::memory(label(), held + bytes, machine.budget));
         }
-        out.push(Sweep { stages, grid, task_bytes: bytes, held_bytes: held });
+        let fit = usize::try_from(share / bytes.max(1)).unwrap_or(usize::MAX);
+        let width = machine.threads.min(fit).max(1);
+        out.push(Sweep { stages, grid, task_bytes: bytes, held_bytes: held, width });
     }
     Ok(out)
 }
@@ -97,6 +117,7 @@ fn level(plan: &Plan, id: StageId) -> usize {
 }
 
 /// How one axis may be cut.
+#[derive(Clone)]
 struct Axis {
     /// Boundaries that must not be missed: blocks are unions of these pieces.
     hard: Option<AxisChunks>,
@@ -107,13 +128,15 @@ struct Axis {
 fn grid(plan: &Plan, stages: &[StageId], machine: &Machine, share: u64) -> Chunks {
     let space = &plan.stages[stages[0]].space;
     let logical: Vec<&Chunks> = stages.iter().map(|&id| &plan.stages[id].chunks).collect();
-    let soft = unify(space, &logical);
+    let logical = unify(space, &logical);
+    let sources = Sources::of(plan, stages);
+    let soft = sources.grid().unwrap_or_else(|| logical.clone());
     let mut axes: Vec<Axis> = (0..space.len())
         .map(|a| {
             let hard = hard_cuts(plan, stages, a);
             let now = match &hard {
                 None => soft.axes()[a].clone(),
-                Some(h) => meet(h, &soft.axes()[a]),
+                Some(h) => meet(h, &logical.axes()[a]),
             };
             Axis { hard, now }
         })
@@ -130,9 +153,16 @@ fn grid(plan: &Plan, stages: &[StageId], machine: &Machine, share: u64) -> Chunk
     let per_task = (share / (machine.threads as u64 + 1)).max(1);
     let cap = machine.block_bytes.map_or(per_task, |b| b.min(per_task));
     join(&mut axes, SMALL_BLOCK.min(cap), &walked);
+    let joined = axes.clone();
     shrink(&mut axes, per_task, &bytes);
+    let free = share.saturating_sub(bytes(&axes).saturating_mul(machine.threads as u64 + 1));
+    if sources.shared(&axes) > free.min(machine.budget / 2) {
+        // Chunks would be decoded over and over: better fewer tasks at once, over whole chunks.
+        axes = joined;
+        shrink(&mut axes, share.max(1), &bytes);
+    }
     shrink(&mut axes, machine.block_bytes.unwrap_or(u64::MAX).max(1), &walked);
-    if !reads_chunks(plan, stages) {
+    if sources.0.is_empty() {
         spread(&mut axes, machine.threads, &walked);
     }
     Chunks::new(axes.into_iter().map(|a| a.now).collect())
@@ -209,7 +239,7 @@ fn join(axes: &mut [Axis], small: u64, bytes: &dyn Fn(&[Axis]) -> u64) {
     }
 }
 
-/// Cuts blocks until they take at most `cap` bytes or nothing more may be cut: first back to the hard pieces, then free
+/// Cuts blocks until they take at most `cap` bytes or cuts are of no more use: first back to the hard pieces, then free
 /// axes, outermost first.
 fn shrink(axes: &mut [Axis], cap: u64, bytes: &dyn Fn(&[Axis]) -> u64) {
     for at in 0..axes.len() {
@@ -224,8 +254,13 @@ fn shrink(axes: &mut [Axis], cap: u64, bytes: &dyn Fn(&[Axis]) -> u64) {
     }
     for at in 0..axes.len() {
         while axes[at].hard.is_none() && bytes(axes) > cap && axes[at].now.longest() > 1 {
-            let excess = usize::try_from(bytes(axes).div_ceil(cap)).unwrap_or(usize::MAX);
-            axes[at].now = divided(&axes[at].now, excess.max(2));
+            let (before, whole) = (bytes(axes), axes[at].now.clone());
+            let excess = usize::try_from(before.div_ceil(cap)).unwrap_or(usize::MAX);
+            axes[at].now = divided(&whole, excess.clamp(2, 4));
+            if bytes(axes) > before - before / WORTH_A_CUT {
+                axes[at].now = whole;
+                break;
+            }
         }
     }
 }
@@ -256,12 +291,64 @@ fn divided(axis: &AxisChunks, parts: usize) -> AxisChunks {
     }
 }
 
-/// Whether any array behind these stages is stored in chunks that are costly to cut.
-fn reads_chunks(plan: &Plan, stages: &[StageId]) -> bool {
-    stages.iter().flat_map(|&id| plan.reads(id)).any(|o| match o {
-        Origin::Store(s) => !plan.stores[s].random_access(),
-        _ => false,
-    })
+/// The grids of the stored chunks behind some stages, as their index space sees them, and bytes per element. Arrays that
+/// are cut at no cost are left out.
+struct Sources(Vec<(Chunks, usize)>);
+
+impl Sources {
+    fn of(plan: &Plan, stages: &[StageId]) -> Self {
+        let mut sources = Self(Vec::new());
+        for &id in stages {
+            let space = &plan.stages[id].space;
+            sources.collect(plan, id, &IndexMap::identity(space.len()), space);
+        }
+        sources
+    }
+
+    /// Adds what is behind stage `id`, whose indices are `map` of those in `space`.
+    fn collect(&mut self, plan: &Plan, id: StageId, map: &IndexMap, space: &[usize]) {
+        let stage = &plan.stages[id];
+        for input in &stage.inputs {
+            let Some(piece) = input.single() else {
+                self.add(map.chunks(space, &stage.chunks), input.dtype.size());
+                continue;
+            };
+            let through = map.compose(&piece.map);
+            match piece.origin {
+                Origin::Store(s) if plan.stores[s].random_access() => {}
+                Origin::Store(s) => {
+                    let info = plan.stores[s].info();
+                    self.add(through.chunks(space, &info.chunks), info.dtype.size());
+                }
+                Origin::Stage(inner, _) if !plan.stages[inner].is_swept() => self.collect(plan, inner, &through, space),
+                Origin::Stage(..) | Origin::Iota(_) => {}
+            }
+        }
+    }
+
+    fn add(&mut self, grid: Chunks, size: usize) {
+        if !self.0.contains(&(grid.clone(), size)) {
+            self.0.push((grid, size));
+        }
+    }
+
+    /// The grid that all have in common, if there is any.
+    fn grid(&self) -> Option<Chunks> {
+        let grids: Vec<&Chunks> = self.0.iter().map(|(g, _)| g).collect();
+        self.0.first().map(|(g, _)| unify(&g.shape(), &grids))
+    }
+
+    /// Bytes of the chunks that several tasks read while a walk over blocks goes on: a row of chunks, where blocks cut
+    /// them.
+    fn shared(&self, axes: &[Axis]) -> u64 {
+        let of = |(grid, size): &(Chunks, usize)| {
+            let chunk = grid.longest();
+            let cut = axes.iter().zip(&chunk).position(|(a, &c)| a.now.longest() < c)?;
+            let row: usize = grid.counts()[cut + 1..].iter().product();
+            Some((shape::size(&chunk).saturating_mul(row).saturating_mul(*size)) as u64)
+        };
+        self.0.iter().filter_map(of).sum()
+    }
 }
 
 impl fmt::Display for Sweep {

@@ -66,7 +66,7 @@ pub fn run(
         }
     }
     let report = Report {
-        projected_bytes: graph.projected_bytes(cx.threads()),
+        projected_bytes: graph.projected_bytes(),
         peak_bytes: cx.memory().peak_live(),
         ..shared.trace.report()
     };
@@ -76,7 +76,7 @@ pub fn run(
 /// What decoded chunks may take: what no sweep needs, up to half the budget.
 fn cache_bytes(cx: &Context, graph: &TaskGraph) -> u64 {
     let budget = cx.memory().budget();
-    budget.saturating_sub(graph.projected_bytes(cx.threads())).min(budget / 2)
+    budget.saturating_sub(graph.projected_bytes()).min(budget / 2)
 }
 
 /// One sink of a sweep while it runs.
@@ -97,12 +97,10 @@ fn run_sweep(
     let running: Vec<Running> =
         sweep.stages.iter().map(|&id| start(shared, sweep, id, sinks)).collect::<Result<_>>()?;
     let free = shared.cx.memory().budget().saturating_sub(sweep.held_bytes);
-    let fit = usize::try_from(free / sweep.task_bytes.max(1)).unwrap_or(usize::MAX);
-    let width = shared.cx.threads().min(fit).max(1);
-    let reserved = sweep.task_bytes.saturating_mul(width as u64).min(free);
+    let reserved = sweep.task_bytes.saturating_mul(sweep.width as u64).min(free);
     let reservation = shared.cx.memory().reserve("a sweep", reserved)?;
     let job = Job { shared, running: &running, sweep, total: graph.len(), progress };
-    job.run(graph.tasks(number), width)?;
+    job.run(graph.tasks(number), sweep.width)?;
     drop(reservation);
     for sink in running {
         finish(shared, sink)?;

@@ -100,7 +100,7 @@ pub fn explain(cx: &Context, requests: &[Request], stage: Stage) -> Result<Strin
                 text,
                 ", {} to read, {} of memory projected, budget {}",
                 crate::error::Bytes(read),
-                crate::error::Bytes(graph.projected_bytes(cx.threads())),
+                crate::error::Bytes(graph.projected_bytes()),
                 crate::error::Bytes(cx.memory().budget())
             );
             for kernel in fallbacks(cx, &plan) {

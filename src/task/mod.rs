@@ -25,6 +25,7 @@ pub struct Task {
 pub struct TaskGraph {
     /// The sweeps, in the order in which they run.
     pub sweeps: Vec<Sweep>,
+    budget: u64,
 }
 
 impl TaskGraph {
@@ -33,7 +34,7 @@ impl TaskGraph {
     /// # Errors
     /// [`Memory`](crate::ErrorKind::Memory) when a sweep cannot stay within the budget.
     pub fn new(plan: &Plan, machine: &Machine) -> Result<Self> {
-        Ok(Self { sweeps: sweeps(plan, machine)? })
+        Ok(Self { sweeps: sweeps(plan, machine)?, budget: machine.budget })
     }
 
     /// Number of tasks.
@@ -57,14 +58,10 @@ impl TaskGraph {
         })
     }
 
-    /// The most memory that any moment of the run is projected to take with `threads` workers.
+    /// The most memory that any moment of the run is projected to take; never more than the budget.
     #[must_use]
-    pub fn projected_bytes(&self, threads: usize) -> u64 {
-        let of = |s: &Sweep| {
-            let running = (threads as u64 + 1).min(s.grid.count() as u64);
-            s.held_bytes + running * s.task_bytes
-        };
-        self.sweeps.iter().map(of).max().unwrap_or(0)
+    pub fn projected_bytes(&self) -> u64 {
+        self.sweeps.iter().map(|s| s.projected_bytes(self.budget)).max().unwrap_or(0)
     }
 }
 

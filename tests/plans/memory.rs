@@ -1,0 +1,65 @@
+//! Small budgets cut blocks; what cannot stay within the budget is refused before anything runs.
+
+use super::{Files, machine};
+use hyperslab::ErrorKind;
+use hyperslab::runtime::pipeline::Stage;
+use hyperslab::store::Create;
+use insta::assert_snapshot;
+
+#[test]
+fn a_small_budget_makes_small_blocks() {
+    let files = Files::new();
+    let t = files.array("wide.zarr", &[4000, 4000], &[500, 500]);
+    let stored = || (&t - t.mean(0)).store(files.path("o.zarr"), Create::new());
+    assert_snapshot!(machine("16MiB").explain(stored(), Stage::Tasks).unwrap(), @r"
+    sweep of stage 0 over (4000, 4000): 32 tasks of blocks (500, 1000), 1.9 MiB a task, 46.9 KiB held
+    sweep of stage 1 over (4000, 4000): 64 tasks of blocks (500, 500), 1.9 MiB a task, 46.9 KiB held
+    96 tasks, 122 MiB to read, 5.8 MiB of memory projected, budget 16 MiB
+    ");
+    assert_snapshot!(machine("1GiB").explain(stored(), Stage::Tasks).unwrap(), @r"
+    sweep of stage 0 over (4000, 4000): 32 tasks of blocks (500, 1000), 1.9 MiB a task, 46.9 KiB held
+    sweep of stage 1 over (4000, 4000): 64 tasks of blocks (500, 500), 1.9 MiB a task, 46.9 KiB held
+    96 tasks, 122 MiB to read, 5.8 MiB of memory projected, budget 1 GiB
+    ");
+}
+
+#[test]
+fn refusals_name_operation_place_and_bytes() {
+    let files = Files::new();
+    let t = files.t();
+    let small = machine("1MiB");
+    let (answer, line) = (&t + 1.0, line!());
+    let err = small.explain(answer.clone(), Stage::Tasks).unwrap_err();
+    let site = format!("{}:{line}:27", file!());
+    let needs = "needs 2.4 MiB of memory and the budget is 1 MiB; raise it to at least 2.4 MiB";
+    assert_eq!(err.to_string(), format!("(a + 1) (built at {site}): {needs}"));
+    assert!(matches!(err.kind(), ErrorKind::Memory { needed, budget: 1_048_576, .. } if *needed > 2_400_000));
+    assert_eq!(small.compute(answer).unwrap_err().to_string(), err.to_string());
+
+    let (sum, line) = (t.sum(0), line!());
+    let err = machine("64KiB").compute(sum).unwrap_err();
+    let site = format!("{}:{line}:26", file!());
+    let needs = "needs 142 KiB of memory and the budget is 64 KiB; raise it to at least 142 KiB";
+    assert_eq!(err.to_string(), format!("sum over axes (0,) (built at {site}): {needs}"));
+}
+
+#[test]
+fn the_budget_that_a_refusal_names_suffices() {
+    let files = Files::new();
+    let t = files.t();
+    let t = &t;
+    let cases = [t + 1.0, t - t.mean(0), t.sum(0), t.t().rechunk(&[-1, 7]), (t - t.mean(0)).std(1)];
+    for case in cases {
+        let mut budget = 20_000u64;
+        for _ in 0..6 {
+            match machine(&budget.to_string()).explain(case.clone(), Stage::Tasks) {
+                Ok(_) => break,
+                Err(e) => match e.kind() {
+                    ErrorKind::Memory { needed, .. } => budget = *needed,
+                    _ => panic!("{e}"),
+                },
+            }
+        }
+        machine(&budget.to_string()).compute(case).unwrap();
+    }
+}

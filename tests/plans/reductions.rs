@@ -1,0 +1,137 @@
+//! Maps run inside reductions, reductions share passes, slices go below them.
+
+use super::Files;
+use hyperslab::runtime::pipeline::Stage;
+use insta::assert_snapshot;
+
+#[test]
+fn a_map_runs_inside_the_reduction() {
+    let files = Files::new();
+    let t = files.t();
+    let energy = (&t * &t + 1.0).sum(0);
+    assert_snapshot!(files.show(energy.clone(), Stage::Plan), @r"
+    0: blockwise (a * a)  over (1000, 600) in (100, 300) (on demand)
+       a <- t.zarr  float32
+    1: blockwise (a + 1)  over (1000, 600) in (100, 300) (on demand)
+       a <- stage 0  float32
+    2: reduce sum(a) over axes (0,) in tiles (300, 600)  over (1000, 600) in (100, 300) -> answer
+       a <- stage 1  float32
+    ");
+    assert_snapshot!(files.plan(energy), @r"
+    0: reduce sum(((a * a) + 1)) over axes (0,) in tiles (300, 600)  over (1000, 600) in (100, 300) -> answer
+       a <- t.zarr  float32
+    sweep of stage 0 over (1000, 600): 2 tasks of blocks (600, 600), 1.4 MiB a task, 7 KiB held
+    2 tasks, 2.3 MiB to read, 2.8 MiB of memory projected, budget 1 GiB
+    ");
+}
+
+#[test]
+fn reductions_of_one_array_share_one_read() {
+    let files = Files::new();
+    let t = files.t();
+    let what = (t.mean(..), t.std(..), t.min(0), t.max(1));
+    assert_snapshot!(files.show(what.clone(), Stage::Fused), @r"
+    0: reduce mean(a) over axes (0, 1) in tiles (200, 600); std(a) over axes (0, 1) in tiles (200, 600); min(a) over axes (0,) in tiles (300, 600); max(a) over axes (1,) in tiles (1000, 600)  over (1000, 600) in (100, 300) -> answer
+       a <- t.zarr  float32
+    ");
+    assert_snapshot!(files.show(what, Stage::Tasks), @r"
+    sweep of stage 0 over (1000, 600): 2 tasks of blocks (600, 600), 1.4 MiB a task, 12.5 KiB held
+    2 tasks, 2.3 MiB to read, 2.8 MiB of memory projected, budget 1 GiB
+    ");
+}
+
+#[test]
+fn an_anomaly_reads_twice_and_holds_only_the_mean() {
+    let files = Files::new();
+    let t = files.t();
+    let anomaly = (&t - t.mean(0)).store(files.path("o.zarr"), hyperslab::store::Create::new());
+    assert_snapshot!(files.plan(anomaly), @r"
+    0: reduce mean(a) over axes (0,) in tiles (300, 600)  over (1000, 600) in (100, 300)
+       a <- t.zarr  float32
+    1: blockwise (a - b)  over (1000, 600) in (100, 300) -> stored
+       a <- t.zarr  float32
+       b <- stage 0 [0, i1] of rank 2  float32
+    sweep of stage 0 over (1000, 600): 2 tasks of blocks (600, 600), 1.4 MiB a task, 7 KiB held
+    sweep of stage 1 over (1000, 600): 3 tasks of blocks (400, 600), 1.8 MiB a task, 7 KiB held
+    5 tasks, 4.6 MiB to read, 5.5 MiB of memory projected, budget 1 GiB
+    ");
+}
+
+#[test]
+fn the_std_of_an_anomaly_holds_no_anomaly() {
+    let files = Files::new();
+    let t = files.t();
+    assert_snapshot!(files.plan((&t - t.mean(0)).std(0)), @r"
+    0: reduce mean(a) over axes (0,) in tiles (300, 600)  over (1000, 600) in (100, 300)
+       a <- t.zarr  float32
+    1: reduce std((a - b)) over axes (0,) in tiles (300, 600)  over (1000, 600) in (100, 300) -> answer
+       a <- t.zarr  float32
+       b <- stage 0 [0, i1] of rank 2  float32
+    sweep of stage 0 over (1000, 600): 2 tasks of blocks (600, 600), 1.4 MiB a task, 7 KiB held
+    sweep of stage 1 over (1000, 600): 2 tasks of blocks (600, 600), 1.4 MiB a task, 23.4 KiB held
+    4 tasks, 4.6 MiB to read, 2.9 MiB of memory projected, budget 1 GiB
+    ");
+}
+
+#[test]
+fn mean_and_std_of_a_score_share_one_pass() {
+    let files = Files::new();
+    let t = files.t();
+    assert_snapshot!(files.plan((&t - t.mean(0)) / t.std(0)), @r"
+    0: reduce mean(a) over axes (0,) in tiles (300, 600); std(a) over axes (0,) in tiles (300, 600)  over (1000, 600) in (100, 300)
+       a <- t.zarr  float32
+    1: blockwise ((a - b) / c)  over (1000, 600) in (100, 300) -> answer
+       a <- t.zarr  float32
+       b <- stage 0 [0, i1] of rank 2  float32
+       c <- stage 0.1 [0, i1] of rank 2  float32
+    sweep of stage 0 over (1000, 600): 2 tasks of blocks (600, 600), 1.4 MiB a task, 23.4 KiB held
+    sweep of stage 1 over (1000, 600): 3 tasks of blocks (400, 600), 1.8 MiB a task, 2.3 MiB held
+    5 tasks, 4.6 MiB to read, 7.8 MiB of memory projected, budget 1 GiB
+    ");
+}
+
+#[test]
+fn slices_go_below_reductions() {
+    let files = Files::new();
+    let t = files.t();
+    assert_snapshot!(files.show(t.sum(0).slice(7), Stage::Simplified), @r"
+    #0 view [0, 0] of rank 0  float32 () chunks ()
+      #1 sum over axes (0,)  float32 (1, 1) chunks (1, 1)
+        #2 view [i0, i1+7] of rank 2  float32 (1000, 1) chunks (100, 1)
+          #3 read t.zarr  float32 (1000, 600) chunks (100, 300)
+    ");
+    assert_snapshot!(files.plan(t.mean(1).slice(7..20)), @r"
+    0: reduce mean(a) over axes (1,) in tiles (13, 600)  over (13, 600) in (13, 300) -> answer
+       a <- t.zarr [i0+7, i1] of rank 2  float32
+    sweep of stage 0 over (13, 600): 1 task of blocks (13, 600), 148 KiB a task, 156 B held
+    1 task, 234 KiB to read, 148 KiB of memory projected, budget 1 GiB
+    ");
+}
+
+#[test]
+fn a_reduction_that_is_read_twice_stays_whole() {
+    let files = Files::new();
+    let mean = files.t().mean(0);
+    assert_snapshot!(files.plan(mean.slice(1..) - mean.slice(..-1)), @r"
+    0: reduce mean(a) over axes (0,) in tiles (300, 600)  over (1000, 600) in (100, 300)
+       a <- t.zarr  float32
+    1: blockwise (a - b)  over (599,) in (299+1+299,) -> answer
+       a <- stage 0 [0, i0+1] of rank 1  float32
+       b <- stage 0 [0, i0] of rank 1  float32
+    sweep of stage 0 over (1000, 600): 2 tasks of blocks (600, 600), 1.4 MiB a task, 7 KiB held
+    sweep of stage 1 over (599,): 1 task of blocks (599,), 2.3 KiB a task, 9.4 KiB held
+    3 tasks, 2.3 MiB to read, 2.8 MiB of memory projected, budget 1 GiB
+    ");
+}
+
+#[test]
+fn arrays_in_memory_are_walked_in_blocks() {
+    let files = Files::new();
+    let x = files.cx.from_ndarray(ndarray::ArrayD::<f64>::zeros(vec![2000, 2000])).unwrap();
+    assert_snapshot!(files.plan(x.sum(..)), @r"
+    0: reduce sum(a) over axes (0, 1) in tiles (65+66+65+66+..., 1000)  over (2000, 2000) in (262, 2000) -> answer
+       a <- memory  float64
+    sweep of stage 0 over (2000, 2000): 8 tasks of blocks (262, 2000), 24 B a task, 16 B held
+    8 tasks, 0 B to read, 88 B of memory projected, budget 1 GiB
+    ");
+}

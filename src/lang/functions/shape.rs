@@ -39,7 +39,7 @@ pub(super) static TABLE: &[Function] = &[
     row("flip", "m, axis=None", |call| Ok(flip(call.array("m")?.expr(), &call.axes("axis")?)?.into())),
     row("fliplr", "m", |call| flip_axis(call, 1)),
     row("flipud", "m", |call| flip_axis(call, 0)),
-    row("rot90", "m, k=1, axes=(0, 1)", rot90),
+    row("rot90", "m, k=1, axes=None", rot90),
     row("atleast_1d", "*arys", |call| at_least(call, &|a| thick(a, 1))),
     row("atleast_2d", "*arys", |call| at_least(call, &|a| thick(a, 2))),
     row("atleast_3d", "*arys", |call| at_least(call, &three)),

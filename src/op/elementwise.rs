@@ -259,6 +259,10 @@ macro_rules! elementwise_table {
             Hypot, hypot, Inexact, (x, y), -100.0..100.0, Ulp(4) {
                 float => same: x.hypotenuse::<FMA>(y), "f_hypot(x, y)";
             }
+            /// The logistic function `1 / (1 + exp(-x))`.
+            Expit, expit, Inexact, (x), -30.0..30.0, Ulp(8) {
+                float => same: 1.0 / (1.0 + (-x).exponential::<FMA>()), "1 / (1 + f_exp(-x))";
+            }
             /// Degrees to radians: `x * (pi / 180)`.
             Deg2rad, deg2rad, Inexact, (x), -360.0..360.0, Ulp(2) {
                 float => same: x.degrees_to_radians(), "f_deg2rad(x)";

@@ -7,6 +7,13 @@
 //! Prints one JSON line: time of the work alone (median of the repetitions), processor time, peak resident memory, bytes
 //! of the inputs, and a fingerprint of each result.
 
+#![expect(
+    clippy::print_stdout,
+    clippy::cast_precision_loss,
+    unreachable_pub,
+    reason = "a program that measures and prints"
+)]
+
 mod common;
 mod climate;
 mod elementwise;

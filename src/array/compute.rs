@@ -40,6 +40,14 @@ pub struct Wanted {
     stored: Option<(PathBuf, Create)>,
 }
 
+impl Wanted {
+    /// The expression.
+    #[must_use]
+    pub fn expr(&self) -> &crate::expr::Expr {
+        &self.expr
+    }
+}
+
 /// An array to be written to a path; nothing runs until it is computed.
 #[derive(Debug, Clone)]
 pub struct Stored {
@@ -160,7 +168,9 @@ impl<C: Compute> Compute for Vec<C> {
     type Output = Vec<C::Output>;
 
     fn collect(&self, wanted: &mut Vec<Wanted>) {
-        self.iter().for_each(|c| c.collect(wanted));
+        for c in self {
+            c.collect(wanted);
+        }
     }
 
     fn take(answers: &mut dyn Iterator<Item = Option<Block>>) -> Result<Self::Output> {
@@ -243,7 +253,6 @@ impl Context {
     ///
     /// # Errors
     /// As [`Context::compute`] before anything runs.
-    #[expect(clippy::needless_pass_by_value, reason = "as compute")]
     pub fn explain<C: Compute>(&self, what: C, stage: Stage) -> Result<String> {
         let mut wanted = Vec::new();
         what.collect(&mut wanted);

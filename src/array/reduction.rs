@@ -97,7 +97,7 @@ impl<T: Kind> Array<T> {
     /// let cx = Context::default();
     /// let x = cx.arange(5)?;
     /// let sample = x.try_reduce("var", .., Params { ddof: 1.0, ..Params::default() })?;
-    /// assert_eq!(cx.compute(sample)?.to_string(), "2.5");
+    /// assert_eq!(cx.compute(sample)?.to_ndarray::<f64>()?[[]], 2.5);
     /// # Ok::<(), hyperslab::Error>(())
     /// ```
     ///

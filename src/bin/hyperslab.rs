@@ -1,3 +1,7 @@
-//! The `hyperslab` command.
+//! The `hyperslab` command; everything it does is in [`hyperslab::cli`].
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    hyperslab::cli::command::main()
+}

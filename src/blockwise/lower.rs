@@ -41,11 +41,11 @@ impl Lowering {
     /// The stage that computes `expr`; an array that is read as it is goes through a copying stage, and axes of length 1
     /// around a reduction are left to the answer's shape.
     fn output(&mut self, expr: &Expr) -> Result<(usize, usize)> {
-        if let ExprKind::View { input, map } = &expr.kind {
-            if matches!(input.kind, ExprKind::Reduce { .. }) && only_drops_ones(map, &input.lengths(), &expr.lengths())
-            {
-                return self.output(input);
-            }
+        if let ExprKind::View { input, map } = &expr.kind
+            && matches!(input.kind, ExprKind::Reduce { .. })
+            && only_drops_ones(map, &input.lengths(), &expr.lengths())
+        {
+            return self.output(input);
         }
         match self.lower(expr)? {
             Origin::Stage(id, result) => Ok((id, result)),

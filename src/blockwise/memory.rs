@@ -18,7 +18,7 @@ pub fn walked_bytes(plan: &Plan, stages: &[StageId], block: &[usize]) -> u64 {
     let widest = |id: &StageId| {
         let stage = &plan.stages[*id];
         let dtypes = stage.inputs.iter().map(|i| i.dtype).chain(stage.result_dtypes());
-        dtypes.map(|d| d.size()).max().unwrap_or(1)
+        dtypes.map(super::super::dtype::DType::size).max().unwrap_or(1)
     };
     stages.iter().map(|id| (shape::size(block) * widest(id)) as u64).max().unwrap_or(0)
 }

@@ -333,7 +333,7 @@ fn divided(axis: &AxisChunks, parts: usize) -> AxisChunks {
     let longest = axis.longest();
     match axis {
         AxisChunks::Regular { len, .. } => {
-            let exact = (parts..=2 * parts).find(|k| longest % k == 0);
+            let exact = (parts..=2 * parts).find(|k| longest.is_multiple_of(*k));
             AxisChunks::regular(*len, longest / exact.unwrap_or(parts).min(longest))
         }
         AxisChunks::Irregular(_) => AxisChunks::regular(axis.len(), longest.div_ceil(parts)),

@@ -167,10 +167,12 @@ fn seen(entry: &AxisMap, cuts: &AxisChunks, len: usize) -> AxisChunks {
         return AxisChunks::regular(len, len);
     }
     let step = entry.stride.unsigned_abs().max(1);
-    if let AxisChunks::Regular { chunk, .. } = cuts {
-        if entry.stride > 0 && entry.offset % chunk == 0 && chunk % step == 0 {
-            return AxisChunks::regular(len, chunk / step);
-        }
+    if let AxisChunks::Regular { chunk, .. } = cuts
+        && entry.stride > 0
+        && entry.offset.is_multiple_of(*chunk)
+        && chunk % step == 0
+    {
+        return AxisChunks::regular(len, chunk / step);
     }
     let (first, last) = if entry.stride < 0 {
         (entry.offset - (len - 1) * step, entry.offset)

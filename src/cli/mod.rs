@@ -1,7 +1,27 @@
-//! What the `hyperslab` command shows: arrays as text, arrays as pictures.
+//! The `hyperslab` command: its arguments, what each subcommand does, and arrays as text and pictures.
+//!
+//! [`command::main`] is where it begins: [`args`] parses, [`session`] sets up threads, budget and observers, and one module
+//! per subcommand does the work: [`info`] (with [`stats`]), [`eval`], [`explain`] (with [`graph`]), [`convert`].
+//! [`program`] turns an expression and its inputs into arrays, [`staging`] keeps unfinished outputs out of sight,
+//! [`profile`] writes down what a run did, [`output`] is the only way to standard output.
 //!
 //! [`mod@print`] writes an array exactly as NumPy 2 does, from the few elements that are shown; [`plot`] draws one
 //! as a PNG.
 
 pub mod print;
 pub mod plot;
+pub mod args;
+pub mod output;
+pub mod staging;
+pub mod graph;
+pub mod profile;
+pub mod progress;
+pub mod session;
+pub mod expansion;
+pub mod program;
+pub mod stats;
+pub mod convert;
+pub mod eval;
+pub mod explain;
+pub mod info;
+pub mod command;

@@ -3,9 +3,19 @@
 //! Integers wrap; floats truncate towards zero and saturate at the ends of an integer type (NaN gives 0); complex numbers
 //! lose their imaginary part; anything that is not 0 is true.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    clippy::cast_lossless,
+    reason = "converting is what this file does"
+)]
+
 use super::isa::Isa;
 use super::loops::StripLoop;
 use crate::dtype::DType;
+use crate::dtype::scalar::to_odd;
 use crate::op::elementwise::Truth;
 use half::{bf16, f16};
 use num_complex::{Complex32, Complex64};
@@ -43,11 +53,11 @@ macro_rules! real_casts {
         }
         impl To<f16> for $T {
             #[inline(always)]
-            fn to(self) -> f16 { round_f16(self as f64) }
+            fn to(self) -> f16 { f16::from_f32(to_odd(self as f64)) }
         }
         impl To<bf16> for $T {
             #[inline(always)]
-            fn to(self) -> bf16 { bf16::from_f64(self as f64) }
+            fn to(self) -> bf16 { bf16::from_f32(to_odd(self as f64)) }
         }
         impl To<Complex32> for $T {
             #[inline(always)]
@@ -85,12 +95,6 @@ real_casts! {
     f32, f64, 0.0; f64, f64, 0.0;
 }
 
-/// Rounds once, from the exact value.
-#[inline(always)]
-fn round_f16(x: f64) -> f16 {
-    f16::from_f64(x)
-}
-
 macro_rules! through {
     ($($T:ty => $U:ty, |$x:ident| $e:expr;)*) => { $(impl To<$U> for $T {
         #[inline(always)]
@@ -119,8 +123,8 @@ through! {
     Complex32 => Complex32, |x| x;
     Complex32 => Complex64, |x| Complex64::new(x.re.into(), x.im.into());
     Complex64 => Truth, |x| Truth(u8::from(x.re != 0.0 || x.im != 0.0));
-    Complex64 => f16, |x| f16::from_f64(x.re);
-    Complex64 => bf16, |x| bf16::from_f64(x.re);
+    Complex64 => f16, |x| f16::from_f32(to_odd(x.re));
+    Complex64 => bf16, |x| bf16::from_f32(to_odd(x.re));
     Complex64 => Complex32, |x| Complex32::new(x.re as f32, x.im as f32);
     Complex64 => Complex64, |x| x;
 }

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 /// An instruction set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Isa {
-    /// What the target guarantees: SSE2 on x86-64, NEON on AArch64.
+    /// What the target guarantees: SSE2 on x86-64, NEON on `AArch64`.
     Baseline,
     /// AVX2 and FMA.
     Avx2,

@@ -116,6 +116,7 @@ pub(crate) fn element_loop(op: ElementOp, dtype: DType, isa: Isa) -> Option<Stri
 /// Sine, cosine and tangent: the vector loop, then the few elements too large for its argument reduction.
 macro_rules! periodic_loops {
     ($($name:ident, $Op:ident, $T:ty, $in_range:ident, $exact:expr;)*) => { $(
+        #[expect(clippy::cast_ptr_alignment, reason = "registers are aligned for every element type")]
         unsafe fn $name(args: [*const u8; 3], out: *mut u8, n: usize) {
             let fast = pick1::<marker::$Op, $T>(super::isa::best(), true);
             // SAFETY: the caller upholds `StripLoop`, for this loop as for the one it calls first.

@@ -1,6 +1,6 @@
 //! Kernels on the CPU.
 //!
-//! Programs run over *strips* of [`strip::STRIP`] elements: every instruction is one monomorphic vector loop, chosen
+//! Programs run over *strips* of `strip::STRIP` elements: every instruction is one monomorphic vector loop, chosen
 //! once per program for the machine's instruction set (`loops.rs`), and the registers between them stay in the first
 //! cache (`strip.rs`). `space.rs` turns strided, broadcast and flipped views into strips; `elementwise.rs` and
 //! `reduce.rs` walk blocks with them; `device.rs` is the [`crate::device::Device`].

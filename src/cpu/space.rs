@@ -92,10 +92,7 @@ impl Space {
         if source.contiguous {
             return base.wrapping_add(at * source.size);
         }
-        let (inner, inner_stride) = match (self.dims.last(), source.strides.last()) {
-            (Some(&d), Some(&s)) => (d, s),
-            _ => return base,
-        };
+        let (Some(&inner), Some(&inner_stride)) = (self.dims.last(), source.strides.last()) else { return base };
         let column = at % inner;
         let offset = row_offset(&self.dims, &source.strides, at / inner) + column.cast_signed() * inner_stride;
         if column + n <= inner && inner_stride == source.size.cast_signed() {

@@ -1,6 +1,6 @@
 //! The data of one chunk or region: a dtype, a shape and a buffer in host memory.
 //!
-//! [`Buffer`] owns bytes (64-byte aligned, always initialised) and gives them back to its pool ([`Recycle`]) when dropped.
+//! [`Buffer`] owns bytes (64-byte aligned, always initialised) and gives them back to its pool (`Recycle`) when dropped.
 //! [`Block`] is a shared, immutable, C-ordered array over a buffer.
 
 use crate::dtype::{DType, Element};
@@ -50,6 +50,19 @@ impl Buffer {
     #[must_use]
     pub fn zeroed(len: usize) -> Self {
         Self::allocate(len)
+    }
+
+    /// `n` zero elements of `dtype`, from a vector that [`Buffer::into_vec`] gives back.
+    #[must_use]
+    pub fn elements(dtype: DType, n: usize) -> Self {
+        macro_rules! zeros {
+            ($($D:ident => $T:ty),*) => {
+                match dtype { $(DType::$D => Self::from_vec(vec![<$T>::default(); n])),* }
+            };
+        }
+        zeros!(Bool => u8, I8 => i8, I16 => i16, I32 => i32, I64 => i64, U8 => u8, U16 => u16, U32 => u32, U64 => u64,
+               F16 => half::f16, BF16 => half::bf16, F32 => f32, F64 => f64,
+               C64 => num_complex::Complex32, C128 => num_complex::Complex64)
     }
 
     pub(super) fn allocate(len: usize) -> Self {

@@ -16,6 +16,7 @@ pub mod block;
 pub mod assembly;
 pub mod memory;
 pub mod null;
+pub mod fake;
 
 use block::Block;
 

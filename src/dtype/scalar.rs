@@ -118,8 +118,8 @@ impl Scalar {
             DType::I16 | DType::U16 => put(&(self.to_i128() as u16).to_ne_bytes()),
             DType::I32 | DType::U32 => put(&(self.to_i128() as u32).to_ne_bytes()),
             DType::I64 | DType::U64 => put(&(self.to_i128() as u64).to_ne_bytes()),
-            DType::F16 => put(&f16::from_f64(self.to_f64()).to_ne_bytes()),
-            DType::BF16 => put(&bf16::from_f64(self.to_f64()).to_ne_bytes()),
+            DType::F16 => put(&f16::from_f32(to_odd(self.to_f64())).to_ne_bytes()),
+            DType::BF16 => put(&bf16::from_f32(to_odd(self.to_f64())).to_ne_bytes()),
             DType::F32 => put(&(self.to_f64() as f32).to_ne_bytes()),
             DType::F64 => put(&self.to_f64().to_ne_bytes()),
             DType::C64 => {
@@ -180,6 +180,23 @@ impl Scalar {
     }
 }
 
+/// `x` as an `f32` rounded to odd: inexact values keep their last bit set, so that rounding the result again, to a 16-bit
+/// float, rounds the exact value once (Boldo and Melquiond, 2008).
+#[inline(always)]
+#[expect(clippy::cast_possible_truncation, reason = "rounding is what this does")]
+pub(crate) fn to_odd(x: f64) -> f32 {
+    let near = x as f32;
+    let bits = near.to_bits();
+    let back = f64::from(near);
+    if back == x || x.is_nan() || bits & 1 == 1 {
+        near
+    } else if back.abs() > x.abs() {
+        f32::from_bits(bits - 1)
+    } else {
+        f32::from_bits(bits + 1)
+    }
+}
+
 impl PartialEq for Scalar {
     fn eq(&self, other: &Self) -> bool {
         self.key() == other.key()
@@ -230,5 +247,19 @@ impl From<Complex64> for Scalar {
 impl From<Complex32> for Scalar {
     fn from(v: Complex32) -> Self {
         Self::Complex(Complex64::new(v.re.into(), v.im.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn halves_round_once() {
+        let just_above_half = 1.0 + 2f64.powi(-11) + 2f64.powi(-40);
+        let bytes = Scalar::Float(just_above_half).to_bytes(DType::F16);
+        assert_eq!(f16::from_ne_bytes([bytes[0], bytes[1]]).to_f64(), 1.0 + 2f64.powi(-10));
+        assert_eq!(f16::from_f32(to_odd(1e300)), f16::INFINITY);
+        assert_eq!(to_odd(-1e-300).to_bits(), (-f32::from_bits(1)).to_bits());
     }
 }

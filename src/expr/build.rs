@@ -144,12 +144,11 @@ pub fn compose_typed(
         let value = match arg {
             Arg::Scalar(s) => program.constant(*s, want.unwrap_or(s.dtype())),
             Arg::Array(e) => {
-                let v = match inputs.iter().position(|i| i.id() == e.id()) {
-                    Some(i) => program.insts.iter().position(|x| *x == crate::op::program::Inst::Input(i)).unwrap_or(0),
-                    None => {
-                        inputs.push(e.clone());
-                        program.input(e.dtype)
-                    }
+                let v = if let Some(i) = inputs.iter().position(|i| i.id() == e.id()) {
+                    program.insts.iter().position(|x| *x == crate::op::program::Inst::Input(i)).unwrap_or(0)
+                } else {
+                    inputs.push(e.clone());
+                    program.input(e.dtype)
                 };
                 want.map_or(v, |d| program.cast(v, d))
             }

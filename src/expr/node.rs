@@ -35,6 +35,7 @@ pub struct Node {
 
 /// The kinds of expression.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "nodes live behind an `Arc`, and there are few")]
 pub enum ExprKind {
     /// A stored array.
     Source(Arc<dyn Store>),

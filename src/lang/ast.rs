@@ -256,11 +256,7 @@ impl Expr {
     pub fn new(kind: ExprKind, span: Span) -> Self {
         let mut deepest = 0;
         kind.for_each_child(&mut |child| deepest = deepest.max(child.depth));
-        Self {
-            kind,
-            span,
-            depth: deepest + 1,
-        }
+        Self { kind, span, depth: deepest + 1 }
     }
 
     /// The number of levels in this tree as it was built; 1 for a leaf.
@@ -280,11 +276,7 @@ impl ExprKind {
                 visit(left);
                 visit(right);
             }
-            Self::IfElse {
-                then,
-                condition,
-                otherwise,
-            } => {
+            Self::IfElse { then, condition, otherwise } => {
                 visit(then);
                 visit(condition);
                 visit(otherwise);
@@ -365,22 +357,14 @@ impl Expr {
                 }
                 f.write_char(')')
             }
-            ExprKind::IfElse {
-                then,
-                condition,
-                otherwise,
-            } => write!(f, "({then} if {condition} else {otherwise})"),
+            ExprKind::IfElse { then, condition, otherwise } => write!(f, "({then} if {condition} else {otherwise})"),
             ExprKind::Call { function, args } => write!(f, "{function}({})", Joined(args, ", ")),
             // `1.real` would read as the float `1.` and a stray name.
             ExprKind::Attribute { value, name, .. } => match value.kind {
                 ExprKind::Int(_) => write!(f, "({value}).{name}"),
                 _ => write!(f, "{value}.{name}"),
             },
-            ExprKind::Subscript {
-                value,
-                index,
-                tuple,
-            } => match (index.as_slice(), tuple) {
+            ExprKind::Subscript { value, index, tuple } => match (index.as_slice(), tuple) {
                 ([], _) => write!(f, "{value}[()]"),
                 ([only], true) => write!(f, "{value}[{only},]"),
                 _ => write!(f, "{value}[{}]", Joined(index, ", ")),

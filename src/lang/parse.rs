@@ -21,9 +21,9 @@
 //! parser's recursion and the tree's depth are bounded by [`MAX_DEPTH`], so that
 //! walking, printing or dropping a tree never exhausts the stack.
 
+mod token;
 mod grammar;
 mod primary;
-mod token;
 
 #[cfg(test)]
 mod hostile_tests;
@@ -124,17 +124,11 @@ pub fn point(source: &str, span: Span, message: &str) -> String {
     let column = column(source, offset);
     let line_start = source.get(..offset).and_then(|s| s.rfind('\n'));
     let line = source.get(line_start.map_or(0, |newline| newline + 1)..);
-    let line = line
-        .and_then(|text| text.lines().next())
-        .unwrap_or_default();
+    let line = line.and_then(|text| text.lines().next()).unwrap_or_default();
 
     let skipped = (column - 1).saturating_sub(CONTEXT);
-    let shown: String = line
-        .chars()
-        .skip(skipped)
-        .take(2 * CONTEXT)
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
+    let shown: String =
+        line.chars().skip(skipped).take(2 * CONTEXT).map(|c| if c.is_control() { ' ' } else { c }).collect();
     let pad = column - 1 - skipped;
     let marked = source.get(offset..source.floor_char_boundary(span.end));
     let width = marked.map_or(0, |text| text.chars().take_while(|c| *c != '\n').count());
@@ -144,14 +138,21 @@ pub fn point(source: &str, span: Span, message: &str) -> String {
 }
 
 /// `column 3`, or `line 2, column 3` in a source of several lines.
-fn place(source: &str, offset: usize) -> String {
+pub(super) fn place(source: &str, offset: usize) -> String {
     let column = column(source, offset);
+    match line(source, offset) {
+        None => format!("column {column}"),
+        Some(line) => format!("line {line}, column {column}"),
+    }
+}
+
+/// The 1-based line of a byte offset, in a source of several lines.
+pub(super) fn line(source: &str, offset: usize) -> Option<usize> {
     if !source.trim_end().contains('\n') {
-        return format!("column {column}");
+        return None;
     }
     let before = source.get(..source.floor_char_boundary(offset));
-    let line = before.unwrap_or_default().matches('\n').count() + 1;
-    format!("line {line}, column {column}")
+    Some(before.unwrap_or_default().matches('\n').count() + 1)
 }
 
 fn collect_names(expr: &Expr, assigned: &BTreeSet<&str>, free: &mut BTreeSet<String>) {
@@ -160,6 +161,5 @@ fn collect_names(expr: &Expr, assigned: &BTreeSet<&str>, free: &mut BTreeSet<Str
     {
         free.insert(name.clone());
     }
-    expr.kind
-        .for_each_child(&mut |child| collect_names(child, assigned, free));
+    expr.kind.for_each_child(&mut |child| collect_names(child, assigned, free));
 }

@@ -73,20 +73,20 @@ macro_rules! elementwise_table {
             /// `x + y`.
             Add, add, Same, (x, y), -100.0..100.0, Exact {
                 bool => same: Truth(u8::from(x.get() | y.get())), "x | y";
-                int => same: x.wrapping_add(y), "x + y";
+                int => same: x.wrapping_add(y), "i_add(x, y)";
                 float => same: x + y, "x + y";
                 complex => same: x + y, "c_add(x, y)";
             }
             /// `x - y`.
             Subtract, subtract, Number, (x, y), -100.0..100.0, Exact {
-                int => same: x.wrapping_sub(y), "x - y";
+                int => same: x.wrapping_sub(y), "i_sub(x, y)";
                 float => same: x - y, "x - y";
                 complex => same: x - y, "c_sub(x, y)";
             }
             /// `x * y`.
             Multiply, multiply, Same, (x, y), -100.0..100.0, Exact {
                 bool => same: Truth(u8::from(x.get() & y.get())), "x & y";
-                int => same: x.wrapping_mul(y), "x * y";
+                int => same: x.wrapping_mul(y), "i_mul(x, y)";
                 float => same: x * y, "x * y";
                 complex => same: x * y, "c_mul(x, y)";
             }
@@ -118,7 +118,7 @@ macro_rules! elementwise_table {
             }
             /// `-x`.
             Negative, negative, Number, (x), -100.0..100.0, Exact {
-                int => same: x.wrapping_neg(), "-x";
+                int => same: x.wrapping_neg(), "i_neg(x)";
                 float => same: -x, "-x";
                 complex => same: -x, "c_neg(x)";
             }
@@ -144,7 +144,7 @@ macro_rules! elementwise_table {
             /// `x * x`.
             Square, square, Same, (x), -100.0..100.0, Exact {
                 bool => same: x, "x";
-                int => same: x.wrapping_mul(x), "x * x";
+                int => same: x.wrapping_mul(x), "i_mul(x, x)";
                 float => same: x * x, "x * x";
                 complex => same: x * x, "c_mul(x, x)";
             }
@@ -258,6 +258,10 @@ macro_rules! elementwise_table {
             /// `sqrt(x^2 + y^2)` without overflow.
             Hypot, hypot, Inexact, (x, y), -100.0..100.0, Ulp(4) {
                 float => same: x.hypotenuse::<FMA>(y), "f_hypot(x, y)";
+            }
+            /// The logistic function `1 / (1 + exp(-x))`.
+            Expit, expit, Inexact, (x), -30.0..30.0, Ulp(8) {
+                float => same: 1.0 / (1.0 + (-x).exponential::<FMA>()), "1 / (1 + f_exp(-x))";
             }
             /// Degrees to radians: `x * (pi / 180)`.
             Deg2rad, deg2rad, Inexact, (x), -360.0..360.0, Ulp(2) {
@@ -422,21 +426,21 @@ macro_rules! elementwise_table {
             }
             /// Whether `x` is not a number.
             Isnan, isnan, Same, (x), -1.0..1.0, Exact {
-                bool => bool: x.0 > 1 && x.0 < 1, "false";
+                bool => bool: x.get() != x.get(), "false";
                 int => bool: x != x, "false";
                 float => bool: x.is_nan(), "x != x";
                 complex => bool: x.any_nan(), "c_isnan(x)";
             }
             /// Whether `x` is neither infinite nor NaN.
             Isfinite, isfinite, Same, (x), -1.0..1.0, Exact {
-                bool => bool: x.0 == x.0, "true";
+                bool => bool: x.get() == x.get(), "true";
                 int => bool: x == x, "true";
                 float => bool: x.is_finite(), "f_isfinite(x)";
                 complex => bool: x.re.is_finite() & x.im.is_finite(), "c_isfinite(x)";
             }
             /// Whether `x` is infinite.
             Isinf, isinf, Same, (x), -1.0..1.0, Exact {
-                bool => bool: x.0 != x.0, "false";
+                bool => bool: x.get() != x.get(), "false";
                 int => bool: x != x, "false";
                 float => bool: x.is_infinite(), "f_isinf(x)";
                 complex => bool: x.re.is_infinite() | x.im.is_infinite(), "c_isinf(x)";
@@ -460,7 +464,7 @@ macro_rules! elementwise_table {
             }
             /// The imaginary part; 0 for real types.
             Imag, imag, Same, (x), -100.0..100.0, Exact {
-                bool => same: Truth(x.0 & 0), "0";
+                bool => same: Truth(x.0 ^ x.0), "0";
                 int => same: x ^ x, "0";
                 float => same: x.zero(), "0";
                 complex => real: x.im, "x.im";

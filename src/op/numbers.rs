@@ -18,6 +18,7 @@ pub(crate) trait Integers: PrimInt + WrappingAdd + WrappingSub + WrappingMul + W
 
     /// -1, 0 or 1.
     #[inline(always)]
+    #[expect(clippy::comparison_chain, reason = "two comparisons vectorise")]
     fn sign(self) -> Self {
         if self > Self::zero() {
             Self::one()

@@ -210,7 +210,7 @@ fn cuda(ordinal: usize) -> Result<Arc<dyn Device>> {
 
 #[cfg(feature = "cuda")]
 fn cuda(ordinal: usize) -> Result<Arc<dyn Device>> {
-    Err(Error::device(format!("cuda:{ordinal}"), "no CUDA driver was found"))
+    Ok(Arc::new(crate::cuda::device::CudaDevice::new(ordinal)?))
 }
 
 impl Context {
@@ -274,17 +274,6 @@ impl Context {
             Some(d) if d.supports(kernel) => device::run(d.as_ref(), stream, kernel, region, inputs),
             _ => self.0.cpu.execute(kernel, region, inputs),
         }
-    }
-
-    /// Runs one kernel on host blocks on the CPU, straight into the bytes of its only output.
-    pub(crate) fn execute_into(
-        &self,
-        kernel: &Kernel,
-        region: &Region,
-        inputs: &[View],
-        output: &mut [u8],
-    ) -> Result<()> {
-        CpuDevice::execute_into(kernel, region, inputs, &mut [output])
     }
 
     /// Whether the CPU runs `kernel`.

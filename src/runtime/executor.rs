@@ -14,6 +14,7 @@ use crate::blockwise::plan::{Origin, Plan, StageId, StageKind};
 use crate::blockwise::sweep::Sweep;
 use crate::chunk::region::Indices;
 use crate::chunk::{Chunks, Region};
+use crate::cpu::device::CpuDevice;
 use crate::device::View;
 use crate::device::assembly::Assembly;
 use crate::device::block::{Block, Buffer};
@@ -134,45 +135,7 @@ fn start(
 /// An array in memory whose bytes a caller can take over as a vector of elements.
 fn in_memory(dtype: DType, grid: &Chunks) -> Result<Assembly> {
     let n = shape::checked_size(&grid.shape()).ok_or_else(|| Error::bug("a result's size fits"))?;
-    let data = crate::dtype::with_dtype!(dtype, T => vector::<T>(n));
-    Assembly::new(dtype, grid.clone(), data)
-}
-
-fn vector<T: crate::dtype::Element + VectorBuffer>(n: usize) -> Buffer {
-    T::buffer(n)
-}
-
-/// Element types whose vectors can be buffers; truth values are stored as bytes.
-trait VectorBuffer {
-    fn buffer(n: usize) -> Buffer;
-}
-
-macro_rules! vector_buffers {
-    ($($T:ty),*) => { $(impl VectorBuffer for $T {
-        fn buffer(n: usize) -> Buffer { Buffer::from_vec(vec![<$T>::default(); n]) }
-    })* };
-}
-vector_buffers!(
-    i8,
-    i16,
-    i32,
-    i64,
-    u8,
-    u16,
-    u32,
-    u64,
-    half::f16,
-    half::bf16,
-    f32,
-    f64,
-    num_complex::Complex32,
-    num_complex::Complex64
-);
-
-impl VectorBuffer for bool {
-    fn buffer(n: usize) -> Buffer {
-        Buffer::from_vec(vec![0u8; n])
-    }
+    Assembly::new(dtype, grid.clone(), Buffer::elements(dtype, n))
 }
 
 /// Makes the results of a finished sink known.
@@ -360,7 +323,7 @@ impl Job<'_, '_> {
         let Some(run) = assembly.claim_run(&task.block)? else { return Ok(false) };
         let views = self.shared.views(id, &task.region, memo)?;
         timed(&self.shared.trace.counters.compute_ns, || {
-            self.shared.cx.execute_into(&kernel, &task.region, &views, run)
+            CpuDevice::execute_into(&kernel, &task.region, &views, &mut [run])
         })?;
         Ok(true)
     }

@@ -105,10 +105,10 @@ impl PartFold {
         let part = part_of(stage, self.part)?;
         let mut results = self.run(shared, stage, &part.reducer.finish, index, state)?;
         let result = results.pop().ok_or_else(|| Error::bug("a reduction has a result"))?;
-        if let Some(why) = part.reducer.no_answer {
-            if result.values::<i64>()?.contains(&i64::MAX) {
-                return Err(Error::numerical(part.reducer.name, why));
-            }
+        if let Some(why) = part.reducer.no_answer
+            && result.values::<i64>()?.contains(&i64::MAX)
+        {
+            return Err(Error::numerical(part.reducer.name, why));
         }
         Ok(result)
     }

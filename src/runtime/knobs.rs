@@ -83,7 +83,7 @@ pub fn parse_bytes(text: &str, total: u64) -> Result<u64> {
         _ => return Err(refuse()),
     };
     let bytes = value * scale;
-    if bytes >= 1.0 && bytes < 1e18 { Ok(bytes as u64) } else { Err(refuse()) }
+    if (1.0..1e18).contains(&bytes) { Ok(bytes as u64) } else { Err(refuse()) }
 }
 
 /// Bytes of memory of this machine, or of the cgroup that holds the process if that is less.

@@ -10,7 +10,7 @@
 //! which [`finish`](super::Sink::finish) renames; where the target exists by then, the array is copied into it, which is
 //! the one moment at which a crash can harm that file.
 
-use super::{Format, Layout, Node, Sink, Store};
+use super::{Create, Format, Layout, Node, Sink, Store};
 use crate::error::{Error, Result};
 use attributes::Scales;
 use dataset::Hdf5Array;
@@ -28,6 +28,7 @@ mod dataset;
 mod read;
 mod tree;
 mod write;
+mod group;
 #[cfg(test)]
 mod tests;
 
@@ -82,6 +83,10 @@ impl Format for Hdf5 {
 
     fn create(&self, path: &Path, inner: &str, layout: &Layout) -> Result<Box<dyn Sink>> {
         Ok(Box::new(write::Writer::create(path, inner.trim_matches('/'), layout)?))
+    }
+
+    fn group(&self, path: &Path, inner: &str, how: &Create) -> Result<()> {
+        group::make(path, inner.trim_matches('/'), how)
     }
 }
 

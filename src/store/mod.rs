@@ -228,6 +228,16 @@ pub trait Format: Sync {
     /// # Errors
     /// As [`Format::open`]; also when it exists and `layout.how.overwrite` is not set.
     fn create(&self, path: &Path, inner: &str, layout: &Layout) -> Result<Box<dyn Sink>>;
+
+    /// Makes the group `inner` (empty for the root) of the container at `path`, where it is missing, and gives it the
+    /// attributes of `how` beside those that it has. Of `how`, the Zarr version counts as well.
+    ///
+    /// # Errors
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) where the format has no groups; else as [`Format::create`].
+    fn group(&self, path: &Path, inner: &str, how: &Create) -> Result<()> {
+        let _ = (inner, how);
+        Err(Error::unsupported(format!("{}: {} has no groups", path.display(), self.name())))
+    }
 }
 
 /// Every format, in the order in which they are asked.
@@ -267,6 +277,31 @@ pub fn create(path: impl AsRef<Path>, layout: &Layout) -> Result<Box<dyn Sink>> 
     format.create(&container, &inner, layout)
 }
 
+/// Makes a group, or adds attributes to one; see [`Format::group`].
+///
+/// # Errors
+/// As [`Format::group`], and when the path names no format.
+pub fn group(path: impl AsRef<Path>, how: &Create) -> Result<()> {
+    let (format, container, inner) = place(path.as_ref())?;
+    format.group(&container, &inner, how)
+}
+
+/// The container that an array created at `path` would be in, and its path inside of that.
+///
+/// # Errors
+/// [`Store`](crate::ErrorKind::Store) when the path names no format.
+pub fn destination(path: impl AsRef<Path>) -> Result<(PathBuf, String)> {
+    place(path.as_ref()).map(|(_, container, inner)| (container, inner))
+}
+
+/// The container that something at `path` is in, and its path inside of that.
+///
+/// # Errors
+/// As [`open`].
+pub fn container(path: impl AsRef<Path>) -> Result<(PathBuf, String)> {
+    locate(path.as_ref()).map(|(_, container, inner)| (container, inner))
+}
+
 /// The format, container and inner path of something that exists.
 fn locate(path: &Path) -> Result<(&'static dyn Format, PathBuf, String)> {
     let mut found = None;
@@ -277,9 +312,9 @@ fn locate(path: &Path) -> Result<(&'static dyn Format, PathBuf, String)> {
             break;
         }
     }
-    found.ok_or_else(|| {
-        let why = if path.exists() { "is in no format that can be read" } else { "no such file or array" };
-        Error::store(path, why)
+    found.ok_or_else(|| match path.ancestors().find(|p| p.exists() && !p.as_os_str().is_empty()) {
+        Some(there) if there == path || there.is_file() => Error::store(there, "is in no format that can be read"),
+        _ => Error::store(path, "no such file or array"),
     })
 }
 

@@ -204,6 +204,29 @@ pub fn temporary_beside(path: &Path) -> PathBuf {
     path.with_file_name(format!(".{name}.{}.{n}.partial", std::process::id()))
 }
 
+/// Decodes a Blosc frame into `out`, which has exactly the size that the frame holds.
+///
+/// # Errors
+/// Why the frame is not valid.
+#[cfg(feature = "zarr")]
+pub(super) fn decode_blosc(frame: &[u8], out: &mut [u8]) -> std::result::Result<(), String> {
+    let mut holds = 0;
+    // SAFETY: the frame is valid for its length, which bounds every read of the header and the block offsets.
+    let valid = unsafe { blosc_src::blosc_cbuffer_validate(frame.as_ptr().cast(), frame.len(), &raw mut holds) };
+    if valid < 0 {
+        return Err("holds no valid Blosc frame".to_owned());
+    }
+    if holds != out.len() {
+        return Err(format!("decodes to {holds} bytes instead of {}", out.len()));
+    }
+    if holds == 0 {
+        return Ok(());
+    }
+    // SAFETY: the frame was validated against its length; at most `out.len()` bytes are written to `out`; one thread.
+    let got = unsafe { blosc_src::blosc_decompress_ctx(frame.as_ptr().cast(), out.as_mut_ptr().cast(), out.len(), 1) };
+    if usize::try_from(got) == Ok(holds) { Ok(()) } else { Err(format!("a Blosc frame is damaged (code {got})")) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -238,27 +261,4 @@ mod tests {
         let error = beyond.read(&Region::new(vec![5, 0, 0], vec![1, 7, 3000]), &mut vec![0; 42_000]).unwrap_err();
         assert!(error.to_string().contains("x: reading 42000 bytes at offset 210011 failed: "), "{error}");
     }
-}
-
-/// Decodes a Blosc frame into `out`, which has exactly the size that the frame holds.
-///
-/// # Errors
-/// Why the frame is not valid.
-#[cfg(feature = "zarr")]
-pub(super) fn decode_blosc(frame: &[u8], out: &mut [u8]) -> std::result::Result<(), String> {
-    let mut holds = 0;
-    // SAFETY: the frame is valid for its length, which bounds every read of the header and the block offsets.
-    let valid = unsafe { blosc_src::blosc_cbuffer_validate(frame.as_ptr().cast(), frame.len(), &raw mut holds) };
-    if valid < 0 {
-        return Err("holds no valid Blosc frame".to_owned());
-    }
-    if holds != out.len() {
-        return Err(format!("decodes to {holds} bytes instead of {}", out.len()));
-    }
-    if holds == 0 {
-        return Ok(());
-    }
-    // SAFETY: the frame was validated against its length; at most `out.len()` bytes are written to `out`; one thread.
-    let got = unsafe { blosc_src::blosc_decompress_ctx(frame.as_ptr().cast(), out.as_mut_ptr().cast(), out.len(), 1) };
-    if usize::try_from(got) == Ok(holds) { Ok(()) } else { Err(format!("a Blosc frame is damaged (code {got})")) }
 }

@@ -5,7 +5,7 @@
 //! `zarr/pipeline/shard.rs` finds inner chunks, `zarr/create.rs` and `zarr/write.rs` make new arrays.
 //! Everything runs on the calling thread. Sizes that files declare are checked before memory is taken for them.
 
-use super::{Format, Layout, Node, Sink, Store};
+use super::{Create, Format, Layout, Node, Sink, Store};
 use crate::error::{Error, Result};
 use meta::Found;
 use source::Source;
@@ -23,6 +23,7 @@ mod create;
 mod read;
 mod tree;
 mod write;
+mod group;
 
 /// The names of metadata documents that make a directory a node.
 const METADATA: [&str; 4] = ["zarr.json", ".zarray", ".zgroup", ".zmetadata"];
@@ -66,6 +67,13 @@ impl Format for Zarr {
             return Err(Error::store(path, "is a file; only folders are written to"));
         }
         Ok(Box::new(write::ZarrSink::new(path, inner, layout)?))
+    }
+
+    fn group(&self, path: &Path, inner: &str, how: &Create) -> Result<()> {
+        if path.is_file() {
+            return Err(Error::store(path, "is a file; only folders are written to"));
+        }
+        group::make(path, inner, how)
     }
 }
 

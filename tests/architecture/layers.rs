@@ -57,10 +57,11 @@ fn resolve(source: &Source, path: &[String], depth: usize) -> (Place, Option<Str
     let known = (0..=path.len()).rev().find(|&n| source.modules.contains_key(&path[..n])).unwrap_or(0);
     let (place, rest) = path.split_at(known);
     let Some(name) = rest.first() else { return (place.to_vec(), None) };
-    if !place.is_empty() && depth < 8 {
-        if let Some(to) = source.modules.get(place).and_then(|m| reexport(place, &m.syntax, name)) {
-            return resolve(source, &to, depth + 1);
-        }
+    if !place.is_empty()
+        && depth < 8
+        && let Some(to) = source.modules.get(place).and_then(|m| reexport(place, &m.syntax, name))
+    {
+        return resolve(source, &to, depth + 1);
     }
     (place.to_vec(), Some(name.clone()))
 }

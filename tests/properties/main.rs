@@ -1,5 +1,16 @@
 //! Random programs over random shapes and chunks: the answer never depends on how it is computed.
 
+#![allow(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_wrap,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::range_plus_one,
+    clippy::should_implement_trait,
+    unreachable_pub,
+    reason = "a test binary: small numbers, failures that say what they were"
+)]
+
 mod programs;
 
 use hyperslab::{Array, Context, Error};

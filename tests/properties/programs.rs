@@ -60,7 +60,7 @@ fn safe_ops(arity: usize) -> Vec<ElementOp> {
     let exact = |op: &ElementOp| {
         op.arity() == arity
             && !matches!(op.typing(), Typing::Logical)
-            && op.signature(&vec![DType::F64; arity]).is_ok_and(|s| s.output != DType::Bool)
+            && op.signature(&[DType::F64, DType::F64][..arity]).is_ok_and(|s| s.output != DType::Bool)
     };
     ElementOp::ALL.iter().copied().filter(exact).collect()
 }
@@ -70,7 +70,7 @@ impl Program {
         let rank = 1 + rng.below(3);
         let shape = (0..rank).map(|_| [1, 2, 3, 5, 8, 13, 40, 300][rng.below(8)]).collect::<Vec<_>>();
         let (unary, binary) = (safe_ops(1), safe_ops(2));
-        let steps = (0..1 + rng.below(5))
+        let steps = (0..=rng.below(5))
             .map(|_| match rng.below(12) {
                 0 | 1 => Step::Unary(unary[rng.below(unary.len())]),
                 2 => Step::Scalar(binary[rng.below(binary.len())], 1 + rng.below(3) as i64),
@@ -123,7 +123,7 @@ fn apply(x: &Array, step: &Step, chunked: bool) -> Result<Array, Error> {
     Ok(match step {
         Step::Unary(op) => x.try_unary(*op).unwrap_or_else(|_| x.clone()),
         Step::Scalar(op, v) => x.try_binary(*op, Scalar::Int((*v).into())).unwrap_or_else(|_| x.clone()),
-        Step::WithSelf(op) => x.try_binary(*op, &x.flip(..)).unwrap_or_else(|_| x.clone()),
+        Step::WithSelf(op) => x.try_binary(*op, x.flip(..)).unwrap_or_else(|_| x.clone()),
         Step::WithMean(op, a) => match axis(*a) {
             Some(a) => {
                 let mean = x.try_reduce("mean", hyperslab::array::reduction::keep(a), Params::default())?;

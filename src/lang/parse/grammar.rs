@@ -1,8 +1,6 @@
 //! Statements and operators: tokens to syntax tree, by precedence climbing.
 
-use super::super::ast::{
-    BinaryOp, BoolOp, CompareOp, Expr, ExprKind, Program, Span, Statement, Target, UnaryOp,
-};
+use super::super::ast::{BinaryOp, BoolOp, CompareOp, Expr, ExprKind, Program, Span, Statement, Target, UnaryOp};
 use super::token::{Token, TokenKind, UNSUPPORTED};
 use super::{MAX_DEPTH, SyntaxError, place};
 
@@ -15,10 +13,7 @@ pub(super) fn program(source: &str, tokens: Vec<Token>) -> Result<Program, Synta
         position: 0,
         last_end: 0,
         depth: 0,
-        end: Token {
-            kind: TokenKind::End,
-            span: Span { start: end, end },
-        },
+        end: Token { kind: TokenKind::End, span: Span { start: end, end } },
     };
     parser.program()
 }
@@ -132,19 +127,12 @@ impl Parser<'_> {
     }
 
     /// Consumes a closing bracket; the error names what it would have closed.
-    pub(super) fn close(
-        &mut self,
-        symbol: &str,
-        what: &str,
-        open: Span,
-    ) -> Result<(), SyntaxError> {
+    pub(super) fn close(&mut self, symbol: &str, what: &str, open: Span) -> Result<(), SyntaxError> {
         if self.eat(symbol) {
             return Ok(());
         }
         let place = place(self.source, open.start);
-        Err(self.unexpected(format!(
-            "expected `{symbol}` to close the {what} opened at {place}"
-        )))
+        Err(self.unexpected(format!("expected `{symbol}` to close the {what} opened at {place}")))
     }
 
     /// The error for the next token: `expected`, unless the token explains itself.
@@ -217,11 +205,7 @@ impl Parser<'_> {
         };
         let end = self.last_end;
         let span = Span { start, end };
-        Ok(Statement {
-            target,
-            value,
-            span,
-        })
+        Ok(Statement { target, value, span })
     }
 
     /// One expression, or several separated by commas as a bare tuple.
@@ -258,10 +242,7 @@ impl Parser<'_> {
             TokenKind::Symbol(symbol) => {
                 let ends = matches!(symbol, ")" | "]" | "}" | ";" | "=");
                 // An augmented assignment such as `+=` ends its left side.
-                ends || symbol
-                    .strip_suffix('=')
-                    .and_then(BinaryOp::from_symbol)
-                    .is_some()
+                ends || symbol.strip_suffix('=').and_then(BinaryOp::from_symbol).is_some()
             }
             _ => false,
         }
@@ -345,11 +326,7 @@ impl Parser<'_> {
         }
         let otherwise = Box::new(self.expression(Level::IfElse)?);
         let then = Box::new(then);
-        Ok(ExprKind::IfElse {
-            then,
-            condition,
-            otherwise,
-        })
+        Ok(ExprKind::IfElse { then, condition, otherwise })
     }
 
     /// An operand with the prefix operators before it.
@@ -376,11 +353,9 @@ impl Parser<'_> {
 /// The names an expression stands for on the left of `=`.
 fn assignment_target(left: &Expr) -> Result<Target, SyntaxError> {
     match &left.kind {
-        ExprKind::Tuple(items) if !items.is_empty() => items
-            .iter()
-            .map(target_name)
-            .collect::<Result<_, _>>()
-            .map(Target::Tuple),
+        ExprKind::Tuple(items) if !items.is_empty() => {
+            items.iter().map(target_name).collect::<Result<_, _>>().map(Target::Tuple)
+        }
         _ => target_name(left).map(|(name, span)| Target::Name(name, span)),
     }
 }
@@ -394,8 +369,6 @@ fn target_name(expr: &Expr) -> Result<(String, Span), SyntaxError> {
 }
 
 fn too_deep(span: Span) -> SyntaxError {
-    let message = format!(
-        "too deeply nested (more than {MAX_DEPTH} levels); split it into several statements"
-    );
+    let message = format!("too deeply nested (more than {MAX_DEPTH} levels); split it into several statements");
     SyntaxError::new(message, span)
 }

@@ -29,11 +29,7 @@ fn hostile_input_is_refused_on_a_small_stack() {
         }
         for deep in [
             format!("a{}", "+a".repeat(MAX_DEPTH - 1)),
-            format!(
-                "{}a{}",
-                "f(".repeat(MAX_DEPTH - 1),
-                ")".repeat(MAX_DEPTH - 1)
-            ),
+            format!("{}a{}", "f(".repeat(MAX_DEPTH - 1), ")".repeat(MAX_DEPTH - 1)),
         ] {
             let program = parse(&deep).unwrap();
             assert_eq!(program.statements[0].value.depth(), MAX_DEPTH);
@@ -52,15 +48,8 @@ fn long_but_flat_input_is_fine() {
     let keywords: Vec<_> = (0..50_000).map(|i| format!("k{i}=1")).collect();
     assert!(parse(&format!("f({})", keywords.join(","))).is_ok());
     assert!(parse(&format!("a{}", " and a".repeat(50_000))).is_ok());
-    assert_eq!(
-        parse(&"a\n".repeat(50_000)).unwrap().statements.len(),
-        50_000
-    );
-    assert!(
-        failure(&"a".repeat(MAX_SOURCE + 1))
-            .message
-            .contains("longer than")
-    );
+    assert_eq!(parse(&"a\n".repeat(50_000)).unwrap().statements.len(), 50_000);
+    assert!(failure(&"a".repeat(MAX_SOURCE + 1)).message.contains("longer than"));
 }
 
 /// A small deterministic generator (xorshift), so that failures repeat.
@@ -78,18 +67,16 @@ impl Random {
 #[test]
 fn random_input_never_panics_and_trees_print_canonically() {
     const PIECES: [&str; 58] = [
-        "a", "b", "é", "f(", "(", ")", "[", "]", "{", ",", ":", ";", "\n", " ", ".", "...", "=",
-        "==", "<", "<=", "+", "-", "*", "**", "/", "//", "%", "@", "<<", "&", "|", "^", "~", "!",
-        "not ", " in ", " is ", " and ", " or ", " if ", " else ", "1", "0x", "1.", ".5", "1e",
-        "2j", "_", "None", "True", "'", "\"", "'s'", "\\", "#", "k=", "+=", "\u{0}",
+        "a", "b", "é", "f(", "(", ")", "[", "]", "{", ",", ":", ";", "\n", " ", ".", "...", "=", "==", "<", "<=", "+",
+        "-", "*", "**", "/", "//", "%", "@", "<<", "&", "|", "^", "~", "!", "not ", " in ", " is ", " and ", " or ",
+        " if ", " else ", "1", "0x", "1.", ".5", "1e", "2j", "_", "None", "True", "'", "\"", "'s'", "\\", "#", "k=",
+        "+=", "\u{0}",
     ];
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let mut parsed = 0;
     for _ in 0..60_000 {
         let length = 1 + random.below(9);
-        let source: String = (0..length)
-            .map(|_| PIECES[random.below(PIECES.len())])
-            .collect();
+        let source: String = (0..length).map(|_| PIECES[random.below(PIECES.len())]).collect();
         match parse(&source) {
             Ok(program) => {
                 parsed += 1;

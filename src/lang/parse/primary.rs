@@ -64,10 +64,7 @@ impl Parser<'_> {
         match items.pop() {
             Some(mut only) if items.is_empty() && !comma => {
                 // Parentheses leave no node, but carets should take them in.
-                only.span = Span {
-                    start: open.start,
-                    end: self.last_end,
-                };
+                only.span = Span { start: open.start, end: self.last_end };
                 Ok(only)
             }
             last => {
@@ -93,11 +90,7 @@ impl Parser<'_> {
         };
         self.skip();
         let value = Box::new(value);
-        Ok(ExprKind::Attribute {
-            value,
-            name,
-            name_span,
-        })
+        Ok(ExprKind::Attribute { value, name, name_span })
     }
 
     fn call(&mut self, function: Expr) -> Result<ExprKind, SyntaxError> {
@@ -163,11 +156,7 @@ impl Parser<'_> {
             }
         }
         let value = Box::new(value);
-        Ok(ExprKind::Subscript {
-            value,
-            index,
-            tuple,
-        })
+        Ok(ExprKind::Subscript { value, index, tuple })
     }
 
     fn index_item(&mut self) -> Result<Index, SyntaxError> {
@@ -186,11 +175,7 @@ impl Parser<'_> {
         self.skip();
         let stop = self.slice_part()?;
         let stride = self.eat(":").then(|| self.slice_part()).transpose()?;
-        Ok(Index::Slice {
-            start,
-            stop,
-            step: stride.flatten(),
-        })
+        Ok(Index::Slice { start, stop, step: stride.flatten() })
     }
 
     fn slice_part(&mut self) -> Result<Option<Box<Expr>>, SyntaxError> {

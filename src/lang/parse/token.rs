@@ -31,29 +31,22 @@ pub(super) struct Token {
 
 /// Python's keywords that start or join something other than an expression here.
 pub(super) const UNSUPPORTED: [&str; 25] = [
-    "as", "assert", "async", "await", "break", "class", "continue", "def", "del", "elif", "except",
-    "finally", "for", "from", "global", "import", "lambda", "nonlocal", "pass", "raise", "return",
-    "try", "while", "with", "yield",
+    "as", "assert", "async", "await", "break", "class", "continue", "def", "del", "elif", "except", "finally", "for",
+    "from", "global", "import", "lambda", "nonlocal", "pass", "raise", "return", "try", "while", "with", "yield",
 ];
 
-const KEYWORDS: [&str; 10] = [
-    "and", "or", "not", "if", "else", "in", "is", "True", "False", "None",
-];
+const KEYWORDS: [&str; 10] = ["and", "or", "not", "if", "else", "in", "is", "True", "False", "None"];
 
 /// Operators and punctuation. A symbol stands after those it is a prefix of.
 const SYMBOLS: [&str; 47] = [
-    "...", "**=", "//=", "<<=", ">>=", "**", "//", "<<", ">>", "<=", ">=", "==", "!=", ":=", "+=",
-    "-=", "*=", "/=", "%=", "@=", "&=", "|=", "^=", "+", "-", "*", "/", "%", "@", "&", "|", "^",
-    "~", "<", ">", "=", "(", ")", "[", "]", "{", "}", ",", ":", ";", ".", "!",
+    "...", "**=", "//=", "<<=", ">>=", "**", "//", "<<", ">>", "<=", ">=", "==", "!=", ":=", "+=", "-=", "*=", "/=",
+    "%=", "@=", "&=", "|=", "^=", "+", "-", "*", "/", "%", "@", "&", "|", "^", "~", "<", ">", "=", "(", ")", "[", "]",
+    "{", "}", ",", ":", ";", ".", "!",
 ];
 
 /// Splits `source` into tokens. The end of the source is not among them.
 pub(super) fn tokenize(source: &str) -> Result<Vec<Token>, SyntaxError> {
-    let mut lexer = Lexer {
-        source,
-        position: 0,
-        open: 0,
-    };
+    let mut lexer = Lexer { source, position: 0, open: 0 };
     let mut tokens = Vec::new();
     while let Some(next) = lexer.peek() {
         let start = lexer.position;
@@ -104,10 +97,7 @@ impl<'s> Lexer<'s> {
     }
 
     fn span_from(&self, start: usize) -> Span {
-        Span {
-            start,
-            end: self.position,
-        }
+        Span { start, end: self.position }
     }
 
     fn error_from(&self, start: usize, message: impl Into<String>) -> SyntaxError {
@@ -131,9 +121,7 @@ impl<'s> Lexer<'s> {
                 self.bump();
                 Ok(None)
             }
-            c if c.is_ascii_digit() || (c == '.' && self.digit_follows(1)) => {
-                self.number().map(Some)
-            }
+            c if c.is_ascii_digit() || (c == '.' && self.digit_follows(1)) => self.number().map(Some),
             c if is_word(c) => self.word().map(Some),
             _ => self.symbol().map(Some),
         }
@@ -148,11 +136,7 @@ impl<'s> Lexer<'s> {
         let start = self.position;
         self.bump();
         self.eat(&['\r']);
-        if self.eat(&['\n']) {
-            Ok(())
-        } else {
-            Err(self.error_from(start, "`\\` may only stand at the end of a line"))
-        }
+        if self.eat(&['\n']) { Ok(()) } else { Err(self.error_from(start, "`\\` may only stand at the end of a line")) }
     }
 
     fn symbol(&mut self) -> Result<TokenKind, SyntaxError> {
@@ -238,11 +222,7 @@ impl<'s> Lexer<'s> {
             return Ok(None);
         }
         let value = text.replace('_', "").parse().ok();
-        Ok(value.map(if imaginary {
-            TokenKind::Imaginary
-        } else {
-            TokenKind::Float
-        }))
+        Ok(value.map(if imaginary { TokenKind::Imaginary } else { TokenKind::Float }))
     }
 
     /// Whether an `e`, an optional sign and a digit come next.
@@ -253,12 +233,7 @@ impl<'s> Lexer<'s> {
         digits.starts_with(|c: char| c.is_ascii_digit())
     }
 
-    fn integer(
-        &self,
-        start: usize,
-        digits: &str,
-        radix: u32,
-    ) -> Result<Option<TokenKind>, SyntaxError> {
+    fn integer(&self, start: usize, digits: &str, radix: u32) -> Result<Option<TokenKind>, SyntaxError> {
         if !grouped(digits) {
             return Ok(None);
         }
@@ -276,14 +251,7 @@ impl<'s> Lexer<'s> {
 
     fn string(&mut self, quote: char) -> Result<TokenKind, SyntaxError> {
         let start = self.position;
-        if self
-            .rest()
-            .bytes()
-            .take(3)
-            .filter(|b| char::from(*b) == quote)
-            .count()
-            == 3
-        {
+        if self.rest().bytes().take(3).filter(|b| char::from(*b) == quote).count() == 3 {
             self.position += 3;
             return Err(self.error_from(start, "triple-quoted strings are not supported"));
         }
@@ -338,17 +306,13 @@ impl<'s> Lexer<'s> {
         }
         let digits = self.source.get(start..self.position).unwrap_or_default();
         let code = u32::from_str_radix(digits, 8).ok();
-        code.and_then(char::from_u32)
-            .ok_or_else(|| self.error_from(start, "invalid octal escape"))
+        code.and_then(char::from_u32).ok_or_else(|| self.error_from(start, "invalid octal escape"))
     }
 
     fn hex_escape(&mut self, start: usize, length: usize) -> Result<char, SyntaxError> {
         let digits = self.rest().get(..length).unwrap_or_default();
-        let code = if digits.bytes().all(|b| b.is_ascii_hexdigit()) {
-            u32::from_str_radix(digits, 16).ok()
-        } else {
-            None
-        };
+        let code =
+            if digits.bytes().all(|b| b.is_ascii_hexdigit()) { u32::from_str_radix(digits, 16).ok() } else { None };
         let Some(c) = code.and_then(char::from_u32) else {
             let message = format!("this escape needs {length} hex digits that name a character");
             return Err(self.error_from(start, message));

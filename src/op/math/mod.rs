@@ -47,7 +47,8 @@
     clippy::inline_always,
     clippy::many_single_char_names,
     clippy::needless_bitwise_bool,
-    clippy::similar_names
+    clippy::similar_names,
+    reason = "see above"
 )]
 
 mod util;

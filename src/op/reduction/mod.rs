@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use std::fmt;
 
 mod sum;
+mod rms;
 mod extrema;
 mod moments;
 mod logical;
@@ -31,6 +32,7 @@ pub static REDUCTIONS: &[&dyn Reduction] = &[
     &moments::NanMean,
     &moments::NanVar,
     &moments::NanStd,
+    &rms::Rms,
     &extrema::Min,
     &extrema::Max,
     &extrema::Ptp,

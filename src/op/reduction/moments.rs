@@ -1,7 +1,7 @@
 //! Mean, variance and standard deviation.
 //!
 //! The mean is the sum over the count. Variances take two phases over a tile (mean, then squared distances from it) and
-//! combine tiles by Chan, Golub and LeVeque (1979): with `d = mean_b - mean_a` and `n = n_a + n_b`,
+//! combine tiles by Chan, Golub and `LeVeque` (1979): with `d = mean_b - mean_a` and `n = n_a + n_b`,
 //! `mean = mean_a + d n_b / n` and `M2 = M2_a + M2_b + d² n_a n_b / n`. Never `E[x²] − E[x]²`.
 
 use super::sum::accumulator;

@@ -155,8 +155,7 @@ fn pass_through(plan: &mut Plan, id: StageId) -> bool {
             let stage = &plan.stages[producer];
             let copies = matches!(&stage.kind, StageKind::Blockwise(p) if p.is_identity());
             let exchanges = matches!(stage.kind, StageKind::Exchange { .. });
-            (copies || exchanges) && !stage.keep && program_of(&plan.stages[id]).is_some_and(|_| true)
-                || copies && !stage.keep
+            !stage.keep && (copies || exchanges && program_of(&plan.stages[id]).is_some())
         })?;
         Some((i, p, piece.clone()))
     });

@@ -82,10 +82,10 @@ fn merge(plan: &mut Plan, a: StageId, b: StageId) {
 /// Lets everything that reads stage `from` read the results of `to` from number `first` on.
 fn redirect(plan: &mut Plan, from: StageId, to: StageId, first: usize) {
     for piece in plan.stages.iter_mut().flat_map(|s| &mut s.inputs).flat_map(|i| &mut i.pieces) {
-        if let Origin::Stage(id, result) = &mut piece.origin {
-            if *id == from {
-                (*id, *result) = (to, *result + first);
-            }
+        if let Origin::Stage(id, result) = &mut piece.origin
+            && *id == from
+        {
+            (*id, *result) = (to, *result + first);
         }
     }
     for output in plan.outputs.iter_mut().filter(|o| o.stage == from) {

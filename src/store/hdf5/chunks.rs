@@ -31,7 +31,7 @@ pub(super) struct ChunkIndex {
 
 impl ChunkIndex {
     /// Reads the index of an open dataset with chunks of shape `chunk` in a grid of `counts` chunks.
-    pub fn read(
+    pub(super) fn read(
         dataset: &Id,
         chunk: &[u64],
         counts: &[usize],
@@ -67,7 +67,7 @@ impl ChunkIndex {
     }
 
     /// The chunk of this row-major number, where it was written.
-    pub fn get(&self, number: u64) -> Option<Entry> {
+    pub(super) fn get(&self, number: u64) -> Option<Entry> {
         if self.full {
             return usize::try_from(number).ok().and_then(|n| self.entries.get(n)).copied();
         }

@@ -73,7 +73,7 @@ impl RawFile {
 
 impl Hdf5Array {
     /// The dataset at `inner` of the open `file`.
-    pub fn open(file: &Id, path: &Path, inner: &str, scales: &mut Scales) -> Result<Self> {
+    pub(super) fn open(file: &Id, path: &Path, inner: &str, scales: &mut Scales) -> Result<Self> {
         let shown = path.join(inner);
         let fail = |why: String| Error::store(&shown, why);
         let name = ffi::c_name(&format!("/{inner}")).map_err(fail)?;
@@ -81,7 +81,7 @@ impl Hdf5Array {
         match ffi::kind(&object) {
             ObjectKind::Dataset => drop(object),
             ObjectKind::Group => return Err(fail("is a group, not an array".to_owned())),
-            _ => return Err(fail("is not an array".to_owned())),
+            _ => return Err(Error::unsupported(format!("{}: is not an array", shown.display()))),
         }
         let dataset = ffi::open_dataset(file, &name).map_err(fail)?;
         Self::describe(&dataset, path, inner, name, scales)
@@ -120,7 +120,7 @@ impl Hdf5Array {
     }
 
     /// The chunk index, read on first use.
-    pub fn index(&self, chunked: &Chunked) -> Result<Arc<ChunkIndex>> {
+    pub(super) fn index(&self, chunked: &Chunked) -> Result<Arc<ChunkIndex>> {
         let mut slot = chunked.index.lock();
         if let Some(index) = slot.as_ref() {
             return Ok(Arc::clone(index));

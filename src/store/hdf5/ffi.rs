@@ -9,7 +9,7 @@ use hdf5_sys::h5::{H5_index_t, H5_iter_order_t, herr_t};
 use hdf5_sys::h5i::{H5I_type_t, hid_t};
 use hdf5_sys::h5p::H5P_DEFAULT;
 use hdf5_sys::h5t::H5T_cset_t;
-use hdf5_sys::{h5d, h5e, h5f, h5i, h5l, h5o, h5p};
+use hdf5_sys::{h5d, h5e, h5f, h5g, h5i, h5l, h5o, h5p};
 use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_void};
 use std::mem::ManuallyDrop;
 use std::os::unix::ffi::OsStrExt;
@@ -195,6 +195,18 @@ pub(super) fn kind(object: &Id) -> ObjectKind {
         H5I_type_t::H5I_DATATYPE => ObjectKind::Type,
         _ => ObjectKind::Other,
     }
+}
+
+/// The group at `name`, made with those above it where it is missing.
+pub(super) fn make_group(at: &Id, name: &CStr) -> Res<Id> {
+    if let Ok(object) = open_object(at, name) {
+        return match kind(&object) {
+            ObjectKind::Group => Ok(object),
+            _ => Err("is no group".to_owned()),
+        };
+    }
+    let links = with_groups()?;
+    own(|| h5!(h5g::H5Gcreate2(at.0, name.as_ptr(), links.0, H5P_DEFAULT, H5P_DEFAULT)))
 }
 
 /// What tells objects apart, whatever their names.

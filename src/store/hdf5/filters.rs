@@ -62,7 +62,7 @@ pub(super) struct Tools {
 
 impl Scratch {
     /// Gives memory back after unusually large chunks, so that idle threads do not hold it.
-    pub fn trimmed(self) -> Self {
+    pub(super) fn trimmed(self) -> Self {
         let held = self.stored.capacity() + self.chunk.capacity() + self.tools.block.capacity();
         let held = held + self.steps.iter().map(Vec::capacity).sum::<usize>();
         if held <= KEPT { self } else { Self { tools: Tools { block: Vec::new(), ..self.tools }, ..Self::default() } }
@@ -71,23 +71,23 @@ impl Scratch {
 
 impl Pipeline {
     /// The pipeline of a dataset with chunks of `bytes`; `None` where the library must decode it.
-    pub fn new(filters: &[FilterInfo], bytes: usize, itemsize: usize) -> Option<Self> {
+    pub(super) fn new(filters: &[FilterInfo], bytes: usize, itemsize: usize) -> Option<Self> {
         let steps: Vec<Step> = filters.iter().map(|f| step(f, itemsize)).collect::<Option<_>>()?;
         (steps.iter().filter(|s| s.compresses()).count() <= 1).then_some(Self { steps, bytes })
     }
 
     /// Whether chunks are stored as they are.
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.steps.is_empty()
     }
 
     /// The most bytes that a sane encoder makes of a chunk.
-    pub fn most_stored(&self) -> u64 {
+    pub(super) fn most_stored(&self) -> u64 {
         self.bytes as u64 * 2 + (64 << 10)
     }
 
     /// Decodes `stored` into `out`, a whole chunk, leaving out the filters of `mask`.
-    pub fn decode(&self, mask: u32, scratch: &mut Scratch, out: &mut [u8]) -> Result<(), String> {
+    pub(super) fn decode(&self, mask: u32, scratch: &mut Scratch, out: &mut [u8]) -> Result<(), String> {
         let skipped = |i: usize| i < 32 && mask & (1 << i) != 0;
         let active: Vec<&Step> = self.steps.iter().enumerate().filter(|(i, _)| !skipped(*i)).map(|(_, s)| s).collect();
         let Scratch { stored, steps, tools, .. } = scratch;
@@ -189,7 +189,7 @@ fn exactly(name: &str, found: usize, out: &[u8]) -> Result<(), String> {
 
 impl Tools {
     /// A zlib stream, its checksum verified.
-    pub fn zlib(&mut self, from: &[u8], out: &mut [u8]) -> Result<(), String> {
+    pub(super) fn zlib(&mut self, from: &[u8], out: &mut [u8]) -> Result<(), String> {
         let tool = self.deflate.get_or_insert_with(Decompressor::new);
         let found = tool.zlib_decompress(from, out).map_err(|e| match e {
             DecompressionError::BadData => "deflate: the data or its checksum is damaged".to_owned(),
@@ -199,7 +199,7 @@ impl Tools {
     }
 
     /// A Zstandard frame.
-    pub fn zstd(&mut self, from: &[u8], out: &mut [u8]) -> Result<(), String> {
+    pub(super) fn zstd(&mut self, from: &[u8], out: &mut [u8]) -> Result<(), String> {
         if self.zstd.is_none() {
             self.zstd = Some(zstd::bulk::Decompressor::new().map_err(|e| format!("zstd: {e}"))?);
         }
@@ -219,13 +219,13 @@ pub(super) fn lz4(from: &[u8], out: &mut [u8]) -> Result<(), String> {
 pub(super) struct Cursor<'a>(pub &'a [u8]);
 
 impl<'a> Cursor<'a> {
-    pub fn take(&mut self, n: usize) -> Result<&'a [u8], String> {
+    pub(super) fn take(&mut self, n: usize) -> Result<&'a [u8], String> {
         let (head, rest) = self.0.split_at_checked(n).ok_or("the chunk ends too early")?;
         self.0 = rest;
         Ok(head)
     }
 
-    pub fn number(&mut self, width: usize) -> Result<usize, String> {
+    pub(super) fn number(&mut self, width: usize) -> Result<usize, String> {
         let value = self.take(width)?.iter().fold(0u64, |n, &b| n << 8 | u64::from(b));
         usize::try_from(value).map_err(|_| "a length is too large".to_owned())
     }

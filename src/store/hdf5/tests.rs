@@ -179,7 +179,7 @@ fn newest(dir: &Path) -> (PathBuf, hdf5::File) {
 fn extensible_arrays_along_any_axis_agree_with_the_library() {
     let dir = folder();
     let (path, file) = newest(dir.path());
-    let data = ndarray::Array3::from_shape_fn((7, 9, 8), |(i, j, k)| (i * 100 + j * 10 + k) as i32);
+    let data = ndarray::Array3::from_shape_fn((7, 9, 8), |(i, j, k)| i32::try_from(i * 100 + j * 10 + k).unwrap());
     let limits: [hdf5::Extents; 3] = [(7.., 9, 8).into(), (7, 9.., 8).into(), (7, 9, 8..).into()];
     for (axis, extents) in limits.into_iter().enumerate() {
         for deflate in [false, true] {
@@ -202,7 +202,7 @@ fn extensible_arrays_along_any_axis_agree_with_the_library() {
 fn filters_of_the_library_are_undone() {
     let dir = folder();
     let (path, file) = newest(dir.path());
-    let data = ndarray::Array2::from_shape_fn((50, 40), |(i, j)| (i * j) as f64 / 3.0);
+    let data = ndarray::Array2::from_shape_fn((50, 40), |(i, j)| f64::from(u32::try_from(i * j).unwrap()) / 3.0);
     let new = || file.new_dataset::<f64>().shape((50, 40)).chunk((16, 40));
     new().shuffle().deflate(6).fletcher32().create("a").unwrap().write(&data).unwrap();
     new().fletcher32().create("b").unwrap().write(&data).unwrap();

@@ -38,7 +38,7 @@ const PARTS: [[&CStr; 2]; 3] = [[c"r", c"i"], [c"real", c"imag"], [c"re", c"im"]
 
 impl Stored {
     /// What a stored datatype is read as, or what it is called where it holds no numbers.
-    pub fn of(stored: &Id) -> Result<Self, String> {
+    pub(super) fn of(stored: &Id) -> Result<Self, String> {
         match types::class(stored) {
             Class::Integer => integer(stored, Memory::Number),
             Class::Bitfield => integer(stored, Memory::Bits),
@@ -57,7 +57,7 @@ impl Stored {
     }
 
     /// The type that the library converts to.
-    pub fn memory(self, stored: &Id) -> Result<Id, String> {
+    pub(super) fn memory(self, stored: &Id) -> Result<Id, String> {
         let memory = match self.memory {
             Memory::Number => types::native(self.dtype),
             Memory::Bits => types::native_bits(self.dtype.size()),

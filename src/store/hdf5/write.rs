@@ -93,7 +93,7 @@ impl Codec {
 
 impl Writer {
     /// Begins the array `inner` of the file at `path`.
-    pub fn create(path: &Path, inner: &str, layout: &Layout) -> Result<Self> {
+    pub(super) fn create(path: &Path, inner: &str, layout: &Layout) -> Result<Self> {
         let inner = if inner.is_empty() { DEFAULT_NAME } else { inner };
         let codec = Codec::of(layout.how.codec.as_deref())?;
         let overwrite = layout.how.overwrite;

@@ -196,19 +196,19 @@ fn key(version: u8, index: &[usize]) -> String {
     }
 }
 
-fn write_document(path: &Path, document: &Value) -> Result<()> {
+pub(super) fn write_document(path: &Path, document: &Value) -> Result<()> {
     let text = serde_json::to_vec_pretty(document).map_err(|e| Error::store(path, e))?;
     raw::write_whole(path, &text)
 }
 
 /// A node's metadata, as far as writing beside it needs to know.
-struct Node {
-    array: bool,
-    version: u8,
-    document: Value,
+pub(super) struct Node {
+    pub(super) array: bool,
+    pub(super) version: u8,
+    pub(super) document: Value,
 }
 
-fn node_at(folder: &Path) -> Result<Option<Node>> {
+pub(super) fn node_at(folder: &Path) -> Result<Option<Node>> {
     for (name, version) in [("zarr.json", 3), (".zarray", 2), (".zgroup", 2)] {
         let path = folder.join(name);
         if path.is_file() {
@@ -235,7 +235,7 @@ fn refuse_existing(target: &Path, overwrite: bool) -> Result<()> {
 }
 
 /// The version to write: the one asked for, or that of the groups above, or 3.
-fn version(container: &Path, target: &Path, wanted: Option<u8>) -> Result<u8> {
+pub(super) fn version(container: &Path, target: &Path, wanted: Option<u8>) -> Result<u8> {
     let mut found = None;
     for folder in above(container, target) {
         if let Some(node) = node_at(folder)? {
@@ -257,7 +257,7 @@ fn version(container: &Path, target: &Path, wanted: Option<u8>) -> Result<u8> {
 }
 
 /// The folders from the container down to the one that holds the target.
-fn above<'a>(container: &Path, target: &'a Path) -> Vec<&'a Path> {
+pub(super) fn above<'a>(container: &Path, target: &'a Path) -> Vec<&'a Path> {
     let mut folders: Vec<&Path> = target.ancestors().skip(1).take_while(|p| p.starts_with(container)).collect();
     folders.reverse();
     folders

@@ -106,6 +106,11 @@ pub(in super::super) fn read_first_references(object: &Id, attribute: &Id) -> Re
     })
 }
 
+/// Takes an attribute away.
+pub(in super::super) fn remove(object: &Id, name: &CStr) -> Res<()> {
+    checked(|| h5!(h5a::H5Adelete(object.0, name.as_ptr()))).map(drop)
+}
+
 fn create(object: &Id, name: &CStr, of: &Id, dims: &[u64]) -> Res<Id> {
     let space = types::space(dims)?;
     own(|| h5!(h5a::H5Acreate2(object.0, name.as_ptr(), of.0, space.0, H5P_DEFAULT, H5P_DEFAULT)))

@@ -1,0 +1,392 @@
+//! Arguments of the command, and the small languages in them: `NAME=PATH`, `1,180,360`.
+
+use crate::error::{Error, Result};
+use crate::store::Create;
+use clap::{Args as Group, CommandFactory, Parser, Subcommand};
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// NumPy expressions over Zarr, HDF5 and .npy arrays of any size, in bounded memory.
+#[derive(Debug, Parser)]
+#[command(name = "hyperslab", version)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show what is at a path: groups, arrays, shapes, chunks, compression, attributes
+    Info(Info),
+    /// Compute an expression in NumPy syntax, and print or store the result
+    Eval(Eval),
+    /// Show how an expression would be computed, without computing it
+    Explain(Explain),
+    /// Copy an array or a whole container to another format, chunking or compression
+    Convert(Convert),
+    /// Copy with other chunks
+    Rechunk(Convert),
+    /// Draw an array of one or two axes
+    Plot(Plot),
+}
+
+/// `hyperslab info`
+#[derive(Debug, Group)]
+pub struct Info {
+    /// A file, a container, or something inside of one: x.npy, data.zarr, data.h5/group/array
+    pub path: PathBuf,
+    /// Read every byte: smallest, largest and mean element and number of NaNs of each array; damage is reported
+    #[arg(long)]
+    pub stats: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// How to run.
+    #[command(flatten)]
+    pub running: Running,
+}
+
+/// `hyperslab eval`
+#[derive(Debug, Group)]
+pub struct Eval {
+    /// What to compute.
+    #[command(flatten)]
+    pub program: Program,
+    /// Where the result goes, by its ending: .zarr, .h5, .nc or .npy, with a path inside if wanted (out.h5/group/array).
+    /// For several results, one -o each, or one container that takes them as out0, out1, ... Without it, the result is
+    /// printed, shortened as NumPy does; only the elements that are shown are computed
+    #[arg(short, long = "output", value_name = "OUT")]
+    pub outputs: Vec<PathBuf>,
+    /// Draw the first result, of one or two axes, as a PNG picture
+    #[arg(long, value_name = "OUT.png")]
+    pub plot: Option<PathBuf>,
+    /// How results are stored.
+    #[command(flatten)]
+    pub storage: Storage,
+    /// How to run.
+    #[command(flatten)]
+    pub running: Running,
+}
+
+/// `hyperslab explain`
+#[derive(Debug, Group)]
+pub struct Explain {
+    /// What to explain.
+    #[command(flatten)]
+    pub program: Program,
+    /// Which stage to show
+    #[arg(long, default_value = "all", value_parser = ["expr", "simplified", "plan", "fused", "tasks", "all"])]
+    pub stage: String,
+    /// Print the fused plan as a graph in Graphviz' DOT language instead
+    #[arg(long)]
+    pub dot: bool,
+    /// Draw the fused plan
+    #[arg(long, value_name = "OUT.svg")]
+    pub svg: Option<PathBuf>,
+    /// How it would run.
+    #[command(flatten)]
+    pub running: Running,
+}
+
+/// `hyperslab convert` and `hyperslab rechunk`
+#[derive(Debug, Group)]
+pub struct Convert {
+    /// An array or a container
+    pub source: PathBuf,
+    /// What to write, by its ending: .zarr, .h5, .nc or .npy
+    pub target: PathBuf,
+    /// The element type to convert to: float32, int16, ...
+    #[arg(long, value_name = "TYPE")]
+    pub dtype: Option<String>,
+    /// How arrays are stored.
+    #[command(flatten)]
+    pub storage: Storage,
+    /// How to run.
+    #[command(flatten)]
+    pub running: Running,
+}
+
+/// `hyperslab plot`
+#[derive(Debug, Group)]
+pub struct Plot {
+    /// An array of one or two axes
+    pub path: PathBuf,
+    /// The picture
+    #[arg(short, long = "output", value_name = "OUT.png")]
+    pub output: PathBuf,
+    /// How to run.
+    #[command(flatten)]
+    pub running: Running,
+}
+
+/// An expression and its inputs.
+#[derive(Debug, Group)]
+pub struct Program {
+    /// The expression, or a program: `m = mean(x, axis=0); x - m`; `-` reads it from standard input
+    #[arg(allow_hyphen_values = true)]
+    pub expr: String,
+    /// Inputs by name: x=data.zarr/x. Those that the expression does not use are not opened
+    #[arg(value_name = "NAME=PATH")]
+    pub inputs: Vec<OsString>,
+}
+
+/// How arrays are stored.
+#[derive(Debug, Default, Group)]
+pub struct Storage {
+    /// Chunk shape; -1 takes a whole axis
+    #[arg(long, value_name = "N,N,..", allow_hyphen_values = true)]
+    pub chunks: Option<Lengths>,
+    /// Shard shape, a multiple of the chunk shape (Zarr v3)
+    #[arg(long, value_name = "N,N,..", allow_hyphen_values = true)]
+    pub shards: Option<Lengths>,
+    /// Compression: zstd:3, gzip:5, blosc-lz4, lzf, none, ...; each format has its own
+    #[arg(long)]
+    pub codec: Option<String>,
+    /// Zarr version
+    #[arg(long, value_name = "2|3", value_parser = clap::value_parser!(u8).range(2..=3))]
+    pub zarr_version: Option<u8>,
+    /// Replace what is there
+    #[arg(long)]
+    pub overwrite: bool,
+    /// Write outputs that are absurdly larger than the files they come from
+    #[arg(long)]
+    pub expand: bool,
+}
+
+/// How to run.
+#[derive(Debug, Default, Clone, Group)]
+pub struct Running {
+    /// Worker threads [default: all processors]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// Memory budget: 2GiB or 50% [default: 60% of the machine]
+    #[arg(long, value_name = "SIZE")]
+    pub memory: Option<String>,
+    /// auto, cpu, cuda or cuda:1
+    #[arg(long)]
+    pub device: Option<String>,
+    /// Values as they are stored. There is no CF decoding yet (scale factors, fill values), so this is always so
+    #[arg(long)]
+    pub raw: bool,
+    /// No progress and no summary on the terminal
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Write what the run did: a page, or the numbers alone where the name ends in .json
+    #[arg(long, value_name = "OUT.html")]
+    pub profile: Option<PathBuf>,
+    /// Continue an interrupted run (not offered yet)
+    #[arg(long)]
+    pub resume: bool,
+}
+
+/// Lengths of axes: `1,180,-1`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lengths(pub Vec<isize>);
+
+impl FromStr for Lengths {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let inside = text.trim().trim_start_matches(['(', '[']).trim_end_matches([')', ']']);
+        let length = |part: &str| match part.trim().parse::<isize>() {
+            Ok(n) if n > 0 || n == -1 => Ok(n),
+            _ => Err(format!("`{}` is no length; write whole numbers, or -1 for a whole axis", part.trim())),
+        };
+        inside.split(',').filter(|part| !part.trim().is_empty()).map(length).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+impl Lengths {
+    /// The lengths for an array of this shape: -1 is a whole axis, and none is longer than its axis.
+    ///
+    /// # Errors
+    /// [`Chunks`](crate::ErrorKind::Chunks) when there are more or fewer than the array has axes.
+    pub fn resolve(&self, shape: &[usize]) -> Result<Vec<usize>> {
+        if self.0.len() != shape.len() {
+            let (have, rank) = (self.0.len(), shape.len());
+            return Err(Error::chunks(format!("{have} lengths for an array of {rank} axes")));
+        }
+        let one = |(&n, &len): (&isize, &usize)| usize::try_from(n).unwrap_or(len).clamp(1, len.max(1));
+        Ok(self.0.iter().zip(shape).map(one).collect())
+    }
+}
+
+impl Storage {
+    /// These options for an array of this shape, where that is known.
+    ///
+    /// # Errors
+    /// [`Chunks`](crate::ErrorKind::Chunks) when chunks or shards do not fit the array's rank.
+    pub fn create(&self, shape: &[usize]) -> Result<Create> {
+        // Shards may reach over the edge: they are whole multiples of chunks.
+        let shards = |lengths: &Lengths| {
+            lengths.resolve(shape).map(|cut| {
+                lengths.0.iter().zip(cut).map(|(&n, cut)| usize::try_from(n).unwrap_or(cut)).collect::<Vec<_>>()
+            })
+        };
+        Ok(Create {
+            chunks: self.chunks.as_ref().map(|c| c.resolve(shape)).transpose()?,
+            shards: self.shards.as_ref().map(shards).transpose()?,
+            codec: self.codec.clone(),
+            zarr_version: self.zarr_version,
+            overwrite: self.overwrite,
+            ..Create::new()
+        })
+    }
+
+    /// As [`Storage::create`], without the chunks and shards where they are meant for arrays of another rank: for the
+    /// arrays of a container.
+    ///
+    /// # Errors
+    /// None that a rank can cause.
+    pub fn create_fitting(&self, shape: &[usize]) -> Result<Create> {
+        let fits = |lengths: &Option<Lengths>| lengths.as_ref().is_none_or(|l| l.0.len() == shape.len());
+        if fits(&self.chunks) && fits(&self.shards) {
+            return self.create(shape);
+        }
+        let (codec, zarr_version, overwrite) = (self.codec.clone(), self.zarr_version, self.overwrite);
+        Self { chunks: None, shards: None, codec, zarr_version, overwrite, expand: self.expand }.create(shape)
+    }
+}
+
+/// An input: a name of the expression, and the path that it stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Binding {
+    /// The name.
+    pub name: String,
+    /// The path.
+    pub path: PathBuf,
+}
+
+/// The inputs in `NAME=PATH` arguments; a path may hold further equals signs.
+///
+/// # Errors
+/// [`Argument`](crate::ErrorKind::Argument) for an argument without a name, and for a name given twice.
+pub fn bindings(inputs: &[OsString]) -> Result<Vec<Binding>> {
+    let mut seen = BTreeSet::new();
+    inputs
+        .iter()
+        .map(|text| {
+            let binding = binding(text).ok_or_else(|| {
+                let text = text.to_string_lossy();
+                Error::argument("input", format!("`{text}` is not of the form NAME=PATH, such as x=data.zarr/x"))
+            })?;
+            if !seen.insert(binding.name.clone()) {
+                return Err(Error::argument("input", format!("`{}` is given twice", binding.name)));
+            }
+            Ok(binding)
+        })
+        .collect()
+}
+
+fn binding(text: &OsStr) -> Option<Binding> {
+    let bytes = text.as_bytes();
+    let at = bytes.iter().position(|&b| b == b'=')?;
+    let (name, path) = (std::str::from_utf8(&bytes[..at]).ok()?.trim(), &bytes[at + 1..]);
+    let begins = name.starts_with(|c: char| c == '_' || c.is_alphabetic());
+    let named = begins && name.chars().all(|c| c == '_' || c.is_alphanumeric());
+    (named && !path.is_empty()).then(|| Binding { name: name.to_owned(), path: OsStr::from_bytes(path).into() })
+}
+
+/// Marks an expression that begins with a minus sign (`hyperslab eval "-x" ...`) as one, with a space in front of it,
+/// which means nothing in an expression; what is the name of an option stays one.
+#[must_use]
+pub fn protect(mut args: Vec<OsString>) -> Vec<OsString> {
+    let command = Args::command();
+    let Some(sub) = args.get(1).and_then(|name| command.find_subcommand(name)) else { return args };
+    if !matches!(sub.get_name(), "eval" | "explain") {
+        return args;
+    }
+    let Some(first) = args.get_mut(2) else { return args };
+    let Some(text) = first.to_str().filter(|t| t.starts_with('-') && t.len() > 1) else { return args };
+    let option = if let Some(long) = text.strip_prefix("--") {
+        let name = long.split('=').next().unwrap_or(long);
+        name.is_empty() || name == "help" || sub.get_arguments().any(|a| a.get_long() == Some(name))
+    } else {
+        let name = text.chars().nth(1).filter(|_| text.chars().count() == 2);
+        name.is_some_and(|c| c == 'h' || sub.get_arguments().any(|a| a.get_short() == Some(c)))
+    };
+    if !option {
+        *first = OsString::from(format!(" {text}"));
+    }
+    args
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(args: &[&str]) -> Result<Args, clap::Error> {
+        let all = std::iter::once(&"hyperslab").chain(args).map(OsString::from).collect();
+        Args::try_parse_from(protect(all))
+    }
+
+    fn eval(args: &[&str]) -> Eval {
+        match parse(args).unwrap().command {
+            Command::Eval(eval) => eval,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_definition_holds() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn expressions_may_begin_with_a_minus_sign() {
+        for text in ["-x", "-out.T", "--x", "-1 + x", "-h * 2", "- x"] {
+            let eval = eval(&["eval", text, "x=a.npy", "-o", "out.npy", "--quiet"]);
+            assert_eq!(eval.program.expr.trim_start(), text);
+            assert_eq!(eval.outputs, [PathBuf::from("out.npy")]);
+            assert!(eval.running.quiet);
+        }
+        assert_eq!(eval(&["eval", "-o", "out.npy", "-x", "x=a.npy"]).program.expr, "-x");
+        assert_eq!(eval(&["eval", "--quiet", "x", "x=a.npy"]).program.expr, "x");
+        assert_eq!(eval(&["eval", "-", "x=a.npy"]).program.expr, "-");
+    }
+
+    #[test]
+    fn inputs_and_options_mix() {
+        let eval = eval(&["eval", "a + b", "a=1.npy", "-o", "p", "b=2=3.npy", "-o", "q", "--memory", "2GiB"]);
+        let inputs = bindings(&eval.program.inputs).unwrap();
+        assert_eq!(inputs[1], Binding { name: "b".into(), path: "2=3.npy".into() });
+        assert_eq!(eval.outputs.len(), 2);
+    }
+
+    #[test]
+    fn bad_inputs_are_named() {
+        let refuse = |list: &[&str]| bindings(&list.iter().map(OsString::from).collect::<Vec<_>>()).unwrap_err();
+        for text in ["x", "=a.npy", "x=", "1x=a.npy", "a b=c"] {
+            assert!(refuse(&[text]).to_string().contains(&format!("`{text}` is not of the form NAME=PATH")));
+        }
+        assert_eq!(refuse(&["x=a", "x=b"]).to_string(), "input: `x` is given twice");
+    }
+
+    #[test]
+    fn lengths() {
+        let lengths = |text: &str| text.parse::<Lengths>().map(|l| l.0);
+        assert_eq!(lengths("1,180,-1"), Ok(vec![1, 180, -1]));
+        assert_eq!(lengths("(4, 5,)"), Ok(vec![4, 5]));
+        assert_eq!(lengths("()"), Ok(vec![]));
+        for text in ["0,1", "-2", "a", "1.5"] {
+            assert!(lengths(text).unwrap_err().contains("is no length"));
+        }
+        assert_eq!(Lengths(vec![1, -1, 500]).resolve(&[10, 20, 30]).unwrap(), [1, 20, 30]);
+        assert_eq!(Lengths(vec![-1]).resolve(&[0]).unwrap(), [1]);
+        let refused = Lengths(vec![1]).resolve(&[2, 2]).unwrap_err().to_string();
+        assert_eq!(refused, "chunks: 1 lengths for an array of 2 axes");
+    }
+
+    #[test]
+    fn negative_chunks_are_values() {
+        let args = parse(&["convert", "a.npy", "b.zarr", "--chunks", "-1,5", "--shards=10,10"]).unwrap();
+        let Command::Convert(convert) = args.command else { panic!() };
+        let how = convert.storage.create(&[7, 20]).unwrap();
+        assert_eq!((how.chunks, how.shards), (Some(vec![7, 5]), Some(vec![10, 10])));
+    }
+}

@@ -1,0 +1,142 @@
+//! `hyperslab convert` and `hyperslab rechunk`: arrays and whole containers in another form.
+
+use super::args::Convert;
+use super::output::{Failure, note};
+use super::session::{Goal, Session};
+use super::staging::Staged;
+use crate::array::Array;
+use crate::dtype::DType;
+use crate::dtype::scalar::Scalar;
+use crate::error::{Error, Result};
+use crate::expr::build;
+use crate::store::{self, Create, Info, Node, NodeKind};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+/// Runs `hyperslab rechunk`.
+///
+/// # Errors
+/// As [`convert`], and without `--chunks`.
+pub fn rechunk(args: &Convert) -> Result<(), Failure> {
+    if args.storage.chunks.is_none() {
+        return Err(Error::argument("rechunk", "--chunks is missing").into());
+    }
+    convert(args)
+}
+
+/// Runs `hyperslab convert`.
+///
+/// # Errors
+/// What is wrong with the request, or the first fault of the run; no output is left behind then.
+pub fn convert(args: &Convert) -> Result<(), Failure> {
+    let dtype = args.dtype.as_deref().map(DType::from_str).transpose()?;
+    let mut session = Session::start(&args.running)?;
+    let (container, inner) = store::container(&args.source)?;
+    let nodes = store::tree(&args.source)?;
+    let arrays: Vec<(&Node, &Info)> = nodes
+        .iter()
+        .filter_map(|n| if let NodeKind::Array(info) = &n.kind { Some((n, info.as_ref())) } else { None })
+        .collect();
+    let job = Job { args, dtype, container, inner };
+    let to_npy = args.target.extension().is_some_and(|e| e.eq_ignore_ascii_case("npy"));
+    match (arrays.as_slice(), nodes.as_slice()) {
+        ([(node, info)], [_]) => job.single(&mut session, node, info)?,
+        ([(node, info)], _) if to_npy => job.single(&mut session, node, info)?,
+        (_, _) if to_npy => {
+            let (n, path) = (arrays.len(), args.source.display());
+            let why = format!("a .npy file holds one array and {path} has {n}; name one of them");
+            return Err(Error::argument("convert", why).into());
+        }
+        _ => job.tree(&mut session, &nodes)?,
+    }
+    Ok(session.finish(&format!("{} to {}", args.source.display(), args.target.display()))?)
+}
+
+struct Job<'a> {
+    args: &'a Convert,
+    dtype: Option<DType>,
+    /// The container of the source, and the source's path inside of it.
+    container: PathBuf,
+    inner: String,
+}
+
+impl Job<'_> {
+    /// Where the user would open a node.
+    fn path(&self, node: &Node) -> PathBuf {
+        let own = node.path.trim_matches('/');
+        if own == self.inner { self.args.source.clone() } else { self.container.join(own) }
+    }
+
+    /// Copies the only array there is.
+    fn single(&self, session: &mut Session, node: &Node, info: &Info) -> Result<()> {
+        self.array(session, node, info, (&self.args.target, self.args.storage.create(&info.shape)?))
+    }
+
+    /// Copies one array.
+    fn array(&self, session: &mut Session, node: &Node, info: &Info, to: (&Path, Create)) -> Result<()> {
+        let source = session.cx().open(self.path(node))?;
+        let array = match self.dtype {
+            Some(dtype) => Array::from_expr(build::cast(source.expr(), dtype)?),
+            None => source,
+        };
+        let (target, how) = to;
+        // Stored as asked for, and otherwise as it was.
+        let fill = info.fill.filter(|fill| keeps(*fill, array.dtype()));
+        let how = Create { names: info.names.clone(), attributes: info.attributes.clone(), fill, ..how };
+        session.compute(vec![Goal::Store(Box::new(array.store(target, how)))])?;
+        Ok(())
+    }
+
+    /// Copies a group and everything below it, as a whole container unless the target lies inside of one.
+    fn tree(&self, session: &mut Session, nodes: &[Node]) -> Result<()> {
+        let (container, inside) = store::destination(&self.args.target)?;
+        if !inside.is_empty() {
+            return self.tree_into(session, nodes, &self.args.target);
+        }
+        if container.exists() && store::container(&container).is_err() {
+            return Err(Error::store(container, "exists and is no container, so it is not replaced"));
+        }
+        let staged = Staged::new(&container, self.args.storage.overwrite)?;
+        self.tree_into(session, nodes, staged.path())?;
+        staged.commit()
+    }
+
+    fn tree_into(&self, session: &mut Session, nodes: &[Node], target: &Path) -> Result<()> {
+        self.check_chunks(nodes)?;
+        for node in nodes {
+            let own = node.path.trim_matches('/');
+            let below = own.strip_prefix(self.inner.as_str()).unwrap_or(own).trim_start_matches('/');
+            let path = if below.is_empty() { target.to_path_buf() } else { target.join(below) };
+            match &node.kind {
+                NodeKind::Group(attributes) => {
+                    let zarr_version = self.args.storage.zarr_version;
+                    let how = Create { attributes: attributes.clone(), zarr_version, ..Create::new() };
+                    store::group(&path, &how)?;
+                }
+                NodeKind::Array(info) => {
+                    self.array(session, node, info, (&path, self.args.storage.create_fitting(&info.shape)?))?;
+                }
+                NodeKind::Other(why) => note(&format!("warning: left out {own}: {}", why.replace('\n', " "))),
+            }
+        }
+        Ok(())
+    }
+
+    fn check_chunks(&self, nodes: &[Node]) -> Result<()> {
+        let Some(chunks) = &self.args.storage.chunks else { return Ok(()) };
+        let fits = |n: &Node| matches!(&n.kind, NodeKind::Array(info) if info.shape.len() == chunks.0.len());
+        if nodes.iter().any(fits) {
+            return Ok(());
+        }
+        Err(Error::chunks(format!("no array of {} has {} axes", self.args.source.display(), chunks.0.len())))
+    }
+}
+
+/// Whether a fill value means the same as `dtype`.
+fn keeps(fill: Scalar, dtype: DType) -> bool {
+    match fill {
+        Scalar::Float(v) if dtype.is_integer() => v.fract() == 0.0 && Scalar::Int(fill.to_i128()).fits(dtype),
+        Scalar::Complex(_) => dtype.is_complex(),
+        other => other.fits(dtype),
+    }
+}

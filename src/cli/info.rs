@@ -1,0 +1,253 @@
+//! `hyperslab info`: what is at a path.
+
+use super::args::Info as Arguments;
+use super::output::{Failure, say};
+use super::session::Session;
+use super::stats::{self, Stats};
+use crate::array::Array;
+use crate::error::{Bytes, Error, ErrorKind, Result};
+use crate::expr::build;
+use crate::shape;
+use crate::store::{self, Attributes, Info, Node, NodeKind};
+use serde_json::{Map, Value, json};
+use std::path::{Path, PathBuf};
+
+/// Characters of attributes to a line.
+const ATTRIBUTES_WIDTH: usize = 100;
+
+/// One group or array, and what was found out about it.
+struct Entry {
+    node: Node,
+    /// Where it can be opened.
+    path: PathBuf,
+    stats: Option<Stats>,
+    /// What is wrong with it.
+    faults: Vec<String>,
+}
+
+/// Runs `hyperslab info`.
+///
+/// # Errors
+/// When nothing is at the path, and when something there is damaged.
+pub fn info(args: &Arguments) -> Result<(), Failure> {
+    let mut entries = list(&args.path)?;
+    let mut session = if args.stats { Some(Session::start(&args.running)?) } else { None };
+    for entry in &mut entries {
+        examine(entry, session.as_mut());
+    }
+    say(&if args.json { json(&args.path, &entries)? } else { text(&args.path, &entries)? })?;
+    let title = args.path.display().to_string();
+    let mut faults: Vec<String> = entries.iter().flat_map(|e| e.faults.iter().cloned()).collect();
+    if args.stats && faults.is_empty() && nothing_read(&entries) {
+        faults.push(format!("{title}: nothing in it can be read"));
+    }
+    if let Some(session) = session {
+        session.finish(&title)?;
+    }
+    if faults.is_empty() { Ok(()) } else { Err(Failure::Faults(faults)) }
+}
+
+/// Everything at or below a path.
+fn list(path: &Path) -> Result<Vec<Entry>> {
+    let (container, inner) = store::container(path)?;
+    let nodes = store::tree(path)?;
+    let entry = |node: Node| {
+        let own = node.path.trim_matches('/');
+        // An array is opened as the user named it: a file without a path inside may stand for its only array.
+        let path = if own == inner { path.to_path_buf() } else { container.join(own) };
+        Entry { node, path, stats: None, faults: Vec::new() }
+    };
+    Ok(nodes.into_iter().map(entry).collect())
+}
+
+/// Tells damage from what is merely not supported, and reads an array through where that is asked for.
+fn examine(entry: &mut Entry, session: Option<&mut Session>) {
+    match &entry.node.kind {
+        NodeKind::Group(_) => {}
+        NodeKind::Other(_) => match store::open(&entry.path) {
+            Err(error) if !matches!(error.kind(), ErrorKind::Unsupported { .. }) => {
+                entry.faults.push(error.to_string());
+            }
+            _ => {}
+        },
+        NodeKind::Array(_) => {
+            let Some(session) = session else { return };
+            let outcome = store::open(&entry.path).map_err(|e| vec![e.to_string()]).and_then(|store| {
+                let array = Array::from_expr(build::source(store.clone()));
+                stats::of(session, store.as_ref(), &array)
+            });
+            match outcome {
+                Ok(stats) => entry.stats = Some(stats),
+                Err(faults) => entry.faults = faults,
+            }
+        }
+    }
+}
+
+fn nothing_read(entries: &[Entry]) -> bool {
+    let is = |kind: fn(&NodeKind) -> bool| entries.iter().any(|e| kind(&e.node.kind));
+    is(|k| matches!(k, NodeKind::Other(_))) && !is(|k| matches!(k, NodeKind::Array(_)))
+}
+
+fn text(path: &Path, entries: &[Entry]) -> Result<String> {
+    if let [Entry { node: Node { kind: NodeKind::Array(info), .. }, stats, .. }] = entries {
+        return details(info, stats.as_ref());
+    }
+    let arrays: Vec<&Info> = entries
+        .iter()
+        .filter_map(|e| if let NodeKind::Array(info) = &e.node.kind { Some(info.as_ref()) } else { None })
+        .collect();
+    let total: u64 = arrays.iter().map(|i| bytes(i)).fold(0, u64::saturating_add);
+    let stored: Option<u64> = arrays.iter().map(|i| i.stored).sum();
+    let format = arrays.first().map_or(String::new(), |i| format!("{}, ", i.format));
+    let plural = if arrays.len() == 1 { "" } else { "s" };
+    let mut lines = vec![format!(
+        "{}: {format}{} array{plural}, {}",
+        path.display(),
+        arrays.len(),
+        size(total, stored.filter(|_| !arrays.is_empty()))
+    )];
+    let name = |e: &Entry| format!("/{}", e.node.path.trim_matches('/'));
+    let width = entries.iter().map(|e| name(e).chars().count()).max().unwrap_or(0).min(40);
+    for entry in entries {
+        let (name, what) = (name(entry), describe(&entry.node.kind));
+        lines.push(format!("  {name:width$}  {what}").trim_end().to_owned());
+        let attributes = match &entry.node.kind {
+            NodeKind::Group(attributes) => attributes,
+            NodeKind::Array(info) => &info.attributes,
+            NodeKind::Other(_) => continue,
+        };
+        if !attributes.is_empty() {
+            lines.push(format!("  {:width$}    {}", "", shortened(&short(attributes), ATTRIBUTES_WIDTH)));
+        }
+        if let Some(stats) = &entry.stats {
+            lines.push(format!("  {:width$}    {}", "", stats.text()?));
+        }
+    }
+    Ok(lines.join("\n"))
+}
+
+/// One line about an entry of a tree.
+fn describe(kind: &NodeKind) -> String {
+    let info = match kind {
+        NodeKind::Group(_) => return "group".to_owned(),
+        NodeKind::Other(why) => return format!("not readable: {}", why.replace('\n', " ")),
+        NodeKind::Array(info) => info,
+    };
+    let mut parts = vec![format!("{} {}", info.dtype, shape::tuple(&info.shape))];
+    parts.push(format!("chunks {}", info.chunks));
+    parts.extend(info.shards.as_ref().map(|s| format!("shards {s}")));
+    parts.extend(Some(info.codecs.clone()).filter(|c| !c.is_empty()));
+    parts.extend(dimensions(info).map(|d| format!("dims {d}")));
+    parts.extend(info.fill.map(|f| format!("fill {f}")));
+    parts.push(size(bytes(info), info.stored));
+    parts.join("  ")
+}
+
+/// Everything about one array, a line each.
+fn details(info: &Info, stats: Option<&Stats>) -> Result<String> {
+    let count = |n: usize| format!("{n} chunk{}", if n == 1 { "" } else { "s" });
+    let mut rows = vec![
+        ("path", info.path.clone()),
+        ("format", info.format.clone()),
+        ("dtype", info.dtype.to_string()),
+        ("shape", shape::tuple(&info.shape)),
+    ];
+    rows.extend(dimensions(info).map(|d| ("dims", d)));
+    rows.push(("chunks", format!("{} ({})", info.chunks, count(info.chunks.count()))));
+    rows.extend(info.shards.as_ref().map(|s| ("shards", format!("{s} ({})", s.count()))));
+    rows.extend(Some(info.codecs.clone()).filter(|c| !c.is_empty()).map(|c| ("codecs", c)));
+    rows.extend(info.fill.map(|f| ("fill", f.to_string())));
+    rows.push(("size", size(bytes(info), info.stored)));
+    if let Some(stats) = stats {
+        rows.push(("values", stats.text()?));
+    }
+    let mut lines: Vec<String> = rows.into_iter().map(|(name, value)| format!("{name:10}{value}")).collect();
+    if !info.attributes.is_empty() {
+        lines.push("attributes".to_owned());
+    }
+    for (key, value) in &info.attributes {
+        lines.push(format!("  {key}: {}", shortened(&value.to_string(), ATTRIBUTES_WIDTH)));
+    }
+    Ok(lines.join("\n"))
+}
+
+fn dimensions(info: &Info) -> Option<String> {
+    let names: Vec<&str> = info.names.iter().map(|n| n.as_deref().unwrap_or("-")).collect();
+    (!names.is_empty()).then(|| names.join(", "))
+}
+
+fn bytes(info: &Info) -> u64 {
+    let elements = shape::checked_size(&info.shape).unwrap_or(usize::MAX) as u64;
+    elements.saturating_mul(info.dtype.size() as u64)
+}
+
+/// `14.8 MiB, 5.2 MiB stored`
+fn size(bytes: u64, stored: Option<u64>) -> String {
+    stored.map_or_else(|| Bytes(bytes).to_string(), |s| format!("{}, {} stored", Bytes(bytes), Bytes(s)))
+}
+
+fn short(attributes: &Attributes) -> String {
+    let one = |(key, value): (&String, &Value)| format!("{key}: {}", shortened(&value.to_string(), 40));
+    attributes.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+/// At most `width` characters of a text.
+fn shortened(text: &str, width: usize) -> String {
+    if text.chars().count() <= width {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(width.saturating_sub(3)).collect();
+    format!("{kept}...")
+}
+
+fn json(path: &Path, entries: &[Entry]) -> Result<String> {
+    let list = entries.iter().map(entry_json).collect::<Result<Vec<_>>>()?;
+    let document = json!({"path": path.display().to_string(), "entries": list});
+    serde_json::to_string_pretty(&document).map_err(|e| Error::bug(format!("JSON can be printed: {e}")))
+}
+
+fn entry_json(entry: &Entry) -> Result<Value> {
+    let mut out = Map::new();
+    out.insert("path".to_owned(), json!(entry.node.path));
+    let fields = match &entry.node.kind {
+        NodeKind::Group(attributes) => json!({"kind": "group", "attributes": attributes}),
+        NodeKind::Other(why) => json!({"kind": "other", "why": why}),
+        NodeKind::Array(info) => json!({
+            "kind": "array",
+            "format": info.format,
+            "dtype": info.dtype.name(),
+            "shape": info.shape,
+            "chunks": info.chunks.longest(),
+            "shards": info.shards.as_ref().map(crate::chunk::Chunks::longest),
+            "codecs": info.codecs,
+            "names": info.names,
+            "fill": info.fill.map(|f| f.to_string()),
+            "attributes": info.attributes,
+            "bytes": bytes(info),
+            "stored": info.stored,
+        }),
+    };
+    if let Value::Object(fields) = fields {
+        out.extend(fields);
+    }
+    if let Some(stats) = &entry.stats {
+        out.insert("stats".to_owned(), stats.json()?);
+    }
+    if !entry.faults.is_empty() {
+        out.insert("faults".to_owned(), json!(entry.faults));
+    }
+    Ok(Value::Object(out))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_text_is_shortened() {
+        assert_eq!(shortened("abcdefgh", 6), "abc...");
+        assert_eq!(shortened("äöü", 3), "äöü");
+        assert_eq!(size(2048, Some(1024)), "2 KiB, 1 KiB stored");
+    }
+}

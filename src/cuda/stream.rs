@@ -1,0 +1,126 @@
+//! The streams of a GPU and the events recorded on them.
+
+use crate::device::{Event, Stream};
+use crate::error::{Error, Result};
+use cudarc::driver::{CudaContext, CudaEvent, CudaStream, DriverError};
+use parking_lot::Mutex;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// Every stream of one device.
+pub(crate) struct Streams {
+    name: String,
+    context: Arc<CudaContext>,
+    list: Vec<Queue>,
+}
+
+struct Queue {
+    stream: Arc<CudaStream>,
+    marks: Mutex<Marks>,
+}
+
+#[derive(Default)]
+struct Marks {
+    /// Operations enqueued so far.
+    issued: u64,
+    /// Recorded events, by the number of operations before them.
+    events: VecDeque<(u64, Arc<CudaEvent>)>,
+    /// A failure that had no call to report it.
+    fault: Option<Error>,
+}
+
+impl Streams {
+    pub(crate) fn new(name: &str, context: &Arc<CudaContext>, count: usize) -> Result<Self, DriverError> {
+        let list = (0..count)
+            .map(|_| Ok(Queue { stream: context.new_stream()?, marks: Mutex::default() }))
+            .collect::<Result<Vec<_>, DriverError>>()?;
+        Ok(Self { name: name.to_owned(), context: Arc::clone(context), list })
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// What the driver reports, as an error of this device.
+    pub(crate) fn fault(&self, error: impl std::fmt::Display) -> Error {
+        Error::device(&self.name, error.to_string())
+    }
+
+    fn queue(&self, stream: Stream) -> Result<&Queue> {
+        self.list.get(stream.0).ok_or_else(|| Error::bug(format!("{} has stream {}", self.name, stream.0)))
+    }
+
+    pub(crate) fn get(&self, stream: Stream) -> Result<&Arc<CudaStream>> {
+        Ok(&self.queue(stream)?.stream)
+    }
+
+    /// Counts an operation that was enqueued on `stream`.
+    pub(crate) fn issued(&self, stream: Stream) {
+        if let Ok(queue) = self.queue(stream) {
+            queue.marks.lock().issued += 1;
+        }
+    }
+
+    /// The event at the current end of `stream`, recorded once per operation.
+    pub(crate) fn mark(&self, stream: Stream) -> Result<(u64, Arc<CudaEvent>)> {
+        let queue = self.queue(stream)?;
+        let mut marks = queue.marks.lock();
+        let at = marks.issued;
+        if let Some((position, event)) = marks.events.back()
+            && *position == at
+        {
+            return Ok((at, Arc::clone(event)));
+        }
+        while marks.events.len() > 1 && marks.events.front().is_some_and(|(_, e)| e.is_complete()) {
+            marks.events.pop_front();
+        }
+        let event = Arc::new(queue.stream.record_event(None).map_err(|e| self.fault(e))?);
+        marks.events.push_back((at, Arc::clone(&event)));
+        Ok((at, event))
+    }
+
+    /// [`Device::record`](crate::device::Device::record): a failure is kept for the next wait.
+    pub(crate) fn record(&self, stream: Stream) -> Event {
+        match self.mark(stream) {
+            Ok((position, _)) => Event { stream, position },
+            Err(error) => {
+                if let Ok(queue) = self.queue(stream) {
+                    queue.marks.lock().fault.get_or_insert(error);
+                }
+                Event { stream, position: u64::MAX }
+            }
+        }
+    }
+
+    /// The first recorded event at or after `event`; none where all of them are known to have happened.
+    fn find(&self, event: Event) -> Result<Option<Arc<CudaEvent>>> {
+        let marks = self.queue(event.stream)?.marks.lock();
+        Ok(marks.events.iter().find(|(position, _)| *position >= event.position).map(|(_, e)| Arc::clone(e)))
+    }
+
+    /// [`Device::order`](crate::device::Device::order): a failure is kept for the next wait.
+    pub(crate) fn order(&self, stream: Stream, event: Event) {
+        let ordered = self.find(event).and_then(|found| match found {
+            Some(found) if stream != event.stream => self.get(stream)?.wait(&found).map_err(|e| self.fault(e)),
+            _ => Ok(()),
+        });
+        if let (Err(error), Ok(queue)) = (ordered, self.queue(stream)) {
+            queue.marks.lock().fault.get_or_insert(error);
+        }
+    }
+
+    /// [`Device::wait`](crate::device::Device::wait).
+    pub(crate) fn wait(&self, event: Event) -> Result<()> {
+        if let Some(found) = self.find(event)? {
+            found.synchronize().map_err(|e| self.fault(e))?;
+        }
+        let mut marks = self.queue(event.stream)?.marks.lock();
+        while marks.events.front().is_some_and(|(position, _)| *position <= event.position) {
+            marks.events.pop_front();
+        }
+        let fault = marks.fault.take();
+        drop(marks);
+        self.context.check_err().map_err(|e| self.fault(e))?;
+        fault.map_or(Ok(()), Err)
+    }
+}

@@ -1,0 +1,153 @@
+//! Attributes and methods of values.
+
+use super::functions;
+use super::names::callable;
+use super::nearest::suggestion;
+use super::operators::element;
+use super::value::Callable;
+use super::value::Value;
+use crate::array::Array;
+use crate::dtype::scalar::Scalar;
+use crate::error::{Error, Result};
+use crate::op::elementwise::ElementOp;
+use crate::shape::checked_size;
+
+/// Attributes of arrays.
+const ATTRIBUTES: &[&str] =
+    &["T", "mT", "shape", "ndim", "size", "dtype", "real", "imag", "itemsize", "nbytes", "chunks"];
+
+/// Methods of NumPy's arrays that take what the function of the same name takes, the array first.
+const METHODS: &[&str] = &[
+    "all",
+    "any",
+    "argmax",
+    "argmin",
+    "argpartition",
+    "argsort",
+    "choose",
+    "clip",
+    "compress",
+    "conj",
+    "conjugate",
+    "copy",
+    "cumprod",
+    "cumsum",
+    "diagonal",
+    "dot",
+    "max",
+    "mean",
+    "min",
+    "nonzero",
+    "partition",
+    "prod",
+    "put",
+    "ravel",
+    "repeat",
+    "resize",
+    "round",
+    "searchsorted",
+    "sort",
+    "squeeze",
+    "std",
+    "sum",
+    "swapaxes",
+    "take",
+    "trace",
+    "var",
+];
+
+/// Methods of NumPy's arrays that have no place here, since the array is not computed yet.
+const VALUES_ONLY: &[&str] = &["item", "tolist", "tobytes", "tofile", "dump", "dumps", "flat", "data", "view"];
+
+/// `value.name`; the error is the reason alone, without its place.
+pub(super) fn attribute(value: &Value, name: &str) -> Result<Value, Missing> {
+    match value {
+        Value::Array(array) => of_array(array, name),
+        Value::Scalar(scalar) => of_scalar(*scalar, name),
+        Value::Type { dtype, .. } => match name {
+            "itemsize" => Ok(Value::int(dtype.size())),
+            "name" => Ok(Value::Str(dtype.name().to_owned())),
+            _ => Err(none("a type", name, &["itemsize", "name"])),
+        },
+        Value::Callable(Callable::Element(op))
+            if ["accumulate", "at", "outer", "reduce", "reduceat"].contains(&name) =>
+        {
+            let full = format!("{}.{name}", op.name());
+            callable(&full).map(Value::Callable).ok_or_else(|| Missing::Later(format!("`{full}` is not offered yet")))
+        }
+        other => Err(none(&other.describe(), name, &[])),
+    }
+}
+
+/// Why there is no such attribute.
+#[derive(Debug)]
+pub(super) enum Missing {
+    /// Nobody has it.
+    Unknown(String),
+    /// NumPy has it, this library not yet.
+    Later(String),
+    /// It exists and failed.
+    Failed(Error),
+}
+
+impl From<Error> for Missing {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+fn of_array(array: &Array, name: &str) -> Result<Value, Missing> {
+    let shape = || array.shape().known();
+    let size = || checked_size(&array.shape().known()?).ok_or_else(|| Error::shape("size", "is too large"));
+    Ok(match name {
+        "T" => array.t().into(),
+        "mT" => return Ok(functions::matrix_transpose(array)?),
+        "shape" => Value::ints(&shape()?),
+        "ndim" => Value::int(array.ndim()),
+        "size" => Value::int(size()?),
+        "dtype" => Value::Type { dtype: array.dtype(), python: false },
+        "itemsize" => Value::int(array.dtype().size()),
+        "nbytes" => Value::int(size()?.saturating_mul(array.dtype().size())),
+        "chunks" => Value::ints(&array.chunks().longest()),
+        "real" => element(ElementOp::Real, &[&Value::Array(array.clone())])?,
+        "imag" => element(ElementOp::Imag, &[&Value::Array(array.clone())])?,
+        _ => {
+            let function = functions::method(name).map(Callable::Function);
+            let function = function.or_else(|| METHODS.contains(&name).then(|| callable(name)).flatten());
+            match function {
+                Some(function) => Value::Method(Box::new(array.clone()), function),
+                None if METHODS.contains(&name) || VALUES_ONLY.contains(&name) => {
+                    return Err(Missing::Later(format!("`.{name}` is not offered yet")));
+                }
+                None if callable(name).is_some() => {
+                    let why = format!("an array has no attribute `{name}`; write `{name}(...)`");
+                    return Err(Missing::Unknown(why));
+                }
+                None => return Err(none("an array", name, ATTRIBUTES)),
+            }
+        }
+    })
+}
+
+fn of_scalar(scalar: Scalar, name: &str) -> Result<Value, Missing> {
+    let complex = scalar.to_c64();
+    Ok(Value::Scalar(match (name, scalar) {
+        ("real", Scalar::Complex(_)) => Scalar::Float(complex.re),
+        ("imag", Scalar::Complex(_)) => Scalar::Float(complex.im),
+        ("imag", Scalar::Float(_)) => Scalar::Float(0.0),
+        ("real", Scalar::Bool(v)) => Scalar::Int(v.into()),
+        ("real", other) => other,
+        ("imag", _) => Scalar::Int(0),
+        _ => return Err(none("a number", name, &["real", "imag"])),
+    }))
+}
+
+fn none(what: &str, name: &str, have: &[&'static str]) -> Missing {
+    let methods = if have == ATTRIBUTES { METHODS } else { &[] };
+    let near = suggestion(
+        name,
+        have.iter().chain(methods).chain(functions::METHOD_NAMES).copied().filter(|_| !have.is_empty()),
+    );
+    let hint = near.map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
+    Missing::Unknown(format!("{what} has no attribute `{name}`{hint}"))
+}

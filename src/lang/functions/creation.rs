@@ -1,0 +1,252 @@
+//! Arrays from nothing: constants, ranges, and patterns that compare positions.
+
+use super::super::operators::{cast, element};
+use super::super::value::{Call, Function};
+use super::super::value::{Value, checked};
+use super::row;
+use crate::array::Array;
+use crate::array::creation::{self, full_like, linspace};
+use crate::dtype::DType;
+use crate::dtype::scalar::Scalar;
+use crate::error::{Error, Result};
+use crate::expr::build;
+use crate::op::elementwise::ElementOp as Op;
+use crate::shape::Shape;
+use crate::shape::slice::Item;
+
+pub(super) static TABLE: &[Function] = &[
+    row("zeros", "shape, dtype=float, !order, *, !like, chunks=None", |call| filled(call, 0)),
+    row("ones", "shape, dtype=float, !order, *, !like, chunks=None", |call| filled(call, 1)),
+    row("empty", "shape, dtype=float, !order, *, !like, chunks=None", |call| filled(call, 0)),
+    row("full", "shape, fill_value, dtype=None, !order, *, !like, chunks=None", full),
+    row("zeros_like", "a, dtype=None, !order, !subok, shape=None", |call| like(call, &int(0))),
+    row("ones_like", "a, dtype=None, !order, !subok, shape=None", |call| like(call, &int(1))),
+    row("empty_like", "prototype, dtype=None, !order, !subok, shape=None", |call| like(call, &int(0))),
+    row("full_like", "a, fill_value, dtype=None, !order, !subok, shape=None", |call| {
+        like(call, call.required("fill_value")?)
+    }),
+    row("arange", "start, stop=None, step=None, dtype=None, *, !like, chunks=None", arange),
+    row("linspace", "start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis=0", |call| spaced(call, None)),
+    row("logspace", "start, stop, num=50, endpoint=True, base=10.0, dtype=None, !axis", logspace),
+    row("array", "object, dtype=None, *, copy=True, !order, !subok, !ndmin, !like", |call| array(call, "object")),
+    row("asarray", "a, dtype=None, !order, *, copy=None, !like", |call| array(call, "a")),
+    row("eye", "N, M=None, k=0, dtype=float, !order, *, !like", eye),
+    row("identity", "n, dtype=float, *, !like", |call| {
+        let n = call.count("n")?.unwrap_or(0);
+        diagonal(n, n, 0, Op::Equal)?.as_type(call.dtype("dtype")?.unwrap_or(DType::F64))
+    }),
+    row("tri", "N, M=None, k=0, dtype=float, *, !like", tri),
+    row("tril", "m, k=0", |call| triangle(call, false)),
+    row("triu", "m, k=0", |call| triangle(call, true)),
+    row("meshgrid", "*xi, !copy, !sparse, indexing='xy'", meshgrid),
+    row("indices", "dimensions, dtype=int, !sparse", indices),
+];
+
+fn int(value: i128) -> Value {
+    Value::Scalar(Scalar::Int(value))
+}
+
+fn filled(call: &Call, value: i128) -> Result<Value> {
+    constant(call, &call.shape("shape")?, &int(value), Some(DType::F64))
+}
+
+fn full(call: &Call) -> Result<Value> {
+    constant(call, &call.shape("shape")?, call.required("fill_value")?, None)
+}
+
+/// `value` everywhere, in the dtype asked for, this one, or that of the value.
+fn constant(call: &Call, shape: &[usize], value: &Value, dtype: Option<DType>) -> Result<Value> {
+    let dtype = call.dtype("dtype")?.or(dtype);
+    let chunks = call.chunks(shape)?;
+    match value {
+        Value::Scalar(scalar) => {
+            let dtype = dtype.unwrap_or(scalar.dtype());
+            Ok(Array::filled(shape, checked(*scalar, dtype)?, dtype, chunks.as_deref())?.into())
+        }
+        other => {
+            let array = other.to_array()?;
+            let array = array.astype(dtype.unwrap_or(array.dtype()));
+            let stretched = Array::from_expr(build::broadcast_to(array.expr(), &Shape::new(shape))?);
+            match chunks {
+                None => Ok(stretched.into()),
+                Some(c) => {
+                    let lengths: Vec<isize> = c.into_iter().map(usize::cast_signed).collect();
+                    Ok(stretched.try_rechunk(&lengths)?.into())
+                }
+            }
+        }
+    }
+}
+
+fn like(call: &Call, value: &Value) -> Result<Value> {
+    let model = call.array(if call.value("a").is_some() { "a" } else { "prototype" })?;
+    let dtype = call.dtype("dtype")?.unwrap_or(model.dtype());
+    let shape = match call.given("shape") {
+        Some(_) => call.shape("shape")?,
+        None => match value {
+            Value::Scalar(scalar) => return Ok(full_like(model.expr(), checked(*scalar, dtype)?, dtype)?.into()),
+            _ => model.shape().known()?,
+        },
+    };
+    constant(call, &shape, value, Some(dtype))
+}
+
+fn arange(call: &Call) -> Result<Value> {
+    let given = |name: &str| match call.scalar(name)? {
+        Some(Scalar::Complex(_)) => call.refuse(format!("`{name}` must be real")),
+        other => Ok(other),
+    };
+    let (first, second) = (given("start")?.unwrap_or(Scalar::Int(0)), given("stop")?);
+    let (start, stop) = match second {
+        Some(stop) => (first, stop),
+        None => (Scalar::Int(0), first),
+    };
+    let step = given("step")?.unwrap_or(Scalar::Int(1));
+    for bound in [start, stop, step] {
+        checked(bound, DType::I64)?;
+    }
+    let dtype = call.dtype("dtype")?;
+    if dtype == Some(DType::Bool) {
+        return call.refuse("the dtype cannot be bool");
+    }
+    let array = creation::arange(start, stop, step, dtype, None)?;
+    match call.chunk_lengths("chunks")? {
+        None => Ok(array.into()),
+        Some(chunks) => Ok(array.try_rechunk(&chunks)?.into()),
+    }
+}
+
+/// `linspace`, in `f64` before the dtype is applied; through `shape` where there is one.
+fn spaced(call: &Call, map: Option<fn(&Call, Value) -> Result<Value>>) -> Result<Value> {
+    let (start, stop) = (call.real("start", 0.0)?, call.real("stop", 0.0)?);
+    let num = call.count("num")?.unwrap_or(50);
+    let endpoint = call.flag("endpoint", true)?;
+    let mut value: Value = linspace(start, stop, num, endpoint, None)?.into();
+    if let Some(map) = map {
+        value = map(call, value)?;
+    }
+    if let Some(dtype) = call.dtype("dtype")? {
+        if dtype.is_integer() && map.is_none() {
+            value = element(Op::Floor, &[&value])?;
+        }
+        value = cast(&value, dtype)?.into();
+    }
+    if !call.flag("retstep", false)? {
+        return Ok(value);
+    }
+    let gaps = if endpoint { num.saturating_sub(1) } else { num };
+    #[expect(clippy::cast_precision_loss, reason = "NumPy rounds here too")]
+    let step = if gaps == 0 { f64::NAN } else { (stop - start) / gaps as f64 };
+    Ok(Value::Tuple(vec![value, Value::Scalar(Scalar::Float(step))]))
+}
+
+fn logspace(call: &Call) -> Result<Value> {
+    spaced(
+        call,
+        Some(|call, exponents| {
+            let base = call.real("base", 10.0)?;
+            element(Op::Power, &[&Value::Scalar(Scalar::Float(base)), &exponents])
+        }),
+    )
+}
+
+fn array(call: &Call, param: &str) -> Result<Value> {
+    let value = call.required(param)?;
+    match call.dtype("dtype")? {
+        None => Ok(value.to_array()?.into()),
+        Some(dtype) => Ok(cast(value, dtype)?.into()),
+    }
+}
+
+/// A matrix of truth values that compares row and column.
+struct Pattern(Value);
+
+impl Pattern {
+    fn as_type(&self, dtype: DType) -> Result<Value> {
+        Ok(cast(&self.0, dtype)?.into())
+    }
+}
+
+/// Where `row + k op column` holds.
+fn diagonal(rows: usize, columns: usize, k: isize, op: Op) -> Result<Pattern> {
+    let down = build::index(&build::iota(rows, None), &[Item::from(..), Item::NewAxis])?;
+    let shifted = element(Op::Add, &[&down.into(), &int(k as i128)])?;
+    Ok(Pattern(element(op, &[&shifted, &build::iota(columns, None).into()])?))
+}
+
+fn eye(call: &Call) -> Result<Value> {
+    let rows = call.count("N")?.unwrap_or(0);
+    let columns = call.count("M")?.unwrap_or(rows);
+    let k = call.integer("k")?.unwrap_or(0);
+    diagonal(rows, columns, k, Op::Equal)?.as_type(call.dtype("dtype")?.unwrap_or(DType::F64))
+}
+
+fn tri(call: &Call) -> Result<Value> {
+    let rows = call.count("N")?.unwrap_or(0);
+    let columns = call.count("M")?.unwrap_or(rows);
+    let k = call.integer("k")?.unwrap_or(0);
+    diagonal(rows, columns, k, Op::GreaterEqual)?.as_type(call.dtype("dtype")?.unwrap_or(DType::F64))
+}
+
+fn triangle(call: &Call, upper: bool) -> Result<Value> {
+    let m = call.array("m")?;
+    let k = call.integer("k")?.unwrap_or(0);
+    let shape = m.shape().known()?;
+    let (rows, columns) = match shape.as_slice() {
+        // A vector is repeated as rows of a square.
+        [n] => (*n, *n),
+        [.., rows, columns] => (*rows, *columns),
+        [] => return Err(Error::shape(call.name(), "needs at least one axis")),
+    };
+    // Above diagonal k is what is not on or below diagonal k - 1.
+    let Pattern(inside) =
+        if upper { diagonal(rows, columns, k, Op::LessEqual)? } else { diagonal(rows, columns, k, Op::GreaterEqual)? };
+    Ok(build::select(&inside.to_arg()?, &Value::Array(m).to_arg()?, &int(0).to_arg()?)?.into())
+}
+
+fn meshgrid(call: &Call) -> Result<Value> {
+    let mut axes = Vec::new();
+    for value in call.rest() {
+        let array = value.to_array()?;
+        match array.ndim() {
+            0 => axes.push(array.expand_dims(0)?),
+            1 => axes.push(array),
+            _ => return Err(Error::shape(call.name(), "takes arrays of one axis; reshape is not offered yet")),
+        }
+    }
+    let swap = match call.text("indexing", "xy")? {
+        "xy" => axes.len() > 1,
+        "ij" => false,
+        other => return call.refuse(format!("`indexing` must be xy or ij, not {other}")),
+    };
+    let place = |i: usize| if swap && i < 2 { 1 - i } else { i };
+    let mut shape = vec![0; axes.len()];
+    for (i, axis) in axes.iter().enumerate() {
+        shape[place(i)] = axis.shape().known()?[0];
+    }
+    let shape = Shape::new(&shape);
+    let grids = axes.iter().enumerate().map(|(i, axis)| spread(axis, place(i), &shape).map(Value::Array));
+    Ok(Value::Tuple(grids.collect::<Result<_>>()?))
+}
+
+/// A vector along axis `at` of `shape`, the same at every other position.
+fn spread(vector: &Array, at: usize, shape: &Shape) -> Result<Array> {
+    let items: Vec<Item> = (0..shape.rank()).map(|a| if a == at { Item::from(..) } else { Item::NewAxis }).collect();
+    let thin = build::index(vector.expr(), &items)?;
+    Ok(Array::from_expr(build::broadcast_to(&thin, shape)?))
+}
+
+fn indices(call: &Call) -> Result<Value> {
+    let lengths = call.shape("dimensions")?;
+    let dtype = call.dtype("dtype")?.unwrap_or(DType::I64);
+    let shape = Shape::new(&lengths);
+    let axes = lengths
+        .iter()
+        .enumerate()
+        .map(|(a, &n)| spread(&Array::from_expr(build::iota(n, None)).astype(dtype), a, &shape));
+    let axes = axes.collect::<Result<Vec<_>>>()?;
+    if axes.is_empty() {
+        return Ok(Array::filled(&[0], Scalar::Int(0), dtype, None)?.into());
+    }
+    Ok(Array::stack(&axes, 0)?.into())
+}

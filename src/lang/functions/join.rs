@@ -1,0 +1,214 @@
+//! Arrays joined and cut: concatenation in all its names, splits, rolls and tiles.
+
+use super::super::operators::cast;
+use super::super::value::Value;
+use super::super::value::{Call, Function};
+use super::row;
+use super::shape::{reshape, thick, three};
+use crate::array::Array;
+use crate::error::{Error, Result};
+use crate::expr::Expr;
+use crate::expr::build;
+use crate::shape::axes::position;
+use crate::shape::slice::Item;
+
+/// How many copies `tile` makes along one axis, at most: each is a part of a concatenation.
+const MOST_COPIES: usize = 4096;
+
+pub(super) static TABLE: &[Function] = &[
+    row("concatenate", "arrays, /, axis=0, !out, *, dtype=None, !casting", concatenate),
+    row("stack", "arrays, axis=0, !out, *, dtype=None, !casting", stack),
+    row("vstack", "tup, *, dtype=None, !casting", |call| {
+        let rows = each(&call.arrays("tup")?, |a| thick(a, 2))?;
+        typed(call, join(&rows, 0)?)
+    }),
+    row("hstack", "tup, *, dtype=None, !casting", |call| {
+        let parts = each(&call.arrays("tup")?, |a| thick(a, 1))?;
+        let axis = usize::from(parts.first().is_some_and(|a| a.ndim() > 1));
+        typed(call, join(&parts, axis)?)
+    }),
+    row("dstack", "tup", |call| Ok(join(&each(&call.arrays("tup")?, three)?, 2)?.into())),
+    row("column_stack", "tup", |call| {
+        let column = |a: &Array| match a.ndim() {
+            0 | 1 => Ok(Array::from_expr(build::transpose(thick(a, 2)?.expr(), &[1, 0])?)),
+            _ => Ok(a.clone()),
+        };
+        Ok(join(&each(&call.arrays("tup")?, column)?, 1)?.into())
+    }),
+    row("block", "arrays", block),
+    row("append", "arr, values, axis=None", append),
+    row("split", "ary, indices_or_sections, axis=0", |call| split(call, None, true)),
+    row("array_split", "ary, indices_or_sections, axis=0", |call| split(call, None, false)),
+    row("vsplit", "ary, indices_or_sections", |call| split(call, Some(0), true)),
+    row("hsplit", "ary, indices_or_sections", |call| {
+        let flat = call.array("ary")?.ndim() == 1;
+        split(call, Some(usize::from(!flat)), true)
+    }),
+    row("dsplit", "ary, indices_or_sections", |call| split(call, Some(2), true)),
+    row("roll", "a, shift, axis=None", roll),
+    row("tile", "A, reps", tile),
+];
+
+fn each(arrays: &[Array], change: impl Fn(&Array) -> Result<Array>) -> Result<Vec<Array>> {
+    arrays.iter().map(change).collect()
+}
+
+fn join(arrays: &[Array], axis: usize) -> Result<Array> {
+    Array::concatenate(arrays, axis.cast_signed())
+}
+
+fn typed(call: &Call, array: Array) -> Result<Value> {
+    match call.dtype("dtype")? {
+        None => Ok(array.into()),
+        Some(dtype) => Ok(cast(&array.into(), dtype)?.into()),
+    }
+}
+
+fn flat(array: &Array) -> Result<Array> {
+    reshape(array, &[-1])?.to_array()
+}
+
+fn concatenate(call: &Call) -> Result<Value> {
+    let arrays = call.arrays("arrays")?;
+    let joined = match (call.value("axis"), call.integer("axis")?) {
+        (Some(Value::None), _) => join(&each(&arrays, flat)?, 0)?,
+        (_, axis) => Array::concatenate(&arrays, axis.unwrap_or(0))?,
+    };
+    typed(call, joined)
+}
+
+fn stack(call: &Call) -> Result<Value> {
+    typed(call, Array::stack(&call.arrays("arrays")?, call.integer("axis")?.unwrap_or(0))?)
+}
+
+fn append(call: &Call) -> Result<Value> {
+    let (a, b) = (call.array("arr")?, call.array("values")?);
+    match call.integer("axis")? {
+        None => Ok(join(&[flat(&a)?, flat(&b)?], 0)?.into()),
+        Some(axis) => Ok(Array::concatenate(&[a, b], axis)?.into()),
+    }
+}
+
+/// Nested lists: the innermost ones join along the last axis, each level above along the one before.
+fn block(call: &Call) -> Result<Value> {
+    fn depth(value: &Value) -> usize {
+        match value {
+            Value::List(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
+            _ => 0,
+        }
+    }
+    fn rank(value: &Value) -> Result<usize> {
+        match value {
+            Value::List(items) => items.iter().try_fold(0, |most, item| Ok(most.max(rank(item)?))),
+            other => Ok(other.to_array()?.ndim()),
+        }
+    }
+    fn build(value: &Value, levels: usize, rank: usize) -> Result<Array> {
+        match value {
+            Value::List(items) if levels > 0 && !items.is_empty() => {
+                let parts = items.iter().map(|v| build(v, levels - 1, rank)).collect::<Result<Vec<_>>>()?;
+                join(&parts, rank - levels)
+            }
+            Value::List(_) => Err(Error::shape("block", "a list is empty")),
+            leaf if levels == 0 => thick(&leaf.to_array()?, rank),
+            _ => Err(Error::shape("block", "lists of unequal depth")),
+        }
+    }
+    let nested = call.required("arrays")?;
+    let levels = depth(nested);
+    Ok(build(nested, levels, rank(nested)?.max(levels))?.into())
+}
+
+/// Positions `start..stop` of one axis.
+pub(super) fn part(x: &Expr, axis: usize, start: usize, stop: usize) -> Result<Expr> {
+    let mut items = vec![Item::from(..); axis];
+    items.push(Item::from(start.cast_signed()..stop.cast_signed()));
+    build::index(x, &items)
+}
+
+fn split(call: &Call, axis: Option<usize>, equal: bool) -> Result<Value> {
+    let array = call.array("ary")?;
+    let axis = match axis {
+        Some(axis) => position(call.name(), axis.cast_signed(), array.ndim())?,
+        None => position(call.name(), call.integer("axis")?.unwrap_or(0), array.ndim())?,
+    };
+    let length = array.shape().known()?[axis];
+    let cuts = match call.required("indices_or_sections")? {
+        Value::Scalar(_) => sections(call, length, equal)?,
+        _ => {
+            let clamp = |at: isize| match usize::try_from(at) {
+                Ok(at) => at.min(length),
+                Err(_) => length.saturating_sub(at.unsigned_abs()),
+            };
+            let cuts = call.integers("indices_or_sections")?.unwrap_or_default();
+            std::iter::once(0).chain(cuts.into_iter().map(clamp)).chain([length]).collect()
+        }
+    };
+    let pieces = cuts.windows(2).map(|w| part(array.expr(), axis, w[0], w[1].max(w[0])).map(Value::from));
+    Ok(Value::List(pieces.collect::<Result<_>>()?))
+}
+
+/// The boundaries of `n` sections, the first ones longer by 1 where the length does not divide.
+fn sections(call: &Call, length: usize, equal: bool) -> Result<Vec<usize>> {
+    let n = match call.count("indices_or_sections")? {
+        Some(n) if n > 0 => n,
+        _ => return call.refuse("the number of sections must be larger than 0"),
+    };
+    if equal && !length.is_multiple_of(n) {
+        return Err(Error::shape(call.name(), format!("length {length} does not divide into {n} equal sections")));
+    }
+    Ok((0..=n).map(|i| i * (length / n) + i.min(length % n)).collect())
+}
+
+fn roll(call: &Call) -> Result<Value> {
+    let array = call.array("a")?;
+    let shifts = call.integers("shift")?.unwrap_or_default();
+    let Some(axes) = call.integers("axis")? else {
+        let shape = array.shape().known()?.into_iter().map(usize::cast_signed).collect::<Vec<_>>();
+        let rolled = rolled(flat(&array)?, 0, shifts.iter().sum())?;
+        return reshape(&rolled, &shape);
+    };
+    let count = shifts.len().max(axes.len());
+    let fits = |n: usize| n == count || n == 1;
+    if !fits(shifts.len()) || !fits(axes.len()) {
+        return Err(Error::shape(call.name(), "`shift` and `axis` must be as long as each other"));
+    }
+    let pick = |list: &[isize], i: usize| list[if list.len() == 1 { 0 } else { i }];
+    let mut out = array;
+    for i in 0..count {
+        let axis = position(call.name(), pick(&axes, i), out.ndim())?;
+        out = rolled(out, axis, pick(&shifts, i))?;
+    }
+    Ok(out.into())
+}
+
+fn rolled(array: Array, axis: usize, shift: isize) -> Result<Array> {
+    let length = array.shape().known()?[axis];
+    if length == 0 {
+        return Ok(array);
+    }
+    let by = shift.rem_euclid(length.cast_signed()).unsigned_abs();
+    if by == 0 {
+        return Ok(array);
+    }
+    let cut = length - by;
+    let x = array.expr();
+    Ok(Array::from_expr(build::concatenate(&[part(x, axis, cut, length)?, part(x, axis, 0, cut)?], axis)?))
+}
+
+fn tile(call: &Call) -> Result<Value> {
+    let array = call.array("A")?;
+    let mut reps = call.shape("reps")?;
+    let rank = reps.len().max(array.ndim());
+    reps.splice(0..0, std::iter::repeat_n(1, rank - reps.len()));
+    let mut out = thick(&array, rank)?;
+    for (axis, &n) in reps.iter().enumerate() {
+        out = match n {
+            0 => Array::from_expr(part(out.expr(), axis, 0, 0)?),
+            1 => out,
+            n if n <= MOST_COPIES => join(&vec![out; n], axis)?,
+            n => return Err(Error::unsupported(format!("tile makes at most {MOST_COPIES} copies, not {n}"))),
+        };
+    }
+    Ok(out.into())
+}

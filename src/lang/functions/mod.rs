@@ -1,0 +1,67 @@
+//! The functions: tables of rows, one file per topic. Elementwise operations and reductions are not among them; they
+//! are found in their own tables, by name.
+
+use super::operators::element;
+use super::value::Value;
+use super::value::{Call, Callable, Function};
+use crate::error::Result;
+
+mod creation;
+mod properties;
+mod elementwise;
+mod shape;
+mod join;
+mod pad;
+mod reduction;
+
+pub(super) use shape::matrix_transpose;
+
+/// Every function.
+static TABLES: &[&[Function]] =
+    &[creation::TABLE, elementwise::TABLE, join::TABLE, pad::TABLE, properties::TABLE, reduction::TABLE, shape::TABLE];
+
+/// Methods of arrays whose parameters differ from those of the function of the same name.
+static METHODS: &[Function] = shape::METHODS;
+
+/// Their names.
+pub(super) static METHOD_NAMES: &[&str] = &["astype", "flatten", "ravel", "rechunk", "reshape", "transpose"];
+
+/// The function of this name.
+pub(super) fn find(name: &str) -> Option<&'static Function> {
+    TABLES.iter().copied().flatten().find(|f| f.name == name)
+}
+
+/// The method of this name, where it is not the function of that name.
+pub(super) fn method(name: &str) -> Option<&'static Function> {
+    METHODS.iter().find(|f| f.name == name)
+}
+
+/// The names of all functions.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    TABLES.iter().copied().flatten().map(|f| f.name)
+}
+
+/// The parameters of a function, as Python writes them.
+pub(super) fn parameters(callee: Callable) -> &'static str {
+    match callee {
+        Callable::Element(op) if op.arity() == 1 => "x, /, !out, *, !where, !casting, !order, !dtype, !subok",
+        Callable::Element(_) => "x1, x2, /, !out, *, !where, !casting, !order, !dtype, !subok",
+        Callable::Reduction(r) => reduction::parameters(r.name()),
+        Callable::Function(f) => f.params,
+    }
+}
+
+/// Calls a function.
+pub(super) fn run(callee: Callable, call: &Call) -> Result<Value> {
+    match callee {
+        Callable::Element(op) if op.arity() == 1 => element(op, &[call.required("x")?]),
+        Callable::Element(op) => element(op, &[call.required("x1")?, call.required("x2")?]),
+        Callable::Reduction(r) => reduction::run(r, call),
+        Callable::Function(f) => (f.run)(call),
+    }
+}
+
+/// A row of a table.
+const fn row(name: &'static str, params: &'static str, run: fn(&Call) -> Result<Value>) -> Function {
+    Function { name, params, run }
+}

@@ -1,0 +1,80 @@
+//! Subscripts: basic indexing of arrays, and of Python's sequences.
+
+use super::value::Value;
+use crate::array::Array;
+use crate::dtype::scalar::Scalar;
+use crate::error::{Error, Result};
+use crate::expr::build;
+use crate::shape::slice::{Item, range};
+
+/// `value[items]`; `tuple` where the index is one.
+pub(super) fn subscript(value: &Value, items: &[Value], tuple: bool) -> Result<Value> {
+    match value {
+        Value::Array(array) => {
+            let items = items.iter().map(item).collect::<Result<Vec<_>>>()?;
+            Ok(Array::from_expr(build::index(array.expr(), &items)?).into())
+        }
+        Value::Tuple(list) if !tuple => pick(list, items, Value::Tuple),
+        Value::List(list) if !tuple => pick(list, items, Value::List),
+        Value::Tuple(_) | Value::List(_) => Err(Error::index("a sequence takes one integer or slice")),
+        other => Err(Error::index(format!("{} cannot be indexed", other.describe()))),
+    }
+}
+
+/// One item of an array's index.
+fn item(value: &Value) -> Result<Item> {
+    Ok(match value {
+        Value::Scalar(Scalar::Int(at)) => Item::Index(saturate(*at)),
+        Value::None => Item::NewAxis,
+        Value::Ellipsis => Item::Ellipsis,
+        Value::Slice([start, stop, step]) => Item::Slice {
+            start: start.map(saturate),
+            stop: stop.map(saturate),
+            step: match step.map(saturate) {
+                // The most negative step has no counterpart; any step beyond the axis does the same.
+                Some(step) => step.max(-isize::MAX),
+                None => 1,
+            },
+        },
+        Value::Array(a) if a.dtype().is_integer() || a.dtype() == crate::dtype::DType::Bool => {
+            let kind = if a.dtype().is_integer() { "an integer array" } else { "a mask" };
+            return Err(Error::unsupported(format!("indexing with {kind} is not offered yet")));
+        }
+        Value::List(_) => return Err(Error::unsupported("indexing with a list is not offered yet")),
+        Value::Scalar(Scalar::Bool(_)) => {
+            return Err(Error::unsupported("indexing with True or False is not offered yet"));
+        }
+        other => {
+            let why = "only integers, slices, `...`, None and integer or boolean arrays index an array";
+            return Err(Error::index(format!("{why}, not {}", other.describe())));
+        }
+    })
+}
+
+/// An index as the machine's integer: whatever does not fit is out of bounds, or beyond any end.
+fn saturate(at: i128) -> isize {
+    isize::try_from(at).unwrap_or(if at < 0 { isize::MIN } else { isize::MAX })
+}
+
+/// One item of a list, or a slice of it.
+fn pick(list: &[Value], items: &[Value], rebuild: fn(Vec<Value>) -> Value) -> Result<Value> {
+    match items {
+        [Value::Slice([start, stop, step])] => {
+            let step = step.map_or(1, saturate).max(-isize::MAX);
+            let (first, count) = range(start.map(saturate), stop.map(saturate), step, list.len())?;
+            let at = |k: usize| first.wrapping_add_signed(step.wrapping_mul(k.cast_signed()));
+            Ok(rebuild((0..count).filter_map(|k| list.get(at(k)).cloned()).collect()))
+        }
+        [one] => match one.as_integer() {
+            Some(at) => {
+                let from_end = if at < 0 { at + list.len() as i128 } else { at };
+                let found = usize::try_from(from_end).ok().and_then(|i| list.get(i));
+                found.cloned().ok_or_else(|| {
+                    Error::index(format!("{at} is out of bounds for a sequence of {} items", list.len()))
+                })
+            }
+            None => Err(Error::index(format!("a sequence is indexed by integers and slices, not {}", one.describe()))),
+        },
+        _ => Err(Error::index("a sequence takes one integer or slice")),
+    }
+}

@@ -1,0 +1,41 @@
+//! The root mean square.
+
+use super::sum::accumulator;
+use super::{Params, Reducer, Reduction, accumulate, refuse_complex, unary};
+use crate::dtype::DType;
+use crate::dtype::scalar::Scalar;
+use crate::error::Result;
+use crate::op::elementwise::ElementOp;
+
+/// The root of the mean square: `sqrt(sum(x * x) / n)`, the squares added up in `f64`.
+#[derive(Debug)]
+pub(super) struct Rms;
+
+impl Reduction for Rms {
+    fn name(&self) -> &'static str {
+        "rms"
+    }
+
+    fn doc(&self) -> &'static str {
+        "The root of the mean square."
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "counts of elements are far below 2^53")]
+    fn reducer(&self, input: DType, params: &Params) -> Result<Reducer> {
+        refuse_complex("rms", input)?;
+        let output = params.dtype.unwrap_or(if input.is_inexact() { input } else { DType::F64 });
+        let wide = accumulator(DType::F64);
+        let phase = accumulate(wide, Scalar::Int(0), input, ElementOp::Add, |p, sum, x| {
+            let x = p.cast(x, wide);
+            let square = p.op(ElementOp::Square, &[x])?;
+            p.op(ElementOp::Add, &[sum, square])
+        })?;
+        let finish = unary(wide, |p, sum| {
+            let n = p.constant(params.count as f64, wide);
+            let mean = p.op(ElementOp::Divide, &[sum, n])?;
+            let root = p.op(ElementOp::Sqrt, &[mean])?;
+            Ok(p.cast(root, output))
+        })?;
+        Ok(Reducer::of_one_phase("rms", input, phase, finish))
+    }
+}

@@ -1,0 +1,60 @@
+//! Basic indexing against ndarray's own, over every chunking of a small array.
+
+use super::contexts;
+use hyperslab::shape::slice::{Index, Item};
+use ndarray::{Array3, ArrayD, s};
+
+fn data() -> Array3<i64> {
+    Array3::from_shape_fn((7, 5, 6), |(i, j, k)| i64::try_from(100 * i + 10 * j + k).unwrap())
+}
+
+fn check(index: impl Into<Index> + Clone, want: &ArrayD<i64>) {
+    for chunk in [[-1, -1, -1], [2, 2, 2], [3, 5, 4], [1, 1, 6]] {
+        for cx in contexts() {
+            let x = cx.from_ndarray(data().into_dyn()).unwrap().rechunk(&chunk);
+            let got = cx.compute(x.slice(index.clone())).unwrap();
+            assert_eq!(&got, want, "chunks {chunk:?}");
+            // The same through arithmetic, and through a reduction that keeps every element.
+            let through = cx.compute((&x * 2 - &x).slice(index.clone())).unwrap();
+            assert_eq!(&through, want, "chunks {chunk:?}, through arithmetic");
+            let stacked = hyperslab::Array::stack(&[x.clone(), x.clone()], 3).unwrap().max(3);
+            assert_eq!(&cx.compute(stacked.slice(index.clone())).unwrap(), want, "chunks {chunk:?}, through a maximum");
+        }
+    }
+}
+
+#[test]
+fn ranges_and_steps() {
+    let a = data();
+    check(s![1..6;2, .., ..;3], &a.slice(s![1..6;2, .., ..;3]).to_owned().into_dyn());
+    check(s![..;-1, 1..-1, 4..;-2], &a.slice(s![..;-1, 1..-1, 4..;-2]).to_owned().into_dyn());
+    check(s![-3.., ..;4, ..-1], &a.slice(s![-3.., ..;4, ..-1]).to_owned().into_dyn());
+    check(s![3..3, .., ..], &a.slice(s![3..3, .., ..]).to_owned().into_dyn());
+}
+
+#[test]
+fn whole_numbers_drop_axes() {
+    let a = data();
+    check(s![2, .., 5], &a.slice(s![2, .., 5]).to_owned().into_dyn());
+    check(s![-1, -1, -1], &a.slice(s![-1, -1, -1]).to_owned().into_dyn());
+    check(3, &a.slice(s![3, .., ..]).to_owned().into_dyn());
+}
+
+#[test]
+fn new_axes_and_the_rest() {
+    let a = data();
+    let items = vec![Item::from(1..3), Item::NewAxis, Item::Ellipsis, Item::from((.., -2))];
+    let want = a.slice(s![1..3, .., ..;-2]).to_owned().insert_axis(ndarray::Axis(1)).into_dyn();
+    // ndarray walks a negative step from the end of the range, as NumPy does for a whole axis.
+    check(items, &want);
+}
+
+#[test]
+fn slices_of_slices() {
+    for cx in contexts() {
+        let x = cx.arange(1000).unwrap().rechunk(&[7]);
+        let y = x.slice((.., -3)).slice(5..300).slice((.., 11));
+        let want: Vec<i64> = (0..1000).rev().step_by(3).skip(5).take(295).step_by(11).collect();
+        assert_eq!(cx.compute(y).unwrap().as_slice().unwrap(), want);
+    }
+}

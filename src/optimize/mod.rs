@@ -13,6 +13,8 @@ use simplify::Uses;
 
 pub mod simplify;
 pub mod fuse;
+#[cfg(test)]
+mod testing;
 
 /// A rewrite of expressions.
 pub trait ExprRule: Sync {

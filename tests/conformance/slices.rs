@@ -1,5 +1,7 @@
 //! Basic indexing against ndarray's own, over every chunking of a small array.
 
+#![allow(clippy::reversed_empty_ranges, reason = "negative ends count from the end")]
+
 use super::contexts;
 use hyperslab::shape::slice::{Index, Item};
 use ndarray::{Array3, ArrayD, s};

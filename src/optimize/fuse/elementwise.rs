@@ -193,3 +193,62 @@ fn merge_equal_inputs(stage: &mut Stage) {
     *program = p;
     stage.inputs = unique;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::expr::{Expr, build, build::Arg};
+    use crate::op::elementwise::ElementOp;
+    use crate::optimize::testing::{array, planned, reduce};
+    use crate::shape::slice::Item;
+    use insta::assert_snapshot;
+
+    fn op(op: ElementOp, args: &[&Expr]) -> Expr {
+        let args: Vec<Arg> = args.iter().map(|e| Arg::Array((*e).clone())).collect();
+        build::element(op, &args).unwrap()
+    }
+
+    #[test]
+    fn a_chain_is_one_program_that_reads_each_array_once() {
+        let (x, y) = (array(&[6, 4], &[3, 4]), array(&[4], &[4]));
+        let chain = op(ElementOp::Multiply, &[&op(ElementOp::Add, &[&x, &y]), &op(ElementOp::Exp, &[&x])]);
+        assert_snapshot!(planned(&[&FuseElementwise], &[chain]), @r"
+        0: blockwise ((a + b) * exp(a))  over (6, 4) in (3, 4) -> answer
+           a <- memory  float32
+           b <- memory [i1] of rank 2  float32
+        ");
+    }
+
+    #[test]
+    fn views_become_maps_of_inputs() {
+        let x = array(&[6, 4], &[3, 4]);
+        let part = build::index(&op(ElementOp::Exp, &[&x]), &[Item::from((.., -2)), Item::from(1)]).unwrap();
+        assert_snapshot!(planned(&[&FuseElementwise], &[reduce(&part, "sum", &[0])]), @r"
+        0: reduce sum(exp(a)) over axes (0,) in tiles (3,)  over (3,) in (2,) -> answer
+           a <- memory [-2*i0+5, 1] of rank 1  float32
+        ");
+    }
+
+    #[test]
+    fn an_answer_that_is_computed_anyway_is_read_by_the_others() {
+        let x = array(&[6, 4], &[3, 4]);
+        let exp = op(ElementOp::Exp, &[&x]);
+        assert_snapshot!(planned(&[&FuseElementwise], &[exp.clone(), op(ElementOp::Negative, &[&exp])]), @r"
+        0: blockwise exp(a)  over (6, 4) in (3, 4) -> answer
+           a <- memory  float32
+        1: blockwise negative(a)  over (6, 4) in (3, 4) -> answer
+           a <- stage 0  float32
+        ");
+    }
+
+    #[test]
+    fn the_parts_of_a_concatenation_are_read_where_they_lie() {
+        let x = array(&[6, 4], &[3, 4]);
+        let turned = build::index(&x, &[Item::from((.., -1))]).unwrap();
+        let both = build::concatenate(&[x, turned], 0).unwrap();
+        assert_snapshot!(planned(&[&FuseElementwise], &[build::index(&both, &[Item::from(4..9)]).unwrap()]), @r"
+        0: copy  over (5, 4) in (2+3, 4) -> answer
+           a <- memory [i0+4, i1] of rank 2 at [0:2, 0:4] + memory [-1*i0+7, i1] of rank 2 at [2:5, 0:4]  float32
+        ");
+    }
+}

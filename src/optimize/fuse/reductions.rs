@@ -93,3 +93,40 @@ fn redirect(plan: &mut Plan, from: StageId, to: StageId, first: usize) {
     }
     // What is left of `from` has no reader; it is removed as dead.
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::elementwise::FuseElementwise;
+    use super::*;
+    use crate::optimize::testing::{array, planned, reduce};
+    use insta::assert_snapshot;
+
+    #[test]
+    fn reductions_of_one_array_become_parts_of_one_stage() {
+        let x = array(&[6, 4], &[3, 4]);
+        let all = [reduce(&x, "mean", &[0, 1]), reduce(&x, "std", &[0]), reduce(&x, "max", &[1])];
+        assert_snapshot!(planned(&[&FuseElementwise, &MergeReductions], &all), @r"
+        0: reduce mean(a) over axes (0, 1) in tiles (6, 4); std(a) over axes (0,) in tiles (6, 4); max(a) over axes (1,) in tiles (6, 4)  over (6, 4) in (3, 4) -> answer
+           a <- memory  float32
+        ");
+    }
+
+    #[test]
+    fn what_needs_the_other_or_reads_something_else_stays_apart() {
+        let x = array(&[6, 4], &[3, 4]);
+        let mean = reduce(&x, "mean", &[0]);
+        let args = [crate::expr::build::Arg::Array(x.clone()), crate::expr::build::Arg::Array(mean.clone())];
+        let centred = crate::expr::build::element(crate::op::elementwise::ElementOp::Subtract, &args).unwrap();
+        let other = reduce(&array(&[6, 4], &[3, 4]), "sum", &[0]);
+        let all = [mean, reduce(&centred, "max", &[0]), other];
+        assert_snapshot!(planned(&[&FuseElementwise, &MergeReductions], &all), @r"
+        0: reduce mean(a) over axes (0,) in tiles (6, 4)  over (6, 4) in (3, 4) -> answer
+           a <- memory  float32
+        1: reduce max((a - b)) over axes (0,) in tiles (6, 4)  over (6, 4) in (3, 4) -> answer
+           a <- memory  float32
+           b <- stage 0 [0, i1] of rank 2  float32
+        2: reduce sum(a) over axes (0,) in tiles (6, 4)  over (6, 4) in (3, 4) -> answer
+           a <- memory  float32
+        ");
+    }
+}

@@ -58,3 +58,27 @@ fn same(a: &Expr, b: &Expr) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::expr::build::{self, Arg};
+    use crate::op::elementwise::ElementOp;
+    use crate::optimize::testing::{array, rewritten};
+    use insta::assert_snapshot;
+
+    #[test]
+    fn equal_nodes_become_one() {
+        let x = array(&[4], &[2]);
+        let exp = || build::element(ElementOp::Exp, &[Arg::Array(x.clone())]).unwrap();
+        let sum = build::element(ElementOp::Add, &[Arg::Array(exp()), Arg::Array(exp())]).unwrap();
+        assert_snapshot!(rewritten(&CommonSubexpressions, &[sum, exp()]), @r"
+        #0 (a + b)  float32 (4,) chunks (2,)
+          #1 exp(a)  float32 (4,) chunks (2,)
+            #2 read memory  float32 (4,) chunks (2,)
+          #1 again
+        #0 exp(a)  float32 (4,) chunks (2,)
+          #1 read memory  float32 (4,) chunks (2,)
+        ");
+    }
+}

@@ -22,3 +22,26 @@ impl ExprRule for CollapseRechunks {
         Some(expr.with_kind(ExprKind::Rechunk { input: inner.clone() }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chunk::Chunks;
+    use crate::expr::build;
+    use crate::optimize::testing::{array, rewritten};
+    use insta::assert_snapshot;
+
+    #[test]
+    fn the_last_grid_is_the_one() {
+        let grid = |n: usize| Chunks::regular(&[12], &[n]).unwrap();
+        let x = array(&[12], &[2]);
+        let three = build::rechunk(&x, grid(3)).unwrap();
+        let four = build::rechunk(&three, grid(4)).unwrap();
+        let back = build::rechunk(&four, grid(2)).unwrap();
+        assert_snapshot!(rewritten(&CollapseRechunks, &[four, back]), @r"
+        #0 rechunk (4,)  float32 (12,) chunks (4,)
+          #1 read memory  float32 (12,) chunks (2,)
+        #0 read memory  float32 (12,) chunks (2,)
+        ");
+    }
+}

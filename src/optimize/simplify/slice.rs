@@ -98,3 +98,53 @@ fn cut(axis: &AxisMap, out: &[usize], reduced: bool) -> Cut {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::expr::build;
+    use crate::optimize::testing::{array, reduce, rewritten};
+    use crate::shape::slice::Item;
+    use insta::assert_snapshot;
+
+    fn columns(sum: &Expr, items: impl Into<Item>) -> Expr {
+        build::index(sum, &[Item::from(0), items.into()]).unwrap()
+    }
+
+    #[test]
+    fn columns_of_a_sum_are_sums_of_columns() {
+        let sum = reduce(&array(&[10, 6], &[5, 2]), "sum", &[0]);
+        assert_snapshot!(rewritten(&PushSlicesBelowReductions, &[columns(&sum, (.., 2))]), @r"
+        #0 view [0, i0] of rank 1  float32 (3,) chunks (1,)
+          #1 sum over axes (0,)  float32 (1, 3) chunks (1, 3)
+            #2 view [i0, 2*i1] of rank 2  float32 (10, 3) chunks (5, 1)
+              #3 read memory  float32 (10, 6) chunks (5, 2)
+        ");
+        let sum = reduce(&array(&[10, 6], &[5, 2]), "sum", &[0]);
+        assert_snapshot!(rewritten(&PushSlicesBelowReductions, &[columns(&sum, 3)]), @r"
+        #0 view [0, 0] of rank 0  float32 () chunks ()
+          #1 sum over axes (0,)  float32 (1, 1) chunks (1, 1)
+            #2 view [i0, i1+3] of rank 2  float32 (10, 1) chunks (5, 1)
+              #3 read memory  float32 (10, 6) chunks (5, 2)
+        ");
+    }
+
+    #[test]
+    fn nothing_moves_where_all_is_read_or_others_read_too() {
+        let sum = reduce(&array(&[10, 6], &[5, 2]), "sum", &[0]);
+        assert_snapshot!(rewritten(&PushSlicesBelowReductions, &[columns(&sum, (.., -1))]), @r"
+        #0 view [0, -1*i0+5] of rank 1  float32 (6,) chunks (2,)
+          #1 sum over axes (0,)  float32 (1, 6) chunks (1, 2)
+            #2 read memory  float32 (10, 6) chunks (5, 2)
+        ");
+        let both = [columns(&sum, 3), columns(&sum, 4)];
+        assert_snapshot!(rewritten(&PushSlicesBelowReductions, &both), @r"
+        #0 view [0, 3] of rank 0  float32 () chunks ()
+          #1 sum over axes (0,)  float32 (1, 6) chunks (1, 2)
+            #2 read memory  float32 (10, 6) chunks (5, 2)
+        #0 view [0, 4] of rank 0  float32 () chunks ()
+          #1 sum over axes (0,)  float32 (1, 6) chunks (1, 2)
+            #2 read memory  float32 (10, 6) chunks (5, 2)
+        ");
+    }
+}

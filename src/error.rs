@@ -238,7 +238,7 @@ impl fmt::Display for ErrorKind {
                 "{op}: needs {} of memory and the budget is {}; raise it to at least {}",
                 Bytes(*needed),
                 Bytes(*budget),
-                Bytes(*needed)
+                Bytes(*needed).rounded_up()
             ),
             Self::Store { path, why } => write!(f, "{path}: {why}"),
             Self::Device { device, why } => write!(f, "device {device}: {why}"),
@@ -268,6 +268,12 @@ impl fmt::Debug for Error {
 
 impl std::error::Error for Error {}
 
+/// What a caught panic said.
+pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a word")
+}
+
 /// A byte count that prints as people write it: `1.5 MiB`.
 ///
 /// ```
@@ -277,16 +283,39 @@ impl std::error::Error for Error {}
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Bytes(pub u64);
 
-impl fmt::Display for Bytes {
+impl Bytes {
+    /// The least count that is not smaller and that prints exactly.
+    ///
+    /// ```
+    /// use hyperslab::error::Bytes;
+    /// assert_eq!(Bytes((62 << 20) + 1).to_string(), "62 MiB");
+    /// assert_eq!(Bytes((62 << 20) + 1).rounded_up().to_string(), "62.1 MiB");
+    /// ```
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of bytes, a little larger")]
+    pub fn rounded_up(self) -> Self {
+        let (value, scale, _) = self.scaled();
+        let digits = if value >= 100.0 { 1.0 } else { 10.0 };
+        Self(((value * digits).ceil() / digits * scale).ceil() as u64)
+    }
+
+    /// The count in a unit that suits it, the unit in bytes and its name.
     #[expect(clippy::cast_precision_loss, reason = "three digits are printed")]
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (mut value, mut unit) = (self.0 as f64, "B");
+    fn scaled(self) -> (f64, f64, &'static str) {
+        let (mut scale, mut unit) = (1.0, "B");
         for next in ["KiB", "MiB", "GiB", "TiB", "PiB"] {
-            if value < 1024.0 {
+            if self.0 as f64 / scale < 1024.0 {
                 break;
             }
-            (value, unit) = (value / 1024.0, next);
+            (scale, unit) = (scale * 1024.0, next);
         }
+        (self.0 as f64 / scale, scale, unit)
+    }
+}
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (value, _, unit) = self.scaled();
         if value.fract() < 0.05 || value >= 100.0 {
             write!(f, "{value:.0} {unit}")
         } else {

@@ -264,7 +264,12 @@ impl Context {
 fn requests(wanted: &[Wanted]) -> Result<(Vec<Request>, Vec<Option<Layout>>)> {
     let mut requests = Vec::new();
     let mut layouts = Vec::new();
-    for w in wanted {
+    for (i, w) in wanted.iter().enumerate() {
+        if let Some((path, _)) = &w.stored
+            && wanted[..i].iter().filter_map(|v| v.stored.as_ref()).any(|(p, _)| p == path)
+        {
+            return Err(Error::argument("store", format!("{} is asked for twice", path.display())));
+        }
         let layout = w.stored.as_ref().map(|(path, how)| layout(&w.expr, path, how)).transpose()?;
         let grid = layout.as_ref().map(|l| Chunks::regular(&l.shape, l.how.shards.as_ref().unwrap_or(&l.chunks)));
         requests.push(Request { expr: w.expr.clone(), stored: grid.transpose()? });

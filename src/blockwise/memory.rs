@@ -1,6 +1,8 @@
 //! Projected memory: what a sweep holds throughout, and what one of its tasks needs.
 
-use super::plan::{Origin, Plan, StageId, StageKind};
+use super::plan::{Origin, Part, Plan, StageId, StageKind};
+use crate::device::memory::size_class;
+use crate::dtype::DType;
 use crate::shape;
 
 /// Bytes that one task over a block of shape `block` of the given stages takes: inputs, temporaries, results.
@@ -33,7 +35,7 @@ fn inputs_bytes(plan: &Plan, id: StageId, block: &[usize], seen: &mut Vec<(Origi
                 continue;
             }
             seen.push(key);
-            let dense = (shape::size(&counts) * input.dtype.size()) as u64;
+            let dense = buffer(&counts, input.dtype);
             total += match piece.origin {
                 Origin::Store(s) if plan.stores[s].block().is_some() => 0,
                 Origin::Store(s) => dense + chunk_bytes(plan, s, &counts),
@@ -47,15 +49,38 @@ fn inputs_bytes(plan: &Plan, id: StageId, block: &[usize], seen: &mut Vec<(Origi
                         .zip(&counts)
                         .map(|(a, &n)| n.saturating_sub(1) * a.stride.unsigned_abs().max(1) + 1)
                         .collect();
-                    inputs_bytes(plan, inner, &spans, seen) + result_bytes(plan, inner, &spans)
+                    evaluated_bytes(plan, inner, &spans, seen)
                 }
             };
         }
         if input.pieces.len() > 1 {
-            total += (shape::size(block) * input.dtype.size()) as u64;
+            total += buffer(block, input.dtype);
         }
     }
     total
+}
+
+/// Bytes that stage `id` takes when it is evaluated on demand over a box of shape `span`.
+fn evaluated_bytes(plan: &Plan, id: StageId, span: &[usize], seen: &mut Vec<(Origin, Vec<usize>)>) -> u64 {
+    let stage = &plan.stages[id];
+    let StageKind::Function(function) = &stage.kind else {
+        return inputs_bytes(plan, id, span, seen) + result_bytes(plan, id, span);
+    };
+    // User functions see whole chunks: all that the box touches.
+    let chunk = stage.chunks.longest();
+    let touched: Vec<usize> = (0..span.len())
+        .map(|a| {
+            let c = chunk[a].max(1);
+            let unaligned = usize::from(span[a] % c != 0 && span[a] != stage.space[a]);
+            ((span[a].div_ceil(c) + unaligned) * c).min(stage.space[a].max(1))
+        })
+        .collect();
+    inputs_bytes(plan, id, &touched, seen) + result_bytes(plan, id, span) + buffer(&chunk, function.output)
+}
+
+/// Bytes of a pooled buffer for these elements.
+fn buffer(lengths: &[usize], dtype: DType) -> u64 {
+    size_class(shape::size(lengths) * dtype.size()) as u64
 }
 
 /// The scratch for a chunk of store `s` that is read only in part.
@@ -63,25 +88,41 @@ fn chunk_bytes(plan: &Plan, s: usize, counts: &[usize]) -> u64 {
     let info = plan.stores[s].info();
     let longest = info.chunks.longest();
     let whole = longest.iter().zip(counts).all(|(&c, &n)| n % c.max(1) == 0);
-    if plan.stores[s].random_access() || whole { 0 } else { (shape::size(&longest) * info.dtype.size()) as u64 }
+    if plan.stores[s].random_access() || whole { 0 } else { buffer(&longest, info.dtype) }
 }
 
 fn result_bytes(plan: &Plan, id: StageId, block: &[usize]) -> u64 {
     let stage = &plan.stages[id];
-    let elements = shape::size(block);
     match &stage.kind {
-        StageKind::Blockwise(p) => (elements * p.output_dtype(0).size()) as u64,
-        StageKind::Exchange { .. } => 0,
-        StageKind::Function(f) => (elements * f.output.size()) as u64,
-        StageKind::Reduce { parts, .. } => parts
-            .iter()
-            .map(|part| {
-                let kept: usize = block.iter().zip(&part.reduced).filter(|(_, r)| !**r).map(|(n, _)| *n).product();
-                // The tile's state, the sum so far and the sum with it.
-                (3 * kept * part.reducer.state_bytes()) as u64
-            })
-            .sum(),
+        StageKind::Blockwise(p) => buffer(block, p.output_dtype(0)),
+        StageKind::Exchange { .. } => stage.inputs.iter().map(|i| buffer(block, i.dtype)).sum(),
+        StageKind::Function(f) => buffer(block, f.output),
+        // The tile's state, the sum so far and the sum with it.
+        StageKind::Reduce { parts, .. } => parts.iter().map(|part| 3 * tile_state_bytes(part, block)).sum(),
     }
+}
+
+/// Bytes of the state of one tile of a block of this shape.
+fn tile_state_bytes(part: &Part, block: &[usize]) -> u64 {
+    let kept: Vec<usize> = block.iter().zip(&part.reduced).map(|(&n, &r)| if r { 1 } else { n }).collect();
+    part.reducer.identity.iter().map(|(dtype, _)| buffer(&kept, *dtype)).sum()
+}
+
+/// Bytes of the states that a finished task over a block of shape `block` leaves behind while the tiles before its own are
+/// not done.
+#[must_use]
+pub fn waiting_bytes(plan: &Plan, stages: &[StageId], block: &[usize]) -> u64 {
+    let of_part = |part: &Part| {
+        let cuts = part.tiling.longest();
+        let tiles: usize =
+            (0..block.len()).filter(|&a| part.reduced[a]).map(|a| block[a].div_ceil(cuts[a].max(1))).product();
+        tiles as u64 * tile_state_bytes(part, block)
+    };
+    let of_stage = |id: &StageId| match &plan.stages[*id].kind {
+        StageKind::Reduce { parts, .. } => parts.iter().map(of_part).sum(),
+        StageKind::Blockwise(_) | StageKind::Exchange { .. } | StageKind::Function(_) => 0u64,
+    };
+    stages.iter().map(of_stage).sum()
 }
 
 /// Bytes that the results of stage `id` hold from its sweep on: answers in memory, accumulators, kept intermediates.

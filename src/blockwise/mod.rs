@@ -12,5 +12,6 @@ pub mod plan;
 pub mod lower;
 pub mod verify;
 pub mod memory;
+mod sources;
 pub mod sweep;
 pub mod display;

@@ -4,10 +4,11 @@
 //! Blocks respect what may not be cut (reduction tiles, stored chunks, chunks that user functions see), prefer whole
 //! source chunks, join tiny ones and split what exceeds a task's share of the budget along axes that may be cut.
 
-use super::memory::{held_bytes, task_bytes, walked_bytes};
+use super::memory::{held_bytes, task_bytes, waiting_bytes, walked_bytes};
 use super::plan::{Origin, Plan, StageId, StageKind};
+use super::sources::Sources;
 use crate::chunk::unify::unify;
-use crate::chunk::{AxisChunks, Chunks, IndexMap};
+use crate::chunk::{AxisChunks, Chunks};
 use crate::error::{Error, Result};
 use crate::shape;
 use std::fmt;
@@ -43,17 +44,61 @@ pub struct Sweep {
     pub held_bytes: u64,
     /// Tasks that run at once.
     pub width: usize,
+    /// How far a task may be ahead of the first that is not done: states of tiles combine in order, and wait until then.
+    pub window: usize,
+    /// Bytes of states that may wait.
+    pub waiting_bytes: u64,
+    /// Bytes of stored chunks that several tasks read.
+    pub shared_bytes: u64,
 }
 
+/// Tasks queued for each thread; small ones cost less than waking a thread.
+const QUEUED: usize = 3;
+const QUEUED_SMALL: usize = 128;
+
+/// Tasks that take less are small.
+const SMALL_TASK: u64 = 256 << 10;
+
 impl Sweep {
-    /// The most memory that the sweep takes: what is held, its tasks, and one more that is being handed over where there is
-    /// room for it.
+    /// Whether tasks take so little that many are queued at once, and stores are not told of them before.
+    #[must_use]
+    pub fn is_small(&self) -> bool {
+        self.task_bytes < SMALL_TASK
+    }
+
+    /// Tasks that are queued or run at once.
+    #[must_use]
+    pub fn queued(&self, threads: usize) -> usize {
+        match (self.width < threads, self.is_small()) {
+            (true, _) => self.width,
+            (false, true) => QUEUED_SMALL * threads,
+            (false, false) => QUEUED * threads,
+        }
+    }
+
+    /// The most memory that the sweep takes, cached chunks left out: what is held, its tasks, one more that is being
+    /// handed over where there is room for it, and states that wait.
     #[must_use]
     pub fn projected_bytes(&self, budget: u64) -> u64 {
-        let free = budget.saturating_sub(self.held_bytes);
+        let free = budget.saturating_sub(self.held_bytes + self.waiting_bytes);
         let fit = free / self.task_bytes.max(1);
         let running = (self.width as u64 + 1).min(fit.max(1)).min(self.grid.count() as u64);
-        self.held_bytes + running * self.task_bytes
+        self.held_bytes + self.waiting_bytes + running * self.task_bytes
+    }
+
+    /// Sets how far tasks may be ahead of each other, where they leave states behind.
+    fn limit_waiting(&mut self, plan: &Plan, machine: &Machine) {
+        let each = waiting_bytes(plan, &self.stages, &self.grid.longest());
+        if each == 0 {
+            return;
+        }
+        // A task that runs has room for its own states.
+        let taken = self.held_bytes + self.width as u64 * self.task_bytes;
+        let room = machine.budget.saturating_sub(taken) / 2 / each;
+        let more = self.queued(machine.threads).saturating_sub(self.width).min(self.grid.count());
+        let more = more.min(usize::try_from(room).unwrap_or(usize::MAX));
+        self.window = self.width + more;
+        self.waiting_bytes = more as u64 * each;
     }
 }
 
@@ -78,7 +123,12 @@ pub fn sweeps(plan: &Plan, machine: &Machine) -> Result<Vec<Sweep>> {
         }
         let fit = usize::try_from(share / bytes.max(1)).unwrap_or(usize::MAX);
         let width = machine.threads.min(fit).max(1);
-        out.push(Sweep { stages, grid, task_bytes: bytes, held_bytes: held, width });
+        let shared_bytes = Sources::of(plan, &stages).cached(&grid);
+        let (window, waiting_bytes) = (usize::MAX, 0);
+        let (task_bytes, held_bytes) = (bytes, held);
+        let mut sweep = Sweep { stages, grid, task_bytes, held_bytes, width, window, waiting_bytes, shared_bytes };
+        sweep.limit_waiting(plan, machine);
+        out.push(sweep);
     }
     Ok(out)
 }
@@ -130,7 +180,7 @@ fn grid(plan: &Plan, stages: &[StageId], machine: &Machine, share: u64) -> Chunk
     let logical: Vec<&Chunks> = stages.iter().map(|&id| &plan.stages[id].chunks).collect();
     let logical = unify(space, &logical);
     let sources = Sources::of(plan, stages);
-    let soft = sources.grid().unwrap_or_else(|| logical.clone());
+    let soft = sources.grid(space).unwrap_or_else(|| logical.clone());
     let mut axes: Vec<Axis> = (0..space.len())
         .map(|a| {
             let hard = hard_cuts(plan, stages, a);
@@ -141,31 +191,30 @@ fn grid(plan: &Plan, stages: &[StageId], machine: &Machine, share: u64) -> Chunk
             Axis { hard, now }
         })
         .collect();
-    let bytes = |axes: &[Axis]| {
-        let block: Vec<usize> = axes.iter().map(|a| a.now.longest()).collect();
-        task_bytes(plan, stages, &block)
-    };
+    let bytes = |axes: &[Axis]| task_bytes(plan, stages, &longest(axes));
     // Arrays in memory and generated ones take no memory of a task, but walking them takes time.
-    let walked = |axes: &[Axis]| {
-        let block: Vec<usize> = axes.iter().map(|a| a.now.longest()).collect();
-        task_bytes(plan, stages, &block).max(walked_bytes(plan, stages, &block))
-    };
+    let walked = |axes: &[Axis]| bytes(axes).max(walked_bytes(plan, stages, &longest(axes)));
     let per_task = (share / (machine.threads as u64 + 1)).max(1);
     let cap = machine.block_bytes.map_or(per_task, |b| b.min(per_task));
     join(&mut axes, SMALL_BLOCK.min(cap), &walked);
     let joined = axes.clone();
     shrink(&mut axes, per_task, &bytes);
     let free = share.saturating_sub(bytes(&axes).saturating_mul(machine.threads as u64 + 1));
-    if sources.shared(&axes) > free.min(machine.budget / 2) {
+    if sources.shared(&longest(&axes)) > free.min(machine.budget / 2) {
         // Chunks would be decoded over and over: better fewer tasks at once, over whole chunks.
         axes = joined;
         shrink(&mut axes, share.max(1), &bytes);
     }
     shrink(&mut axes, machine.block_bytes.unwrap_or(u64::MAX).max(1), &walked);
-    if sources.0.is_empty() {
+    if sources.is_empty() {
         spread(&mut axes, machine.threads, &walked);
     }
     Chunks::new(axes.into_iter().map(|a| a.now).collect())
+}
+
+/// The shape of the largest block.
+fn longest(axes: &[Axis]) -> Vec<usize> {
+    axes.iter().map(|a| a.now.longest()).collect()
 }
 
 /// The boundaries that all stages need along axis `a`.
@@ -288,66 +337,6 @@ fn divided(axis: &AxisChunks, parts: usize) -> AxisChunks {
             AxisChunks::regular(*len, longest / exact.unwrap_or(parts).min(longest))
         }
         AxisChunks::Irregular(_) => AxisChunks::regular(axis.len(), longest.div_ceil(parts)),
-    }
-}
-
-/// The grids of the stored chunks behind some stages, as their index space sees them, and bytes per element. Arrays that
-/// are cut at no cost are left out.
-struct Sources(Vec<(Chunks, usize)>);
-
-impl Sources {
-    fn of(plan: &Plan, stages: &[StageId]) -> Self {
-        let mut sources = Self(Vec::new());
-        for &id in stages {
-            let space = &plan.stages[id].space;
-            sources.collect(plan, id, &IndexMap::identity(space.len()), space);
-        }
-        sources
-    }
-
-    /// Adds what is behind stage `id`, whose indices are `map` of those in `space`.
-    fn collect(&mut self, plan: &Plan, id: StageId, map: &IndexMap, space: &[usize]) {
-        let stage = &plan.stages[id];
-        for input in &stage.inputs {
-            let Some(piece) = input.single() else {
-                self.add(map.chunks(space, &stage.chunks), input.dtype.size());
-                continue;
-            };
-            let through = map.compose(&piece.map);
-            match piece.origin {
-                Origin::Store(s) if plan.stores[s].random_access() => {}
-                Origin::Store(s) => {
-                    let info = plan.stores[s].info();
-                    self.add(through.chunks(space, &info.chunks), info.dtype.size());
-                }
-                Origin::Stage(inner, _) if !plan.stages[inner].is_swept() => self.collect(plan, inner, &through, space),
-                Origin::Stage(..) | Origin::Iota(_) => {}
-            }
-        }
-    }
-
-    fn add(&mut self, grid: Chunks, size: usize) {
-        if !self.0.contains(&(grid.clone(), size)) {
-            self.0.push((grid, size));
-        }
-    }
-
-    /// The grid that all have in common, if there is any.
-    fn grid(&self) -> Option<Chunks> {
-        let grids: Vec<&Chunks> = self.0.iter().map(|(g, _)| g).collect();
-        self.0.first().map(|(g, _)| unify(&g.shape(), &grids))
-    }
-
-    /// Bytes of the chunks that several tasks read while a walk over blocks goes on: a row of chunks, where blocks cut
-    /// them.
-    fn shared(&self, axes: &[Axis]) -> u64 {
-        let of = |(grid, size): &(Chunks, usize)| {
-            let chunk = grid.longest();
-            let cut = axes.iter().zip(&chunk).position(|(a, &c)| a.now.longest() < c)?;
-            let row: usize = grid.counts()[cut + 1..].iter().product();
-            Some((shape::size(&chunk).saturating_mul(row).saturating_mul(*size)) as u64)
-        };
-        self.0.iter().filter_map(of).sum()
     }
 }
 

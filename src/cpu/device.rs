@@ -6,7 +6,7 @@ use crate::device::block::{Block, Buffer};
 use crate::device::memory::Memory;
 use crate::device::null::output_shapes;
 use crate::device::{Device, Event, Pending, Resident, Stream, View};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, panic_text};
 use crate::op::function::{BlockFunction, RawBlock};
 use crate::op::kernel::Kernel;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -62,9 +62,8 @@ fn call(function: &BlockFunction, region: &Region, inputs: &[View], outputs: &mu
     match catch_unwind(AssertUnwindSafe(|| (function.body)(&raw, &region.shape, out))) {
         Ok(done) => done,
         Err(panic) => {
-            let text = panic.downcast_ref::<&str>().map(ToString::to_string);
-            let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
-            Err(ErrorKind::Function { name: function.name.clone(), why: format!("panicked: {text}") }.into())
+            let why = format!("panicked: {}", panic_text(&*panic));
+            Err(ErrorKind::Function { name: function.name.clone(), why }.into())
         }
     }
 }

@@ -19,19 +19,16 @@ use crate::device::View;
 use crate::device::assembly::Assembly;
 use crate::device::block::{Block, Buffer};
 use crate::dtype::DType;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, panic_text};
 use crate::op::kernel::Kernel;
 use crate::shape;
 use crate::store::Sink;
 use crate::task::{Task, TaskGraph};
 use parking_lot::{Condvar, Mutex};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
-
-/// Blocks smaller than this are not announced to stores, and many of them are queued at once.
-const SMALL_TASK: u64 = 256 << 10;
 
 /// Runs `graph`; `sinks` holds the arrays that outputs are written to, by output number. Gives the answers in memory.
 ///
@@ -44,7 +41,7 @@ pub fn run(
     sinks: Vec<Option<Box<dyn Sink>>>,
 ) -> Result<(Vec<Option<Block>>, Report)> {
     let results = plan.stages.iter().map(|s| s.result_dtypes().iter().map(|_| OnceLock::new()).collect()).collect();
-    let cache = ChunkCache::new(cache_bytes(cx, graph));
+    let cache = ChunkCache::new(graph.cache_bytes());
     let mut shared = Shared { cx, plan, results, cache, trace: Trace::new(cx.keeps_spans()) };
     let mut sinks: BTreeMap<usize, Box<dyn Sink>> =
         sinks.into_iter().enumerate().filter_map(|(i, s)| s.map(|s| (i, s))).collect();
@@ -73,12 +70,6 @@ pub fn run(
     Ok((answers, report))
 }
 
-/// What decoded chunks may take: what no sweep needs, up to half the budget.
-fn cache_bytes(cx: &Context, graph: &TaskGraph) -> u64 {
-    let budget = cx.memory().budget();
-    budget.saturating_sub(graph.projected_bytes()).min(budget / 2)
-}
-
 /// One sink of a sweep while it runs.
 enum Running {
     Blocks { id: StageId, targets: Vec<(Target, Option<usize>)> },
@@ -100,7 +91,7 @@ fn run_sweep(
     let reserved = sweep.task_bytes.saturating_mul(sweep.width as u64).min(free);
     let reservation = shared.cx.memory().reserve("a sweep", reserved)?;
     let job = Job { shared, running: &running, sweep, total: graph.len(), progress };
-    job.run(graph.tasks(number), sweep.width)?;
+    job.run(graph.tasks(number))?;
     drop(reservation);
     for sink in running {
         finish(shared, sink)?;
@@ -181,59 +172,83 @@ struct Job<'a, 'b> {
     progress: &'a AtomicUsize,
 }
 
-/// How many tasks are queued or running, and the first fault.
+/// What the feeding thread waits for.
 #[derive(Default)]
 struct Gate {
-    state: Mutex<(usize, Option<Error>)>,
+    state: Mutex<State>,
     change: Condvar,
 }
 
+#[derive(Default)]
+struct State {
+    /// Tasks queued or running.
+    queued: usize,
+    /// The number of the first task that is not done.
+    oldest: usize,
+    /// Whether the next task waits for that one.
+    held_back: bool,
+    /// Tasks after it that are done.
+    done: BTreeSet<usize>,
+    /// The first fault.
+    fault: Option<Error>,
+}
+
+impl State {
+    /// Notes that task `number` is done; whether the first that is not has changed.
+    fn finish(&mut self, number: usize) -> bool {
+        let before = self.oldest;
+        self.done.insert(number);
+        while self.done.remove(&self.oldest) {
+            self.oldest += 1;
+        }
+        self.oldest > before
+    }
+}
+
 impl Job<'_, '_> {
-    /// Runs the tasks, `width` at a time.
-    fn run(&self, tasks: impl Iterator<Item = Task> + Send, width: usize) -> Result<()> {
-        let small = self.sweep.task_bytes < SMALL_TASK;
-        let threads = self.shared.cx.threads();
-        let ahead = match (width < threads, small) {
-            (true, _) => width,
-            (false, true) => 128 * threads,
-            (false, false) => 3 * threads,
-        };
+    /// Runs the tasks, some at a time.
+    fn run(&self, tasks: impl Iterator<Item = Task> + Send) -> Result<()> {
+        let (small, window) = (self.sweep.is_small(), self.sweep.window);
+        let ahead = self.sweep.queued(self.shared.cx.threads());
         let gate = Gate::default();
         let cancel = self.shared.cx.cancel_token();
         self.shared.cx.pool()?.in_place_scope(|scope| {
-            for task in tasks {
+            for (number, task) in tasks.enumerate() {
                 if !small {
                     self.prefetch(&task.region);
                 }
                 let mut state = gate.state.lock();
-                while state.0 >= ahead && state.1.is_none() {
+                while (state.queued >= ahead || number - state.oldest >= window) && state.fault.is_none() {
+                    state.held_back = state.queued < ahead;
                     gate.change.wait(&mut state);
                 }
-                if cancel.is_cancelled() && state.1.is_none() {
-                    state.1 = Some(ErrorKind::Cancelled.into());
+                state.held_back = false;
+                if cancel.is_cancelled() && state.fault.is_none() {
+                    state.fault = Some(ErrorKind::Cancelled.into());
                 }
-                if state.1.is_some() {
+                if state.fault.is_some() {
                     break;
                 }
-                state.0 += 1;
+                state.queued += 1;
                 drop(state);
                 let gate = &gate;
-                scope.spawn(move |_| self.guarded(&task, gate, ahead));
+                scope.spawn(move |_| self.guarded(number, &task, gate, ahead));
             }
         });
-        let (_, fault) = gate.state.into_inner();
-        fault.map_or(Ok(()), Err)
+        gate.state.into_inner().fault.map_or(Ok(()), Err)
     }
 
-    fn guarded(&self, task: &Task, gate: &Gate, ahead: usize) {
-        let stopped = gate.state.lock().1.is_some();
+    fn guarded(&self, number: usize, task: &Task, gate: &Gate, ahead: usize) {
+        let stopped = gate.state.lock().fault.is_some();
         let outcome = if stopped { Ok(()) } else { self.catching(task) };
         let mut state = gate.state.lock();
-        state.0 -= 1;
+        state.queued -= 1;
+        let advanced = state.finish(number);
         if let Err(fault) = outcome {
-            state.1.get_or_insert(fault);
+            state.fault.get_or_insert(fault);
         }
-        if state.0 + 1 >= ahead.div_ceil(2) || state.1.is_some() {
+        let room = state.queued + 1 >= ahead.div_ceil(2);
+        if room || advanced && state.held_back || state.fault.is_some() {
             gate.change.notify_one();
         }
     }
@@ -243,7 +258,7 @@ impl Job<'_, '_> {
             return Err(ErrorKind::Cancelled.into());
         }
         let done = catch_unwind(AssertUnwindSafe(|| self.task(task)))
-            .unwrap_or_else(|_| Err(Error::bug("a task does not panic")));
+            .unwrap_or_else(|panic| Err(Error::bug(format!("a task does not panic: {}", panic_text(&*panic)))));
         let n = self.progress.fetch_add(1, Ordering::Relaxed) + 1;
         let counters = &self.shared.trace.counters;
         counters.tasks.fetch_add(1, Ordering::Relaxed);

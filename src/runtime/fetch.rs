@@ -11,10 +11,11 @@ use crate::cpu::copy::{StridedBox, copy_strided};
 use crate::device::block::Block;
 use crate::device::{Stream, View};
 use crate::dtype::DType;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, panic_text};
 use crate::op::kernel::Kernel;
 use crate::shape;
 use crate::store::Store;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
 
@@ -186,7 +187,10 @@ impl Shared<'_> {
     fn read_into(&self, store: &dyn Store, region: &Region, out: &mut [u8]) -> Result<()> {
         let counters = &self.trace.counters;
         counters.bytes_read.fetch_add(out.len() as u64, Ordering::Relaxed);
-        timed(&counters.read_ns, || store.read(region, out))
+        let read = || catch_unwind(AssertUnwindSafe(|| store.read(region, out)));
+        timed(&counters.read_ns, read).unwrap_or_else(|panic| {
+            Err(Error::store(&store.info().path, format!("reading panicked: {}", panic_text(&*panic))))
+        })
     }
 
     /// The blocks of a user function that touch `region`, cut to it.

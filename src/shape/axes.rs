@@ -32,8 +32,8 @@ impl Axes {
             Self::Names(list) => list.iter().map(|n| named(op, n, names)).collect::<Result<Vec<_>>>()?,
         };
         out.sort_unstable();
-        if out.windows(2).any(|w| w[0] == w[1]) {
-            return Err(Error::axis(op, format!("an axis is named twice in {self:?}")));
+        if let Some(twice) = out.windows(2).find(|w| w[0] == w[1]) {
+            return Err(Error::axis(op, format!("axis {} is named twice", twice[0])));
         }
         Ok(out)
     }

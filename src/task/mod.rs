@@ -61,6 +61,17 @@ impl TaskGraph {
     /// The most memory that any moment of the run is projected to take; never more than the budget.
     #[must_use]
     pub fn projected_bytes(&self) -> u64 {
+        self.of_sweeps() + self.cache_bytes()
+    }
+
+    /// What decoded chunks that several tasks read may take: what no sweep needs, up to half the budget.
+    #[must_use]
+    pub fn cache_bytes(&self) -> u64 {
+        let wanted = self.sweeps.iter().map(|s| s.shared_bytes).max().unwrap_or(0);
+        wanted.min(self.budget.saturating_sub(self.of_sweeps())).min(self.budget / 2)
+    }
+
+    fn of_sweeps(&self) -> u64 {
         self.sweeps.iter().map(|s| s.projected_bytes(self.budget)).max().unwrap_or(0)
     }
 }

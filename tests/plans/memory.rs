@@ -12,14 +12,14 @@ fn a_small_budget_makes_small_blocks() {
     let t = files.array("wide.zarr", &[4000, 4000], &[500, 500]);
     let stored = || (&t - t.mean(0)).store(files.path("o.zarr"), Create::new());
     assert_snapshot!(machine("16MiB").explain(stored(), Stage::Tasks).unwrap(), @r"
-    sweep of stage 0 over (4000, 4000): 32 tasks of blocks (500, 1000), 1.9 MiB a task, 46.9 KiB held
-    sweep of stage 1 over (4000, 4000): 64 tasks of blocks (500, 500), 1.9 MiB a task, 46.9 KiB held
-    96 tasks, 122 MiB to read, 5.8 MiB of memory projected, budget 16 MiB
+    sweep of stage 0 over (4000, 4000): 64 tasks of blocks (500, 500), 1 MiB a task, 46.9 KiB held
+    sweep of stage 1 over (4000, 4000): 64 tasks of blocks (500, 500), 2 MiB a task, 46.9 KiB held
+    128 tasks, 122 MiB to read, 6 MiB of memory projected, budget 16 MiB
     ");
     assert_snapshot!(machine("1GiB").explain(stored(), Stage::Tasks).unwrap(), @r"
-    sweep of stage 0 over (4000, 4000): 32 tasks of blocks (500, 1000), 1.9 MiB a task, 46.9 KiB held
-    sweep of stage 1 over (4000, 4000): 64 tasks of blocks (500, 500), 1.9 MiB a task, 46.9 KiB held
-    96 tasks, 122 MiB to read, 5.8 MiB of memory projected, budget 1 GiB
+    sweep of stage 0 over (4000, 4000): 64 tasks of blocks (500, 500), 1 MiB a task, 46.9 KiB held
+    sweep of stage 1 over (4000, 4000): 64 tasks of blocks (500, 500), 2 MiB a task, 46.9 KiB held
+    128 tasks, 122 MiB to read, 6 MiB of memory projected, budget 1 GiB
     ");
 }
 
@@ -31,7 +31,7 @@ fn refusals_name_operation_place_and_bytes() {
     let (answer, line) = (&t + 1.0, line!());
     let err = small.explain(answer.clone(), Stage::Tasks).unwrap_err();
     let site = format!("{}:{line}:27", file!());
-    let needs = "needs 2.4 MiB of memory and the budget is 1 MiB; raise it to at least 2.4 MiB";
+    let needs = "needs 2.4 MiB of memory and the budget is 1 MiB; raise it to at least 2.5 MiB";
     assert_eq!(err.to_string(), format!("(a + 1) (built at {site}): {needs}"));
     assert!(matches!(err.kind(), ErrorKind::Memory { needed, budget: 1_048_576, .. } if *needed > 2_400_000));
     assert_eq!(small.compute(answer).unwrap_err().to_string(), err.to_string());
@@ -39,7 +39,7 @@ fn refusals_name_operation_place_and_bytes() {
     let (sum, line) = (t.sum(0), line!());
     let err = machine("64KiB").compute(sum).unwrap_err();
     let site = format!("{}:{line}:26", file!());
-    let needs = "needs 142 KiB of memory and the budget is 64 KiB; raise it to at least 142 KiB";
+    let needs = "needs 145 KiB of memory and the budget is 64 KiB; raise it to at least 146 KiB";
     assert_eq!(err.to_string(), format!("sum over axes (0,) (built at {site}): {needs}"));
 }
 

@@ -271,7 +271,7 @@ fn check_target(path: &Path, inner: &str, overwrite: bool) -> Result<()> {
                 ObjectKind::Group if last => return Err(fail("is a group")),
                 ObjectKind::Group => {}
                 ObjectKind::Dataset if last && overwrite => {}
-                _ if last => return Err(fail("exists already; overwrite replaces it")),
+                _ if last => return Err(fail("exists already and is not to be replaced")),
                 _ => return Err(fail(&format!("`{upto}` is no group"))),
             }
         }

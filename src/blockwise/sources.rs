@@ -1,0 +1,132 @@
+//! The stored chunks behind a sweep: blocks follow them, and chunks that several tasks read are cached.
+
+use super::plan::{Input, Origin, Plan, StageId};
+use crate::chunk::unify::unify;
+use crate::chunk::{Chunks, IndexMap, Region};
+use crate::shape;
+use std::collections::BTreeMap;
+
+/// A stored array as an index space sees it.
+#[derive(Debug, PartialEq)]
+struct Source {
+    store: usize,
+    /// Its chunks, through the map it is read by.
+    grid: Chunks,
+    /// Whether chunks are read in part wherever blocks are cut: in steps, or one index of many.
+    partial: bool,
+    /// Bytes of the chunks that are read.
+    bytes: u64,
+}
+
+/// The stored arrays behind some stages, with the grids that their index space sees. Arrays that are cut at no cost are
+/// left out.
+#[derive(Debug)]
+pub(super) struct Sources {
+    list: Vec<Source>,
+    /// Bytes per element of the widest.
+    widest: usize,
+}
+
+impl Sources {
+    /// What is behind `stages`, which have one index space.
+    pub(super) fn of(plan: &Plan, stages: &[StageId]) -> Self {
+        let mut sources = Self { list: Vec::new(), widest: 0 };
+        for &id in stages {
+            let space = &plan.stages[id].space;
+            sources.collect(plan, id, &IndexMap::identity(space.len()), space, false);
+        }
+        sources
+    }
+
+    /// Adds what is behind stage `id`, whose indices are `map` of those in `space`.
+    fn collect(&mut self, plan: &Plan, id: StageId, map: &IndexMap, space: &[usize], joined: bool) {
+        for input in &plan.stages[id].inputs {
+            self.input(plan, input, map, space, joined);
+        }
+    }
+
+    fn input(&mut self, plan: &Plan, input: &Input, map: &IndexMap, space: &[usize], joined: bool) {
+        let joined = joined || input.pieces.len() > 1;
+        for piece in &input.pieces {
+            let through = map.compose(&piece.map);
+            match piece.origin {
+                Origin::Store(s) if plan.stores[s].random_access() => {}
+                Origin::Store(store) => {
+                    let chunks = &plan.stores[store].info().chunks;
+                    let longest = chunks.longest();
+                    let skips = |a: usize| match through.axes[a].out {
+                        None => longest[a] > 1,
+                        Some(_) => through.axes[a].stride.unsigned_abs() > 1,
+                    };
+                    let partial = joined || (0..longest.len()).any(skips);
+                    // Where arrays are joined, their grids do not cover the space.
+                    let grid = if joined { Chunks::whole(space) } else { through.chunks(space, chunks) };
+                    let bytes = touched(plan, store, (!joined).then_some(&through), space);
+                    let source = Source { store, grid, partial, bytes };
+                    self.widest = self.widest.max(input.dtype.size());
+                    if !self.list.contains(&source) {
+                        self.list.push(source);
+                    }
+                }
+                Origin::Stage(inner, _) if !plan.stages[inner].is_swept() => {
+                    self.collect(plan, inner, &through, space, joined);
+                }
+                Origin::Stage(..) | Origin::Iota(_) => {}
+            }
+        }
+    }
+
+    /// Whether nothing is read in chunks.
+    pub(super) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// The grid that all have in common; none where arrays are joined or nothing is read in chunks.
+    pub(super) fn grid(&self, space: &[usize]) -> Option<Chunks> {
+        let whole = Chunks::whole(space);
+        let grids: Vec<&Chunks> = self.list.iter().map(|s| &s.grid).filter(|g| **g != whole).collect();
+        let covers = self.list.iter().all(|s| !s.partial || s.grid != whole);
+        (covers && !grids.is_empty()).then(|| unify(space, &grids))
+    }
+
+    /// Bytes of the chunks that tasks share while a walk over blocks of shape `block` goes on: a row of chunks, where
+    /// blocks cut them.
+    pub(super) fn shared(&self, block: &[usize]) -> u64 {
+        let of = |source: &Source| {
+            let chunk = source.grid.longest();
+            let cut = block.iter().zip(&chunk).position(|(&b, &c)| b < c)?;
+            let row: usize = source.grid.counts()[cut + 1..].iter().product();
+            Some(shape::size(&chunk).saturating_mul(row).saturating_mul(self.widest) as u64)
+        };
+        self.list.iter().filter_map(of).sum()
+    }
+
+    /// Bytes of the chunks that are read by several blocks of `grid`, or in part.
+    pub(super) fn cached(&self, grid: &Chunks) -> u64 {
+        let mut most: BTreeMap<usize, u64> = BTreeMap::new();
+        for source in self.list.iter().filter(|s| s.partial || cuts(grid, &s.grid)) {
+            let bytes = most.entry(source.store).or_default();
+            *bytes = source.bytes.max(*bytes);
+        }
+        most.values().sum()
+    }
+}
+
+/// Bytes of the chunks of a store that `map` of all of `space` touches; of all chunks without a map.
+fn touched(plan: &Plan, store: usize, map: Option<&IndexMap>, space: &[usize]) -> u64 {
+    let info = plan.stores[store].info();
+    let chunks = &info.chunks;
+    let region = map.map_or_else(|| Region::full(&info.shape), |m| m.source(&Region::full(space)).0);
+    let counts = chunks.touching(&region).shape;
+    // Buffers are an eighth larger at most than what they hold.
+    let padded = (shape::size(&chunks.longest()) * shape::size(&counts) * info.dtype.size()) as u64;
+    padded + padded / 8
+}
+
+/// Whether blocks of `grid` have boundaries inside chunks.
+fn cuts(grid: &Chunks, chunks: &Chunks) -> bool {
+    grid.axes()
+        .iter()
+        .zip(chunks.axes())
+        .any(|(blocks, chunks)| blocks != chunks && (1..blocks.count()).any(|i| !chunks.is_boundary(blocks.start(i))))
+}

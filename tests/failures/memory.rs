@@ -1,0 +1,154 @@
+//! A run takes what was projected, and reads what it must: 200 MB through 16 MiB.
+
+use super::synthetic::{Fault, Synthetic, value};
+use hyperslab::array::compute::Compute;
+use hyperslab::store::Create;
+use hyperslab::{Array, Context};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+const ROWS: usize = 6250;
+const COLUMNS: usize = 8000;
+
+fn source() -> (Array<f32>, Arc<Synthetic>) {
+    Synthetic::new(ROWS, COLUMNS, [250, 500]).into_array()
+}
+
+fn small() -> Context {
+    Context::builder().threads(2).memory("16MiB").device("cpu").build().unwrap()
+}
+
+/// Computes it within 16 MiB.
+fn run<C: Compute>(cx: &Context, what: C) -> C::Output {
+    let out = cx.compute(what).unwrap();
+    let report = cx.report();
+    let (peak, projected, budget) = (report.peak_bytes, report.projected_bytes, cx.memory().budget());
+    assert!(peak <= projected, "{peak} bytes lived, {projected} were projected");
+    assert!(projected <= budget, "{projected} bytes projected, the budget is {budget}");
+    out
+}
+
+fn scratch(name: &str) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    (folder, path)
+}
+
+/// Some elements of a stored array.
+fn spot_check(path: &std::path::Path, expect: impl Fn(usize, usize) -> f32) {
+    let cx = small();
+    let y = cx.open(path).unwrap().try_typed::<f32>().unwrap();
+    let shape = y.shape().known().unwrap();
+    let part = cx.compute(y.slice((.., 997)).slice(vec![(..).into(), (.., 991).into()])).unwrap();
+    for ((i, j), got) in part.into_dimensionality::<ndarray::Ix2>().unwrap().indexed_iter() {
+        assert_eq!(*got, expect(997 * i, 991 * j), "({}, {}) of {shape:?}", 997 * i, 991 * j);
+    }
+}
+
+fn column_mean(j: usize) -> f32 {
+    ((0..ROWS).map(|i| f64::from(value(i, j))).sum::<f64>() / ROWS as f64) as f32
+}
+
+#[test]
+fn a_mean_reads_each_chunk_once() {
+    let (x, store) = source();
+    let mean = run(&small(), x.mean(0));
+    assert_eq!(store.reads(), (1, 1));
+    assert!((0..COLUMNS).all(|j| (mean[[j]] - column_mean(j)).abs() < 1e-5));
+}
+
+#[test]
+fn several_summaries_read_each_chunk_once() {
+    let (x, store) = source();
+    let (mean, std, max) = run(&small(), (x.mean(..), x.std(0), x.max(1)));
+    assert_eq!(store.reads(), (1, 1));
+    assert!((mean[[]] - 50.0).abs() < 0.01);
+    assert!(std.iter().all(|s| (s - 29.15).abs() < 0.2));
+    assert!(max.iter().all(|&m| m == 100.0));
+}
+
+#[test]
+fn an_elementwise_store_reads_each_chunk_once() {
+    for name in ["o.npy", "o.zarr"] {
+        let (x, store) = source();
+        let (_folder, path) = scratch(name);
+        run(&small(), (&x * 2.0 + 1.0).store(&path, Create::new().codec("none")));
+        assert_eq!(store.reads(), (1, 1), "{name}");
+        spot_check(&path, |i, j| value(i, j) * 2.0 + 1.0);
+    }
+}
+
+#[test]
+fn an_anomaly_reads_each_chunk_twice() {
+    let (x, store) = source();
+    let (_folder, path) = scratch("o.zarr");
+    run(&small(), (&x - x.mean(0)).store(&path, Create::new().codec("none")));
+    assert_eq!(store.reads(), (2, 2));
+    let mean: Vec<f32> = (0..COLUMNS).map(column_mean).collect();
+    let cx = small();
+    let y = cx.open(&path).unwrap().try_typed::<f32>().unwrap();
+    let row = cx.compute(y.slice(77)).unwrap();
+    assert!((0..COLUMNS).all(|j| (row[[j]] - (value(77, j) - mean[j])).abs() < 1e-4));
+}
+
+#[test]
+fn a_transposed_store_reads_each_chunk_once() {
+    for name in ["o.npy", "o.zarr"] {
+        let (x, store) = source();
+        let (_folder, path) = scratch(name);
+        run(&small(), x.t().store(&path, Create::new().codec("none")));
+        assert_eq!(store.reads(), (1, 1), "{name}");
+        spot_check(&path, |i, j| value(j, i));
+    }
+}
+
+#[test]
+fn a_rechunked_store_reads_chunks_a_few_times() {
+    let (x, store) = source();
+    let (_folder, path) = scratch("o.zarr");
+    run(&small(), x.store(&path, Create::new().chunks([ROWS, 50]).codec("none")));
+    assert!(store.reads().1 <= 10, "a chunk was read {} times", store.reads().1);
+    spot_check(&path, value);
+}
+
+#[test]
+fn a_slow_first_chunk_does_not_pile_up_states() {
+    // Every row of chunks has partial results of 64 KiB; the first comes last.
+    let (x, _) = Synthetic::new(2000, 8000, [20, 8000]).with([0, 0], Fault::Slow(99)).into_array();
+    let cx = Context::builder().threads(2).memory("16MiB").device("cpu").build().unwrap();
+    let std = run(&cx, x.std(0));
+    assert!(std.iter().all(|s| (s - 29.15).abs() < 0.5));
+}
+
+/// The most memory this process ever held, in bytes.
+fn high_water() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:")).unwrap();
+    line.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() << 10
+}
+
+/// Runs in a process of its own, see below.
+#[test]
+fn alone() {
+    if std::env::var("HYPERSLAB_TEST_ALONE").is_err() {
+        return;
+    }
+    let (x, _) = source();
+    let (_folder, path) = scratch("o.zarr");
+    let before = high_water();
+    let cx = small();
+    let stored = (&x - x.mean(0)).store(&path, Create::new());
+    cx.compute((stored, x.std(1))).unwrap();
+    let grown = high_water() - before;
+    assert!(grown < 40 << 20, "the process grew by {grown} bytes");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_process_stays_small_too() {
+    let me = std::env::current_exe().unwrap();
+    let mut command = std::process::Command::new(me);
+    let done =
+        command.args(["--exact", "memory::alone", "--nocapture"]).env("HYPERSLAB_TEST_ALONE", "1").output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+}

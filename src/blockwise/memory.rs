@@ -71,7 +71,7 @@ fn evaluated_bytes(plan: &Plan, id: StageId, span: &[usize], seen: &mut Vec<(Ori
     let touched: Vec<usize> = (0..span.len())
         .map(|a| {
             let c = chunk[a].max(1);
-            let unaligned = usize::from(span[a] % c != 0 && span[a] != stage.space[a]);
+            let unaligned = usize::from(!span[a].is_multiple_of(c) && span[a] != stage.space[a]);
             ((span[a].div_ceil(c) + unaligned) * c).min(stage.space[a].max(1))
         })
         .collect();

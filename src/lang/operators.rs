@@ -120,7 +120,11 @@ fn power(base: &Value, exponent: &Value) -> Result<Value> {
 }
 
 fn power_of(x: &Array, exponent: Scalar) -> Option<Result<Value>> {
-    let dtype = weak(x.dtype(), exponent);
+    let dtype = match exponent {
+        // NumPy squares without widening, and truth values square as the narrowest integers.
+        Scalar::Int(2) if x.dtype() == DType::Bool => DType::I8,
+        _ => weak(x.dtype(), exponent),
+    };
     let n = match exponent {
         Scalar::Int(n) if n < 0 && !dtype.is_inexact() => {
             let why = "integers to negative integer powers are not allowed; make one of them a float";

@@ -143,7 +143,6 @@ macro_rules! elementwise_table {
             }
             /// `x * x`.
             Square, square, Same, (x), -100.0..100.0, Exact {
-                bool => same: x, "x";
                 int => same: x.wrapping_mul(x), "i_mul(x, x)";
                 float => same: x * x, "x * x";
                 complex => same: x * x, "c_mul(x, x)";

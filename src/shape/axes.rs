@@ -32,8 +32,8 @@ impl Axes {
             Self::Names(list) => list.iter().map(|n| named(op, n, names)).collect::<Result<Vec<_>>>()?,
         };
         out.sort_unstable();
-        if let Some(twice) = out.iter().zip(&out[1.min(out.len())..]).find(|(a, b)| a == b) {
-            return Err(Error::axis(op, format!("axis {} is named twice", twice.0)));
+        if let Some(twice) = out.windows(2).find(|w| w[0] == w[1]).and_then(|w| w.first()) {
+            return Err(Error::axis(op, format!("axis {twice} is named twice")));
         }
         Ok(out)
     }

@@ -1,8 +1,8 @@
 //! The public face: [`Array`], by topic. No algorithm lives here; every method builds an expression.
 //!
 //! `kinds.rs` says which types follow from which, `creation.rs` makes arrays, `operators.rs` and `elementwise.rs` combine
-//! them, `indexing.rs` and `manipulation.rs` look at them differently, `reduction.rs` reduces them, `blocks.rs` maps user
-//! functions, `compute.rs` runs what was asked for.
+//! them, `indexing.rs` and `manipulation.rs` look at them differently, `reduction.rs` reduces them, `scan.rs` has running
+//! results, `blocks.rs` maps user functions, `compute.rs` runs what was asked for.
 
 use crate::chunk::Chunks;
 use crate::dtype::DType;
@@ -21,6 +21,7 @@ pub mod elementwise;
 pub mod indexing;
 pub mod manipulation;
 pub mod reduction;
+pub mod scan;
 pub mod blocks;
 pub mod compute;
 

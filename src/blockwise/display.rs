@@ -45,6 +45,10 @@ pub fn title(plan: &Plan, stage: &Stage) -> String {
                 .collect();
             format!("reduce {}", list.join("; "))
         }
+        StageKind::Scan { map, scanner, axis, tiles, .. } => {
+            let cuts = crate::chunk::Chunks::new(vec![tiles.clone()]);
+            format!("scan {}({map}) along axis {axis} in tiles {cuts}", scanner.name)
+        }
         StageKind::Function(f) => format!("function {}", f.name),
     }
 }

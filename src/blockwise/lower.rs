@@ -29,7 +29,17 @@ pub fn lower(requests: &[Request]) -> Result<Plan> {
         lowering.plan.outputs.push(Output { stage, result, shape, stored: request.stored.clone() });
     }
     lowering.plan.remove_dead();
+    keep_scans(&mut lowering.plan);
     Ok(lowering.plan)
+}
+
+/// A scan runs over its space once, in order: what others read of it is kept.
+fn keep_scans(plan: &mut Plan) {
+    for id in 0..plan.stages.len() {
+        let read = plan.consumers(id).0 > 0;
+        let stage = &mut plan.stages[id];
+        stage.keep = stage.keep || read && matches!(stage.kind, StageKind::Scan { .. });
+    }
 }
 
 struct Lowering {
@@ -98,6 +108,18 @@ impl Lowering {
                     tiling: tiling.clone(),
                 };
                 let kind = StageKind::Reduce { map: Program::identity(input.dtype), parts: vec![part] };
+                self.push(expr, space, input.chunks.clone(), kind, vec![whole])
+            }
+            ExprKind::Scan { input, scanner, axis, lanes, tiles } => {
+                let origin = self.lower(input)?;
+                let whole = Input::whole(&space, origin, IndexMap::identity(space.len()), input.dtype);
+                let kind = StageKind::Scan {
+                    map: Program::identity(input.dtype),
+                    scanner: scanner.clone(),
+                    axis: *axis,
+                    lanes: *lanes,
+                    tiles: tiles.clone(),
+                };
                 self.push(expr, space, input.chunks.clone(), kind, vec![whole])
             }
             ExprKind::Blocks { inputs, function } => {

@@ -1,8 +1,10 @@
 //! Projected memory: what a sweep holds throughout, and what one of its tasks needs.
 
 use super::plan::{Origin, Part, Plan, StageId, StageKind};
+use crate::chunk::{AxisChunks, Chunks};
 use crate::device::memory::size_class;
 use crate::dtype::DType;
+use crate::op::scan::Scanner;
 use crate::shape;
 
 /// Bytes that one task over a block of shape `block` of the given stages takes: inputs, temporaries, results.
@@ -97,6 +99,13 @@ fn result_bytes(plan: &Plan, id: StageId, block: &[usize]) -> u64 {
         StageKind::Blockwise(p) => buffer(block, p.output_dtype(0)),
         StageKind::Exchange { .. } => stage.inputs.iter().map(|i| buffer(block, i.dtype)).sum(),
         StageKind::Function(f) => buffer(block, f.output),
+        // States, results, those of a tile where they are put together, and what is handed from tile to tile.
+        StageKind::Scan { scanner, axis, tiles, .. } => {
+            let mut tile = block.to_vec();
+            tile[*axis] = tile[*axis].min(tiles.longest());
+            let parts = if tile == block { 0 } else { buffer(&tile, scanner.output()) };
+            states_bytes(scanner, *axis, tiles, block) + buffer(block, scanner.output()) + parts
+        }
         // The tile's state, the sum so far and the sum with it.
         StageKind::Reduce { parts, .. } => parts.iter().map(|part| 3 * tile_state_bytes(part, block)).sum(),
     }
@@ -106,6 +115,34 @@ fn result_bytes(plan: &Plan, id: StageId, block: &[usize]) -> u64 {
 fn tile_state_bytes(part: &Part, block: &[usize]) -> u64 {
     let kept: Vec<usize> = block.iter().zip(&part.reduced).map(|(&n, &r)| if r { 1 } else { n }).collect();
     part.reducer.identity.iter().map(|(dtype, _)| buffer(&kept, *dtype)).sum()
+}
+
+/// Bytes of what one block of a scan hands to the next.
+fn carry_bytes(scanner: &Scanner, axis: usize, block: &[usize]) -> u64 {
+    let mut row = block.to_vec();
+    row[axis] = row[axis].min(1);
+    buffer(&row, scanner.state())
+}
+
+/// Bytes of a block's states and of what its tiles are handed.
+fn states_bytes(scanner: &Scanner, axis: usize, tiles: &AxisChunks, block: &[usize]) -> u64 {
+    let count = block[axis].div_ceil(tiles.longest().max(1)) as u64;
+    buffer(block, scanner.state()) + (count + 1) * carry_bytes(scanner, axis, block)
+}
+
+/// Bytes that scans hold between blocks of `grid`: one carry for each row of blocks that is open while the walk, in
+/// row-major order, goes on.
+#[must_use]
+pub fn carried_bytes(plan: &Plan, stages: &[StageId], grid: &Chunks) -> u64 {
+    let (block, counts) = (grid.longest(), grid.counts());
+    let of = |id: &StageId| match &plan.stages[*id].kind {
+        StageKind::Scan { scanner, axis, .. } if counts[*axis] > 1 => {
+            let open: usize = counts[axis + 1..].iter().product();
+            (open as u64 + 1) * carry_bytes(scanner, *axis, &block)
+        }
+        _ => 0,
+    };
+    stages.iter().map(of).sum()
 }
 
 /// Bytes of the states that a finished task over a block of shape `block` leaves behind while the tiles before its own are
@@ -120,6 +157,7 @@ pub fn waiting_bytes(plan: &Plan, stages: &[StageId], block: &[usize]) -> u64 {
     };
     let of_stage = |id: &StageId| match &plan.stages[*id].kind {
         StageKind::Reduce { parts, .. } => parts.iter().map(of_part).sum(),
+        StageKind::Scan { scanner, axis, tiles, .. } => states_bytes(scanner, *axis, tiles, block),
         StageKind::Blockwise(_) | StageKind::Exchange { .. } | StageKind::Function(_) => 0u64,
     };
     stages.iter().map(of_stage).sum()

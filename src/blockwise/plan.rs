@@ -1,11 +1,12 @@
 //! Plans, stages and pieces.
 
-use crate::chunk::{Chunks, IndexMap, Region};
+use crate::chunk::{AxisChunks, Chunks, IndexMap, Region};
 use crate::dtype::DType;
 use crate::op::function::BlockFunction;
 use crate::op::kernel::Lanes;
 use crate::op::program::Program;
 use crate::op::reduction::Reducer;
+use crate::op::scan::Scanner;
 use crate::store::Store;
 use std::panic::Location;
 use std::sync::Arc;
@@ -73,8 +74,40 @@ pub enum StageKind {
         /// The reductions.
         parts: Vec<Part>,
     },
+    /// Running results along an axis: tiles are scanned by themselves and joined in order.
+    Scan {
+        /// From inputs to what is scanned.
+        map: Program,
+        /// How.
+        scanner: Scanner,
+        /// Along which axis.
+        axis: usize,
+        /// What the lanes of a vector hold.
+        lanes: Lanes,
+        /// Where the axis is cut.
+        tiles: AxisChunks,
+    },
     /// A user's function over whole logical chunks.
     Function(BlockFunction),
+}
+
+impl StageKind {
+    /// What elements go through first, where that is a program that others may be inlined into.
+    #[must_use]
+    pub fn program(&self) -> Option<&Program> {
+        match self {
+            Self::Blockwise(p) | Self::Reduce { map: p, .. } | Self::Scan { map: p, .. } => Some(p),
+            Self::Exchange { .. } | Self::Function(_) => None,
+        }
+    }
+
+    /// As [`StageKind::program`], to change it.
+    pub fn program_mut(&mut self) -> Option<&mut Program> {
+        match self {
+            Self::Blockwise(p) | Self::Reduce { map: p, .. } | Self::Scan { map: p, .. } => Some(p),
+            Self::Exchange { .. } | Self::Function(_) => None,
+        }
+    }
 }
 
 /// One reduction of a stage.
@@ -148,7 +181,9 @@ impl Stage {
                 .zip(&parts[result].reduced)
                 .map(|(&n, &reduced)| if reduced { 1 } else { n })
                 .collect(),
-            StageKind::Blockwise(_) | StageKind::Exchange { .. } | StageKind::Function(_) => self.space.clone(),
+            StageKind::Blockwise(_) | StageKind::Exchange { .. } | StageKind::Scan { .. } | StageKind::Function(_) => {
+                self.space.clone()
+            }
         }
     }
 
@@ -159,6 +194,7 @@ impl Stage {
             StageKind::Blockwise(p) => vec![p.output_dtype(0)],
             StageKind::Exchange { .. } => self.inputs.iter().map(|i| i.dtype).collect(),
             StageKind::Reduce { parts, .. } => parts.iter().map(|p| p.reducer.output()).collect(),
+            StageKind::Scan { scanner, .. } => vec![scanner.output()],
             StageKind::Function(f) => vec![f.output],
         }
     }
@@ -187,7 +223,7 @@ impl Stage {
     /// Whether it is computed by sweeping over its whole space, rather than on demand.
     #[must_use]
     pub fn is_swept(&self) -> bool {
-        self.keep || matches!(self.kind, StageKind::Reduce { .. })
+        self.keep || matches!(self.kind, StageKind::Reduce { .. } | StageKind::Scan { .. })
     }
 }
 
@@ -199,7 +235,7 @@ impl Plan {
         (readers, self.outputs.iter().any(|o| o.stage == id))
     }
 
-    /// The stages whose results are written somewhere: reductions, kept stages, outputs.
+    /// The stages whose results are written somewhere: reductions, scans, kept stages, outputs.
     #[must_use]
     pub fn sinks(&self) -> Vec<StageId> {
         (0..self.stages.len()).filter(|&id| self.stages[id].is_swept() || self.consumers(id).1).collect()

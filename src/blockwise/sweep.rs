@@ -4,7 +4,7 @@
 //! Blocks respect what may not be cut (reduction tiles, stored chunks, chunks that user functions see), prefer whole
 //! source chunks, join tiny ones and split what exceeds a task's share of the budget along axes that may be cut.
 
-use super::memory::{held_bytes, task_bytes, waiting_bytes, walked_bytes};
+use super::memory::{carried_bytes, held_bytes, task_bytes, waiting_bytes, walked_bytes};
 use super::plan::{Origin, Plan, StageId, StageKind};
 use super::sources::Sources;
 use crate::chunk::unify::unify;
@@ -118,14 +118,16 @@ pub fn sweeps(plan: &Plan, machine: &Machine) -> Result<Vec<Sweep>> {
         let share = machine.budget.saturating_sub(held);
         let grid = grid(plan, &stages, machine, share);
         let bytes = task_bytes(plan, &stages, &grid.longest());
-        if bytes > share {
-            return Err(Error::memory(label(), held + bytes, machine.budget));
+        let carried = carried_bytes(plan, &stages, &grid);
+        if bytes + carried > share {
+            return Err(Error::memory(label(), held + carried + bytes, machine.budget));
         }
+        let share = share - carried;
         let fit = usize::try_from(share / bytes.max(1)).unwrap_or(usize::MAX);
         let width = machine.threads.min(fit).max(1);
         let shared_bytes = Sources::of(plan, &stages).cached(&grid);
         let (window, waiting_bytes) = (usize::MAX, 0);
-        let (task_bytes, held_bytes) = (bytes, held);
+        let (task_bytes, held_bytes) = (bytes, held + carried);
         let mut sweep = Sweep { stages, grid, task_bytes, held_bytes, width, window, waiting_bytes, shared_bytes };
         sweep.limit_waiting(plan, machine);
         out.push(sweep);
@@ -225,6 +227,11 @@ fn hard_cuts(plan: &Plan, stages: &[StageId], a: usize) -> Option<AxisChunks> {
         if let StageKind::Reduce { parts, .. } = &stage.kind {
             cuts.extend(parts.iter().filter(|p| p.reduced[a]).map(|p| &p.tiling.axes()[a]));
         } else {
+            if let StageKind::Scan { axis, tiles, .. } = &stage.kind
+                && *axis == a
+            {
+                cuts.push(tiles);
+            }
             let stored = plan.outputs.iter().filter(|o| o.stage == id).filter_map(|o| o.stored.as_ref());
             cuts.extend(stored.filter(|g| g.rank() == stage.space.len()).map(|g| &g.axes()[a]));
         }

@@ -40,6 +40,11 @@ fn check(plan: &Plan, id: usize, stage: &Stage) -> Result<()> {
             )?;
             Some(map)
         }
+        StageKind::Scan { map, axis, tiles, .. } => {
+            require(map.outputs.len() == 1, "a scan has one result")?;
+            require(stage.space.get(*axis) == Some(&tiles.len()), "a scan's tiles are those of its axis")?;
+            Some(map)
+        }
         StageKind::Exchange { .. } => {
             require(stage.inputs.len() == 1, "an exchange has one input")?;
             None

@@ -1,6 +1,6 @@
 //! The CPU as a device: every call is done when it returns.
 
-use super::{elementwise, reduce};
+use super::{elementwise, reduce, scan};
 use crate::chunk::Region;
 use crate::device::block::{Block, Buffer};
 use crate::device::memory::Memory;
@@ -47,6 +47,7 @@ impl CpuDevice {
         match kernel {
             Kernel::Elementwise(program) => elementwise::run(program, &region.shape, inputs, outputs),
             Kernel::Reduce(tile) => reduce::run(tile, region, inputs, outputs),
+            Kernel::Scan(tiles) => scan::run(tiles, region, inputs, outputs),
             Kernel::Function(function) => call(function, region, inputs, outputs),
         }
     }

@@ -2,8 +2,8 @@
 //!
 //! Programs run over *strips* of `strip::STRIP` elements: every instruction is one monomorphic vector loop, chosen
 //! once per program for the machine's instruction set (`loops.rs`), and the registers between them stay in the first
-//! cache (`strip.rs`). `space.rs` turns strided, broadcast and flipped views into strips; `elementwise.rs` and
-//! `reduce.rs` walk blocks with them; `device.rs` is the [`crate::device::Device`].
+//! cache (`strip.rs`). `space.rs` turns strided, broadcast and flipped views into strips; `elementwise.rs`,
+//! `reduce.rs` and `scan.rs` walk blocks with them; `device.rs` is the [`crate::device::Device`].
 
 pub(crate) mod copy;
 pub(crate) mod isa;
@@ -13,4 +13,5 @@ pub(crate) mod strip;
 pub(crate) mod space;
 pub(crate) mod elementwise;
 pub(crate) mod reduce;
+pub(crate) mod scan;
 pub mod device;

@@ -58,13 +58,13 @@ pub(crate) fn run(tile: &TileReduce, region: &Region, inputs: &[View], outputs: 
 }
 
 /// A strip of a dtype.
-struct Register {
+pub(super) struct Register {
     data: Buffer,
     size: usize,
 }
 
 impl Register {
-    fn new(dtype: DType) -> Self {
+    pub(super) fn new(dtype: DType) -> Self {
         Self { data: Buffer::zeroed(STRIP * dtype.size()), size: dtype.size() }
     }
 
@@ -74,12 +74,12 @@ impl Register {
     }
 
     /// Copies the first element to the first `n`.
-    fn spread(&mut self, n: usize) {
+    pub(super) fn spread(&mut self, n: usize) {
         let (first, rest) = self.data.bytes_mut().split_at_mut(self.size);
         rest[..(n - 1) * self.size].chunks_exact_mut(self.size).for_each(|slot| slot.copy_from_slice(first));
     }
 
-    fn ptr(&mut self, lane: usize) -> *mut u8 {
+    pub(super) fn ptr(&mut self, lane: usize) -> *mut u8 {
         self.data.bytes_mut()[lane * self.size..].as_mut_ptr()
     }
 }

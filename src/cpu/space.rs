@@ -87,17 +87,11 @@ impl Space {
     /// The address of elements `at .. at + n` of source `i` in row-major order, shifted by `shift` bytes: in place where
     /// they are contiguous, copied otherwise (valid until the next call for this source).
     pub(crate) fn load(&mut self, i: usize, shift: isize, at: usize, n: usize) -> *const u8 {
+        if let Some(address) = self.in_place(i, shift, at, n) {
+            return address;
+        }
         let source = &self.sources[i];
         let base = source.ptr.wrapping_offset(shift);
-        if source.contiguous {
-            return base.wrapping_add(at * source.size);
-        }
-        let (Some(&inner), Some(&inner_stride)) = (self.dims.last(), source.strides.last()) else { return base };
-        let column = at % inner;
-        let offset = row_offset(&self.dims, &source.strides, at / inner) + column.cast_signed() * inner_stride;
-        if column + n <= inner && inner_stride == source.size.cast_signed() {
-            return base.wrapping_offset(offset);
-        }
         let to = self.scratch[i].bytes_mut().as_mut_ptr();
         let walk = Walk { dims: &self.dims, strides: &source.strides, base, at, n };
         // SAFETY: every address lies inside the source's block (checked in `source`, and `shift` moves between indices
@@ -112,6 +106,39 @@ impl Space {
             }
         }
         to.cast_const()
+    }
+
+    /// The address of elements `at .. at + n` of source `i`, shifted by `shift` bytes, where they are contiguous.
+    pub(crate) fn in_place(&self, i: usize, shift: isize, at: usize, n: usize) -> Option<*const u8> {
+        let source = &self.sources[i];
+        let base = source.ptr.wrapping_offset(shift);
+        if source.contiguous {
+            return Some(base.wrapping_add(at * source.size));
+        }
+        let (Some(&inner), Some(&inner_stride)) = (self.dims.last(), source.strides.last()) else { return Some(base) };
+        let column = at % inner;
+        let offset = row_offset(&self.dims, &source.strides, at / inner) + column.cast_signed() * inner_stride;
+        (column + n <= inner && inner_stride == source.size.cast_signed()).then(|| base.wrapping_offset(offset))
+    }
+
+    /// Puts the `n` elements at `from` where elements `at .. at + n` of the target `i` are, shifted by `shift` bytes.
+    ///
+    /// # Safety
+    /// Source `i` was made by [`target`], and nobody else looks at these elements; `from` holds `n` elements.
+    pub(crate) unsafe fn store(&self, i: usize, shift: isize, at: usize, n: usize, from: *const u8) {
+        let source = &self.sources[i];
+        let base = source.ptr.wrapping_offset(shift);
+        let walk = Walk { dims: &self.dims, strides: &source.strides, base, at, n };
+        // SAFETY: as in `load`, in the other direction.
+        unsafe {
+            match source.size {
+                1 => walk.scatter::<u8>(from.cast()),
+                2 => walk.scatter::<u16>(from.cast()),
+                4 => walk.scatter::<u32>(from.cast()),
+                8 => walk.scatter::<u64>(from.cast()),
+                _ => walk.scatter::<[u64; 2]>(from.cast()),
+            }
+        }
     }
 }
 
@@ -162,6 +189,37 @@ impl Walk<'_> {
             at += run;
         }
     }
+
+    /// Copies `from` to the elements, row by row.
+    ///
+    /// # Safety
+    /// The walk stays inside memory that the caller may write; `from` is valid for `n` elements.
+    unsafe fn scatter<T: Copy>(&self, from: *const T) {
+        let last = self.dims.len() - 1;
+        let (inner, stride) = (self.dims[last], self.strides[last]);
+        let (mut done, mut at) = (0, self.at);
+        while done < self.n {
+            let column = at % inner;
+            let run = (inner - column).min(self.n - done);
+            let offset = row_offset(self.dims, self.strides, at / inner) + column.cast_signed() * stride;
+            let to = self.base.wrapping_offset(offset).cast_mut();
+            // SAFETY: by contract of this function.
+            unsafe {
+                for (k, &value) in std::slice::from_raw_parts(from.add(done), run).iter().enumerate() {
+                    to.wrapping_offset(k.cast_signed() * stride).cast::<T>().write_unaligned(value);
+                }
+            }
+            done += run;
+            at += run;
+        }
+    }
+}
+
+/// A C-ordered array of shape `dims` that is written, as a source: what [`Space::in_place`] gives of it may be written too.
+pub(crate) fn target(dims: &[usize], bytes: &mut [u8], size: usize) -> Source {
+    debug_assert_eq!(bytes.len(), shape::size(dims) * size);
+    let strides = shape::strides(dims).iter().map(|s| (s * size).cast_signed()).collect();
+    Source { ptr: bytes.as_mut_ptr().cast_const(), size, strides, contiguous: false }
 }
 
 /// Checks that `view` stays inside its block for every index of `dims`.

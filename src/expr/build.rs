@@ -13,6 +13,7 @@ use crate::op::function::BlockFunction;
 use crate::op::kernel::Lanes;
 use crate::op::program::{Program, Value};
 use crate::op::reduction::{Params, Reduction};
+use crate::op::scan::Scan;
 use crate::shape::broadcast::broadcast;
 use crate::shape::slice::{Item, Resolved, resolve};
 use crate::shape::{Dim, Shape, checked_size, tuple};
@@ -343,8 +344,25 @@ pub fn reduce(input: &Expr, reduction: &dyn Reduction, axes: &[usize], params: P
     Ok(node(kind, dtype, dims.into(), chunks, names))
 }
 
-/// What vectors hold while this reduction runs: neighbouring outputs where those are neighbours in memory and many,
-/// elements of one output otherwise.
+/// A scan along `axis`.
+///
+/// # Errors
+/// [`DType`](crate::ErrorKind::DType) where the scan is not defined for the elements.
+#[track_caller]
+pub fn scan(input: &Expr, scan: &Scan, axis: usize, dtype: Option<DType>) -> Result<Expr> {
+    let lengths = input.shape.known()?;
+    let scanner = scan.scanner(input.dtype, dtype)?;
+    let along: Vec<bool> = (0..lengths.len()).map(|a| a == axis).collect();
+    let tiling = tiling(&input.chunks, &along);
+    let lanes = lanes(&lengths, &along, &tiling);
+    let tiles = tiling.axes()[axis].clone();
+    let (dtype, names) = (scanner.output(), input.names.clone());
+    let kind = ExprKind::Scan { input: input.clone(), scanner, axis, lanes, tiles };
+    Ok(node(kind, dtype, input.shape.clone(), input.chunks.clone(), names))
+}
+
+/// What vectors hold while this reduction or scan runs: neighbouring outputs where those are neighbours in memory and
+/// many, elements of one output otherwise.
 fn lanes(lengths: &[usize], reduced: &[bool], tiling: &Chunks) -> Lanes {
     let inner = (0..lengths.len()).rev().find(|&a| lengths[a] > 1);
     let outputs: usize = lengths.iter().zip(reduced).filter(|(_, r)| !**r).map(|(n, _)| *n).product();

@@ -18,6 +18,7 @@ impl Node {
                 let axes: Vec<usize> = (0..reduced.len()).filter(|&a| reduced[a]).collect();
                 format!("{} over axes {}", reducer.name, crate::shape::tuple(&axes))
             }
+            ExprKind::Scan { scanner, axis, .. } => format!("{} along axis {axis}", scanner.name),
             ExprKind::Blocks { function, .. } => format!("map_blocks {}", function.name),
         }
     }

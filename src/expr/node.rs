@@ -1,11 +1,12 @@
 //! Nodes of the lazy graph.
 
-use crate::chunk::{Chunks, IndexMap};
+use crate::chunk::{AxisChunks, Chunks, IndexMap};
 use crate::dtype::DType;
 use crate::op::function::BlockFunction;
 use crate::op::kernel::Lanes;
 use crate::op::program::Program;
 use crate::op::reduction::Reducer;
+use crate::op::scan::Scanner;
 use crate::shape::Shape;
 use crate::store::Store;
 use std::fmt;
@@ -35,7 +36,6 @@ pub struct Node {
 
 /// The kinds of expression.
 #[derive(Debug, Clone)]
-#[expect(clippy::large_enum_variant, reason = "nodes live behind an `Arc`, and there are few")]
 pub enum ExprKind {
     /// A stored array.
     Source(Arc<dyn Store>),
@@ -80,6 +80,19 @@ pub enum ExprKind {
         /// Where partial results are cut.
         tiling: Chunks,
     },
+    /// A scan along an axis.
+    Scan {
+        /// What is scanned.
+        input: Expr,
+        /// How.
+        scanner: Scanner,
+        /// Along which axis.
+        axis: usize,
+        /// What the lanes of a vector hold.
+        lanes: Lanes,
+        /// Where the axis is cut into tiles that are scanned by themselves.
+        tiles: AxisChunks,
+    },
     /// A user's function over whole logical chunks.
     Blocks {
         /// The arrays it sees.
@@ -108,7 +121,10 @@ impl Expr {
         match &self.kind {
             ExprKind::Source(_) | ExprKind::Iota => Vec::new(),
             ExprKind::Elementwise { args, .. } => args.iter().collect(),
-            ExprKind::View { input, .. } | ExprKind::Rechunk { input } | ExprKind::Reduce { input, .. } => vec![input],
+            ExprKind::View { input, .. }
+            | ExprKind::Rechunk { input }
+            | ExprKind::Reduce { input, .. }
+            | ExprKind::Scan { input, .. } => vec![input],
             ExprKind::Concat { inputs, .. } | ExprKind::Blocks { inputs, .. } => inputs.iter().collect(),
         }
     }
@@ -120,7 +136,10 @@ impl Expr {
         match &mut kind {
             ExprKind::Source(_) | ExprKind::Iota => {}
             ExprKind::Elementwise { args, .. } => args.clone_from_slice(new),
-            ExprKind::View { input, .. } | ExprKind::Rechunk { input } | ExprKind::Reduce { input, .. } => {
+            ExprKind::View { input, .. }
+            | ExprKind::Rechunk { input }
+            | ExprKind::Reduce { input, .. }
+            | ExprKind::Scan { input, .. } => {
                 if let Some(first) = new.first() {
                     *input = first.clone();
                 }

@@ -6,6 +6,8 @@
 use super::function::BlockFunction;
 use super::program::Program;
 use super::reduction::Reducer;
+use super::scan::Scanner;
+use crate::chunk::AxisChunks;
 use crate::dtype::DType;
 use std::fmt;
 
@@ -16,6 +18,8 @@ pub enum Kernel {
     Elementwise(Program),
     /// Views of a tile's shape to the states of its reductions: per reduction one block per part of its state.
     Reduce(TileReduce),
+    /// Views of a block to the states of a scan along an axis, begun anew at each tile.
+    Scan(TileScan),
     /// Whole blocks to one block.
     Function(BlockFunction),
 }
@@ -44,13 +48,29 @@ pub struct TilePart {
     pub lanes: Lanes,
 }
 
-/// What the lanes of a vector hold while a tile is reduced. Part of the meaning: it decides the order of summation, so
+/// A scan of the tiles of a block, each by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct TileScan {
+    /// From input elements to the values that are scanned.
+    pub map: Program,
+    /// What is done.
+    pub scanner: Scanner,
+    /// Along which axis.
+    pub axis: usize,
+    /// Where that axis is cut.
+    pub tiles: AxisChunks,
+    /// What runs side by side in a vector.
+    pub lanes: Lanes,
+}
+
+/// What the lanes of a vector hold while a tile is reduced or scanned. Part of the meaning: it decides the order of summation, so
 /// it is fixed when the expression is built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Lanes {
-    /// Elements of one output, element `j` in lane `j mod 256`, lanes merged by halves.
+    /// Elements of one output: of a reduction, element `j` in lane `j mod 256`, lanes merged by halves; of a scan, 256
+    /// neighbours, joined over doubling distances.
     Elements,
-    /// Different outputs, each summed in row-major order.
+    /// Different outputs, each taken in row-major order.
     Outputs,
 }
 
@@ -63,6 +83,7 @@ impl Kernel {
             Self::Reduce(tile) => {
                 tile.parts.iter().flat_map(|part| part.reducer.identity.iter().map(|(d, _)| *d)).collect()
             }
+            Self::Scan(scan) => vec![scan.scanner.state()],
             Self::Function(f) => vec![f.output],
         }
     }
@@ -76,6 +97,7 @@ impl fmt::Display for Kernel {
                 let names: Vec<&str> = tile.parts.iter().map(|p| p.reducer.name).collect();
                 write!(f, "{} of {}", names.join(", "), tile.map)
             }
+            Self::Scan(scan) => write!(f, "{} of {}", scan.scanner.name, scan.map),
             Self::Function(function) => write!(f, "{}", function.name),
         }
     }

@@ -1,10 +1,11 @@
-//! What is computed, as data: the elementwise table, fused programs of its ops, reductions, and the kernels that devices
-//! run. No loops over elements live here.
+//! What is computed, as data: the elementwise table, fused programs of its ops, reductions, scans, and the kernels that
+//! devices run. No loops over elements live here.
 
 pub mod math;
 pub mod numbers;
 pub mod elementwise;
 pub mod program;
 pub mod reduction;
+pub mod scan;
 pub mod function;
 pub mod kernel;

@@ -5,6 +5,7 @@
 //! first fault stops the run; arrays that were being written are dropped unfinished and leave nothing behind.
 
 use super::cache::ChunkCache;
+use super::carry::{Chains, Scanned, kernel as scan_kernel};
 use super::context::{Context, Progress};
 use super::fetch::{Memo, Shared};
 use super::fold::{PartFold, kernels};
@@ -73,6 +74,7 @@ pub fn run(
 /// One sink of a sweep while it runs.
 enum Running {
     Blocks { id: StageId, targets: Vec<(Target, Option<usize>)> },
+    Scan { id: StageId, kernel: Kernel, chains: Chains, targets: Vec<(Target, Option<usize>)> },
     Reduction { id: StageId, kernels: Vec<(Vec<usize>, Kernel)>, folds: Vec<PartFold>, results: Vec<Assembly> },
 }
 
@@ -129,7 +131,10 @@ fn start(
     if wanted {
         targets.push((Target::Memory(in_memory(dtype, &sweep.grid)?), Some(0)));
     }
-    Ok(Running::Blocks { id, targets })
+    Ok(match scan_kernel(stage) {
+        Some(kernel) => Running::Scan { id, kernel, chains: Chains::new(stage, id, &sweep.grid)?, targets },
+        None => Running::Blocks { id, targets },
+    })
 }
 
 /// An array in memory whose bytes a caller can take over as a vector of elements.
@@ -141,7 +146,7 @@ fn in_memory(dtype: DType, grid: &Chunks) -> Result<Assembly> {
 /// Makes the results of a finished sink known.
 fn finish(shared: &mut Shared<'_>, sink: Running) -> Result<()> {
     match sink {
-        Running::Blocks { id, targets } => {
+        Running::Blocks { id, targets } | Running::Scan { id, targets, .. } => {
             for (target, result) in targets {
                 let block = target.finish()?;
                 if let (Some(result), Some(block)) = (result, block) {
@@ -274,6 +279,9 @@ impl Job<'_, '_> {
         for sink in self.running {
             match sink {
                 Running::Blocks { id, targets } => self.blocks(*id, targets, task, &mut memo)?,
+                Running::Scan { id, kernel, chains, targets } => {
+                    self.scan(*id, kernel, chains, targets, task, &mut memo)?;
+                }
                 Running::Reduction { id, kernels, folds, results } => {
                     self.reduction(*id, kernels, folds, results, task, &mut memo)?;
                 }
@@ -299,12 +307,23 @@ impl Job<'_, '_> {
             return Ok(());
         }
         let block = self.shared.remembered_stage(id, &task.region, memo)?;
+        self.hand_over(targets, &task.block, &task.region, &block)
+    }
+
+    /// Gives a finished block to all that take it.
+    fn hand_over(
+        &self,
+        targets: &[(Target, Option<usize>)],
+        index: &[usize],
+        region: &Region,
+        block: &Block,
+    ) -> Result<()> {
         let counters = &self.shared.trace.counters;
         for (target, _) in targets {
             if matches!(target, Target::Stored(_)) {
                 counters.bytes_written.fetch_add(block.bytes().len() as u64, Ordering::Relaxed);
             }
-            timed(&counters.write_ns, || target.write(&task.block, &task.region, &block))?;
+            timed(&counters.write_ns, || target.write(index, region, block))?;
         }
         Ok(())
     }
@@ -354,6 +373,28 @@ impl Job<'_, '_> {
                     }
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Scans the tiles of a block, and hands over what is finished of its chain.
+    fn scan(
+        &self,
+        id: StageId,
+        kernel: &Kernel,
+        chains: &Chains,
+        targets: &[(Target, Option<usize>)],
+        task: &Task,
+        memo: &mut Memo,
+    ) -> Result<()> {
+        let stage = &self.shared.plan.stages[id];
+        let views = self.shared.views(id, &task.region, memo)?;
+        let states = self.shared.launch(stage, kernel, &task.region, &views)?.pop();
+        let states = states.ok_or_else(|| Error::bug("a scan has states"))?;
+        drop(views);
+        chains.add(self.shared, Scanned { index: task.block.clone(), region: task.region.clone(), states })?;
+        while let Some((done, block)) = chains.take(self.shared, &task.block)? {
+            self.hand_over(targets, &done.index, &done.region, &block)?;
         }
         Ok(())
     }

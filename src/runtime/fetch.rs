@@ -59,7 +59,9 @@ impl Shared<'_> {
                 self.dense(&views[0], &region.shape, dtype)
             }
             StageKind::Function(_) => self.function(id, region, memo),
-            StageKind::Reduce { .. } => Err(Error::bug("a reduction is swept, not evaluated")),
+            StageKind::Reduce { .. } | StageKind::Scan { .. } => {
+                Err(Error::bug("reductions and scans are swept, not evaluated"))
+            }
         }
     }
 

@@ -2,7 +2,8 @@
 //!
 //! [`context::Context`] carries threads, budget, device and observers; `pipeline.rs` goes from requests to a task graph,
 //! every stage printable; `executor.rs` admits tasks against the byte budget and runs them on the context's pool;
-//! `fetch.rs` reads what a block needs, through `cache.rs` where chunks are shared; `fold.rs` combines tiles in grid order;
+//! `fetch.rs` reads what a block needs, through `cache.rs` where chunks are shared; `fold.rs` combines tiles in grid order,
+//! `carry.rs` joins the blocks of scans in that order;
 //! `target.rs` takes results; `trace.rs` counts and times; `interrupt.rs` stops a run when the process is interrupted.
 
 pub mod knobs;
@@ -13,5 +14,6 @@ pub mod context;
 pub mod interrupt;
 pub(crate) mod fetch;
 pub(crate) mod fold;
+pub(crate) mod carry;
 pub mod pipeline;
 pub mod executor;

@@ -155,6 +155,7 @@ fn fallbacks(cx: &Context, plan: &Plan) -> Vec<String> {
         StageKind::Blockwise(p) => vec![Kernel::Elementwise(p.clone())],
         StageKind::Function(f) => vec![Kernel::Function(f.clone())],
         StageKind::Reduce { .. } => super::fold::kernels(stage).into_iter().map(|(_, k)| k).collect(),
+        StageKind::Scan { .. } => super::carry::kernel(stage).into_iter().collect(),
         StageKind::Exchange { .. } => Vec::new(),
     });
     kernels.filter(|k| !cx.device_supports(k)).map(|k| k.to_string()).collect()

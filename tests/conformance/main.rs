@@ -6,6 +6,7 @@ mod devices;
 mod golden;
 mod numerics;
 mod reductions;
+mod scans;
 mod slices;
 
 use hyperslab::array::compute::Computed;

@@ -6,6 +6,7 @@ mod elementwise;
 mod memory;
 mod outputs;
 mod reductions;
+mod scans;
 mod size;
 
 use hyperslab::array::compute::Compute;

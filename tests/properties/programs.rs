@@ -5,6 +5,7 @@ use hyperslab::dtype::DType;
 use hyperslab::dtype::scalar::Scalar;
 use hyperslab::op::elementwise::{ElementOp, Typing};
 use hyperslab::op::reduction::{Params, REDUCTIONS};
+use hyperslab::op::scan::SCANS;
 use hyperslab::shape::slice::Item;
 use hyperslab::{Array, Context, Error};
 use std::fmt;
@@ -38,6 +39,7 @@ enum Step {
     WithSelf(ElementOp),
     WithMean(ElementOp, usize),
     Reduce(usize, usize, bool),
+    Scan(usize, usize),
     Slice(u64),
     Transpose,
     Flip(usize),
@@ -71,7 +73,7 @@ impl Program {
         let shape = (0..rank).map(|_| [1, 2, 3, 5, 8, 13, 40, 300][rng.below(8)]).collect::<Vec<_>>();
         let (unary, binary) = (safe_ops(1), safe_ops(2));
         let steps = (0..=rng.below(5))
-            .map(|_| match rng.below(12) {
+            .map(|_| match rng.below(13) {
                 0 | 1 => Step::Unary(unary[rng.below(unary.len())]),
                 2 => Step::Scalar(binary[rng.below(binary.len())], 1 + rng.below(3) as i64),
                 3 => Step::WithSelf(binary[rng.below(binary.len())]),
@@ -82,6 +84,7 @@ impl Program {
                 8 => Step::Flip(rng.below(3)),
                 9 => Step::Stack(rng.below(3)),
                 10 => Step::Rechunk(1 + rng.below(6)),
+                11 => Step::Scan(rng.below(SCANS.len()), rng.below(3)),
                 _ => Step::NewAxis,
             })
             .collect();
@@ -154,6 +157,13 @@ fn apply(x: &Array, step: &Step, chunked: bool) -> Result<Array, Error> {
             }
             x.try_reduce(name, over, Params::default()).unwrap_or_else(|_| x.clone())
         }
+        Step::Scan(which, a) => match axis(*a) {
+            // Long products of what grows overflow in one order and not in another.
+            Some(a) if !SCANS[*which].name.contains("prod") || !x.dtype().is_inexact() => {
+                x.try_scan(SCANS[*which].name, a, None)?
+            }
+            _ => x.clone(),
+        },
         Step::Slice(bits) => {
             let mut rng = Rng::new(*bits);
             let items: Vec<Item> = (0..rank)

@@ -13,12 +13,21 @@ mod shape;
 mod join;
 mod pad;
 mod reduction;
+mod scan;
 
 pub(super) use shape::matrix_transpose;
 
 /// Every function.
-static TABLES: &[&[Function]] =
-    &[creation::TABLE, elementwise::TABLE, join::TABLE, pad::TABLE, properties::TABLE, reduction::TABLE, shape::TABLE];
+static TABLES: &[&[Function]] = &[
+    creation::TABLE,
+    elementwise::TABLE,
+    join::TABLE,
+    pad::TABLE,
+    properties::TABLE,
+    reduction::TABLE,
+    scan::TABLE,
+    shape::TABLE,
+];
 
 /// Methods of arrays whose parameters differ from those of the function of the same name.
 static METHODS: &[Function] = shape::METHODS;

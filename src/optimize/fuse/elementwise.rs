@@ -45,7 +45,7 @@ impl PlanRule for FuseElementwise {
 /// An input of stage `id` that reads a single fusable stage.
 fn candidate(plan: &Plan, id: StageId) -> Option<(usize, StageId)> {
     let consumer = &plan.stages[id];
-    let program = program_of(consumer)?;
+    let program = consumer.kind.program()?;
     consumer.inputs.iter().enumerate().find_map(|(i, input)| {
         let piece = input.single()?;
         let Origin::Stage(producer, 0) = piece.origin else { return None };
@@ -63,20 +63,13 @@ fn candidate(plan: &Plan, id: StageId) -> Option<(usize, StageId)> {
     })
 }
 
-fn program_of(stage: &Stage) -> Option<&Program> {
-    match &stage.kind {
-        StageKind::Blockwise(p) | StageKind::Reduce { map: p, .. } => Some(p),
-        StageKind::Exchange { .. } | StageKind::Function(_) => None,
-    }
-}
-
 fn inline(plan: &mut Plan, id: StageId, at: usize, producer: StageId) {
     let inner_stage = plan.stages[producer].clone();
     let StageKind::Blockwise(inner) = inner_stage.kind else { return };
     let consumer = &mut plan.stages[id];
     let Some(map) = consumer.inputs[at].single().map(|p| p.map.clone()) else { return };
     let new: Vec<Input> = inner_stage.inputs.iter().map(|i| seen_through(i, &map, &consumer.space)).collect();
-    let (StageKind::Blockwise(program) | StageKind::Reduce { map: program, .. }) = &mut consumer.kind else { return };
+    let Some(program) = consumer.kind.program_mut() else { return };
     *program = substitute(program, at, &inner);
     consumer.inputs.splice(at..=at, new);
 }
@@ -155,7 +148,7 @@ fn pass_through(plan: &mut Plan, id: StageId) -> bool {
             let stage = &plan.stages[producer];
             let copies = matches!(&stage.kind, StageKind::Blockwise(p) if p.is_identity());
             let exchanges = matches!(stage.kind, StageKind::Exchange { .. });
-            !stage.keep && (copies || exchanges && program_of(&plan.stages[id]).is_some())
+            !stage.keep && (copies || exchanges && plan.stages[id].kind.program().is_some())
         })?;
         Some((i, p, piece.clone()))
     });
@@ -171,7 +164,7 @@ fn pass_through(plan: &mut Plan, id: StageId) -> bool {
 
 /// Makes inputs that read the same elements one.
 fn merge_equal_inputs(stage: &mut Stage) {
-    let (StageKind::Blockwise(program) | StageKind::Reduce { map: program, .. }) = &mut stage.kind else { return };
+    let Some(program) = stage.kind.program_mut() else { return };
     let mut unique: Vec<Input> = Vec::new();
     let place: Vec<usize> = stage
         .inputs

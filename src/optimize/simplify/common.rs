@@ -55,6 +55,10 @@ fn same(a: &Expr, b: &Expr) -> bool {
             ExprKind::Reduce { reducer: p, reduced: r, lanes: l, tiling: t, .. },
             ExprKind::Reduce { reducer: q, reduced: s, lanes: m, tiling: u, .. },
         ) => p == q && r == s && l == m && t == u && inputs(),
+        (
+            ExprKind::Scan { scanner: p, axis: a, lanes: l, tiles: t, .. },
+            ExprKind::Scan { scanner: q, axis: b, lanes: m, tiles: u, .. },
+        ) => p == q && a == b && l == m && t == u && inputs(),
         _ => false,
     }
 }

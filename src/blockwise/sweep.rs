@@ -56,6 +56,9 @@ pub struct Sweep {
 const QUEUED: usize = 3;
 const QUEUED_SMALL: usize = 128;
 
+/// Small tasks handed to a thread together, at most.
+const BATCH: usize = 32;
+
 /// Tasks that take less are small.
 const SMALL_TASK: u64 = 256 << 10;
 
@@ -74,6 +77,16 @@ impl Sweep {
             (false, true) => QUEUED_SMALL * threads,
             (false, false) => QUEUED * threads,
         }
+    }
+
+    /// Tasks handed to a thread together, which runs them one after another.
+    #[must_use]
+    pub fn batch(&self, threads: usize) -> usize {
+        if !self.is_small() || self.width < threads {
+            return 1;
+        }
+        let fair = self.grid.count() / (4 * threads);
+        BATCH.min(fair).min(self.window / (2 * threads)).max(1)
     }
 
     /// The most memory that the sweep takes, cached chunks left out: what is held, its tasks, one more that is being

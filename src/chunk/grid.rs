@@ -139,6 +139,7 @@ impl AxisChunks {
 /// use hyperslab::chunk::Chunks;
 /// let grid = Chunks::regular(&[10, 7], &[4, 7]).unwrap();
 /// assert_eq!(grid.counts(), vec![3, 1]);
+/// assert_eq!((grid.index(2), grid.number(&[2, 0])), (vec![2, 0], 2));
 /// assert_eq!(grid.region(&[2, 0]).to_string(), "[8:10, 0:7]");
 /// assert_eq!(grid.to_string(), "(4, 7)");
 /// ```
@@ -207,6 +208,24 @@ impl Chunks {
     #[must_use]
     pub fn longest(&self) -> Vec<usize> {
         self.0.iter().map(AxisChunks::longest).collect()
+    }
+
+    /// The index of chunk `number` in row-major order.
+    #[must_use]
+    pub fn index(&self, mut number: usize) -> Vec<usize> {
+        let mut index = vec![0; self.rank()];
+        for (at, axis) in index.iter_mut().zip(&self.0).rev() {
+            let count = axis.count().max(1);
+            *at = number % count;
+            number /= count;
+        }
+        index
+    }
+
+    /// The place of chunk `index` in row-major order.
+    #[must_use]
+    pub fn number(&self, index: &[usize]) -> usize {
+        self.0.iter().zip(index).fold(0, |number, (axis, &i)| number * axis.count() + i)
     }
 
     /// The box of chunk `index`.

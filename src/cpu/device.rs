@@ -1,6 +1,8 @@
 //! The CPU as a device: every call is done when it returns.
 
-use super::{elementwise, reduce, scan};
+use super::elementwise::Elementwise;
+use super::reduce::Reduce;
+use super::scan;
 use crate::chunk::Region;
 use crate::device::block::{Block, Buffer};
 use crate::device::memory::Memory;
@@ -8,7 +10,7 @@ use crate::device::null::output_shapes;
 use crate::device::{Device, Event, Pending, Resident, Stream, View};
 use crate::error::{Error, ErrorKind, Result, panic_text};
 use crate::op::function::{BlockFunction, RawBlock};
-use crate::op::kernel::Kernel;
+use crate::op::kernel::{Kernel, TileScan};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -35,20 +37,48 @@ impl CpuDevice {
         let mut buffers: Vec<Buffer> =
             shapes.iter().zip(&dtypes).map(|(s, d)| self.memory.buffer(crate::shape::size(s) * d.size())).collect();
         let mut outputs: Vec<&mut [u8]> = buffers.iter_mut().map(Buffer::bytes_mut).collect();
-        Self::execute_into(kernel, region, inputs, &mut outputs)?;
+        Ready::new(kernel)?.run(region, inputs, &mut outputs)?;
         shapes.iter().zip(dtypes).zip(buffers).map(|((s, d), b)| Block::new(d, s, b)).collect()
     }
+}
 
-    /// Runs a kernel on host blocks at once, into memory that the caller has: the bytes of each output.
+/// A kernel made ready for the CPU: loops chosen, registers allocated. To make it costs more than to run it over a small
+/// block, so it is kept and used again, by one thread at a time.
+pub(crate) enum Ready {
+    /// A program.
+    Elementwise(Elementwise),
+    /// The reductions of a tile.
+    Reduce(Reduce),
+    /// The scans of a block's tiles.
+    Scan(TileScan),
+    /// A user's function.
+    Function(BlockFunction),
+}
+
+impl Ready {
+    /// Makes `kernel` ready.
+    ///
+    /// # Errors
+    /// [`Bug`](crate::ErrorKind::Bug) for a missing loop.
+    pub(crate) fn new(kernel: &Kernel) -> Result<Self> {
+        Ok(match kernel {
+            Kernel::Elementwise(program) => Self::Elementwise(Elementwise::new(program)?),
+            Kernel::Reduce(tile) => Self::Reduce(Reduce::new(tile)?),
+            Kernel::Scan(tiles) => Self::Scan(tiles.clone()),
+            Kernel::Function(function) => Self::Function(function.clone()),
+        })
+    }
+
+    /// Runs over `region` into memory that the caller has: the bytes of each output.
     ///
     /// # Errors
     /// As [`CpuDevice::execute`].
-    pub fn execute_into(kernel: &Kernel, region: &Region, inputs: &[View], outputs: &mut [&mut [u8]]) -> Result<()> {
-        match kernel {
-            Kernel::Elementwise(program) => elementwise::run(program, &region.shape, inputs, outputs),
-            Kernel::Reduce(tile) => reduce::run(tile, region, inputs, outputs),
-            Kernel::Scan(tiles) => scan::run(tiles, region, inputs, outputs),
-            Kernel::Function(function) => call(function, region, inputs, outputs),
+    pub(crate) fn run(&mut self, region: &Region, inputs: &[View], outputs: &mut [&mut [u8]]) -> Result<()> {
+        match self {
+            Self::Elementwise(program) => program.run(&region.shape, inputs, outputs),
+            Self::Reduce(tile) => tile.run(region, inputs, outputs),
+            Self::Scan(tiles) => scan::run(tiles, region, inputs, outputs),
+            Self::Function(function) => call(function, region, inputs, outputs),
         }
     }
 }

@@ -5,10 +5,9 @@
 //! `j` of an output goes to lane `j mod STRIP` and the lanes merge by halves; with [`Lanes::Outputs`] every lane is an
 //! output. Both orders depend on the tile's shape alone.
 
-use super::space::{Source, Space, source};
+use super::space::{Source, Space, set_sources};
 use super::strip::{Machine, STRIP};
 use crate::chunk::Region;
-use crate::chunk::region::Indices;
 use crate::device::View;
 use crate::device::block::Buffer;
 use crate::dtype::DType;
@@ -18,44 +17,62 @@ use crate::op::kernel::{Lanes, TilePart, TileReduce};
 use crate::op::program::{Program, Value};
 use crate::shape;
 
-/// Reduces the tile at `region`; `outputs` holds, part by part, the bytes of each part of the state.
-///
-/// # Errors
-/// [`Bug`](crate::ErrorKind::Bug) for a view outside its block or a missing loop.
-pub(crate) fn run(tile: &TileReduce, region: &Region, inputs: &[View], outputs: &mut [&mut [u8]]) -> Result<()> {
-    let sources = inputs.iter().map(|v| source(&region.shape, v)).collect::<Result<Vec<_>>>()?;
-    let mut first = 0;
-    let starts: Vec<usize> = tile
-        .parts
-        .iter()
-        .map(|p| {
-            let at = first;
-            first += p.reducer.identity.len();
-            at
-        })
-        .collect();
-    let mut done = vec![false; tile.parts.len()];
-    for lead in 0..tile.parts.len() {
-        if done[lead] {
-            continue;
-        }
-        let same = |p: &TilePart| p.reduced == tile.parts[lead].reduced && p.lanes == tile.parts[lead].lanes;
-        let group: Vec<usize> = (lead..tile.parts.len()).filter(|&i| same(&tile.parts[i])).collect();
-        let mut targets = Vec::new();
-        for &i in &group {
-            done[i] = true;
-            targets.extend(starts[i]..starts[i] + tile.parts[i].reducer.identity.len());
-        }
-        let parts: Vec<&TilePart> = group.iter().map(|&i| &tile.parts[i]).collect();
-        let states: Vec<*mut u8> = targets.iter().map(|&t| outputs[t].as_mut_ptr()).collect();
-        let mut walk = Walk::new(tile, &parts, region, states)?;
-        match parts[0].lanes {
-            Lanes::Elements => walk.by_elements(&sources),
-            Lanes::Outputs => walk.by_outputs(&sources),
-        }
-    }
-    Ok(())
+/// The reductions of a tile made ready: programs fused and compiled, registers allocated.
+pub(crate) struct Reduce {
+    walks: Vec<Walk>,
+    sources: Vec<Source>,
 }
+
+impl Reduce {
+    /// Compiles the reductions of `tile`.
+    ///
+    /// # Errors
+    /// [`Bug`](crate::ErrorKind::Bug) for a missing loop.
+    pub(crate) fn new(tile: &TileReduce) -> Result<Self> {
+        let mut first = 0;
+        let starts: Vec<usize> = tile
+            .parts
+            .iter()
+            .map(|p| {
+                let at = first;
+                first += p.reducer.identity.len();
+                at
+            })
+            .collect();
+        let mut done = vec![false; tile.parts.len()];
+        let mut walks = Vec::new();
+        for lead in 0..tile.parts.len() {
+            if done[lead] {
+                continue;
+            }
+            let same = |p: &TilePart| p.reduced == tile.parts[lead].reduced && p.lanes == tile.parts[lead].lanes;
+            let group: Vec<usize> = (lead..tile.parts.len()).filter(|&i| same(&tile.parts[i])).collect();
+            let mut targets = Vec::new();
+            for &i in &group {
+                done[i] = true;
+                targets.extend(starts[i]..starts[i] + tile.parts[i].reducer.identity.len());
+            }
+            let parts: Vec<&TilePart> = group.iter().map(|&i| &tile.parts[i]).collect();
+            walks.push(Walk::new(tile, &parts, &targets)?);
+        }
+        Ok(Self { walks, sources: Vec::new() })
+    }
+
+    /// Reduces the tile at `region`; `outputs` holds, part by part, the bytes of each part of the state.
+    ///
+    /// # Errors
+    /// [`Bug`](crate::ErrorKind::Bug) for a view outside its block.
+    pub(crate) fn run(&mut self, region: &Region, inputs: &[View], outputs: &mut [&mut [u8]]) -> Result<()> {
+        set_sources(&mut self.sources, &region.shape, inputs)?;
+        for walk in &mut self.walks {
+            walk.run(region, &self.sources, outputs);
+        }
+        Ok(())
+    }
+}
+
+/// The set of accumulators that phases begin with.
+const BEGIN: usize = 2;
 
 /// A strip of a dtype.
 pub(super) struct Register {
@@ -86,40 +103,58 @@ impl Register {
 
 /// One phase of all parts of a walk, fused.
 struct Loop {
-    init: Vec<(DType, Scalar)>,
     /// Inputs: the map's, the accumulators, results of earlier phases, the position.
     step: Machine,
     merge: Machine,
     result: Machine,
     /// Which earlier results the step reads.
     earlier: Vec<usize>,
-    /// Accumulators, twice: read from one, written to the other.
-    acc: [Vec<Register>; 2],
+    /// Number of accumulators.
+    kinds: usize,
+    /// Accumulators: two sets, one read while the other is written, and what they begin as.
+    acc: [Vec<Register>; 3],
     current: usize,
     /// The results this phase gives, as indices into the walk's.
     gives: std::ops::Range<usize>,
 }
 
-struct Walk<'a> {
-    region: &'a Region,
-    space: &'a [usize],
+/// The parts that reduce the same axes with the same lanes.
+struct Walk {
+    lanes: Lanes,
     kept: Vec<usize>,
     reduced: Vec<usize>,
+    /// Per reduced axis, where the tile begins, its length, and the distance of positions along it.
+    corner: Vec<(usize, usize, usize)>,
     n_inputs: usize,
     loops: Vec<Loop>,
     results: Vec<Register>,
     leaf: Machine,
-    /// Where the states go, and their element sizes.
-    states: Vec<(*mut u8, usize)>,
+    states: Vec<State>,
+    /// Elements per output, and a register that says so.
+    elements: usize,
     count: Register,
     position: Register,
     uses_position: bool,
+    space: Space,
+    /// For each index along the axes that are not walked by lanes, the shift in bytes of every source.
+    shifts: Vec<isize>,
 }
 
-impl<'a> Walk<'a> {
-    fn new(tile: &'a TileReduce, parts: &[&TilePart], region: &'a Region, states: Vec<*mut u8>) -> Result<Self> {
-        let axes = |want: bool| (0..region.rank()).filter(|&a| parts[0].reduced[a] == want).collect::<Vec<_>>();
+/// One part of a state: which output it is, the size of its elements, and where it goes.
+struct State {
+    output: usize,
+    size: usize,
+    start: *mut u8,
+}
+
+// SAFETY: `start` is set in `Walk::run` from memory that its caller lends, before it is used there.
+unsafe impl Send for State {}
+
+impl Walk {
+    fn new(tile: &TileReduce, parts: &[&TilePart], targets: &[usize]) -> Result<Self> {
+        let axes = |want: bool| (0..tile.space.len()).filter(|&a| parts[0].reduced[a] == want).collect::<Vec<_>>();
         let (kept, reduced) = (axes(false), axes(true));
+        let distances = shape::strides(&reduced.iter().map(|&a| tile.space[a]).collect::<Vec<_>>());
         let mut results: Vec<DType> = Vec::new();
         let mut of_part: Vec<Vec<usize>> = vec![Vec::new(); parts.len()];
         let mut loops = Vec::new();
@@ -128,58 +163,87 @@ impl<'a> Walk<'a> {
             loops.push(Loop::new(tile, parts, phase, &mut results, &mut of_part)?);
         }
         let leaf = leaf_program(parts, &results, &of_part);
-        let sizes: Vec<usize> = leaf.outputs.iter().map(|&v| leaf.dtypes[v].size()).collect();
-        let elements: usize = reduced.iter().map(|&a| region.shape[a]).product();
-        let mut count = Register::new(DType::F64);
-        #[expect(clippy::cast_precision_loss, reason = "a tile is far smaller than 2^53")]
-        count.fill(Scalar::Float(elements as f64), DType::F64);
+        let sizes = leaf.outputs.iter().map(|&v| leaf.dtypes[v].size());
+        let states = targets.iter().zip(sizes);
         Ok(Self {
-            region,
-            space: &tile.space,
+            lanes: parts[0].lanes,
+            corner: distances.iter().map(|&d| (0, 0, d)).collect(),
             kept,
             reduced,
             n_inputs: tile.map.inputs.len(),
             loops,
             results: results.into_iter().map(Register::new).collect(),
             leaf: Machine::new(&leaf)?,
-            states: states.into_iter().zip(sizes).collect(),
-            count,
+            states: states.map(|(&output, size)| State { output, size, start: std::ptr::null_mut() }).collect(),
+            elements: 0,
+            count: Register::new(DType::F64),
             position: Register::new(DType::I64),
             uses_position: parts.iter().any(|p| p.reducer.uses_position()),
+            space: Space::default(),
+            shifts: Vec::new(),
         })
     }
 
-    fn lengths(&self, axes: &[usize]) -> Vec<usize> {
-        axes.iter().map(|&a| self.region.shape[a]).collect()
+    fn run(&mut self, region: &Region, sources: &[Source], outputs: &mut [&mut [u8]]) {
+        for state in &mut self.states {
+            state.start = outputs[state.output].as_mut_ptr();
+        }
+        let elements: usize = self.reduced.iter().map(|&a| region.shape[a]).product();
+        if elements != self.elements {
+            #[expect(clippy::cast_precision_loss, reason = "a tile is far smaller than 2^53")]
+            self.count.fill(Scalar::Float(elements as f64), DType::F64);
+            self.elements = elements;
+        }
+        for (corner, &a) in self.corner.iter_mut().zip(&self.reduced) {
+            (corner.0, corner.1) = (region.start[a], region.shape[a]);
+        }
+        match self.lanes {
+            Lanes::Elements => self.by_elements(region, sources),
+            Lanes::Outputs => self.by_outputs(region, sources),
+        }
     }
 
-    /// For each index along `axes` in row-major order, the shift in bytes of every source.
-    fn shifts(&self, axes: &[usize], sources: &[Source]) -> Vec<Vec<isize>> {
-        let along = |index: &[usize], s: &Source| -> isize {
-            index.iter().zip(axes).map(|(&i, &a)| i.cast_signed() * s.stride(a)).sum()
-        };
-        Indices::new(&self.lengths(axes)).map(|index| sources.iter().map(|s| along(&index, s)).collect()).collect()
+    /// Sets `shifts` for the indices along `axes` in row-major order; how many there are.
+    fn set_shifts(&mut self, region: &Region, over_kept: bool, sources: &[Source]) -> usize {
+        let axes = if over_kept { &self.kept } else { &self.reduced };
+        self.shifts.clear();
+        self.shifts.resize(sources.len(), 0);
+        // Axis by axis from the innermost: what is there so far, once for each index.
+        let mut count = 1;
+        for &axis in axes.iter().rev() {
+            let n = region.shape[axis];
+            for i in 1..n {
+                for k in 0..count * sources.len() {
+                    let shift = self.shifts[k] + i.cast_signed() * sources[k % sources.len()].stride(axis);
+                    self.shifts.push(shift);
+                }
+            }
+            count *= n;
+        }
+        count
     }
 
     /// Lanes hold elements of one output.
-    fn by_elements(&mut self, sources: &[Source]) {
-        let dims = self.lengths(&self.reduced);
-        let mut space = Space::over(&dims, sources.iter().map(|s| s.along(&self.reduced)).collect());
-        for (output, shift) in self.shifts(&self.kept, sources).iter().enumerate() {
+    fn by_elements(&mut self, region: &Region, sources: &[Source]) {
+        self.space.set_along(&region.shape, &self.reduced, sources);
+        let len = self.space.len();
+        let lanes = len.clamp(1, STRIP).next_power_of_two();
+        for output in 0..self.set_shifts(region, true, sources) {
             for phase in 0..self.loops.len() {
-                self.loops[phase].reset();
-                for at in (0..space.len()).step_by(STRIP) {
-                    let n = STRIP.min(space.len() - at);
+                self.loops[phase].begin();
+                for at in (0..len).step_by(STRIP) {
+                    let n = STRIP.min(len - at);
                     if self.uses_position {
-                        self.place(&dims, at, n);
+                        self.place(at, n);
                     }
-                    self.step(phase, &mut space, shift, at, n);
+                    self.step(phase, output, at, (n, lanes));
                 }
-                self.loops[phase].merge_lanes(space.len());
+                self.loops[phase].merge_lanes(lanes);
                 self.conclude(phase, 1);
-                let spread = STRIP.min(space.len().max(1));
-                for r in self.loops[phase].gives.clone() {
-                    self.results[r].spread(spread);
+                if phase + 1 < self.loops.len() {
+                    for r in self.loops[phase].gives.clone() {
+                        self.results[r].spread(lanes);
+                    }
                 }
             }
             self.store(output, 1);
@@ -187,19 +251,18 @@ impl<'a> Walk<'a> {
     }
 
     /// Every lane is an output.
-    fn by_outputs(&mut self, sources: &[Source]) {
-        let mut space = Space::over(&self.lengths(&self.kept), sources.iter().map(|s| s.along(&self.kept)).collect());
-        let shifts = self.shifts(&self.reduced, sources);
-        let dims = self.lengths(&self.reduced);
-        for (at, n) in space.strips() {
+    fn by_outputs(&mut self, region: &Region, sources: &[Source]) {
+        self.space.set_along(&region.shape, &self.kept, sources);
+        let rows = self.set_shifts(region, false, sources);
+        for (at, n) in self.space.strips() {
             for phase in 0..self.loops.len() {
-                self.loops[phase].reset();
-                for (r, shift) in shifts.iter().enumerate() {
+                self.loops[phase].begin();
+                for row in 0..rows {
                     if self.uses_position {
-                        self.place(&dims, r, 1);
+                        self.place(row, 1);
                         self.position.spread(n);
                     }
-                    self.step(phase, &mut space, shift, at, n);
+                    self.step(phase, row, at, (n, n));
                 }
                 self.conclude(phase, n);
             }
@@ -208,34 +271,33 @@ impl<'a> Walk<'a> {
     }
 
     /// Fills the position register for reduced elements `at .. at + n` of the tile.
-    fn place(&mut self, dims: &[usize], at: usize, n: usize) {
-        let full: Vec<usize> = self.reduced.iter().map(|&a| self.space[a]).collect();
-        let strides = shape::strides(&full);
-        let starts: Vec<usize> = self.reduced.iter().map(|&a| self.region.start[a]).collect();
+    fn place(&mut self, at: usize, n: usize) {
         let slots = self.position.data.bytes_mut().chunks_exact_mut(8);
         for (slot, mut j) in slots.zip(at..at + n) {
             let mut position = 0;
-            for axis in (0..dims.len()).rev() {
-                position += (starts[axis] + j % dims[axis]) * strides[axis];
-                j /= dims[axis];
+            for &(start, len, stride) in self.corner.iter().rev() {
+                position += (start + j % len) * stride;
+                j /= len;
             }
             slot.copy_from_slice(&(position as u64).to_ne_bytes());
         }
     }
 
-    fn step(&mut self, phase: usize, space: &mut Space, shift: &[isize], at: usize, n: usize) {
+    /// Feeds elements `at .. at + n` of the space, at shift number `shift`, to `n` of `lanes` lanes.
+    fn step(&mut self, phase: usize, shift: usize, at: usize, (n, lanes): (usize, usize)) {
         let current = &mut self.loops[phase];
-        for (i, &shift) in shift.iter().enumerate() {
-            current.step.set_input(i, space.load(i, shift, at, n));
+        let shifts = &self.shifts[shift * self.n_inputs..][..self.n_inputs];
+        for (i, &shift) in shifts.iter().enumerate() {
+            current.step.set_input(i, self.space.load(i, shift, at, n));
         }
-        let (read, write) = (current.current, 1 - current.current);
-        for k in 0..current.init.len() {
+        let (read, write) = (current.current, current.next());
+        for k in 0..current.kinds {
             let from = current.acc[read][k].ptr(0);
             current.step.set_input(self.n_inputs + k, from);
             let to = current.acc[write][k].ptr(0);
             current.step.set_output(k, to);
         }
-        let base = self.n_inputs + current.init.len();
+        let base = self.n_inputs + current.kinds;
         for (k, &r) in current.earlier.iter().enumerate() {
             current.step.set_input(base + k, self.results[r].ptr(0));
         }
@@ -243,18 +305,20 @@ impl<'a> Walk<'a> {
         // SAFETY: `load` gives `n` elements of each input; registers hold STRIP elements of their dtype; the
         // accumulators that are written are not those that are read.
         unsafe { current.step.run(n) };
-        current.keep_tail(n);
+        if n < lanes {
+            current.keep_tail(n, lanes);
+        }
         current.current = write;
     }
 
     /// Runs the result program of a phase over `n` lanes.
     fn conclude(&mut self, phase: usize, n: usize) {
         let current = &mut self.loops[phase];
-        for k in 0..current.init.len() {
+        for k in 0..current.kinds {
             let from = current.acc[current.current][k].ptr(0);
             current.result.set_input(k, from);
         }
-        current.result.set_input(current.init.len(), self.count.ptr(0));
+        current.result.set_input(current.kinds, self.count.ptr(0));
         for (k, r) in current.gives.clone().enumerate() {
             current.result.set_output(k, self.results[r].ptr(0));
         }
@@ -269,8 +333,8 @@ impl<'a> Walk<'a> {
             self.leaf.set_input(k, register.ptr(0));
         }
         self.leaf.set_input(n_results, self.count.ptr(0));
-        for (k, &(start, size)) in self.states.iter().enumerate() {
-            self.leaf.set_output(k, start.wrapping_add(at * size));
+        for (k, state) in self.states.iter().enumerate() {
+            self.leaf.set_output(k, state.start.wrapping_add(at * state.size));
         }
         // SAFETY: the state buffers hold one element per output of the tile, `at + n` is at most that many.
         unsafe { self.leaf.run(n) };
@@ -333,50 +397,51 @@ impl Loop {
             a += n;
         }
         let registers = || init.iter().map(|(d, _)| Register::new(*d)).collect::<Vec<_>>();
+        let mut begin = registers();
+        begin.iter_mut().zip(&init).for_each(|(register, &(dtype, value))| register.fill(value, dtype));
         Ok(Self {
             step: Machine::new(&step)?,
             merge: Machine::new(&merge)?,
             result: Machine::new(&result)?,
             earlier,
-            acc: [registers(), registers()],
-            current: 0,
+            kinds: init.len(),
+            acc: [registers(), registers(), begin],
+            current: BEGIN,
             gives: first..results.len(),
-            init,
         })
     }
 
-    fn reset(&mut self) {
-        self.current = 0;
-        for (register, &(dtype, value)) in self.acc[0].iter_mut().zip(&self.init) {
-            register.fill(value, dtype);
+    fn begin(&mut self) {
+        self.current = BEGIN;
+    }
+
+    /// The accumulators to write while the current ones are read.
+    fn next(&self) -> usize {
+        usize::from(self.current == 0)
+    }
+
+    /// Carries over the lanes between `n` and `lanes`, which a strip did not reach.
+    fn keep_tail(&mut self, n: usize, lanes: usize) {
+        let next = self.next();
+        for k in 0..self.kinds {
+            let from: *const u8 = self.acc[self.current][k].ptr(n);
+            let to = self.acc[next][k].ptr(n);
+            // SAFETY: both registers hold STRIP elements, `lanes` is at most that, and they are two registers.
+            unsafe { std::ptr::copy_nonoverlapping(from, to, (lanes - n) * self.acc[next][k].size) };
         }
     }
 
-    /// Carries over the lanes that a strip of `n` elements did not reach.
-    fn keep_tail(&mut self, n: usize) {
-        if n == STRIP {
-            return;
-        }
-        let (first, second) = self.acc.split_at_mut(1);
-        let (from, to) = if self.current == 0 { (&first[0], &mut second[0]) } else { (&second[0], &mut first[0]) };
-        for (from, to) in from.iter().zip(to.iter_mut()) {
-            let at = n * from.size;
-            to.data.bytes_mut()[at..].copy_from_slice(&from.data.bytes()[at..]);
-        }
-    }
-
-    /// Merges lanes by halves until lane 0 holds everything; `elements` went in.
-    fn merge_lanes(&mut self, elements: usize) {
-        let mut half = elements.clamp(1, STRIP).next_power_of_two() / 2;
+    /// Merges lanes by halves until lane 0 holds everything; a power of two of them is in use.
+    fn merge_lanes(&mut self, lanes: usize) {
+        let mut half = lanes / 2;
         while half > 0 {
-            let (read, write) = (self.current, 1 - self.current);
-            let n = self.init.len();
-            for k in 0..n {
+            let (read, write) = (self.current, self.next());
+            for k in 0..self.kinds {
                 let low = self.acc[read][k].ptr(0);
                 let high = self.acc[read][k].ptr(half);
                 let to = self.acc[write][k].ptr(0);
                 self.merge.set_input(k, low);
-                self.merge.set_input(n + k, high);
+                self.merge.set_input(self.kinds + k, high);
                 self.merge.set_output(k, to);
             }
             // SAFETY: both halves lie inside the registers that are read, the result in those that are not.

@@ -5,7 +5,7 @@
 //! joined to all of them last. Both orders depend on the tile alone.
 
 use super::reduce::Register;
-use super::space::{Source, Space, source, target};
+use super::space::{Source, Space, set_sources, target};
 use super::strip::{Machine, STRIP};
 use crate::chunk::Region;
 use crate::chunk::region::Indices;
@@ -24,7 +24,8 @@ pub(crate) fn run(scan: &TileScan, region: &Region, inputs: &[View], outputs: &m
         return Ok(());
     }
     let out = outputs.first_mut().ok_or_else(|| Error::bug("a scan has an output"))?;
-    let mut sources = inputs.iter().map(|v| source(&region.shape, v)).collect::<Result<Vec<_>>>()?;
+    let mut sources = Vec::new();
+    set_sources(&mut sources, &region.shape, inputs)?;
     sources.push(target(&region.shape, out, scan.scanner.state().size()));
     let mut walk = Walk::new(scan, region)?;
     match scan.lanes {
@@ -78,8 +79,8 @@ impl<'a> Walk<'a> {
     /// Every lane is a row along the axis.
     fn by_outputs(&mut self, sources: &[Source]) {
         let kept: Vec<usize> = (0..self.region.rank()).filter(|&a| a != self.axis).collect();
-        let dims: Vec<usize> = kept.iter().map(|&a| self.region.shape[a]).collect();
-        let mut space = Space::over(&dims, sources.iter().map(|s| s.along(&kept)).collect());
+        let mut space = Space::default();
+        space.set_along(&self.region.shape, &kept, sources);
         let steps: Vec<isize> = sources.iter().map(|s| s.stride(self.axis)).collect();
         for (at, n) in space.strips() {
             for tile in 0..self.cuts.len() - 1 {
@@ -113,8 +114,8 @@ impl<'a> Walk<'a> {
     fn by_elements(&mut self, sources: &[Source]) {
         let kept: Vec<usize> = (0..self.region.rank()).filter(|&a| a != self.axis).collect();
         let dims: Vec<usize> = kept.iter().map(|&a| self.region.shape[a]).collect();
-        let length = [self.region.shape[self.axis]];
-        let mut row = Space::over(&length, sources.iter().map(|s| s.along(&[self.axis])).collect());
+        let mut row = Space::default();
+        row.set_along(&self.region.shape, &[self.axis], sources);
         for index in Indices::new(&dims) {
             let shift =
                 |s: &Source| -> isize { index.iter().zip(&kept).map(|(&i, &a)| i.cast_signed() * s.stride(a)).sum() };

@@ -7,7 +7,6 @@ use crate::error::{Error, Result};
 use crate::shape;
 
 /// A view's data, checked to lie inside its block for every index of a shape.
-#[derive(Clone)]
 pub(crate) struct Source {
     ptr: *const u8,
     size: usize,
@@ -16,53 +15,80 @@ pub(crate) struct Source {
     contiguous: bool,
 }
 
-/// Several views over one index space, with neighbouring axes merged where all of them allow it.
+/// Several views over one index space, with neighbouring axes merged where all of them allow it. A space is set anew for
+/// every block and keeps its memory.
+#[derive(Default)]
 pub(crate) struct Space {
     dims: Vec<usize>,
     sources: Vec<Source>,
+    /// One per source; empty until that source needs it.
     scratch: Vec<Buffer>,
     len: usize,
 }
 
+// SAFETY: the pointers of sources are set by `set_views` or `set_along` before each walk, whose caller has the blocks; what
+// they point to is shared and not written.
+unsafe impl Send for Space {}
+// SAFETY: as above; a source alone gives no access to what it points to.
+unsafe impl Send for Source {}
+
 impl Space {
-    /// The space of shape `dims` over these views.
+    /// Makes it the space of shape `dims` over these views.
     ///
     /// # Errors
     /// [`Bug`](crate::ErrorKind::Bug) when a view reaches outside its block.
-    pub(crate) fn new(dims: &[usize], views: &[View]) -> Result<Self> {
-        let sources = views.iter().map(|v| source(dims, v)).collect::<Result<Vec<_>>>()?;
-        Ok(Self::over(dims, sources))
+    pub(crate) fn set_views(&mut self, dims: &[usize], views: &[View]) -> Result<()> {
+        set_sources(&mut self.sources, dims, views)?;
+        self.dims.clear();
+        self.dims.extend_from_slice(dims);
+        self.merge();
+        Ok(())
     }
 
-    /// The space of shape `dims` over sources that are known to be valid for it.
-    pub(crate) fn over(dims: &[usize], mut sources: Vec<Source>) -> Self {
-        let mut merged: Vec<usize> = Vec::new();
-        let mut strides: Vec<Vec<isize>> = vec![Vec::new(); sources.len()];
-        for axis in (0..dims.len()).filter(|&a| dims[a] != 1) {
-            let n = dims[axis].cast_signed();
-            let joins = !merged.is_empty()
-                && sources.iter().zip(&strides).all(|(s, have)| have.last() == Some(&(s.strides[axis] * n)));
-            if joins {
-                if let Some(last) = merged.last_mut() {
-                    *last *= dims[axis];
-                }
+    /// Makes it the space along `axes` of sources that are known to be valid for shape `dims`.
+    pub(crate) fn set_along(&mut self, dims: &[usize], axes: &[usize], sources: &[Source]) {
+        self.dims.clear();
+        self.dims.extend(axes.iter().map(|&a| dims[a]));
+        self.sources.resize_with(sources.len(), Source::default);
+        for (own, from) in self.sources.iter_mut().zip(sources) {
+            (own.ptr, own.size) = (from.ptr, from.size);
+            own.strides.clear();
+            own.strides.extend(axes.iter().map(|&a| from.strides[a]));
+        }
+        self.merge();
+    }
+
+    /// Drops axes of length 1 and joins neighbours that lie side by side in all sources.
+    fn merge(&mut self) {
+        self.len = shape::size(&self.dims);
+        let mut merged = 0;
+        for axis in 0..self.dims.len() {
+            let n = self.dims[axis];
+            if n == 1 {
+                continue;
+            }
+            let beside = |s: &Source| s.strides[merged - 1] == s.strides[axis] * n.cast_signed();
+            if merged > 0 && self.sources.iter().all(beside) {
+                merged -= 1;
+                self.dims[merged] *= n;
             } else {
-                merged.push(dims[axis]);
+                self.dims[merged] = n;
             }
-            for (source, have) in sources.iter().zip(&mut strides) {
-                if joins {
-                    have.pop();
-                }
-                have.push(source.strides[axis]);
+            for source in &mut self.sources {
+                source.strides[merged] = source.strides[axis];
             }
+            merged += 1;
         }
-        let len = shape::size(dims);
-        for (source, strides) in sources.iter_mut().zip(strides) {
-            source.contiguous = strides.is_empty() || (strides.len() == 1 && strides[0] == source.size.cast_signed());
-            source.strides = strides;
+        self.dims.truncate(merged);
+        for source in &mut self.sources {
+            source.strides.truncate(merged);
+            source.contiguous = match source.strides[..] {
+                [] => true,
+                [stride] => stride == source.size.cast_signed(),
+                _ => false,
+            };
         }
-        let scratch = sources.iter().map(|s| Buffer::zeroed(STRIP * s.size)).collect();
-        Self { dims: merged, sources, scratch, len }
+        self.scratch.resize_with(self.sources.len(), || Buffer::zeroed(0));
     }
 
     /// Number of indices.
@@ -92,6 +118,9 @@ impl Space {
         }
         let source = &self.sources[i];
         let base = source.ptr.wrapping_offset(shift);
+        if self.scratch[i].len() < STRIP * source.size {
+            self.scratch[i] = Buffer::zeroed(STRIP * source.size);
+        }
         let to = self.scratch[i].bytes_mut().as_mut_ptr();
         let walk = Walk { dims: &self.dims, strides: &source.strides, base, at, n };
         // SAFETY: every address lies inside the source's block (checked in `source`, and `shift` moves between indices
@@ -222,38 +251,46 @@ pub(crate) fn target(dims: &[usize], bytes: &mut [u8], size: usize) -> Source {
     Source { ptr: bytes.as_mut_ptr().cast_const(), size, strides, contiguous: false }
 }
 
-/// Checks that `view` stays inside its block for every index of `dims`.
-pub(crate) fn source(dims: &[usize], view: &View) -> Result<Source> {
-    let size = view.block.dtype().size();
-    let (mut low, mut high) = (view.offset.cast_signed(), view.offset.cast_signed());
-    if dims.len() != view.strides.len() {
-        return Err(Error::bug(format!("a view of rank {} over rank {}", view.strides.len(), dims.len())));
+/// Makes `sources` those of `views`, checked to stay inside their blocks for every index of `dims`.
+///
+/// # Errors
+/// [`Bug`](crate::ErrorKind::Bug) for a view that does not.
+pub(crate) fn set_sources(sources: &mut Vec<Source>, dims: &[usize], views: &[View]) -> Result<()> {
+    sources.resize_with(views.len(), Source::default);
+    sources.iter_mut().zip(views).try_for_each(|(s, v)| s.set(dims, v))
+}
+
+impl Default for Source {
+    fn default() -> Self {
+        Self { ptr: std::ptr::null(), size: 1, strides: Vec::new(), contiguous: false }
     }
-    for (&n, &stride) in dims.iter().zip(&view.strides) {
-        let reach = n.saturating_sub(1).cast_signed() * stride;
-        (low, high) = if reach < 0 { (low + reach, high) } else { (low, high + reach) };
-    }
-    let empty = dims.contains(&0);
-    if !empty && (low < 0 || high >= view.block.size().cast_signed()) {
-        let (d, b) = (shape::tuple(dims), shape::tuple(view.block.shape()));
-        return Err(Error::bug(format!("a view of shape {d} stays inside its block of shape {b}")));
-    }
-    Ok(Source {
-        ptr: view.block.bytes().as_ptr().wrapping_add(view.offset * size),
-        size,
-        strides: view.strides.iter().map(|s| s * size.cast_signed()).collect(),
-        contiguous: false,
-    })
 }
 
 impl Source {
+    fn set(&mut self, dims: &[usize], view: &View) -> Result<()> {
+        let size = view.block.dtype().size();
+        let (mut low, mut high) = (view.offset.cast_signed(), view.offset.cast_signed());
+        if dims.len() != view.strides.len() {
+            return Err(Error::bug(format!("a view of rank {} over rank {}", view.strides.len(), dims.len())));
+        }
+        for (&n, &stride) in dims.iter().zip(&view.strides) {
+            let reach = n.saturating_sub(1).cast_signed() * stride;
+            (low, high) = if reach < 0 { (low + reach, high) } else { (low, high + reach) };
+        }
+        let empty = dims.contains(&0);
+        if !empty && (low < 0 || high >= view.block.size().cast_signed()) {
+            let (d, b) = (shape::tuple(dims), shape::tuple(view.block.shape()));
+            return Err(Error::bug(format!("a view of shape {d} stays inside its block of shape {b}")));
+        }
+        self.ptr = view.block.bytes().as_ptr().wrapping_add(view.offset * size);
+        self.size = size;
+        self.strides.clear();
+        self.strides.extend(view.strides.iter().map(|s| s * size.cast_signed()));
+        Ok(())
+    }
+
     /// Stride in bytes along `axis`.
     pub(crate) fn stride(&self, axis: usize) -> isize {
         self.strides[axis]
-    }
-
-    /// The source seen along `axes` alone.
-    pub(crate) fn along(&self, axes: &[usize]) -> Self {
-        Self { strides: axes.iter().map(|&a| self.strides[a]).collect(), ..self.clone() }
     }
 }

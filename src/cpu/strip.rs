@@ -28,6 +28,10 @@ pub(crate) struct Machine {
     _scratch: Buffer,
 }
 
+// SAFETY: registers of constants and temporaries point into `_scratch`, which the machine owns; those of inputs and outputs
+// are set before each run, whose caller answers for them.
+unsafe impl Send for Machine {}
+
 /// Where values live.
 struct Allocation {
     /// Register of each value.

@@ -52,8 +52,6 @@ impl Assembly {
             return Err(Error::bug(format!("a block of {} {have} fits {} {want}", block.dtype(), self.dtype)));
         }
         self.claim(index)?;
-        let strides = shape::strides(&self.shape);
-        let inner = shape::strides(&region.shape);
         let size = self.dtype.size();
         // Trailing axes that the region covers whole are one run.
         let mut split = region.rank();
@@ -70,11 +68,10 @@ impl Assembly {
         }
         // SAFETY: only the address is taken; no reference to the buffer's bytes is made while others may write.
         let base = unsafe { (*self.data.get()).as_mut_ptr() };
-        for row in crate::chunk::region::Indices::new(&region.shape[..split]) {
-            let to: usize =
-                (0..region.rank()).map(|a| (region.start[a] + row.get(a).copied().unwrap_or(0)) * strides[a]).sum();
-            let from: usize = row.iter().zip(&inner).map(|(i, s)| i * s).sum();
-            let bytes = &block.bytes()[from * size..from * size + run];
+        for (number, row) in crate::chunk::region::Indices::new(&region.shape[..split]).enumerate() {
+            let at = |axis: usize| region.start[axis] + row.get(axis).copied().unwrap_or(0);
+            let to = (0..region.rank()).fold(0, |to, axis| to * self.shape[axis] + at(axis));
+            let bytes = &block.bytes()[number * run..(number + 1) * run];
             // SAFETY: the run lies inside the block of the grid that this caller has claimed, so inside the buffer and
             // disjoint from what others write.
             unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), base.add(to * size), run) };
@@ -108,7 +105,7 @@ impl Assembly {
     }
 
     fn claim(&self, index: &[usize]) -> Result<()> {
-        let at: usize = index.iter().zip(shape::strides(&self.grid.counts())).map(|(i, s)| i * s).sum();
+        let at = self.grid.number(index);
         let mut written = self.written.lock();
         let mask = 1u64 << (at % 64);
         let word = written.done.get_mut(at / 64).ok_or_else(|| Error::bug("a block lies in its grid"))?;

@@ -1,6 +1,6 @@
 //! The data of one chunk or region: a dtype, a shape and a buffer in host memory.
 //!
-//! [`Buffer`] owns bytes (64-byte aligned, always initialised) and gives them back to its pool (`Recycle`) when dropped.
+//! [`Buffer`] owns bytes (64-byte aligned unless there are few, always initialised) and gives them back to its pool (`Recycle`) when dropped.
 //! [`Block`] is a shared, immutable, C-ordered array over a buffer.
 
 use crate::dtype::{DType, Element};
@@ -13,8 +13,11 @@ use std::fmt;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-/// Alignment of buffers: a cache line, and the widest vector register.
+/// Alignment of buffers of some size: a cache line, and the widest vector register.
 pub const ALIGN: usize = 64;
+
+/// Buffers smaller than this are aligned for the widest element alone, which costs the allocator less.
+const SMALL: usize = 4096;
 
 /// From this size on, buffers are aligned for and advised to use huge pages.
 const HUGE: usize = 2 << 20;
@@ -69,7 +72,11 @@ impl Buffer {
         if len == 0 {
             return Self { ptr: NonNull::<u64>::dangling().cast(), len, owner: Owner::Alloc(None), pool: None };
         }
-        let align = if len >= HUGE { HUGE } else { ALIGN };
+        let align = match len {
+            HUGE.. => HUGE,
+            SMALL.. => ALIGN,
+            _ => align_of::<u128>(),
+        };
         let Ok(layout) = Layout::from_size_align(len, align) else {
             std::alloc::handle_alloc_error(Layout::new::<u8>());
         };

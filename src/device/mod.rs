@@ -35,7 +35,10 @@ impl View<Block> {
     /// All of `block`, in its own order.
     #[must_use]
     pub fn whole(block: Block) -> Self {
-        let strides = crate::shape::strides(block.shape()).iter().map(|s| s.cast_signed()).collect();
+        let mut strides = vec![1; block.shape().len()];
+        for axis in (1..strides.len()).rev() {
+            strides[axis - 1] = strides[axis] * block.shape()[axis].cast_signed();
+        }
         Self { block, offset: 0, strides }
     }
 

@@ -4,33 +4,22 @@
 //! the block before is known to the chain, what its tiles start from is known too, in work that does not depend on its
 //! length. Joining that to the block is left to whoever takes the block next.
 
+use super::context::Context;
 use super::fetch::Shared;
+use super::launch::Launcher;
 use crate::blockwise::plan::{Stage, StageId, StageKind};
 use crate::chunk::{AxisChunks, Chunks, Region};
-use crate::cpu::device::CpuDevice;
 use crate::device::View;
 use crate::device::assembly::Assembly;
 use crate::device::block::Block;
 use crate::error::{Error, Result};
-use crate::op::kernel::{Kernel, TileScan};
+use crate::op::kernel::Kernel;
 use crate::op::program::Program;
 use crate::op::scan::Scanner;
 use crate::shape;
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-
-/// The kernel that scans the tiles of a block.
-pub(crate) fn kernel(stage: &Stage) -> Option<Kernel> {
-    let StageKind::Scan { map, scanner, axis, lanes, tiles } = &stage.kind else { return None };
-    Some(Kernel::Scan(TileScan {
-        map: map.clone(),
-        scanner: scanner.clone(),
-        axis: *axis,
-        tiles: tiles.clone(),
-        lanes: *lanes,
-    }))
-}
 
 /// The chains of a scan.
 pub(crate) struct Chains {
@@ -41,10 +30,10 @@ pub(crate) struct Chains {
     /// Blocks of a chain.
     length: usize,
     /// From states of tiles to results, and from what a tile starts from and its states to results.
-    first: Kernel,
-    later: Kernel,
+    first: Launcher,
+    later: Launcher,
     /// From the states of two neighbours to their joint state.
-    combine: Kernel,
+    combine: Launcher,
     lines: Mutex<BTreeMap<Vec<usize>, Arc<Mutex<Chain>>>>,
 }
 
@@ -73,8 +62,9 @@ pub(crate) struct Scanned {
 
 impl Chains {
     /// The chains of stage `id` in a sweep over `grid`.
-    pub(crate) fn new(stage: &Stage, id: StageId, grid: &Chunks) -> Result<Self> {
+    pub(crate) fn new(cx: &Context, stage: &Stage, id: StageId, grid: &Chunks) -> Result<Self> {
         let StageKind::Scan { scanner, axis, tiles, .. } = &stage.kind else { return Err(Error::bug("a scan")) };
+        let launcher = |program| Launcher::new(cx, Kernel::Elementwise(program));
         let mut later = Program::default();
         let args = [later.input(scanner.state()), later.input(scanner.state())];
         let joined = later.inline(&scanner.combine, &args);
@@ -84,9 +74,9 @@ impl Chains {
             axis: *axis,
             tiles: tiles.clone(),
             length: grid.counts()[*axis],
-            first: Kernel::Elementwise(scanner.finish.clone()),
-            later: Kernel::Elementwise(later),
-            combine: Kernel::Elementwise(scanner.combine.clone()),
+            first: launcher(scanner.finish.clone()),
+            later: launcher(later),
+            combine: launcher(scanner.combine.clone()),
             scanner: scanner.clone(),
             lines: Mutex::default(),
         })
@@ -181,10 +171,10 @@ impl Chains {
                 views.insert(0, spread);
             }
             let kernel = if start.is_some() { &self.later } else { &self.first };
-            let run = if shared.cx.on_cpu(kernel) { whole.claim_run(&index)? } else { None };
+            let run = if kernel.on_cpu() { whole.claim_run(&index)? } else { None };
             match run {
                 Some(bytes) => super::trace::timed(&shared.trace.counters.compute_ns, || {
-                    CpuDevice::execute_into(kernel, tile, &views, &mut [bytes])
+                    kernel.run_into(tile, &views, &mut [bytes])
                 })?,
                 None => whole.write(&index, &self.run(shared, kernel, tile, &views)?)?,
             }
@@ -192,7 +182,7 @@ impl Chains {
         whole.finish()
     }
 
-    fn run(&self, shared: &Shared<'_>, kernel: &Kernel, region: &Region, views: &[View]) -> Result<Block> {
+    fn run(&self, shared: &Shared<'_>, kernel: &Launcher, region: &Region, views: &[View]) -> Result<Block> {
         let stage = &shared.plan.stages[self.stage];
         let block = shared.launch(stage, kernel, region, views)?.pop();
         block.ok_or_else(|| Error::bug(format!("{} has a result over {}", stage.label, shape::tuple(&region.shape))))

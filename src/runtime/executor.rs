@@ -5,28 +5,28 @@
 //! first fault stops the run; arrays that were being written are dropped unfinished and leave nothing behind.
 
 use super::cache::ChunkCache;
-use super::carry::{Chains, Scanned, kernel as scan_kernel};
+use super::carry::{Chains, Scanned};
 use super::context::{Context, Progress};
 use super::fetch::{Memo, Shared};
-use super::fold::{PartFold, kernels};
+use super::fold::PartFold;
+use super::launch::StageKernels;
 use super::target::Target;
 use super::trace::{Report, Span, Trace, timed};
 use crate::blockwise::plan::{Origin, Plan, StageId, StageKind};
 use crate::blockwise::sweep::Sweep;
 use crate::chunk::region::Indices;
 use crate::chunk::{Chunks, Region};
-use crate::cpu::device::CpuDevice;
 use crate::device::View;
 use crate::device::assembly::Assembly;
 use crate::device::block::{Block, Buffer};
 use crate::dtype::DType;
 use crate::error::{Error, ErrorKind, Result, panic_text};
-use crate::op::kernel::Kernel;
 use crate::shape;
 use crate::store::Sink;
 use crate::task::{Task, TaskGraph};
 use parking_lot::{Condvar, Mutex};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -43,7 +43,8 @@ pub fn run(
 ) -> Result<(Vec<Option<Block>>, Report)> {
     let results = plan.stages.iter().map(|s| s.result_dtypes().iter().map(|_| OnceLock::new()).collect()).collect();
     let cache = ChunkCache::new(graph.cache_bytes());
-    let mut shared = Shared { cx, plan, results, cache, trace: Trace::new(cx.keeps_spans()) };
+    let kernels = plan.stages.iter().map(|stage| StageKernels::new(cx, stage)).collect();
+    let mut shared = Shared { cx, plan, kernels, results, cache, trace: Trace::new(cx.keeps_spans()) };
     let mut sinks: BTreeMap<usize, Box<dyn Sink>> =
         sinks.into_iter().enumerate().filter_map(|(i, s)| s.map(|s| (i, s))).collect();
     let progress = AtomicUsize::new(0);
@@ -74,8 +75,8 @@ pub fn run(
 /// One sink of a sweep while it runs.
 enum Running {
     Blocks { id: StageId, targets: Vec<(Target, Option<usize>)> },
-    Scan { id: StageId, kernel: Kernel, chains: Chains, targets: Vec<(Target, Option<usize>)> },
-    Reduction { id: StageId, kernels: Vec<(Vec<usize>, Kernel)>, folds: Vec<PartFold>, results: Vec<Assembly> },
+    Scan { id: StageId, chains: Chains, targets: Vec<(Target, Option<usize>)> },
+    Reduction { id: StageId, folds: Vec<PartFold>, results: Vec<Assembly> },
 }
 
 fn run_sweep(
@@ -93,7 +94,7 @@ fn run_sweep(
     let reserved = sweep.task_bytes.saturating_mul(sweep.width as u64).min(free);
     let reservation = shared.cx.memory().reserve("a sweep", reserved)?;
     let job = Job { shared, running: &running, sweep, total: graph.len(), progress };
-    job.run(graph.tasks(number))?;
+    job.run(graph, number)?;
     drop(reservation);
     for sink in running {
         finish(shared, sink)?;
@@ -116,7 +117,7 @@ fn start(
             .zip(parts)
             .map(|(fold, part)| in_memory(part.reducer.output(), &fold.kept))
             .collect::<Result<Vec<_>>>()?;
-        return Ok(Running::Reduction { id, kernels: kernels(stage), folds, results });
+        return Ok(Running::Reduction { id, folds, results });
     }
     let dtype = stage.result_dtypes()[0];
     let mut targets = Vec::new();
@@ -131,10 +132,10 @@ fn start(
     if wanted {
         targets.push((Target::Memory(in_memory(dtype, &sweep.grid)?), Some(0)));
     }
-    Ok(match scan_kernel(stage) {
-        Some(kernel) => Running::Scan { id, kernel, chains: Chains::new(stage, id, &sweep.grid)?, targets },
-        None => Running::Blocks { id, targets },
-    })
+    if matches!(stage.kind, StageKind::Scan { .. }) {
+        return Ok(Running::Scan { id, chains: Chains::new(shared.cx, stage, id, &sweep.grid)?, targets });
+    }
+    Ok(Running::Blocks { id, targets })
 }
 
 /// An array in memory whose bytes a caller can take over as a vector of elements.
@@ -154,7 +155,7 @@ fn finish(shared: &mut Shared<'_>, sink: Running) -> Result<()> {
                 }
             }
         }
-        Running::Reduction { id, folds, results, .. } => {
+        Running::Reduction { id, folds, results } => {
             for (r, (fold, assembly)) in folds.iter().zip(results).enumerate() {
                 if shape::size(&shared.plan.stages[id].space) == 0 {
                     for index in Indices::new(&fold.kept.counts()) {
@@ -190,40 +191,42 @@ struct State {
     queued: usize,
     /// The number of the first task that is not done.
     oldest: usize,
-    /// Whether the next task waits for that one.
+    /// Whether the next tasks wait for that one.
     held_back: bool,
-    /// Tasks after it that are done.
-    done: BTreeSet<usize>,
+    /// Tasks after it that are done: where a range of them begins, and where it ends.
+    done: BTreeMap<usize, usize>,
     /// The first fault.
     fault: Option<Error>,
 }
 
 impl State {
-    /// Notes that task `number` is done; whether the first that is not has changed.
-    fn finish(&mut self, number: usize) -> bool {
+    /// Notes that these tasks are done; whether the first that is not has changed.
+    fn finish(&mut self, numbers: &Range<usize>) -> bool {
         let before = self.oldest;
-        self.done.insert(number);
-        while self.done.remove(&self.oldest) {
-            self.oldest += 1;
+        self.done.insert(numbers.start, numbers.end);
+        while let Some(end) = self.done.remove(&self.oldest) {
+            self.oldest = end;
         }
         self.oldest > before
     }
 }
 
 impl Job<'_, '_> {
-    /// Runs the tasks, some at a time.
-    fn run(&self, tasks: impl Iterator<Item = Task> + Send) -> Result<()> {
-        let (small, window) = (self.sweep.is_small(), self.sweep.window);
-        let ahead = self.sweep.queued(self.shared.cx.threads());
+    /// Runs the tasks, some at a time; several small ones are handed to a thread together.
+    fn run(&self, graph: &TaskGraph, sweep: usize) -> Result<()> {
+        let (small, window, count) = (self.sweep.is_small(), self.sweep.window, self.sweep.grid.count());
+        let threads = self.shared.cx.threads();
+        let (ahead, batch) = (self.sweep.queued(threads), self.sweep.batch(threads));
         let gate = Gate::default();
         let cancel = self.shared.cx.cancel_token();
         self.shared.cx.pool()?.in_place_scope(|scope| {
-            for (number, task) in tasks.enumerate() {
+            for first in (0..count).step_by(batch) {
+                let numbers = first..count.min(first + batch);
                 if !small {
-                    self.prefetch(&task.region);
+                    self.prefetch(&graph.task(sweep, first).region);
                 }
                 let mut state = gate.state.lock();
-                while (state.queued >= ahead || number - state.oldest >= window) && state.fault.is_none() {
+                while (state.queued >= ahead || numbers.end - state.oldest > window) && state.fault.is_none() {
                     state.held_back = state.queued < ahead;
                     gate.change.wait(&mut state);
                 }
@@ -234,25 +237,29 @@ impl Job<'_, '_> {
                 if state.fault.is_some() {
                     break;
                 }
-                state.queued += 1;
+                state.queued += numbers.len();
                 drop(state);
                 let gate = &gate;
-                scope.spawn(move |_| self.guarded(number, &task, gate, ahead));
+                scope.spawn(move |_| {
+                    let tasks = numbers.clone().map(|number| graph.task(sweep, number));
+                    self.guarded(&numbers, tasks, gate, ahead);
+                });
             }
         });
         gate.state.into_inner().fault.map_or(Ok(()), Err)
     }
 
-    fn guarded(&self, number: usize, task: &Task, gate: &Gate, ahead: usize) {
+    fn guarded(&self, numbers: &Range<usize>, mut tasks: impl Iterator<Item = Task>, gate: &Gate, ahead: usize) {
         let stopped = gate.state.lock().fault.is_some();
-        let outcome = if stopped { Ok(()) } else { self.catching(task) };
+        let outcome = if stopped { Ok(()) } else { tasks.try_for_each(|task| self.catching(&task)) };
         let mut state = gate.state.lock();
-        state.queued -= 1;
-        let advanced = state.finish(number);
+        state.queued -= numbers.len();
+        let advanced = state.finish(numbers);
         if let Err(fault) = outcome {
             state.fault.get_or_insert(fault);
         }
-        let room = state.queued + 1 >= ahead.div_ceil(2);
+        let half = ahead.div_ceil(2);
+        let room = state.queued + numbers.len() >= half && (state.queued < half || !self.sweep.is_small());
         if room || advanced && state.held_back || state.fault.is_some() {
             gate.change.notify_one();
         }
@@ -279,12 +286,8 @@ impl Job<'_, '_> {
         for sink in self.running {
             match sink {
                 Running::Blocks { id, targets } => self.blocks(*id, targets, task, &mut memo)?,
-                Running::Scan { id, kernel, chains, targets } => {
-                    self.scan(*id, kernel, chains, targets, task, &mut memo)?;
-                }
-                Running::Reduction { id, kernels, folds, results } => {
-                    self.reduction(*id, kernels, folds, results, task, &mut memo)?;
-                }
+                Running::Scan { id, chains, targets } => self.scan(*id, chains, targets, task, &mut memo)?,
+                Running::Reduction { id, folds, results } => self.reduction(*id, folds, results, task, &mut memo)?,
             }
         }
         if trace.keeps_spans() {
@@ -332,40 +335,46 @@ impl Job<'_, '_> {
     /// other sink of the sweep wants it; whether it did.
     fn in_place(&self, id: StageId, targets: &[(Target, Option<usize>)], task: &Task, memo: &mut Memo) -> Result<bool> {
         let stage = &self.shared.plan.stages[id];
-        let ([(Target::Memory(assembly), _)], StageKind::Blockwise(program)) = (targets, &stage.kind) else {
+        let ([(Target::Memory(assembly), _)], StageKind::Blockwise(_)) = (targets, &stage.kind) else {
             return Ok(false);
         };
-        let kernel = Kernel::Elementwise(program.clone());
-        if self.running.len() > 1 || !self.shared.cx.on_cpu(&kernel) {
+        let kernel = self.shared.block_kernel(id)?;
+        if self.running.len() > 1 || !kernel.on_cpu() {
             return Ok(false);
         }
         let Some(run) = assembly.claim_run(&task.block)? else { return Ok(false) };
         let views = self.shared.views(id, &task.region, memo)?;
-        timed(&self.shared.trace.counters.compute_ns, || {
-            CpuDevice::execute_into(&kernel, &task.region, &views, &mut [run])
-        })?;
+        timed(&self.shared.trace.counters.compute_ns, || kernel.run_into(&task.region, &views, &mut [run]))?;
         Ok(true)
     }
 
     fn reduction(
         &self,
         id: StageId,
-        kernels: &[(Vec<usize>, Kernel)],
         folds: &[PartFold],
         results: &[Assembly],
         task: &Task,
         memo: &mut Memo,
     ) -> Result<()> {
         let stage = &self.shared.plan.stages[id];
-        let StageKind::Reduce { parts, .. } = &stage.kind else { return Err(Error::bug("a reduction")) };
+        let (StageKind::Reduce { parts, .. }, StageKernels::Reduction { tiles: kernels, .. }) =
+            (&stage.kind, &self.shared.kernels[id])
+        else {
+            return Err(Error::bug("a reduction"));
+        };
         let views = self.shared.views(id, &task.region, memo)?;
         for (members, kernel) in kernels {
             let reduced = &parts[members[0]].reduced;
             let index: Vec<usize> = task.block.iter().zip(reduced).map(|(&b, &r)| if r { 0 } else { b }).collect();
             for (number, tile) in folds[members[0]].tiles_in(reduced, &task.region) {
-                let corner = tile.relative_to(&task.region).start;
-                let shifted: Vec<View> = views.iter().map(|v| v.shifted(&corner)).collect();
-                let mut states = self.shared.launch(stage, kernel, &tile, &shifted)?.into_iter();
+                let mut states = if tile == task.region {
+                    self.shared.launch(stage, kernel, &tile, &views)?
+                } else {
+                    let corner = tile.relative_to(&task.region).start;
+                    let shifted: Vec<View> = views.iter().map(|v| v.shifted(&corner)).collect();
+                    self.shared.launch(stage, kernel, &tile, &shifted)?
+                }
+                .into_iter();
                 for &part in members {
                     let state = states.by_ref().take(parts[part].reducer.identity.len()).collect();
                     if let Some(block) = folds[part].add(self.shared, &index, number, state)? {
@@ -381,7 +390,6 @@ impl Job<'_, '_> {
     fn scan(
         &self,
         id: StageId,
-        kernel: &Kernel,
         chains: &Chains,
         targets: &[(Target, Option<usize>)],
         task: &Task,
@@ -389,7 +397,7 @@ impl Job<'_, '_> {
     ) -> Result<()> {
         let stage = &self.shared.plan.stages[id];
         let views = self.shared.views(id, &task.region, memo)?;
-        let states = self.shared.launch(stage, kernel, &task.region, &views)?.pop();
+        let states = self.shared.launch(stage, self.shared.block_kernel(id)?, &task.region, &views)?.pop();
         let states = states.ok_or_else(|| Error::bug("a scan has states"))?;
         drop(views);
         chains.add(self.shared, Scanned { index: task.block.clone(), region: task.region.clone(), states })?;

@@ -2,17 +2,17 @@
 
 use super::cache::ChunkCache;
 use super::context::Context;
+use super::launch::{Launcher, StageKernels};
 use super::trace::{Trace, timed};
 use crate::blockwise::plan::{Input, Origin, Piece, Plan, Stage, StageId, StageKind};
 use crate::chunk::index_map::Positions;
 use crate::chunk::region::Indices;
 use crate::chunk::{IndexMap, Region};
 use crate::cpu::copy::{StridedBox, copy_strided};
+use crate::device::View;
 use crate::device::block::Block;
-use crate::device::{Stream, View};
 use crate::dtype::DType;
 use crate::error::{Error, Result, panic_text};
-use crate::op::kernel::Kernel;
 use crate::shape;
 use crate::store::Store;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,6 +23,8 @@ use std::sync::atomic::Ordering;
 pub(crate) struct Shared<'a> {
     pub(crate) cx: &'a Context,
     pub(crate) plan: &'a Plan,
+    /// What each stage launches.
+    pub(crate) kernels: Vec<StageKernels>,
     /// Results of the stages that are swept, as soon as they are whole.
     pub(crate) results: Vec<Vec<OnceLock<Block>>>,
     pub(crate) cache: ChunkCache,
@@ -46,10 +48,9 @@ impl Shared<'_> {
     pub(crate) fn evaluate(&self, id: StageId, region: &Region, memo: &mut Memo) -> Result<Block> {
         let stage = &self.plan.stages[id];
         match &stage.kind {
-            StageKind::Blockwise(program) => {
+            StageKind::Blockwise(_) => {
                 let views = self.views(id, region, memo)?;
-                let kernel = Kernel::Elementwise(program.clone());
-                self.launch(stage, &kernel, region, &views)?
+                self.launch(stage, self.block_kernel(id)?, region, &views)?
                     .pop()
                     .ok_or_else(|| Error::bug("a blockwise stage has a result"))
             }
@@ -66,9 +67,25 @@ impl Shared<'_> {
     }
 
     /// Runs a kernel on the context's device, or on the CPU where that has it not.
-    pub(crate) fn launch(&self, stage: &Stage, kernel: &Kernel, region: &Region, views: &[View]) -> Result<Vec<Block>> {
-        timed(&self.trace.counters.compute_ns, || self.cx.execute(Stream(0), kernel, region, views))
+    pub(crate) fn launch(
+        &self,
+        stage: &Stage,
+        kernel: &Launcher,
+        region: &Region,
+        views: &[View],
+    ) -> Result<Vec<Block>> {
+        timed(&self.trace.counters.compute_ns, || kernel.run(self.cx, region, views))
             .map_err(|e| e.at(format!("in {} built at {}", stage.label, stage.site)))
+    }
+
+    /// The kernel of a stage that has one over blocks.
+    pub(crate) fn block_kernel(&self, id: StageId) -> Result<&Launcher> {
+        match &self.kernels[id] {
+            StageKernels::Block(kernel) => Ok(kernel),
+            StageKernels::Nothing | StageKernels::Reduction { .. } => {
+                Err(Error::bug("a stage has a kernel over blocks"))
+            }
+        }
     }
 
     fn input(&self, stage: &Stage, input: &Input, region: &Region, memo: &mut Memo) -> Result<View> {
@@ -199,7 +216,7 @@ impl Shared<'_> {
     fn function(&self, id: StageId, region: &Region, memo: &mut Memo) -> Result<Block> {
         let stage = &self.plan.stages[id];
         let StageKind::Function(function) = &stage.kind else { return Err(Error::bug("a function stage")) };
-        let kernel = Kernel::Function(function.clone());
+        let kernel = self.block_kernel(id)?;
         let touching = stage.chunks.touching(region);
         let mut out: Option<crate::device::block::Buffer> = None;
         for step in Indices::new(&touching.shape) {
@@ -210,7 +227,7 @@ impl Shared<'_> {
                 views.push(View::whole(self.dense(view, &chunk.shape, input.dtype)?));
             }
             let at = format!("block {}", shape::tuple(&index));
-            let blocks = self.launch(stage, &kernel, &chunk, &views).map_err(|e| e.at(at))?;
+            let blocks = self.launch(stage, kernel, &chunk, &views).map_err(|e| e.at(at))?;
             let block = blocks.into_iter().next().ok_or_else(|| Error::bug("a function has a result"))?;
             if chunk == *region {
                 return Ok(block);

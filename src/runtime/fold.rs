@@ -1,17 +1,17 @@
 //! Combines the states of tiles, in grid order, whatever order they come in.
 
 use super::fetch::Shared;
+use super::launch::{Launcher, StageKernels};
 use crate::blockwise::plan::{Part, Stage, StageId, StageKind};
 use crate::chunk::{AxisChunks, Chunks, Region};
 use crate::device::View;
 use crate::device::block::Block;
 use crate::dtype::scalar::Scalar;
 use crate::error::{Error, Result};
-use crate::op::kernel::{Kernel, TilePart, TileReduce};
-use crate::op::program::Program;
 use crate::shape;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The folds of one part of a reduction: one per block of its result.
 pub(crate) struct PartFold {
@@ -21,7 +21,8 @@ pub(crate) struct PartFold {
     pub(crate) kept: Chunks,
     /// The tiles along the reduced axes.
     tiles: Chunks,
-    folds: Mutex<BTreeMap<Vec<usize>, std::sync::Arc<Mutex<Fold>>>>,
+    /// By the number of the result's block.
+    folds: Mutex<BTreeMap<usize, Arc<Mutex<Fold>>>>,
 }
 
 /// One result block in the making.
@@ -45,6 +46,9 @@ impl PartFold {
 
     /// The tiles inside `region`: their place in the order, and their boxes.
     pub(crate) fn tiles_in(&self, reduced: &[bool], region: &Region) -> Vec<(usize, Region)> {
+        if self.tiles.count() == 1 {
+            return vec![(0, region.clone())];
+        }
         let along = Region {
             start: region.start.iter().zip(reduced).map(|(&s, &r)| if r { s } else { 0 }).collect(),
             shape: region.shape.iter().zip(reduced).map(|(&n, &r)| if r { n } else { 1 }).collect(),
@@ -72,11 +76,13 @@ impl PartFold {
         tile: usize,
         state: Vec<Block>,
     ) -> Result<Option<Block>> {
-        let fold = std::sync::Arc::clone(self.folds.lock().entry(index.to_vec()).or_default());
+        if self.tiles.count() == 1 {
+            return self.finish(shared, index, state).map(Some);
+        }
+        let block = self.kept.number(index);
+        let fold = Arc::clone(self.folds.lock().entry(block).or_default());
         let mut fold = fold.lock();
         fold.waiting.insert(tile, state);
-        let stage = &shared.plan.stages[self.stage];
-        let part = part_of(stage, self.part)?;
         while let Some(state) = {
             let at = fold.next;
             fold.waiting.remove(&at)
@@ -86,7 +92,7 @@ impl PartFold {
                 None => state,
                 Some(before) => {
                     let inputs: Vec<Block> = before.into_iter().chain(state).collect();
-                    self.run(shared, stage, &part.reducer.combine, index, &inputs)?
+                    self.run(shared, self.kernels(shared)?.0, index, inputs)?
                 }
             });
         }
@@ -95,15 +101,14 @@ impl PartFold {
         }
         let state = fold.state.take().ok_or_else(|| Error::bug("a fold has a state"))?;
         drop(fold);
-        self.folds.lock().remove(index);
-        self.finish(shared, index, &state).map(Some)
+        self.folds.lock().remove(&block);
+        self.finish(shared, index, state).map(Some)
     }
 
     /// The result of a state.
-    fn finish(&self, shared: &Shared<'_>, index: &[usize], state: &[Block]) -> Result<Block> {
-        let stage = &shared.plan.stages[self.stage];
-        let part = part_of(stage, self.part)?;
-        let mut results = self.run(shared, stage, &part.reducer.finish, index, state)?;
+    fn finish(&self, shared: &Shared<'_>, index: &[usize], state: Vec<Block>) -> Result<Block> {
+        let part = part_of(&shared.plan.stages[self.stage], self.part)?;
+        let mut results = self.run(shared, self.kernels(shared)?.1, index, state)?;
         let result = results.pop().ok_or_else(|| Error::bug("a reduction has a result"))?;
         if let Some(why) = part.reducer.no_answer
             && result.values::<i64>()?.contains(&i64::MAX)
@@ -130,20 +135,21 @@ impl PartFold {
                 Block::new(dtype, &dims, buffer)
             })
             .collect::<Result<Vec<_>>>()?;
-        self.finish(shared, index, &state)
+        self.finish(shared, index, state)
     }
 
-    fn run(
-        &self,
-        shared: &Shared<'_>,
-        stage: &Stage,
-        program: &Program,
-        index: &[usize],
-        inputs: &[Block],
-    ) -> Result<Vec<Block>> {
+    fn run(&self, shared: &Shared<'_>, kernel: &Launcher, index: &[usize], inputs: Vec<Block>) -> Result<Vec<Block>> {
         let region = self.kept.region(index);
-        let views: Vec<View> = inputs.iter().map(|b| View::whole(b.clone())).collect();
-        shared.launch(stage, &Kernel::Elementwise(program.clone()), &region, &views)
+        let views: Vec<View> = inputs.into_iter().map(View::whole).collect();
+        shared.launch(&shared.plan.stages[self.stage], kernel, &region, &views)
+    }
+
+    /// What combines states, and what finishes them.
+    fn kernels<'a>(&self, shared: &'a Shared<'_>) -> Result<(&'a Launcher, &'a Launcher)> {
+        match &shared.kernels[self.stage] {
+            StageKernels::Reduction { parts, .. } => Ok((&parts[self.part].0, &parts[self.part].1)),
+            StageKernels::Nothing | StageKernels::Block(_) => Err(Error::bug("a reduction")),
+        }
     }
 }
 
@@ -152,28 +158,4 @@ fn part_of(stage: &Stage, part: usize) -> Result<&Part> {
         StageKind::Reduce { parts, .. } => parts.get(part).ok_or_else(|| Error::bug("a part exists")),
         _ => Err(Error::bug("a reduction")),
     }
-}
-
-/// The kernels of a reduction stage: parts with the same tiles share one. Each comes with the parts' numbers.
-pub(crate) fn kernels(stage: &Stage) -> Vec<(Vec<usize>, Kernel)> {
-    let StageKind::Reduce { map, parts } = &stage.kind else { return Vec::new() };
-    let mut groups: Vec<Vec<usize>> = Vec::new();
-    for (i, part) in parts.iter().enumerate() {
-        let same = |g: &Vec<usize>| {
-            let first = &parts[g[0]];
-            first.reduced == part.reduced && first.tiling == part.tiling
-        };
-        match groups.iter_mut().find(|g| same(g)) {
-            Some(group) => group.push(i),
-            None => groups.push(vec![i]),
-        }
-    }
-    let kernel = |group: &Vec<usize>| {
-        let tile_parts = group.iter().map(|&i| {
-            let p = &parts[i];
-            TilePart { value: p.value, reducer: p.reducer.clone(), reduced: p.reduced.clone(), lanes: p.lanes }
-        });
-        Kernel::Reduce(TileReduce { map: map.clone(), space: stage.space.clone(), parts: tile_parts.collect() })
-    };
-    groups.iter().map(|g| (g.clone(), kernel(g))).collect()
 }

@@ -2,8 +2,8 @@
 //!
 //! [`context::Context`] carries threads, budget, device and observers; `pipeline.rs` goes from requests to a task graph,
 //! every stage printable; `executor.rs` admits tasks against the byte budget and runs them on the context's pool;
-//! `fetch.rs` reads what a block needs, through `cache.rs` where chunks are shared; `fold.rs` combines tiles in grid order,
-//! `carry.rs` joins the blocks of scans in that order;
+//! `launch.rs` keeps kernels ready; `fetch.rs` reads what a block needs, through `cache.rs` where chunks are shared;
+//! `fold.rs` combines tiles in grid order, `carry.rs` joins the blocks of scans in that order;
 //! `target.rs` takes results; `trace.rs` counts and times; `interrupt.rs` stops a run when the process is interrupted.
 
 pub mod knobs;
@@ -12,6 +12,7 @@ pub mod cache;
 pub mod target;
 pub mod context;
 pub mod interrupt;
+pub(crate) mod launch;
 pub(crate) mod fetch;
 pub(crate) mod fold;
 pub(crate) mod carry;

@@ -154,8 +154,8 @@ fn fallbacks(cx: &Context, plan: &Plan) -> Vec<String> {
     let kernels = plan.stages.iter().flat_map(|stage| match &stage.kind {
         StageKind::Blockwise(p) => vec![Kernel::Elementwise(p.clone())],
         StageKind::Function(f) => vec![Kernel::Function(f.clone())],
-        StageKind::Reduce { .. } => super::fold::kernels(stage).into_iter().map(|(_, k)| k).collect(),
-        StageKind::Scan { .. } => super::carry::kernel(stage).into_iter().collect(),
+        StageKind::Reduce { .. } => super::launch::tile_kernels(stage).into_iter().map(|(_, k)| k).collect(),
+        StageKind::Scan { .. } => super::launch::scan_kernel(stage).into_iter().collect(),
         StageKind::Exchange { .. } => Vec::new(),
     });
     kernels.filter(|k| !cx.device_supports(k)).map(|k| k.to_string()).collect()

@@ -49,13 +49,13 @@ impl TaskGraph {
         self.len() == 0
     }
 
-    /// The tasks of sweep `sweep`, in order.
-    pub fn tasks(&self, sweep: usize) -> impl Iterator<Item = Task> + '_ {
+    /// Task `number` of sweep `sweep`, in the order in which they run.
+    #[must_use]
+    pub fn task(&self, sweep: usize, number: usize) -> Task {
         let grid = &self.sweeps[sweep].grid;
-        crate::chunk::region::Indices::new(&grid.counts()).map(move |block| {
-            let region = grid.region(&block);
-            Task { sweep, block, region }
-        })
+        let block = grid.index(number);
+        let region = grid.region(&block);
+        Task { sweep, block, region }
     }
 
     /// The most memory that any moment of the run is projected to take; never more than the budget.

@@ -179,7 +179,8 @@ pub struct Running {
     /// Write what the run did: a page, or the numbers alone where the name ends in .json
     #[arg(long, value_name = "OUT.html")]
     pub profile: Option<PathBuf>,
-    /// Continue an interrupted run (not offered yet)
+    /// Go on with an interrupted run of the same command, and keep what is done when this one is interrupted or fails.
+    /// Refused when inputs or expression have changed; HDF5 outputs start over
     #[arg(long)]
     pub resume: bool,
 }

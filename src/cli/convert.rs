@@ -38,6 +38,9 @@ pub fn convert(args: &Convert) -> Result<(), Failure> {
         .filter_map(|n| if let NodeKind::Array(info) = &n.kind { Some((n, info.as_ref())) } else { None })
         .collect();
     let job = Job { args, dtype, container, inner };
+    if args.running.resume && !store::resumes(&args.target)? {
+        note(&format!("note: {} starts over; only Zarr and .npy are resumed", args.target.display()));
+    }
     let to_npy = args.target.extension().is_some_and(|e| e.eq_ignore_ascii_case("npy"));
     match (arrays.as_slice(), nodes.as_slice()) {
         ([(node, info)], [_]) => job.single(&mut session, node, info)?,
@@ -82,7 +85,8 @@ impl Job<'_> {
         let (target, how) = to;
         // Stored as asked for, and otherwise as it was.
         let fill = info.fill.filter(|fill| keeps(*fill, array.dtype()));
-        let how = Create { names: info.names.clone(), attributes: info.attributes.clone(), fill, ..how };
+        let (names, attributes, resume) = (info.names.clone(), info.attributes.clone(), self.args.running.resume);
+        let how = Create { names, attributes, fill, resume, ..how };
         session.compute(vec![Goal::Store(Box::new(array.store(target, how)))])?;
         Ok(())
     }
@@ -90,23 +94,42 @@ impl Job<'_> {
     /// Copies a group and everything below it, as a whole container unless the target lies inside of one.
     fn tree(&self, session: &mut Session, nodes: &[Node]) -> Result<()> {
         let (container, inside) = store::destination(&self.args.target)?;
+        let resume = self.args.running.resume;
         if !inside.is_empty() {
-            return self.tree_into(session, nodes, &self.args.target);
+            let done = self.tree_into(session, nodes, &self.args.target, false);
+            if done.is_ok() || !resume {
+                let kept = self.targets(nodes, &self.args.target).try_for_each(|(_, path)| store::settle(path));
+                return done.and(kept);
+            }
+            return done;
         }
         if container.exists() && store::container(&container).is_err() {
             return Err(Error::store(container, "exists and is no container, so it is not replaced"));
         }
-        let staged = Staged::new(&container, self.args.storage.overwrite)?;
-        self.tree_into(session, nodes, staged.path())?;
+        let how = Create::new().overwrite(self.args.storage.overwrite).resume(resume);
+        let paths: Vec<&str> = nodes.iter().map(|n| n.path.as_str()).collect();
+        let contents = format!("{} {:?} {:?} {paths:?}", self.args.source.display(), self.dtype, self.args.storage);
+        let staged = Staged::new(&container, &how, &contents)?;
+        if !staged.is_done() {
+            self.tree_into(session, nodes, &staged.path(), true)?;
+        }
         staged.commit()
     }
 
-    fn tree_into(&self, session: &mut Session, nodes: &[Node], target: &Path) -> Result<()> {
-        self.check_chunks(nodes)?;
-        for node in nodes {
+    /// The nodes and where they go.
+    fn targets<'b>(&self, nodes: &'b [Node], target: &Path) -> impl Iterator<Item = (&'b Node, PathBuf)> {
+        nodes.iter().map(move |node| {
             let own = node.path.trim_matches('/');
             let below = own.strip_prefix(self.inner.as_str()).unwrap_or(own).trim_start_matches('/');
-            let path = if below.is_empty() { target.to_path_buf() } else { target.join(below) };
+            (node, if below.is_empty() { target.to_path_buf() } else { target.join(below) })
+        })
+    }
+
+    /// Copies everything to below `target`; arrays keep their receipts, so that a resumed run passes over them.
+    fn tree_into(&self, session: &mut Session, nodes: &[Node], target: &Path, staged: bool) -> Result<()> {
+        self.check_chunks(nodes)?;
+        for (node, path) in self.targets(nodes, target) {
+            let own = node.path.trim_matches('/');
             match &node.kind {
                 NodeKind::Group(attributes) => {
                     let zarr_version = self.args.storage.zarr_version;
@@ -114,7 +137,9 @@ impl Job<'_> {
                     store::group(&path, &how)?;
                 }
                 NodeKind::Array(info) => {
-                    self.array(session, node, info, (&path, self.args.storage.create_fitting(&info.shape)?))?;
+                    let how = Create { receipt: true, ..self.args.storage.create_fitting(&info.shape)? };
+                    let how = if staged { Staged::within(how) } else { how };
+                    self.array(session, node, info, (&path, how))?;
                 }
                 NodeKind::Other(why) => note(&format!("warning: left out {own}: {}", why.replace('\n', " "))),
             }

@@ -1,7 +1,7 @@
 //! `hyperslab eval`: an expression computed, then printed, stored or drawn. `hyperslab plot`: an array drawn.
 
 use super::args::{Eval, Plot};
-use super::output::{Failure, say};
+use super::output::{Failure, note, say};
 use super::plot::{Axis, Labels, save};
 use super::print;
 use super::program;
@@ -11,7 +11,7 @@ use crate::array::Array;
 use crate::device::block::Block;
 use crate::error::{Error, Result};
 use crate::shape::slice::{Index, Item};
-use crate::store;
+use crate::store::{self, Create};
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -23,6 +23,9 @@ use std::path::{Path, PathBuf};
 pub fn eval(args: &Eval) -> Result<(), Failure> {
     // Read before signals are caught: there is nothing to tidy up yet.
     let source = program::source(&args.program.expr)?;
+    if args.running.resume && args.outputs.is_empty() {
+        return Err(Error::argument("resume", "there is no output, so there is nothing to go on with").into());
+    }
     let mut session = Session::start(&args.running)?;
     let arrays = program::arrays(session.cx(), &source, &args.program.inputs)?;
     if let (Some(_), Some(first)) = (&args.plot, arrays.first()) {
@@ -33,7 +36,10 @@ pub fn eval(args: &Eval) -> Result<(), Failure> {
         let paths: Vec<&Path> = inputs.iter().map(|i| Path::new(&i.path)).collect();
         super::expansion::check(&arrays, &paths)?;
     }
-    let outputs = Outputs::of(args, &arrays)?;
+    let outputs = Outputs::of(args, source.trim(), &arrays)?;
+    if outputs.are_done() {
+        return Ok(outputs.finish()?);
+    }
     let mut goals = outputs.goals(args, &arrays)?;
     let printed = args.outputs.is_empty() && args.plot.is_none();
     let shown = if printed { arrays.iter().map(edges).collect::<Result<Vec<_>>>()? } else { Vec::new() };
@@ -81,17 +87,20 @@ struct Outputs {
 
 impl Outputs {
     /// One path for each result, or a container for all of them; none where there are no outputs.
-    fn of(args: &Eval, arrays: &[Array]) -> Result<Self> {
+    fn of(args: &Eval, source: &str, arrays: &[Array]) -> Result<Self> {
         let (given, results) = (args.outputs.as_slice(), arrays.len());
         let unique: BTreeSet<_> = given.iter().collect();
         if unique.len() < given.len() {
             return Err(Error::argument("output", "the same output is given twice"));
         }
         for path in given {
-            store::destination(path).map_err(|e| Error::argument("output", e.to_string()))?;
+            let resumes = store::resumes(path).map_err(|e| Error::argument("output", e.to_string()))?;
+            if args.running.resume && !resumes {
+                note(&format!("note: {} starts over; only Zarr and .npy are resumed", path.display()));
+            }
         }
         let (paths, staged) = match given {
-            [container] if results > 1 => within(container, results)?,
+            [container] if results > 1 => within(container, results, args, source)?,
             _ if given.is_empty() || given.len() == results => (given.to_vec(), None),
             _ => {
                 let (n, plural) = (given.len(), if results == 1 { "" } else { "s" });
@@ -99,7 +108,8 @@ impl Outputs {
                 return Err(Error::argument("output", why));
             }
         };
-        let fresh = Fresh::of(paths.iter().map(PathBuf::as_path));
+        // What is done stays for the next run where that is wanted.
+        let fresh = Fresh::of(paths.iter().map(PathBuf::as_path).filter(|_| !args.running.resume));
         Ok(Self { paths, staged, fresh })
     }
 
@@ -108,10 +118,16 @@ impl Outputs {
             .iter()
             .zip(arrays)
             .map(|(path, array)| {
-                let how = args.storage.create(&array.shape().max())?;
+                let how = args.storage.create(&array.shape().max())?.resume(args.running.resume);
+                let how = if self.staged.is_some() { Staged::within(how) } else { how };
                 Ok(Goal::Store(Box::new(array.store(path, how))))
             })
             .collect()
+    }
+
+    /// Whether a run that was killed at its very end has left nothing to do.
+    fn are_done(&self) -> bool {
+        self.staged.as_ref().is_some_and(Staged::is_done)
     }
 
     /// The run has succeeded.
@@ -125,15 +141,22 @@ impl Outputs {
 }
 
 /// Paths for `results` arrays inside of a container: one that exists is added to, one that does not appears whole.
-fn within(container: &Path, results: usize) -> Result<(Vec<PathBuf>, Option<Staged>)> {
+fn within(container: &Path, results: usize, args: &Eval, source: &str) -> Result<(Vec<PathBuf>, Option<Staged>)> {
     let (file, _) = store::destination(container)?;
     if file.extension().is_some_and(|e| e.eq_ignore_ascii_case("npy")) {
         let why = format!("{} holds one array, and there are {results} results", container.display());
         return Err(Error::argument("output", why));
     }
-    let staged = if file.exists() { None } else { Some(Staged::new(&file, false)?) };
+    let how = Create::new().resume(args.running.resume);
+    let contents = format!("{source} {:?} {:?}", args.program.inputs, args.storage);
+    let staged = match file.exists() {
+        false => Some(Staged::new(&file, &how, &contents)?),
+        // Killed after the container had got its name, a run finds it there.
+        true if args.running.resume => Staged::new(&file, &how, &contents).ok().filter(Staged::is_done),
+        true => None,
+    };
     let inside = container.strip_prefix(&file).unwrap_or(Path::new(""));
-    let base = staged.as_ref().map_or(file.as_path(), Staged::path).join(inside);
+    let base = staged.as_ref().map_or(file.clone(), Staged::path).join(inside);
     Ok(((0..results).map(|i| base.join(format!("out{i}"))).collect(), staged))
 }
 

@@ -59,9 +59,6 @@ impl Session {
     /// # Errors
     /// For settings that mean nothing, and for a device that is not there.
     pub fn start(options: &Running) -> Result<Self> {
-        if options.resume {
-            return Err(Error::unsupported("--resume: interrupted runs cannot be continued yet; run again without it"));
-        }
         let bar = Arc::new(Bar::new());
         let talks = !options.quiet && on_terminal();
         let mut builder = Context::builder().profile(options.profile.is_some());

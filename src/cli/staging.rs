@@ -5,35 +5,50 @@
 //! away again ([`Fresh`]).
 
 use crate::error::{Error, Result};
+use crate::store::manifest::{Fingerprint, digest};
+use crate::store::staging::Staging;
+use crate::store::{self, Create};
 use std::path::{Path, PathBuf};
 
 /// A container under construction.
 #[derive(Debug)]
-pub struct Staged {
-    temporary: PathBuf,
-    target: PathBuf,
-    done: bool,
-}
+pub struct Staged(Staging);
 
 impl Staged {
-    /// A container that is to stand at `target`, which an existing file or folder may only occupy when `overwrite`.
+    /// A container that is to stand at `target`, which an existing file or folder may only occupy when `how` says
+    /// overwrite. `contents` says what will be in it: an interrupted run is resumed when it says the same.
     ///
     /// # Errors
-    /// [`Store`](crate::ErrorKind::Store) when it is occupied.
-    pub fn new(target: &Path, overwrite: bool) -> Result<Self> {
-        if target.exists() && !overwrite {
-            return Err(Error::store(target, "exists already; --overwrite replaces it"));
+    /// [`Store`](crate::ErrorKind::Store) when it is occupied, or being written, or when another run was interrupted.
+    pub fn new(target: &Path, how: &Create, contents: &str) -> Result<Self> {
+        let run = Fingerprint { expression: digest(contents.as_bytes()), ..Fingerprint::default() };
+        let run = store::resumes(target)?.then_some(&run);
+        let mut staging = Staging::of_container(target, how, run)?;
+        if !staging.is_placed() {
+            if target.exists() && !how.overwrite {
+                return Err(Error::store(target, "exists already; --overwrite replaces it"));
+            }
+            staging.open()?;
         }
-        let name = target.file_name().unwrap_or_default().to_string_lossy();
-        // The format follows from the ending, so that comes last.
-        let temporary = target.with_file_name(format!(".{}.partial.{name}", std::process::id()));
-        Ok(Self { temporary, target: target.to_path_buf(), done: false })
+        Ok(Self(staging))
+    }
+
+    /// Whether an earlier run had finished it, so that only [`Staged::commit`] is left.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.0.is_placed()
     }
 
     /// Where the container is for now.
     #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.temporary
+    pub fn path(&self) -> PathBuf {
+        self.0.part()
+    }
+
+    /// How an array of it is stored: known again when the run is resumed.
+    #[must_use]
+    pub fn within(how: Create) -> Create {
+        Create { overwrite: true, receipt: true, ..how }
     }
 
     /// Gives the container its name, in place of what bears it.
@@ -41,30 +56,7 @@ impl Staged {
     /// # Errors
     /// [`Store`](crate::ErrorKind::Store) when that fails; what was there is there again then.
     pub fn commit(mut self) -> Result<()> {
-        let failed = |e: std::io::Error| Error::store(&self.target, format!("cannot be put in place: {e}"));
-        if self.target.is_dir() || (self.target.exists() && self.temporary.is_dir()) {
-            let aside = crate::store::raw::temporary_beside(&self.target);
-            std::fs::rename(&self.target, &aside).map_err(failed)?;
-            if let Err(error) = std::fs::rename(&self.temporary, &self.target) {
-                // The first error is the one to report.
-                let _ = std::fs::rename(&aside, &self.target);
-                return Err(failed(error));
-            }
-            self.done = true;
-            return remove(&aside).map_err(|e| Error::store(&aside, format!("cannot be removed: {e}")));
-        }
-        std::fs::rename(&self.temporary, &self.target).map_err(failed)?;
-        self.done = true;
-        Ok(())
-    }
-}
-
-impl Drop for Staged {
-    fn drop(&mut self) {
-        if !self.done {
-            // Nobody is left to hear of a failure here, and most often there is nothing to remove.
-            let _ = remove(&self.temporary);
-        }
+        self.0.place()
     }
 }
 
@@ -110,16 +102,17 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join("x.zarr");
         let names = || fs::read_dir(folder.path()).unwrap().count();
-        let staged = Staged::new(&target, false).unwrap();
+        let keep = Create::new();
+        let staged = Staged::new(&target, &keep, "a").unwrap();
         fs::create_dir_all(staged.path().join("a")).unwrap();
         drop(staged);
         assert_eq!(names(), 0);
-        let staged = Staged::new(&target, false).unwrap();
+        let staged = Staged::new(&target, &keep, "a").unwrap();
         fs::create_dir(staged.path()).unwrap();
         fs::write(staged.path().join("old"), "").unwrap();
         staged.commit().unwrap();
-        assert!(Staged::new(&target, false).unwrap_err().to_string().contains("exists already"));
-        let staged = Staged::new(&target, true).unwrap();
+        assert!(Staged::new(&target, &keep, "a").unwrap_err().to_string().contains("exists already"));
+        let staged = Staged::new(&target, &keep.overwrite(true), "a").unwrap();
         assert_eq!(staged.path().extension(), target.extension());
         fs::create_dir(staged.path()).unwrap();
         staged.commit().unwrap();

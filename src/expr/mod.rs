@@ -5,6 +5,7 @@
 
 pub mod node;
 pub mod display;
+pub mod canonical;
 pub mod build;
 
 pub use node::{Expr, ExprKind, Node};

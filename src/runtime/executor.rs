@@ -10,7 +10,7 @@ use super::context::{Context, Progress};
 use super::fetch::{Memo, Shared};
 use super::fold::PartFold;
 use super::launch::StageKernels;
-use super::target::Target;
+use super::target::{Finished, Target};
 use super::trace::{Report, Span, Trace, timed};
 use crate::blockwise::plan::{Origin, Plan, StageId, StageKind};
 use crate::blockwise::sweep::Sweep;
@@ -48,8 +48,9 @@ pub fn run(
     let mut sinks: BTreeMap<usize, Box<dyn Sink>> =
         sinks.into_iter().enumerate().filter_map(|(i, s)| s.map(|s| (i, s))).collect();
     let progress = AtomicUsize::new(0);
+    let mut whole = Vec::new();
     for number in 0..graph.sweeps.len() {
-        run_sweep(&mut shared, graph, number, &mut sinks, &progress)?;
+        whole.extend(run_sweep(&mut shared, graph, number, &mut sinks, &progress)?);
     }
     let mut answers = Vec::new();
     for (i, output) in plan.outputs.iter().enumerate() {
@@ -57,13 +58,16 @@ pub fn run(
         let block = result.map(|b| b.reshaped(&output.shape)).transpose()?;
         match (sinks.remove(&i), block) {
             (Some(sink), Some(block)) => {
-                write_whole(&shared, sink, &block)?;
+                write_whole(&shared, sink.as_ref(), &block)?;
+                whole.push(sink);
                 answers.push(None);
             }
             (None, block) => answers.push(block.filter(|_| output.stored.is_none())),
             (Some(_), None) => return Err(Error::bug("an array that is left to write has been computed")),
         }
     }
+    // Visible last, and together: a run that fails shows none of them.
+    whole.into_iter().try_for_each(Sink::finish)?;
     let report = Report {
         projected_bytes: graph.projected_bytes(),
         peak_bytes: cx.memory().peak_live(),
@@ -79,13 +83,14 @@ enum Running {
     Reduction { id: StageId, folds: Vec<PartFold>, results: Vec<Assembly> },
 }
 
+/// Runs one sweep; the arrays that it has written.
 fn run_sweep(
     shared: &mut Shared<'_>,
     graph: &TaskGraph,
     number: usize,
     sinks: &mut BTreeMap<usize, Box<dyn Sink>>,
     progress: &AtomicUsize,
-) -> Result<()> {
+) -> Result<Vec<Box<dyn Sink>>> {
     let sweep = &graph.sweeps[number];
     let _span = tracing::debug_span!("sweep", number, tasks = sweep.grid.count()).entered();
     let running: Vec<Running> =
@@ -96,10 +101,11 @@ fn run_sweep(
     let job = Job { shared, running: &running, sweep, total: graph.len(), progress };
     job.run(graph, number)?;
     drop(reservation);
+    let mut whole = Vec::new();
     for sink in running {
-        finish(shared, sink)?;
+        finish(shared, sink, &mut whole)?;
     }
-    Ok(())
+    Ok(whole)
 }
 
 /// Sets up where the results of stage `id` go.
@@ -144,14 +150,15 @@ fn in_memory(dtype: DType, grid: &Chunks) -> Result<Assembly> {
     Assembly::new(dtype, grid.clone(), Buffer::elements(dtype, n))
 }
 
-/// Makes the results of a finished sink known.
-fn finish(shared: &mut Shared<'_>, sink: Running) -> Result<()> {
+/// Makes the results of a finished sink known, and collects the arrays that are written.
+fn finish(shared: &mut Shared<'_>, sink: Running, whole: &mut Vec<Box<dyn Sink>>) -> Result<()> {
     match sink {
         Running::Blocks { id, targets } | Running::Scan { id, targets, .. } => {
             for (target, result) in targets {
-                let block = target.finish()?;
-                if let (Some(result), Some(block)) = (result, block) {
-                    let _ = shared.results[id][result].set(block);
+                match (result, target.finish()?) {
+                    (_, Finished::Stored(sink)) => whole.push(sink),
+                    (Some(result), Finished::Block(block)) => drop(shared.results[id][result].set(block)),
+                    (None, Finished::Block(_)) => {}
                 }
             }
         }
@@ -271,15 +278,30 @@ impl Job<'_, '_> {
         }
         let done = catch_unwind(AssertUnwindSafe(|| self.task(task)))
             .unwrap_or_else(|panic| Err(Error::bug(format!("a task does not panic: {}", panic_text(&*panic)))));
-        let n = self.progress.fetch_add(1, Ordering::Relaxed) + 1;
-        let counters = &self.shared.trace.counters;
-        counters.tasks.fetch_add(1, Ordering::Relaxed);
-        let bytes_read = counters.bytes_read.load(Ordering::Relaxed);
-        self.shared.cx.progress(Progress { done: n, total: self.total, bytes_read });
+        self.shared.trace.counters.tasks.fetch_add(1, Ordering::Relaxed);
+        self.count();
         done.map_err(|e| e.at(format!("block {} at {}", shape::tuple(&task.block), task.region)))
     }
 
+    /// Notes that one more task is done.
+    fn count(&self) {
+        let done = self.progress.fetch_add(1, Ordering::Relaxed) + 1;
+        let bytes_read = self.shared.trace.counters.bytes_read.load(Ordering::Relaxed);
+        self.shared.cx.progress(Progress { done, total: self.total, bytes_read });
+    }
+
+    /// Whether an interrupted run, with which this one goes on, has written everything that a task is for.
+    fn is_done(&self, region: &Region) -> bool {
+        self.running.iter().all(|sink| match sink {
+            Running::Blocks { targets, .. } => !targets.is_empty() && targets.iter().all(|(t, _)| t.has(region)),
+            Running::Scan { .. } | Running::Reduction { .. } => false,
+        })
+    }
+
     fn task(&self, task: &Task) -> Result<()> {
+        if self.is_done(&task.region) {
+            return Ok(());
+        }
         let trace = &self.shared.trace;
         let (start, read) = (trace.elapsed(), trace.counters.read_ns.load(Ordering::Relaxed));
         let mut memo = Memo::default();
@@ -323,6 +345,9 @@ impl Job<'_, '_> {
     ) -> Result<()> {
         let counters = &self.shared.trace.counters;
         for (target, _) in targets {
+            if target.has(region) {
+                continue;
+            }
             if matches!(target, Target::Stored(_)) {
                 counters.bytes_written.fetch_add(block.bytes().len() as u64, Ordering::Relaxed);
             }
@@ -409,6 +434,9 @@ impl Job<'_, '_> {
 
     /// Announces what a block will read.
     fn prefetch(&self, region: &Region) {
+        if self.is_done(region) {
+            return;
+        }
         for &id in &self.sweep.stages {
             for piece in self.shared.plan.stages[id].inputs.iter().flat_map(|i| &i.pieces) {
                 if let (Origin::Store(s), Some(part)) = (piece.origin, piece.out.intersect(region)) {
@@ -420,14 +448,17 @@ impl Job<'_, '_> {
 }
 
 /// Writes an answer that was assembled in memory to its array, piece by piece.
-fn write_whole(shared: &Shared<'_>, sink: Box<dyn Sink>, block: &Block) -> Result<()> {
+fn write_whole(shared: &Shared<'_>, sink: &dyn Sink, block: &Block) -> Result<()> {
     let grid = sink.grid().clone();
     let view = View::whole(block.clone());
     for index in Indices::new(&grid.counts()) {
         let region = grid.region(&index);
+        if sink.has(&region) {
+            continue;
+        }
         let piece = shared.dense(&view.shifted(&region.start), &region.shape, block.dtype())?;
         shared.trace.counters.bytes_written.fetch_add(piece.bytes().len() as u64, Ordering::Relaxed);
         sink.write(&region, piece.bytes())?;
     }
-    sink.finish()
+    Ok(())
 }

@@ -14,6 +14,15 @@ pub enum Target {
     Stored(Box<dyn Sink>),
 }
 
+/// A result that is whole.
+#[derive(Debug)]
+pub enum Finished {
+    /// In memory.
+    Block(Block),
+    /// On disk, not visible yet.
+    Stored(Box<dyn Sink>),
+}
+
 impl Target {
     /// Puts `block` at block `index` of the grid of the sweep, which covers `region`; each is written once.
     ///
@@ -26,14 +35,23 @@ impl Target {
         }
     }
 
-    /// Makes the result whole: a block, or nothing for an array that now stands in its store.
+    /// Whether an interrupted run, with which this one goes on, has put the blocks of `region` there.
+    #[must_use]
+    pub fn has(&self, region: &crate::chunk::Region) -> bool {
+        match self {
+            Self::Memory(_) => false,
+            Self::Stored(sink) => sink.has(region),
+        }
+    }
+
+    /// The result, whole: a block, or an array that is to be made visible at the end of the run.
     ///
     /// # Errors
-    /// What the store reports.
-    pub fn finish(self) -> Result<Option<Block>> {
+    /// [`Bug`](crate::ErrorKind::Bug) when a block is missing.
+    pub fn finish(self) -> Result<Finished> {
         match self {
-            Self::Memory(assembly) => assembly.finish().map(Some),
-            Self::Stored(sink) => sink.finish().map(|()| None),
+            Self::Memory(assembly) => assembly.finish().map(Finished::Block),
+            Self::Stored(sink) => Ok(Finished::Stored(sink)),
         }
     }
 }

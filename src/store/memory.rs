@@ -48,6 +48,11 @@ impl Store for MemoryStore {
         true
     }
 
+    fn stamp(&self) -> Option<String> {
+        let bytes = self.block.bytes();
+        Some(format!("{} bytes, checksum {:08x}", bytes.len(), libdeflater::crc32(bytes)))
+    }
+
     fn block(&self) -> Option<&Block> {
         Some(&self.block)
     }

@@ -12,12 +12,16 @@ use crate::device::block::Block;
 use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
 use crate::error::{Error, Result};
+use manifest::Fingerprint;
 use serde_json::{Map, Value};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub mod raw;
+pub(crate) mod lock;
+pub mod manifest;
+pub(crate) mod staging;
 pub mod memory;
 pub mod npy;
 #[cfg(feature = "zarr")]
@@ -68,6 +72,12 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// [`Store`](crate::ErrorKind::Store), naming file, array and chunk.
     fn read(&self, region: &Region, out: &mut [u8]) -> Result<()>;
 
+    /// What tells whether the stored array has changed: sizes and times of files, a digest of metadata. Runs are resumed
+    /// only when it is the same; a store that knows nothing is trusted.
+    fn stamp(&self) -> Option<String> {
+        None
+    }
+
     /// Asks the operating system to start reading what `region` needs, without waiting for it.
     fn prefetch(&self, region: &Region) {
         let _ = region;
@@ -88,6 +98,13 @@ pub trait Store: fmt::Debug + Send + Sync {
 pub trait Sink: fmt::Debug + Send + Sync {
     /// The pieces that one [`Sink::write`] must cover whole: chunks, or shards where there are some.
     fn grid(&self) -> &Chunks;
+
+    /// Whether `region`, a union of whole pieces of the grid, was written by an earlier, interrupted run that this one goes
+    /// on with; it is not written again then.
+    fn has(&self, region: &Region) -> bool {
+        let _ = region;
+        false
+    }
 
     /// Writes the elements of `region`, a union of whole pieces of the grid. Each piece is written once; calls for
     /// different pieces may run at the same time.
@@ -129,6 +146,11 @@ pub struct Create {
     pub attributes: Attributes,
     /// Fill value; zero where absent.
     pub fill: Option<Scalar>,
+    /// Whether an interrupted run of the same output is gone on with, and what is done of this one stays when it fails.
+    pub resume: bool,
+    /// Whether a finished array keeps its manifest beside it until [`settle`], so that a run that is interrupted before
+    /// all of its arrays are finished can be resumed.
+    pub receipt: bool,
 }
 
 impl Create {
@@ -165,6 +187,26 @@ impl Create {
         self.overwrite = yes;
         self
     }
+
+    /// Go on with a run of the same output that was interrupted, and keep what is done when this one fails. What is there
+    /// must come from the same expression, over inputs that have not changed; another is refused, and nothing to go on with
+    /// is no fault. Block functions are trusted to be the same when their names are. Zarr and `.npy` outputs are resumed
+    /// by chunks (or shards), HDF5 files start over.
+    ///
+    /// ```
+    /// use hyperslab::{Context, store::Create};
+    /// let cx = Context::default();
+    /// let path = std::env::temp_dir().join(format!("resume-{}.zarr", std::process::id()));
+    /// let squares = cx.arange(1000)? * 2;
+    /// cx.compute(squares.store(&path, Create::new().resume(true)))?; // killed at any moment, it can be run again
+    /// # std::fs::remove_dir_all(path).unwrap();
+    /// # Ok::<(), hyperslab::Error>(())
+    /// ```
+    #[must_use]
+    pub fn resume(mut self, yes: bool) -> Self {
+        self.resume = yes;
+        self
+    }
 }
 
 /// A new array: what it holds and how it is stored.
@@ -178,6 +220,8 @@ pub struct Layout {
     pub chunks: Vec<usize>,
     /// The rest.
     pub how: Create,
+    /// What it is computed from; without it, no interrupted run is resumed.
+    pub run: Option<Fingerprint>,
 }
 
 /// An entry of a container's tree.
@@ -210,6 +254,11 @@ pub trait Format: Sync {
 
     /// Whether a path that does not exist yet would be created in this format, by its ending.
     fn creates(&self, path: &Path) -> bool;
+
+    /// Whether interrupted writing can be resumed; see [`Create::resume`].
+    fn resumes(&self) -> bool {
+        false
+    }
 
     /// Opens the array `inner` (may be empty) of the container at `path`.
     ///
@@ -284,6 +333,23 @@ pub fn create(path: impl AsRef<Path>, layout: &Layout) -> Result<Box<dyn Sink>> 
 pub fn group(path: impl AsRef<Path>, how: &Create) -> Result<()> {
     let (format, container, inner) = place(path.as_ref())?;
     format.group(&container, &inner, how)
+}
+
+/// Whether an array at `path` would be in a format in which interrupted writing can be resumed.
+///
+/// # Errors
+/// [`Store`](crate::ErrorKind::Store) when the path names no format.
+pub fn resumes(path: impl AsRef<Path>) -> Result<bool> {
+    place(path.as_ref()).map(|(format, ..)| format.resumes())
+}
+
+/// Removes what a finished array has kept to be known by; see [`Create::receipt`].
+///
+/// # Errors
+/// [`Store`](crate::ErrorKind::Store) when it cannot be removed, or the path names no format.
+pub fn settle(path: impl AsRef<Path>) -> Result<()> {
+    let (_, container, inner) = place(path.as_ref())?;
+    staging::settle(&container, &inner)
 }
 
 /// The container that an array created at `path` would be in, and its path inside of that.

@@ -4,9 +4,11 @@
 //! length. `bfloat16` is stored as `<V2`, as the `ml_dtypes` package does.
 
 use super::raw::{self, Extent};
+use super::staging::Staging;
 use super::{Attributes, Create, Format, Info, Layout, Node, NodeKind, Sink, Store};
+use crate::chunk::region::Indices;
 use crate::chunk::{Chunks, Region, auto};
-use crate::cpu::copy::{normalise_bools, reverse_axes, swap_bytes};
+use crate::cpu::copy::{copy_box, normalise_bools, reverse_axes, swap_bytes};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::shape;
@@ -32,6 +34,10 @@ impl Format for Npy {
 
     fn creates(&self, path: &Path) -> bool {
         path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npy"))
+    }
+
+    fn resumes(&self) -> bool {
+        true
     }
 
     fn open(&self, path: &Path, inner: &str) -> Result<Arc<dyn Store>> {
@@ -162,61 +168,70 @@ impl Store for NpyStore {
     fn random_access(&self) -> bool {
         true
     }
+
+    fn stamp(&self) -> Option<String> {
+        raw::stamp(&self.path)
+    }
 }
 
 /// A `.npy` file being written, under another name until it is finished.
 #[derive(Debug)]
 struct NpySink {
-    file: File,
-    temporary: PathBuf,
+    /// Absent when an earlier run had finished it.
+    file: Option<File>,
     path: PathBuf,
     offset: u64,
     shape: Vec<usize>,
     itemsize: usize,
     grid: Chunks,
-    finished: bool,
+    staging: Staging,
 }
 
 impl NpySink {
     fn new(path: &Path, layout: &Layout) -> Result<Self> {
-        let Layout { dtype, shape, how, .. } = layout;
-        refuse_options(path, how)?;
+        let Layout { dtype, shape, chunks, how, .. } = layout;
+        refuse_options(how)?;
         let header = header::print(*dtype, shape);
         let bytes = shape::checked_size(shape)
             .and_then(|n| n.checked_mul(dtype.size()))
             .and_then(|n| u64::try_from(n).ok()?.checked_add(header.len() as u64))
             .ok_or_else(|| Error::store(path, format!("shape {} is too large", shape::tuple(shape))))?;
-        let grid = match &how.chunks {
-            Some(chunks) => Chunks::regular(shape, chunks)?,
-            None => auto::auto(shape, dtype.size()),
+        let grid = Chunks::regular(shape, chunks)?;
+        let mut staging = Staging::begin(path, "", how, layout.run.as_ref())?;
+        let file = if staging.is_placed() {
+            None
+        } else if path.exists() && !how.overwrite {
+            return Err(Error::store(path, "exists already and is not to be replaced"));
+        } else {
+            let made = |e: std::io::Error| Error::store(path, format!("cannot be created: {e}"));
+            staging.open()?;
+            let mut options = OpenOptions::new();
+            let file =
+                options.read(true).write(true).create(true).truncate(false).open(staging.part()).map_err(made)?;
+            file.set_len(bytes).map_err(|e| Error::store(path, format!("cannot be {bytes} bytes long: {e}")))?;
+            raw::write_at(&file, path, 0, &header)?;
+            Some(file)
         };
-        let temporary = raw::temporary_beside(path);
-        let file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(&temporary)
-            .map_err(|e| Error::store(path, format!("cannot be created: {e}")))?;
-        let sink = Self {
-            file,
-            temporary,
-            path: path.to_path_buf(),
-            offset: header.len() as u64,
-            shape: shape.clone(),
-            itemsize: dtype.size(),
-            grid,
-            finished: false,
-        };
-        sink.file.set_len(bytes).map_err(|e| Error::store(path, format!("cannot be {bytes} bytes long: {e}")))?;
-        raw::write_at(&sink.file, path, 0, &header)?;
-        Ok(sink)
+        let (path, offset) = (path.to_path_buf(), header.len() as u64);
+        Ok(Self { file, path, offset, shape: shape.clone(), itemsize: dtype.size(), grid, staging })
+    }
+
+    fn extent<'a>(&'a self, file: &'a File) -> Extent<'a> {
+        Extent { file, path: &self.path, offset: self.offset, shape: &self.shape, itemsize: self.itemsize }
+    }
+
+    /// The pieces of a region and their numbers, in row-major order.
+    fn pieces(&self, region: &Region) -> impl Iterator<Item = (usize, Region)> {
+        let (touched, steps) = (self.grid.touching(region), shape::strides(&self.grid.counts()));
+        Indices::new(&touched.shape).map(move |step| {
+            let index: Vec<usize> = step.iter().zip(&touched.start).map(|(a, b)| a + b).collect();
+            (index.iter().zip(&steps).map(|(i, step)| i * step).sum(), self.grid.region(&index))
+        })
     }
 }
 
 /// What the format cannot hold is refused; names, attributes and fill value are dropped.
-fn refuse_options(path: &Path, how: &Create) -> Result<()> {
-    if path.exists() && !how.overwrite {
-        return Err(Error::store(path, "exists already and is not to be replaced"));
-    }
+fn refuse_options(how: &Create) -> Result<()> {
     if let Some(codec) = how.codec.as_deref().filter(|c| *c != "none") {
         return Err(Error::unsupported(format!("a .npy file is not compressed; `{codec}` needs Zarr or HDF5")));
     }
@@ -231,24 +246,34 @@ impl Sink for NpySink {
         &self.grid
     }
 
+    fn has(&self, region: &Region) -> bool {
+        let Some(file) = &self.file else { return true };
+        self.pieces(region).all(|(number, piece)| {
+            self.staging.has(number, |_| {
+                let mut bytes = vec![0; piece.size() * self.itemsize];
+                self.extent(file).read(&piece, &mut bytes).is_ok().then_some(bytes)
+            })
+        })
+    }
+
     fn write(&self, region: &Region, data: &[u8]) -> Result<()> {
-        let (file, path) = (&self.file, self.path.as_path());
-        Extent { file, path, offset: self.offset, shape: &self.shape, itemsize: self.itemsize }.write(region, data)
+        let file = self.file.as_ref().ok_or_else(|| Error::bug("nothing is written to an array that is whole"))?;
+        self.extent(file).write(region, data)?;
+        for (number, piece) in self.pieces(region) {
+            if piece == *region {
+                self.staging.note(number, data)?;
+                continue;
+            }
+            let mut bytes = vec![0; piece.size() * self.itemsize];
+            let (from, zero) = (piece.relative_to(region).start, vec![0; piece.rank()]);
+            copy_box(data, &region.shape, &from, &mut bytes, &piece.shape, &zero, &piece.shape, self.itemsize);
+            self.staging.note(number, &bytes)?;
+        }
+        Ok(())
     }
 
     fn finish(mut self: Box<Self>) -> Result<()> {
-        std::fs::rename(&self.temporary, &self.path).map_err(|e| Error::store(&self.path, e))?;
-        self.finished = true;
-        Ok(())
-    }
-}
-
-impl Drop for NpySink {
-    fn drop(&mut self) {
-        if !self.finished {
-            // Nobody is left to hear of a failure here.
-            let _ = std::fs::remove_file(&self.temporary);
-        }
+        self.staging.place()
     }
 }
 

@@ -5,9 +5,11 @@ use crate::chunk::Region;
 use crate::chunk::region::Indices;
 use crate::error::{Error, Result};
 use crate::shape;
+use std::ffi::CString;
 use std::fs::File;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::FileExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -40,6 +42,47 @@ pub fn write_whole(path: &Path, data: &[u8]) -> Result<()> {
         let _ = std::fs::remove_file(&temporary);
         Error::store(path, format!("writing {} bytes failed: {e}", data.len()))
     })
+}
+
+/// Makes a file that holds `data`, and the folders that it needs.
+///
+/// # Errors
+/// [`Store`](crate::ErrorKind::Store), naming the file.
+pub(super) fn write_file(path: &Path, data: &[u8]) -> Result<()> {
+    let mut written = std::fs::write(path, data);
+    if let (Err(e), Some(folder)) = (&written, path.parent())
+        && e.kind() == std::io::ErrorKind::NotFound
+    {
+        std::fs::create_dir_all(folder).map_err(|e| Error::store(folder, e))?;
+        written = std::fs::write(path, data);
+    }
+    written.map_err(|e| Error::store(path, format!("writing {} bytes failed: {e}", data.len())))
+}
+
+/// Gives what is at `part` the name `target`. What bears it is at `part` afterwards, or gone; where the file system cannot
+/// exchange names, it is at `aside` for a moment.
+pub(super) fn put_in_place(part: &Path, target: &Path, aside: &Path) -> std::io::Result<()> {
+    let there = std::fs::symlink_metadata(target);
+    if there.is_err() || there.is_ok_and(|t| !t.is_dir()) && !part.is_dir() {
+        return std::fs::rename(part, target);
+    }
+    if exchange(part, target).is_ok() {
+        return Ok(());
+    }
+    std::fs::rename(target, aside)?;
+    std::fs::rename(part, target).inspect_err(|_| {
+        // The old one gets its name back; the first error is the one to report.
+        let _ = std::fs::rename(aside, target);
+    })
+}
+
+/// Exchanges two names at once.
+fn exchange(a: &Path, b: &Path) -> std::io::Result<()> {
+    let (a, b) = (CString::new(a.as_os_str().as_bytes())?, CString::new(b.as_os_str().as_bytes())?);
+    // SAFETY: both are strings that end in zero and outlive the call.
+    let done =
+        unsafe { libc::renameat2(libc::AT_FDCWD, a.as_ptr(), libc::AT_FDCWD, b.as_ptr(), libc::RENAME_EXCHANGE) };
+    if done == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
 }
 
 /// Where a C-ordered array lies in a file, uncompressed.
@@ -193,6 +236,12 @@ pub fn prefetch(file: &File, offset: u64, len: u64) {
     unsafe {
         libc::posix_fadvise(file.as_raw_fd(), offset as i64, len as i64, libc::POSIX_FADV_WILLNEED);
     }
+}
+
+/// The size of a file and when it was written, to the nanosecond.
+pub(super) fn stamp(path: &Path) -> Option<String> {
+    let meta = std::fs::metadata(path).ok()?;
+    Some(format!("{} bytes, written at {}.{:09}", meta.len(), meta.mtime(), meta.mtime_nsec()))
 }
 
 /// A name beside `path` that no other writer uses.

@@ -49,6 +49,10 @@ impl Format for Zarr {
             || METADATA.iter().any(|name| path.join(name).is_file())
     }
 
+    fn resumes(&self) -> bool {
+        true
+    }
+
     fn open(&self, path: &Path, inner: &str) -> Result<Arc<dyn Store>> {
         let source = Source::open(path)?;
         match meta::find(&source, inner)? {

@@ -12,7 +12,7 @@ use crate::cpu::copy::{copy_box, swap_bytes};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::shape;
-use crate::store::raw::{prefetch, read_at};
+use crate::store::raw::{self, prefetch, read_at};
 use crate::store::{Info, Store};
 use std::cell::Cell;
 
@@ -27,6 +27,10 @@ thread_local! {
 }
 
 impl Store for Hdf5Array {
+    fn stamp(&self) -> Option<String> {
+        raw::stamp(&self.path)
+    }
+
     fn info(&self) -> &Info {
         &self.info
     }

@@ -11,7 +11,8 @@ use crate::cpu::copy::copy_box;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::shape;
-use crate::store::raw::temporary_beside;
+use crate::store::lock::Lock;
+use crate::store::staging::Staging;
 use crate::store::{Layout, Sink};
 use libdeflater::{CompressionLvl, Compressor};
 use std::cell::Cell;
@@ -39,7 +40,7 @@ enum Codec {
 pub(super) struct Writer {
     target: PathBuf,
     inner: String,
-    temporary: PathBuf,
+    staging: Staging,
     /// Closed and gone once finished.
     open: Option<(Id, Id)>,
     dtype: DType,
@@ -97,6 +98,7 @@ impl Writer {
         let inner = if inner.is_empty() { DEFAULT_NAME } else { inner };
         let codec = Codec::of(layout.how.codec.as_deref())?;
         let overwrite = layout.how.overwrite;
+        let mut staging = Staging::begin(path, inner, &layout.how, None)?;
         check_target(path, inner, overwrite)?;
         let grid = Chunks::regular(&layout.shape, &layout.chunks)?;
         let chunk = (!layout.shape.is_empty() && !layout.shape.contains(&0)).then(|| grid.longest());
@@ -108,10 +110,11 @@ impl Writer {
             filters: if chunk.is_some() { codec.filters() } else { Vec::new() },
             fill: fill.clone(),
         };
+        staging.open()?;
         let mut writer = Self {
             target: path.to_path_buf(),
             inner: inner.to_owned(),
-            temporary: temporary_beside(path),
+            staging,
             open: None,
             dtype: layout.dtype,
             grid,
@@ -127,7 +130,7 @@ impl Writer {
     fn begin(&mut self, new: &NewDataset, layout: &Layout) -> ffi::Res<()> {
         let name = ffi::c_name(&self.inner)?;
         ffi::locked(|| {
-            let file = ffi::create_file(&self.temporary)?;
+            let file = ffi::create_file(&self.staging.part())?;
             let dataset = raw::create(&file, &name, &types::native(self.dtype)?, new)?;
             attributes::write_all(&dataset, &layout.how.attributes, &layout.how.names, self.dtype)?;
             self.open = Some((file, dataset));
@@ -205,27 +208,26 @@ impl Writer {
         Ok(())
     }
 
-    /// Puts the finished file in the target's place, or the array into the target.
-    fn install(&self) -> ffi::Res<()> {
-        let wording = |e: std::io::Error| e.to_string();
+    /// Puts the finished file in the target's place, or the array into the target; whether it did the latter.
+    fn install(&self) -> ffi::Res<bool> {
         if !self.target.exists() {
-            return std::fs::rename(&self.temporary, &self.target).map_err(wording);
+            return Ok(false);
         }
         let is_file = has_signature(&self.target);
         if !self.overwrite && !is_file {
             return Err("a file of that name exists".to_owned());
         }
         if !is_file || (self.overwrite && self.is_all_of_target()) {
-            return std::fs::rename(&self.temporary, &self.target).map_err(wording);
+            return Ok(false);
         }
         let name = ffi::c_name(&self.inner)?;
-        let from = ffi::open_file(&self.temporary, false)?;
+        let from = ffi::open_file(&self.staging.part(), false)?;
         let to = ffi::open_file(&self.target, true)?;
         let result = merge(&from, &to, &name, self.overwrite);
         let closed = ffi::close_file(to);
         drop(from);
         result.and(closed)?;
-        std::fs::remove_file(&self.temporary).map_err(wording)
+        Ok(true)
     }
 
     /// Whether the target holds nothing but the array to be replaced.
@@ -307,10 +309,16 @@ impl Sink for Writer {
         };
         ffi::locked(|| {
             drop(dataset);
-            ffi::close_file(file)?;
-            self.install()
+            ffi::close_file(file)
         })
-        .map_err(|e| self.fail(e))
+        .map_err(|e| self.fail(e))?;
+        // Arrays of one file are put into it one after the other, by whatever process.
+        let name = self.target.file_name().unwrap_or_default().to_string_lossy();
+        let merging = Lock::wait(&self.target.with_file_name(format!(".merge.{name}"))).map_err(|e| self.fail(e))?;
+        let merged = ffi::locked(|| self.install()).map_err(|e| self.fail(e))?;
+        let done = if merged { Ok(()) } else { self.staging.place_at(&self.target.clone()) };
+        drop(merging);
+        done
     }
 }
 
@@ -320,7 +328,5 @@ impl Drop for Writer {
             drop(dataset);
             drop(file);
         }
-        // Renamed away when the array is finished; harmless then.
-        let _ = std::fs::remove_file(&self.temporary);
     }
 }

@@ -37,7 +37,8 @@ pub(super) struct Array {
     /// Shape of a stored chunk where all are alike; those at the edge are stored whole too.
     pub(super) stored_shape: Option<Vec<usize>>,
     keys: Keys,
-    prefix: String,
+    /// Its path inside of the container.
+    pub(super) prefix: String,
 }
 
 #[derive(Debug)]

@@ -180,6 +180,10 @@ impl Store for ZarrStore {
         Ok(())
     }
 
+    fn stamp(&self) -> Option<String> {
+        self.source.stamp(&self.array.prefix)
+    }
+
     fn prefetch(&self, region: &Region) {
         if raw::check_request(&self.array.info, region, shape::size(&region.shape) * self.array.info.dtype.size())
             .is_err()

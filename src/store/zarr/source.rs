@@ -1,12 +1,18 @@
 //! Where the keys of a Zarr hierarchy live: the files of a directory, or the entries of a zip archive.
 
+use super::METADATA;
 use super::piece::{Bytes, Piece};
 use super::zip::Archive;
 use crate::error::{Error, Result};
+use crate::store::manifest::hash;
+use crate::store::raw;
 use std::fs::File;
 use std::io::ErrorKind::{NotADirectory, NotFound};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// Files beyond this number are not looked at one by one.
+const MOST_STAMPED: usize = 100_000;
 
 /// Longer metadata is taken for damage.
 const LONGEST_METADATA: u64 = 256 << 20;
@@ -74,6 +80,36 @@ impl Source {
             return Err(Error::store(&piece.path, format!("is {} bytes long, too much for metadata", piece.len)));
         }
         piece.read_all().map(Some)
+    }
+
+    /// What tells whether anything under a prefix has changed: names, sizes and times of its files. Where there are more
+    /// than a hundred thousand, only those of metadata count.
+    pub(super) fn stamp(&self, prefix: &str) -> Option<String> {
+        if let Self::Zip(archive) = self {
+            return raw::stamp(archive.path());
+        }
+        let root = self.name(prefix);
+        let (mut files, mut mixed) = (0, 0u64);
+        let mut folders = vec![root.clone()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(&folder).ok()? {
+                let entry = entry.ok()?;
+                if entry.file_type().ok()?.is_dir() {
+                    folders.push(entry.path());
+                    continue;
+                }
+                files += 1;
+                if files > MOST_STAMPED {
+                    let stamps = METADATA.iter().map(|name| raw::stamp(&root.join(name)));
+                    return Some(stamps.flatten().collect::<Vec<_>>().join("; "));
+                }
+                let path = entry.path();
+                let text = format!("{} {}", path.strip_prefix(&root).ok()?.display(), raw::stamp(&path)?);
+                // A sum, so that the order in which the system lists them does not matter.
+                mixed = mixed.wrapping_add(hash(text.as_bytes()));
+            }
+        }
+        Some(format!("{files} files {mixed:016x}"))
     }
 
     /// The names directly below a prefix that may hold more keys, sorted.

@@ -8,6 +8,7 @@ use crate::chunk::{Chunks, Region};
 use crate::cpu::copy::copy_box;
 use crate::error::{Error, Result};
 use crate::shape;
+use crate::store::staging::Staging;
 use crate::store::{Layout, Sink, raw};
 use serde_json::Value;
 use std::borrow::Cow;
@@ -17,8 +18,7 @@ use zarrs::array::{ArrayBytes, ArrayToBytesCodecTraits, DataType, FillValue};
 
 /// An array being written.
 ///
-/// Its chunks collect in a hidden folder beside the first part of the path that is missing; the folder is renamed in
-/// [`Sink::finish`] and removed by a drop before that.
+/// Its chunks collect in a hidden folder, which takes the array's name in [`Sink::finish`]; see [`Staging`].
 #[derive(Debug)]
 pub(super) struct ZarrSink {
     plan: Plan,
@@ -28,14 +28,12 @@ pub(super) struct ZarrSink {
     shape: Vec<NonZeroU64>,
     container: PathBuf,
     target: PathBuf,
-    temporary: PathBuf,
-    finished: bool,
+    staging: Staging,
 }
 
 impl ZarrSink {
     pub(super) fn new(container: &Path, inner: &str, layout: &Layout) -> Result<Self> {
         let target = if inner.is_empty() { container.to_owned() } else { container.join(inner) };
-        refuse_existing(&target, layout.how.overwrite)?;
         let version = version(container, &target, layout.how.zarr_version)?;
         let plan = Plan::new(&target, version, layout)?;
         let grid = Chunks::regular(&layout.shape, &plan.stored_shape)?;
@@ -45,8 +43,14 @@ impl ZarrSink {
         if bytes.is_none_or(|n| n as u64 > super::pipeline::LARGEST_CHUNK) {
             return Err(Error::chunks(format!("chunks of shape {} are too large", shape::tuple(&plan.stored_shape))));
         }
-        let temporary = raw::temporary_beside(first_missing(&target));
-        std::fs::create_dir(&temporary).map_err(|e| Error::store(&target, format!("cannot be created: {e}")))?;
+        let mut staging = Staging::begin_deep(container, inner, &layout.how, layout.run.as_ref())?;
+        if !staging.is_placed() {
+            refuse_existing(&target, layout.how.overwrite)?;
+            if !staging.open()? {
+                let part = staging.part();
+                std::fs::create_dir(part).map_err(|e| Error::store(&target, format!("cannot be created: {e}")))?;
+            }
+        }
         Ok(Self {
             plan,
             grid,
@@ -55,8 +59,7 @@ impl ZarrSink {
             shape,
             container: container.to_owned(),
             target,
-            temporary,
-            finished: false,
+            staging,
         })
     }
 
@@ -72,11 +75,33 @@ impl ZarrSink {
             .chain
             .encode(ArrayBytes::new_flen(elements), &self.shape, &self.data_type, &fill, &options())
             .map_err(|e| Error::store(&self.target, format!("cannot be encoded: {e}")))?;
-        let path = self.temporary.join(key(self.plan.version, index));
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(|e| Error::store(folder, e))?;
-        }
-        raw::write_whole(&path, &encoded)
+        // Nobody reads it before the manifest says that it is done, so it needs no name of its own until then.
+        raw::write_file(&self.path(index), &encoded)?;
+        self.staging.note(self.number(index), &encoded)
+    }
+
+    /// Where a chunk is written.
+    fn path(&self, index: &[usize]) -> PathBuf {
+        self.staging.part().join(key(self.plan.version, index))
+    }
+
+    /// The number of a chunk, in row-major order.
+    fn number(&self, index: &[usize]) -> usize {
+        index.iter().zip(shape::strides(&self.grid.counts())).map(|(i, step)| i * step).sum()
+    }
+
+    /// Whether an earlier run wrote a chunk.
+    fn has_chunk(&self, index: &[usize]) -> bool {
+        self.staging.has(self.number(index), |len| {
+            let path = self.path(index);
+            std::fs::metadata(&path).is_ok_and(|m| m.len() == len).then(|| std::fs::read(&path).ok()).flatten()
+        })
+    }
+
+    /// The chunks of a region.
+    fn chunks(&self, region: &Region) -> impl Iterator<Item = Vec<usize>> {
+        let touched = self.grid.touching(region);
+        Indices::new(&touched.shape).map(move |step| step.iter().zip(&touched.start).map(|(a, b)| a + b).collect())
     }
 
     /// The stored chunk in full: at the edge, the fill value lies beyond the array.
@@ -124,25 +149,6 @@ impl ZarrSink {
         }
         Ok(())
     }
-
-    /// Gives the folder its name; an array that bears it is moved aside first and removed afterwards.
-    fn take_name(&self) -> Result<()> {
-        if let Some(parent) = self.target.parent().filter(|p| !p.as_os_str().is_empty()) {
-            std::fs::create_dir_all(parent).map_err(|e| Error::store(parent, e))?;
-        }
-        let failed = |e: std::io::Error| Error::store(&self.target, format!("cannot be put in place: {e}"));
-        if !node_at(&self.target)?.is_some_and(|n| n.array) {
-            return std::fs::rename(&self.temporary, &self.target).map_err(failed);
-        }
-        let aside = raw::temporary_beside(&self.target);
-        std::fs::rename(&self.target, &aside).map_err(failed)?;
-        if let Err(error) = std::fs::rename(&self.temporary, &self.target) {
-            // The old array gets its name back; the first error is the one to report.
-            let _ = std::fs::rename(&aside, &self.target);
-            return Err(failed(error));
-        }
-        std::fs::remove_dir_all(&aside).map_err(|e| Error::store(aside, e))
-    }
 }
 
 impl Sink for ZarrSink {
@@ -155,9 +161,7 @@ impl Sink for ZarrSink {
             let why = format!("region {region} with {} bytes is written to chunks of {}", data.len(), self.grid);
             return Err(Error::bug(why).at(format!("array {}", self.target.display())));
         }
-        let touched = self.grid.touching(region);
-        for step in Indices::new(&touched.shape) {
-            let index: Vec<usize> = step.iter().zip(&touched.start).map(|(a, b)| a + b).collect();
+        for index in self.chunks(region) {
             self.write_chunk(&index, region, data).map_err(|e| {
                 e.at(format!("chunk {}", shape::tuple(&index))).at(format!("array {}", self.target.display()))
             })?;
@@ -165,23 +169,18 @@ impl Sink for ZarrSink {
         Ok(())
     }
 
-    fn finish(mut self: Box<Self>) -> Result<()> {
-        for (name, document) in &self.plan.documents {
-            write_document(&self.temporary.join(name), document)?;
-        }
-        self.settle_groups()?;
-        self.take_name()?;
-        self.finished = true;
-        Ok(())
+    fn has(&self, region: &Region) -> bool {
+        self.chunks(region).all(|index| self.has_chunk(&index))
     }
-}
 
-impl Drop for ZarrSink {
-    fn drop(&mut self) {
-        if !self.finished {
-            // Nobody is left to hear of a failure here.
-            let _ = std::fs::remove_dir_all(&self.temporary);
+    fn finish(mut self: Box<Self>) -> Result<()> {
+        if !self.staging.is_placed() {
+            for (name, document) in &self.plan.documents {
+                write_document(&self.staging.part().join(name), document)?;
+            }
+            self.settle_groups()?;
         }
+        self.staging.place()
     }
 }
 
@@ -261,10 +260,4 @@ pub(super) fn above<'a>(container: &Path, target: &'a Path) -> Vec<&'a Path> {
     let mut folders: Vec<&Path> = target.ancestors().skip(1).take_while(|p| p.starts_with(container)).collect();
     folders.reverse();
     folders
-}
-
-/// The uppermost part of a path that does not exist yet; the path itself when it exists.
-fn first_missing(target: &Path) -> &Path {
-    let missing = target.ancestors().take_while(|p| !p.as_os_str().is_empty() && !p.exists());
-    missing.last().unwrap_or(target)
 }

@@ -1,0 +1,476 @@
+//! Where an output is until it is whole: under a hidden name beside its own, locked, with a manifest of what is done.
+//!
+//! For the array `g/x` of `out.zarr` these are, in the folder that holds `out.zarr`:
+//!
+//! - `.lock.out.zarr%g%x`, held while somebody writes it;
+//! - `.partial.out.zarr%g%x`, the array so far, renamed last of all;
+//! - `.manifest.out.zarr%g%x`, the pieces that are done;
+//! - `.old.out.zarr%g%x`, what it replaces, for a moment, where a file system cannot exchange two names.
+//!
+//! The names follow from the output's, so that a later run finds what a killed one left: it goes on with it, or clears it
+//! away. Where the folder cannot be written to, or is on another device, they stand inside of the container.
+
+use super::lock::{Lock, Outcome};
+use super::manifest::{Done, Fingerprint, Manifest, Seal, digest};
+use super::{Create, raw};
+use crate::error::{Error, Result};
+use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// What the hidden names begin with.
+const KINDS: [&str; 4] = [".lock.", ".partial.", ".manifest.", ".old."];
+
+/// An output under construction. Dropped before it was placed, it leaves nothing behind, or, when it may be resumed, what
+/// is done.
+#[derive(Debug)]
+pub(crate) struct Staging {
+    target: PathBuf,
+    place: Place,
+    /// Folders that were made for it.
+    made: Vec<PathBuf>,
+    /// What an earlier run had done.
+    done: Option<Done>,
+    manifest: Option<Manifest>,
+    run: Option<Fingerprint>,
+    keep: bool,
+    receipt: bool,
+    /// Whether it is a container, in which arrays are staged on their own.
+    nests: bool,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Locked; what was there is untouched.
+    Begun,
+    /// Being written.
+    Open,
+    /// Under its name.
+    Placed,
+}
+
+/// The hidden names, and the lock on them. Where the file system has no locks, the names are those of this process.
+#[derive(Debug)]
+struct Place {
+    folder: PathBuf,
+    stem: String,
+    lock: Option<Lock>,
+}
+
+impl Place {
+    /// Locks the place of the array `inner` of `container`.
+    fn take(container: &Path, inner: &str, target: &Path) -> Result<Self> {
+        let failed = |e: std::io::Error| Error::store(target, format!("cannot be created: {e}"));
+        let real = container.canonicalize().unwrap_or_else(|_| container.to_path_buf());
+        let folder = match real.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
+            _ => PathBuf::from("."),
+        };
+        let folder = folder.canonicalize().unwrap_or(folder);
+        let name = real.file_name().unwrap_or_default().to_string_lossy();
+        let within = inner.replace('/', "%");
+        let beside = if inner.is_empty() { name.into_owned() } else { format!("{name}%{within}") };
+        let nested = (!inner.is_empty() && real.is_dir()).then(|| (real.clone(), within));
+        if let Some((folder, stem)) = nested.clone().filter(|(inside, _)| !same_device(inside, &folder)) {
+            return Self::at(folder, &stem, target)?.map_err(failed);
+        }
+        match (Self::at(folder, &beside, target)?, nested) {
+            (Err(e), Some((folder, stem))) if matches!(e.kind(), PermissionDenied | ReadOnlyFilesystem) => {
+                Self::at(folder, &stem, target)?.map_err(failed)
+            }
+            (outcome, _) => outcome.map_err(failed),
+        }
+    }
+
+    fn at(folder: PathBuf, stem: &str, target: &Path) -> Result<std::io::Result<Self>> {
+        // File names have at most 255 bytes.
+        let mut stem = stem.to_owned();
+        if stem.len() > 200 {
+            let kept: String = stem.chars().take_while(char::is_ascii).take(120).collect();
+            stem = format!("{kept}%{}", digest(stem.as_bytes()));
+        }
+        let lock = Lock::take(&folder.join(format!(".lock.{stem}")), target)?;
+        Ok(lock.map(|lock| match lock {
+            Outcome::Held(lock) => Self { folder, stem, lock: Some(lock) },
+            Outcome::Unsupported => Self { folder, stem: format!("{}.{stem}", std::process::id()), lock: None },
+        }))
+    }
+
+    fn path(&self, kind: &str) -> PathBuf {
+        self.folder.join(format!(".{kind}.{}", self.stem))
+    }
+}
+
+fn same_device(a: &Path, b: &Path) -> bool {
+    let device = |path: &Path| std::fs::metadata(path).map(|m| m.dev());
+    matches!((device(a), device(b)), (Ok(a), Ok(b)) if a == b)
+}
+
+impl Staging {
+    /// Locks the output at `inner` of `container`, and finds what an earlier run of the same fingerprint left when it is to
+    /// be resumed. Nothing is touched yet.
+    ///
+    /// # Errors
+    /// [`Store`](crate::ErrorKind::Store), naming the output: it is being written already, its folder cannot be written to,
+    /// or the run to be resumed is another.
+    pub(crate) fn begin(container: &Path, inner: &str, how: &Create, run: Option<&Fingerprint>) -> Result<Self> {
+        let target = if inner.is_empty() { container.to_path_buf() } else { container.join(inner) };
+        let place = Place::take(container, inner, &target)?;
+        let run = run.filter(|_| place.lock.is_some()).cloned();
+        let mut staging = Self {
+            target,
+            place,
+            made: Vec::new(),
+            done: None,
+            manifest: None,
+            run,
+            keep: how.resume,
+            receipt: how.receipt,
+            nests: false,
+            state: State::Begun,
+        };
+        staging.recover()?;
+        if let Some(run) = staging.run.as_ref().filter(|_| how.resume) {
+            staging.done = Done::load(&staging.place.path("manifest"), &staging.target, run)?;
+        }
+        if staging.was_placed() {
+            staging.state = State::Placed;
+        }
+        Ok(staging)
+    }
+
+    /// As [`Staging::begin`], for something whose folder may be missing.
+    pub(crate) fn begin_deep(container: &Path, inner: &str, how: &Create, run: Option<&Fingerprint>) -> Result<Self> {
+        let mut made = Vec::new();
+        for folder in container.ancestors().skip(1).filter(|p| !p.as_os_str().is_empty()) {
+            if folder.exists() {
+                break;
+            }
+            made.push(folder.to_path_buf());
+        }
+        if let Some(folder) = made.first() {
+            std::fs::create_dir_all(folder).map_err(|e| Error::store(folder, format!("cannot be created: {e}")))?;
+        }
+        let begun = Self::begin(container, inner, how, run);
+        match begun {
+            Ok(mut staging) => {
+                staging.made = made;
+                Ok(staging)
+            }
+            Err(error) => {
+                remove_empty(&made);
+                Err(error)
+            }
+        }
+    }
+
+    /// As [`Staging::begin`], for a container whose arrays are staged on their own and keep their receipts.
+    pub(crate) fn of_container(container: &Path, how: &Create, run: Option<&Fingerprint>) -> Result<Self> {
+        let mut staging = Self::begin_deep(container, "", how, run)?;
+        staging.nests = true;
+        Ok(staging)
+    }
+
+    /// Where it is for now.
+    pub(crate) fn part(&self) -> PathBuf {
+        self.place.path("partial")
+    }
+
+    /// Whether an earlier run had finished it, so that nothing is left to do but [`Staging::place`].
+    pub(crate) fn is_placed(&self) -> bool {
+        self.state == State::Placed
+    }
+
+    fn was_placed(&self) -> bool {
+        let there = std::fs::symlink_metadata(&self.target).map(|m| m.ino()).ok();
+        there.is_some() && self.done.as_ref().and_then(|d| d.whole) == there
+    }
+
+    /// Makes the way free: whether what an earlier run left is gone on with. If not, it is gone.
+    ///
+    /// # Errors
+    /// [`Store`](crate::ErrorKind::Store), naming what cannot be made or removed.
+    pub(crate) fn open(&mut self) -> Result<bool> {
+        if !self.nests && !self.part().exists() {
+            self.done = None;
+        }
+        self.state = State::Open;
+        if self.done.is_none() {
+            self.clear()?;
+        }
+        if let Some(run) = &self.run {
+            self.manifest = Some(Manifest::begin(&self.place.path("manifest"), run, self.done.as_ref())?);
+        }
+        Ok(self.done.is_some())
+    }
+
+    /// Whether an earlier run wrote a piece, and it is still what it was; `read` gives the bytes of a piece of some length.
+    pub(crate) fn has(&self, piece: usize, read: impl FnOnce(u64) -> Option<Vec<u8>>) -> bool {
+        self.is_placed() || self.done.as_ref().is_some_and(|done| done.has(piece, read))
+    }
+
+    /// Whether pieces are noted at all.
+    #[cfg(test)]
+    pub(crate) fn notes(&self) -> bool {
+        self.manifest.is_some()
+    }
+
+    /// Notes that a piece, stored as `bytes`, was written.
+    ///
+    /// # Errors
+    /// [`Store`](crate::ErrorKind::Store), naming the manifest.
+    pub(crate) fn note(&self, piece: usize, bytes: &[u8]) -> Result<()> {
+        let Some(manifest) = &self.manifest else { return Ok(()) };
+        let noted = manifest.note(piece, Seal::of(bytes));
+        noted.map_err(|e| Error::store(self.place.path("manifest"), e))
+    }
+
+    /// Gives the output its name, in place of what bears it, and clears everything else away.
+    ///
+    /// # Errors
+    /// [`Store`](crate::ErrorKind::Store), naming the output; what was there is still there then.
+    pub(crate) fn place(&mut self) -> Result<()> {
+        self.place_at(&self.target.clone())
+    }
+
+    /// As [`Staging::place`], for an array that is the whole of the file at `target`.
+    ///
+    /// # Errors
+    /// As [`Staging::place`].
+    pub(crate) fn place_at(&mut self, target: &Path) -> Result<()> {
+        let part = self.part();
+        let failed = |e: std::io::Error| Error::store(&self.target, format!("cannot be put in place: {e}"));
+        if self.state != State::Placed {
+            self.clear_nested()?;
+            if let Some(manifest) = &self.manifest {
+                let inode = std::fs::symlink_metadata(&part).map_err(failed)?.ino();
+                manifest.whole(inode).map_err(failed)?;
+            }
+            raw::put_in_place(&part, target, &self.place.path("old")).map_err(failed)?;
+            self.state = State::Placed;
+        }
+        // What was replaced has the other name now.
+        remove(&part)?;
+        remove(&self.place.path("old"))?;
+        if self.receipt { Ok(()) } else { remove(&self.place.path("manifest")) }
+    }
+
+    /// Puts back what a run had moved aside when it was killed at that moment.
+    fn recover(&self) -> Result<()> {
+        let old = self.place.path("old");
+        if old.exists() && !self.target.exists() {
+            return std::fs::rename(&old, &self.target).map_err(|e| Error::store(&old, e));
+        }
+        remove(&old)
+    }
+
+    /// Removes everything but the lock.
+    fn clear(&self) -> Result<()> {
+        self.clear_nested()?;
+        remove(&self.part())?;
+        remove(&self.place.path("manifest"))
+    }
+
+    /// Removes what is staged for the arrays of a container.
+    fn clear_nested(&self) -> Result<()> {
+        if !self.nests {
+            return Ok(());
+        }
+        let within = format!(".partial.{}%", self.place.stem);
+        let entries = std::fs::read_dir(&self.place.folder).map_err(|e| Error::store(&self.place.folder, e))?;
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            if KINDS.iter().any(|kind| name.strip_prefix(kind).is_some_and(|rest| rest.starts_with(&within))) {
+                remove(&entry.path())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        if self.state == State::Open && !(self.keep && self.run.is_some()) {
+            // Nobody is left to hear of a failure here; the next run of the same output tries again.
+            let _ = self.clear();
+        }
+        if self.state != State::Placed {
+            self.place.lock = None;
+            remove_empty(&self.made);
+        }
+    }
+}
+
+/// Removes the receipt that a finished array has kept; see [`Create::receipt`].
+pub(crate) fn settle(container: &Path, inner: &str) -> Result<()> {
+    let target = container.join(inner);
+    // Whoever writes it now has a manifest of their own there.
+    let Ok(place) = Place::take(container, inner, &target) else { return Ok(()) };
+    remove(&place.path("manifest"))
+}
+
+/// Removes a file or a folder, if it is there.
+fn remove(path: &Path) -> Result<()> {
+    let removed = match std::fs::symlink_metadata(path) {
+        Err(_) => return Ok(()),
+        Ok(meta) if meta.is_dir() => std::fs::remove_dir_all(path),
+        Ok(_) => std::fs::remove_file(path),
+    };
+    removed.map_err(|e| Error::store(path, format!("cannot be removed: {e}")))
+}
+
+/// Removes folders, the innermost first, as far as they are empty.
+fn remove_empty(folders: &[PathBuf]) {
+    for folder in folders {
+        // One that holds something stays.
+        let _ = std::fs::remove_dir(folder);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let mut names: Vec<String> =
+            fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    fn run() -> Fingerprint {
+        Fingerprint { expression: "x".into(), ..Fingerprint::default() }
+    }
+
+    fn resume() -> Create {
+        Create::new().resume(true)
+    }
+
+    /// Writes a piece and ends as a killed process does: nothing is dropped.
+    fn killed(container: &Path, inner: &str) {
+        let mut staging = Staging::begin(container, inner, &Create::new(), Some(&run())).unwrap();
+        assert!(!staging.open().unwrap());
+        fs::create_dir(staging.part()).unwrap();
+        fs::write(staging.part().join("0"), "abc").unwrap();
+        staging.note(0, b"abc").unwrap();
+        // The kernel gives the lock back.
+        staging.place.lock = None;
+        std::mem::forget(staging);
+    }
+
+    #[test]
+    fn an_output_appears_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("o.zarr");
+        for (inner, old) in [("", false), ("", true), ("g/x", false), ("g/x", true)] {
+            let own = target.join(inner);
+            if old {
+                fs::create_dir_all(own.join("old")).unwrap();
+            }
+            let mut staging = Staging::begin(&target, inner, &Create::new(), Some(&run())).unwrap();
+            assert!(!staging.open().unwrap() && staging.notes());
+            fs::create_dir(staging.part()).unwrap();
+            fs::write(staging.part().join("new"), "").unwrap();
+            if !inner.is_empty() {
+                fs::create_dir_all(own.parent().unwrap()).unwrap();
+            }
+            assert_eq!(own.join("old").exists(), old);
+            staging.place().unwrap();
+            drop(staging);
+            assert_eq!(names(&own), ["new"]);
+            assert_eq!(names(folder.path()), ["o.zarr"]);
+            fs::remove_dir_all(&target).unwrap();
+        }
+    }
+
+    #[test]
+    fn what_a_killed_run_left_is_resumed_or_cleared() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("o.zarr");
+        killed(&target, "x");
+        assert_eq!(names(folder.path()), [".manifest.o.zarr%x", ".partial.o.zarr%x"]);
+        let mut again = Staging::begin(&target, "x", &resume(), Some(&run())).unwrap();
+        assert!(again.open().unwrap());
+        let abc = |_| Some(b"abc".to_vec());
+        assert!(again.has(0, abc) && !again.has(1, abc));
+        again.note(1, b"d").unwrap();
+        drop(again);
+        let mut again = Staging::begin(&target, "x", &resume(), Some(&run())).unwrap();
+        assert!(again.open().unwrap() && again.has(1, |_| Some(b"d".to_vec())));
+        drop(again);
+        // Another run is refused, and changes nothing.
+        let other = Fingerprint::default();
+        let text = Staging::begin(&target, "x", &resume(), Some(&other)).unwrap_err().to_string();
+        assert!(text.contains("o.zarr/x: the run that was interrupted is not this one"), "{text}");
+        assert_eq!(names(folder.path()), [".manifest.o.zarr%x", ".partial.o.zarr%x"]);
+        // Without being asked to resume, it starts over and leaves nothing.
+        let mut fresh = Staging::begin(&target, "x", &Create::new(), Some(&other)).unwrap();
+        assert!(!fresh.open().unwrap() && !fresh.has(0, abc));
+        drop(fresh);
+        assert!(names(folder.path()).is_empty());
+    }
+
+    #[test]
+    fn a_run_that_was_killed_after_its_end_has_nothing_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("o.zarr");
+        let how = Create { receipt: true, ..resume() };
+        let mut staging = Staging::begin(&target, "", &how, Some(&run())).unwrap();
+        staging.open().unwrap();
+        fs::create_dir(staging.part()).unwrap();
+        staging.place().unwrap();
+        drop(staging);
+        assert_eq!(names(folder.path()), [".manifest.o.zarr", "o.zarr"]);
+        let mut again = Staging::begin(&target, "", &how, Some(&run())).unwrap();
+        assert!(again.is_placed());
+        again.place().unwrap();
+        drop(again);
+        // Another array of that name is not what the receipt is for.
+        fs::rename(&target, folder.path().join("away")).unwrap();
+        fs::create_dir(&target).unwrap();
+        assert!(!Staging::begin(&target, "", &how, Some(&run())).unwrap().is_placed());
+        settle(&target, "").unwrap();
+        assert_eq!(names(folder.path()), ["away", "o.zarr"]);
+    }
+
+    #[test]
+    fn containers_clear_what_is_staged_for_their_arrays() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("o.zarr");
+        let mut outer = Staging::of_container(&target, &resume(), Some(&run())).unwrap();
+        outer.open().unwrap();
+        killed(&outer.part(), "x");
+        fs::create_dir(outer.part()).unwrap();
+        assert_eq!(names(folder.path()).len(), 5);
+        outer.place().unwrap();
+        drop(outer);
+        assert_eq!(names(folder.path()), ["o.zarr"]);
+    }
+
+    #[test]
+    fn folders_that_were_made_go_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("a/b/o.zarr");
+        drop(Staging::begin_deep(&target, "x", &Create::new(), None).unwrap());
+        assert!(names(folder.path()).is_empty());
+        let long = "y".repeat(250);
+        let staging = Staging::begin_deep(&target, &long, &Create::new(), None).unwrap();
+        assert!(staging.part().file_name().unwrap().len() < 255);
+    }
+
+    #[test]
+    fn one_writer_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("o.zarr");
+        let _first = Staging::begin(&target, "x", &Create::new(), None).unwrap();
+        let text = Staging::begin(&target, "x", &Create::new(), None).unwrap_err().to_string();
+        assert!(text.contains("o.zarr/x: is being written by process"), "{text}");
+        let _other = Staging::begin(&target, "y", &Create::new(), None).unwrap();
+        // The same place by another name.
+        std::os::unix::fs::symlink(folder.path(), folder.path().join("link")).unwrap();
+        assert!(Staging::begin(&folder.path().join("link/o.zarr"), "x", &Create::new(), None).is_err());
+    }
+}

@@ -1,6 +1,7 @@
 //! Projected memory: what a sweep holds throughout, and what one of its tasks needs.
 
 use super::plan::{Origin, Part, Plan, StageId, StageKind};
+use crate::chunk::tiling::levels;
 use crate::chunk::{AxisChunks, Chunks};
 use crate::device::memory::size_class;
 use crate::dtype::DType;
@@ -174,7 +175,8 @@ pub fn held_bytes(plan: &Plan, id: StageId) -> u64 {
             .enumerate()
             .map(|(r, part)| {
                 let size = shape::size(&stage.result_shape(r)) as u64;
-                size * (part.reducer.state_bytes() + part.reducer.output().size()) as u64
+                let states = levels(part.tiles()) * part.reducer.state_bytes();
+                size * (states + part.reducer.output().size()) as u64
             })
             .sum(),
         _ if in_memory || stage.keep => {

@@ -67,7 +67,7 @@ pub enum StageKind {
         /// The grid they come in.
         from: Chunks,
     },
-    /// States of tiles, combined in grid order.
+    /// States of tiles, combined in a fixed tree.
     Reduce {
         /// From inputs to what is reduced.
         map: Program,
@@ -154,6 +154,14 @@ pub enum Origin {
     Stage(StageId, usize),
     /// The index itself, along one axis of this length.
     Iota(usize),
+}
+
+impl Part {
+    /// Tiles whose states make one result.
+    #[must_use]
+    pub fn tiles(&self) -> usize {
+        self.tiling.axes().iter().zip(&self.reduced).filter(|(_, r)| **r).map(|(a, _)| a.count()).product()
+    }
 }
 
 impl Input {

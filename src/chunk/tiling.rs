@@ -1,7 +1,10 @@
-//! Reduction tilings: how the reduced axes are cut into the tiles whose partial results combine in grid order.
+//! Reduction tilings: how the reduced axes are cut into the tiles whose partial results combine in a fixed tree.
 //!
 //! A tiling is a pure function of shape, logical chunks and reduced axes, fixed when a reduction is built: execution
-//! blocks group whole tiles but never cut one, so bits do not depend on them.
+//! blocks group whole tiles but never cut one, so bits do not depend on them. In the tree, whose shape follows from the
+//! number of tiles, [`FAN_IN`] neighbours in grid order are folded into one on each level: rounding errors grow with the
+//! logarithm of the number of tiles, and while tiles come in order one state waits on each of [`levels`] levels. Two
+//! neighbours at a time would round no better to speak of and hold four times as many states.
 
 use super::grid::{AxisChunks, Chunks};
 
@@ -16,6 +19,20 @@ const SHALLOWEST: usize = 16;
 
 /// Elements of a tile beyond which chunks are not joined only to deepen it.
 const WIDEST: usize = 4 << 20;
+
+/// Neighbours that are folded into one on each level of the tree by which partial results combine.
+pub const FAN_IN: usize = 16;
+
+/// The states that a fold of this many tiles, which come in order, holds at most.
+#[must_use]
+pub fn levels(tiles: usize) -> usize {
+    let mut levels = 1;
+    let mut left = tiles.saturating_sub(1) / FAN_IN;
+    while left > 0 {
+        (levels, left) = (levels + 1, left / FAN_IN);
+    }
+    levels
+}
 
 /// The tiling of the axes where `reduced` is true; the others are whole.
 #[must_use]
@@ -75,6 +92,23 @@ fn split(axis: &AxisChunks, parts: usize) -> AxisChunks {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_fold_holds_one_state_a_level() {
+        // After k tiles there is one state for every digit of k in base 16 that is not 0.
+        for tiles in [0, 1, 2, 15, 16, 17, 255, 256, 257, 4096, 70_000] {
+            let digits = |mut k: usize| {
+                let mut n = 0;
+                while k > 0 {
+                    (n, k) = (n + usize::from(!k.is_multiple_of(FAN_IN)), k / FAN_IN);
+                }
+                n
+            };
+            let most = (0..=tiles).map(digits).max().unwrap_or(0);
+            assert!((most..=most + 1).contains(&levels(tiles)), "{tiles} tiles: {most}, {}", levels(tiles));
+        }
+        assert_eq!((levels(16), levels(1000)), (1, 3));
+    }
 
     #[test]
     fn tiny_chunks_are_joined_and_huge_ones_split() {

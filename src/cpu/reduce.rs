@@ -3,11 +3,13 @@
 //! Parts that reduce the same axes with the same lanes share one walk. A walk runs the phases of its parts as one fused
 //! program per phase, map included: accumulators stay in registers of the first cache. With [`Lanes::Elements`] element
 //! `j` of an output goes to lane `j mod STRIP` and the lanes merge by halves; with [`Lanes::Outputs`] every lane is an
-//! output. Both orders depend on the tile's shape alone.
+//! output. What a lane is given joins in a tree, [`FAN_IN`] neighbours at a time. All of this depends on the tile's shape
+//! alone.
 
 use super::space::{Source, Space, set_sources};
 use super::strip::{Machine, STRIP};
 use crate::chunk::Region;
+use crate::chunk::tiling::FAN_IN;
 use crate::device::View;
 use crate::device::block::Buffer;
 use crate::dtype::DType;
@@ -114,6 +116,10 @@ struct Loop {
     /// Accumulators: two sets, one read while the other is written, and what they begin as.
     acc: [Vec<Register>; 3],
     current: usize,
+    /// Steps since the phase began, and the accumulators of finished groups of them, per level of the tree.
+    steps: usize,
+    levels: Vec<Vec<Register>>,
+    init: Vec<DType>,
     /// The results this phase gives, as indices into the walk's.
     gives: std::ops::Range<usize>,
 }
@@ -238,6 +244,7 @@ impl Walk {
                     }
                     self.step(phase, output, at, (n, lanes));
                 }
+                self.loops[phase].gather(lanes);
                 self.loops[phase].merge_lanes(lanes);
                 self.conclude(phase, 1);
                 if phase + 1 < self.loops.len() {
@@ -264,6 +271,7 @@ impl Walk {
                     }
                     self.step(phase, row, at, (n, n));
                 }
+                self.loops[phase].gather(n);
                 self.conclude(phase, n);
             }
             self.store(at, n);
@@ -309,6 +317,10 @@ impl Walk {
             current.keep_tail(n, lanes);
         }
         current.current = write;
+        current.steps += 1;
+        if current.steps.is_multiple_of(FAN_IN) {
+            current.climb(lanes);
+        }
     }
 
     /// Runs the result program of a phase over `n` lanes.
@@ -407,12 +419,66 @@ impl Loop {
             kinds: init.len(),
             acc: [registers(), registers(), begin],
             current: BEGIN,
+            steps: 0,
+            levels: Vec::new(),
+            init: init.iter().map(|(d, _)| *d).collect(),
             gives: first..results.len(),
         })
     }
 
     fn begin(&mut self) {
+        (self.current, self.steps) = (BEGIN, 0);
+    }
+
+    /// Joins the group of steps that was just finished to those before it, and begins another.
+    fn climb(&mut self, lanes: usize) {
+        let (mut level, mut groups) = (0, self.steps / FAN_IN);
+        loop {
+            if groups % FAN_IN != 1 {
+                self.join(level, lanes);
+            }
+            if !groups.is_multiple_of(FAN_IN) {
+                break;
+            }
+            (level, groups) = (level + 1, groups / FAN_IN);
+        }
+        if level == self.levels.len() {
+            self.levels.push(self.init.iter().map(|&d| Register::new(d)).collect());
+        }
+        std::mem::swap(&mut self.acc[self.current], &mut self.levels[level]);
         self.current = BEGIN;
+    }
+
+    /// Joins all groups of steps, the unfinished ones too.
+    fn gather(&mut self, lanes: usize) {
+        let (mut level, mut groups) = (0, self.steps / FAN_IN);
+        while groups > 0 {
+            if !groups.is_multiple_of(FAN_IN) {
+                if self.current == BEGIN {
+                    std::mem::swap(&mut self.acc[0], &mut self.levels[level]);
+                    self.current = 0;
+                } else {
+                    self.join(level, lanes);
+                }
+            }
+            (level, groups) = (level + 1, groups / FAN_IN);
+        }
+    }
+
+    /// Joins the accumulators to those of `level`, which come before them.
+    fn join(&mut self, level: usize, lanes: usize) {
+        let (read, write) = (self.current, self.next());
+        for k in 0..self.kinds {
+            let before = self.levels[level][k].ptr(0);
+            let after = self.acc[read][k].ptr(0);
+            let to = self.acc[write][k].ptr(0);
+            self.merge.set_input(k, before);
+            self.merge.set_input(self.kinds + k, after);
+            self.merge.set_output(k, to);
+        }
+        // SAFETY: registers hold STRIP elements; those that are written are not those that are read.
+        unsafe { self.merge.run(lanes) };
+        self.current = write;
     }
 
     /// The accumulators to write while the current ones are read.

@@ -1,8 +1,9 @@
-//! Combines the states of tiles, in grid order, whatever order they come in.
+//! Combines the states of tiles in a fixed tree, whatever order they come in.
 
 use super::fetch::Shared;
 use super::launch::{Launcher, StageKernels};
 use crate::blockwise::plan::{Part, Stage, StageId, StageKind};
+use crate::chunk::tiling::FAN_IN;
 use crate::chunk::{AxisChunks, Chunks, Region};
 use crate::device::View;
 use crate::device::block::Block;
@@ -28,8 +29,11 @@ pub(crate) struct PartFold {
 /// One result block in the making.
 #[derive(Default)]
 struct Fold {
+    /// The number of the first tile that is not part of it.
     next: usize,
-    state: Option<Vec<Block>>,
+    /// What waits for its neighbours on each level of the tree.
+    levels: Vec<Option<Vec<Block>>>,
+    /// States of tiles whose predecessors are missing.
     waiting: BTreeMap<usize, Vec<Block>>,
 }
 
@@ -88,21 +92,46 @@ impl PartFold {
             fold.waiting.remove(&at)
         } {
             fold.next += 1;
-            fold.state = Some(match fold.state.take() {
-                None => state,
-                Some(before) => {
-                    let inputs: Vec<Block> = before.into_iter().chain(state).collect();
-                    self.run(shared, self.kernels(shared)?.0, index, inputs)?
+            let (mut level, mut done, mut state) = (0, fold.next, state);
+            loop {
+                if level == fold.levels.len() {
+                    fold.levels.push(None);
                 }
-            });
+                state = self.join(shared, index, fold.levels[level].take(), state)?;
+                if !done.is_multiple_of(FAN_IN) {
+                    break;
+                }
+                (level, done) = (level + 1, done / FAN_IN);
+            }
+            fold.levels[level] = Some(state);
         }
         if fold.next < self.tiles.count() {
             return Ok(None);
         }
-        let state = fold.state.take().ok_or_else(|| Error::bug("a fold has a state"))?;
+        let mut total: Option<Vec<Block>> = None;
+        for before in std::mem::take(&mut fold.levels).into_iter().flatten() {
+            total = Some(match total {
+                None => before,
+                Some(after) => self.join(shared, index, Some(before), after)?,
+            });
+        }
+        let state = total.ok_or_else(|| Error::bug("a fold has a state"))?;
         drop(fold);
         self.folds.lock().remove(&block);
         self.finish(shared, index, state).map(Some)
+    }
+
+    /// The state of two neighbours, or of one that has none before it.
+    fn join(
+        &self,
+        shared: &Shared<'_>,
+        index: &[usize],
+        before: Option<Vec<Block>>,
+        after: Vec<Block>,
+    ) -> Result<Vec<Block>> {
+        let Some(before) = before else { return Ok(after) };
+        let inputs: Vec<Block> = before.into_iter().chain(after).collect();
+        self.run(shared, self.kernels(shared)?.0, index, inputs)
     }
 
     /// The result of a state.

@@ -131,7 +131,7 @@ fn arrays_in_memory_are_walked_in_blocks() {
     assert_snapshot!(files.plan(x.sum(..)), @r"
     0: reduce sum(a) over axes (0, 1) in tiles (65+66+65+66+..., 1000)  over (2000, 2000) in (262, 2000) -> answer
        a <- memory  float64
-    sweep of stage 0 over (2000, 2000): 8 tasks of blocks (262, 2000), 24 B a task, 16 B held
-    8 tasks, 0 B to read, 600 B of memory projected, budget 1 GiB
+    sweep of stage 0 over (2000, 2000): 8 tasks of blocks (262, 2000), 24 B a task, 24 B held
+    8 tasks, 0 B to read, 608 B of memory projected, budget 1 GiB
     ");
 }

@@ -17,13 +17,13 @@ fn ten_million_chunks_in_a_row() {
     assert_eq!(x.chunks().count(), 10_000_000);
     assert_snapshot!(cx.explain((&x * 2.0).sum(..), Stage::Fused).unwrap(), @"0: reduce sum((1 * 2)) over axes (0,) in tiles (65540,)  over (100000000,) in (10,) -> answer");
     assert_snapshot!(cx.explain((&x * 2.0).sum(..), Stage::Tasks).unwrap(), @r"
-    sweep of stage 0 over (100000000,): 509 tasks of blocks (196620,), 24 B a task, 16 B held
-    509 tasks, 0 B to read, 6 KiB of memory projected, budget 1 GiB
+    sweep of stage 0 over (100000000,): 509 tasks of blocks (196620,), 24 B a task, 32 B held
+    509 tasks, 0 B to read, 6.1 KiB of memory projected, budget 1 GiB
     ");
     assert_snapshot!(cx.explain((&x - x.mean(..)).slice(5..25), Stage::Tasks).unwrap(), @r"
-    sweep of stage 0 over (100000000,): 509 tasks of blocks (196620,), 24 B a task, 16 B held
-    sweep of stage 1 over (20,): 1 task of blocks (20,), 160 B a task, 176 B held
-    510 tasks, 0 B to read, 6 KiB of memory projected, budget 1 GiB
+    sweep of stage 0 over (100000000,): 509 tasks of blocks (196620,), 24 B a task, 32 B held
+    sweep of stage 1 over (20,): 1 task of blocks (20,), 160 B a task, 192 B held
+    510 tasks, 0 B to read, 6.1 KiB of memory projected, budget 1 GiB
     ");
     let stored = (&x + 1.0).store("never.npy", hyperslab::store::Create::new());
     assert_snapshot!(cx.explain(stored, Stage::Tasks).unwrap(), @r"

@@ -3,7 +3,7 @@
 //! A [`Reduction`] is a named operation; for an input dtype it gives a [`Reducer`]: small [`Program`]s that a device runs
 //! over lanes. The elements of one tile go through one or more *phases* (each a loop over the tile with accumulators; a
 //! later phase sees the results of earlier ones, which is how variances avoid `E[x²] − E[x]²`), the phases' results make
-//! the tile's *state*, states *combine* in grid order, and *finish* gives the output. `REDUCTIONS` lists what exists:
+//! the tile's *state*, states *combine* in a fixed tree, and *finish* gives the output. `REDUCTIONS` lists what exists:
 //! adding one is a file and a line.
 
 use super::elementwise::ElementOp;

@@ -2,6 +2,7 @@
 
 use super::{Array, Dyn, Kind};
 use crate::blockwise::lower::Request;
+use crate::blockwise::plan::Plan;
 use crate::chunk::Chunks;
 use crate::device::block::Block;
 use crate::dtype::Element;
@@ -258,6 +259,18 @@ impl Context {
         let mut wanted = Vec::new();
         what.collect(&mut wanted);
         explain(self, &requests(&wanted)?.0, stage)
+    }
+}
+
+impl Context {
+    /// The fused plan of everything asked for.
+    ///
+    /// # Errors
+    /// As [`Context::compute`] before anything runs.
+    pub fn plan<C: Compute>(&self, what: &C) -> Result<Plan> {
+        let mut wanted = Vec::new();
+        what.collect(&mut wanted);
+        Ok(prepare(self, &requests(&wanted)?.0)?.0)
     }
 }
 

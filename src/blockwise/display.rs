@@ -1,6 +1,6 @@
 //! Plans as text: one stage a line, its inputs below. The same inputs give the same text on every machine.
 
-use super::plan::{Input, Origin, Plan, Stage, StageKind};
+use super::plan::{Input, Origin, Placement, Plan, Stage, StageKind};
 use crate::expr::display::view_text;
 use crate::shape::tuple;
 use std::fmt;
@@ -12,7 +12,8 @@ impl fmt::Display for Plan {
             let role = match self.consumers(id).1 {
                 true if self.outputs.iter().any(|o| o.stage == id && o.stored.is_some()) => " -> stored",
                 true => " -> answer",
-                false if stage.keep => " -> kept",
+                false if stage.is_spilled() => " -> spilled",
+                false if stage.placement != Placement::OnDemand => " -> kept",
                 false if !stage.is_swept() => " (on demand)",
                 false => "",
             };

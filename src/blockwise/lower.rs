@@ -1,6 +1,6 @@
 //! From expressions to stages: one per node. Nothing is clever here; the rules of `optimize/` fuse what belongs together.
 
-use super::plan::{Input, Origin, Output, Part, Piece, Plan, Stage, StageKind};
+use super::plan::{Input, Origin, Output, Part, Piece, Placement, Plan, Reason, Stage, StageKind};
 use crate::chunk::{Chunks, IndexMap, Region};
 use crate::error::Result;
 use crate::expr::{Expr, ExprKind};
@@ -36,9 +36,10 @@ pub fn lower(requests: &[Request]) -> Result<Plan> {
 /// A scan runs over its space once, in order: what others read of it is kept.
 fn keep_scans(plan: &mut Plan) {
     for id in 0..plan.stages.len() {
-        let read = plan.consumers(id).0 > 0;
-        let stage = &mut plan.stages[id];
-        stage.keep = stage.keep || read && matches!(stage.kind, StageKind::Scan { .. });
+        let (readers, _) = plan.consumers(id);
+        if readers > 0 && matches!(plan.stages[id].kind, StageKind::Scan { .. }) {
+            plan.stages[id].placement = Placement::Memory(Reason::Readers(readers));
+        }
     }
 }
 
@@ -175,7 +176,9 @@ impl Lowering {
     }
 
     fn push(&mut self, expr: &Expr, space: Vec<usize>, chunks: Chunks, kind: StageKind, inputs: Vec<Input>) -> Origin {
-        self.plan.stages.push(Stage { label: expr.label(), site: expr.site, space, chunks, kind, inputs, keep: false });
+        let placement = Placement::OnDemand;
+        let (label, site, blocks) = (expr.label(), expr.site, None);
+        self.plan.stages.push(Stage { label, site, space, chunks, kind, inputs, placement, blocks });
         Origin::Stage(self.plan.stages.len() - 1, 0)
     }
 }

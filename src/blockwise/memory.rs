@@ -1,18 +1,32 @@
 //! Projected memory: what a sweep holds throughout, and what one of its tasks needs.
 
-use super::plan::{Origin, Part, Plan, StageId, StageKind};
+use super::plan::{Origin, Part, Placement, Plan, StageId, StageKind};
+use crate::chunk::index_map::AxisMap;
 use crate::chunk::tiling::levels;
-use crate::chunk::{AxisChunks, Chunks};
+use crate::chunk::{AxisChunks, Chunks, IndexMap};
 use crate::device::memory::size_class;
 use crate::dtype::DType;
 use crate::op::scan::Scanner;
 use crate::shape;
 
+/// The most bytes that spilling a block, or reading one back, takes beside it, each for two purposes.
+pub const SPILL_SCRATCH: usize = 1 << 20;
+
 /// Bytes that one task over a block of shape `block` of the given stages takes: inputs, temporaries, results.
 #[must_use]
 pub fn task_bytes(plan: &Plan, stages: &[StageId], block: &[usize]) -> u64 {
     let mut seen = Vec::new();
-    stages.iter().map(|&id| inputs_bytes(plan, id, block, &mut seen) + result_bytes(plan, id, block)).sum()
+    let of_stage = |&id: &StageId| {
+        let spilling = if plan.stages[id].is_spilled() { spill_scratch(result_bytes(plan, id, block)) } else { 0 };
+        inputs_bytes(plan, id, block, &mut seen) + result_bytes(plan, id, block) + spilling
+    };
+    stages.iter().map(of_stage).sum()
+}
+
+/// What moving `bytes` to or from disk takes beside them: a cell, and the same cell packed.
+fn spill_scratch(bytes: u64) -> u64 {
+    let cell = size_class(SPILL_SCRATCH + SPILL_SCRATCH / 128) as u64;
+    2 * cell.min(bytes + bytes / 128)
 }
 
 /// Bytes of the elements that one task over a block of shape `block` walks, whether it holds them itself or not.
@@ -43,17 +57,12 @@ fn inputs_bytes(plan: &Plan, id: StageId, block: &[usize], seen: &mut Vec<(Origi
                 Origin::Store(s) if plan.stores[s].block().is_some() => 0,
                 Origin::Store(s) => dense + chunk_bytes(plan, s, &counts),
                 Origin::Iota(_) => dense,
-                Origin::Stage(inner, _) if plan.stages[inner].is_swept() => 0,
-                Origin::Stage(inner, _) => {
-                    let spans: Vec<usize> = piece
-                        .map
-                        .axes
-                        .iter()
-                        .zip(&counts)
-                        .map(|(a, &n)| n.saturating_sub(1) * a.stride.unsigned_abs().max(1) + 1)
-                        .collect();
-                    evaluated_bytes(plan, inner, &spans, seen)
+                Origin::Stage(inner, _) if plan.stages[inner].is_spilled() => {
+                    let held = buffer(&spans(&piece.map, &counts), input.dtype);
+                    held + spill_scratch(held)
                 }
+                Origin::Stage(inner, _) if plan.stages[inner].is_swept() => 0,
+                Origin::Stage(inner, _) => evaluated_bytes(plan, inner, &spans(&piece.map, &counts), seen),
             };
         }
         if input.pieces.len() > 1 {
@@ -61,6 +70,12 @@ fn inputs_bytes(plan: &Plan, id: StageId, block: &[usize], seen: &mut Vec<(Origi
         }
     }
     total
+}
+
+/// The box behind `counts` positions along each axis of a map.
+fn spans(map: &IndexMap, counts: &[usize]) -> Vec<usize> {
+    let span = |(axis, &n): (&AxisMap, &usize)| n.saturating_sub(1) * axis.stride.unsigned_abs().max(1) + 1;
+    map.axes.iter().zip(counts).map(span).collect()
 }
 
 /// Bytes that stage `id` takes when it is evaluated on demand over a box of shape `span`.
@@ -179,7 +194,7 @@ pub fn held_bytes(plan: &Plan, id: StageId) -> u64 {
                 size * (states + part.reducer.output().size()) as u64
             })
             .sum(),
-        _ if in_memory || stage.keep => {
+        _ if in_memory || matches!(stage.placement, Placement::Memory(_)) => {
             let bytes: usize = stage.result_dtypes().iter().map(|d| d.size()).sum();
             (shape::size(&stage.space) * bytes) as u64
         }

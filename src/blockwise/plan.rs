@@ -8,6 +8,7 @@ use crate::op::program::Program;
 use crate::op::reduction::Reducer;
 use crate::op::scan::Scanner;
 use crate::store::Store;
+use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 
@@ -53,8 +54,31 @@ pub struct Stage {
     pub kind: StageKind,
     /// What it reads.
     pub inputs: Vec<Input>,
-    /// Whether its result is computed once and kept, rather than again wherever it is needed.
-    pub keep: bool,
+    /// Where its result is for those that read it.
+    pub placement: Placement,
+    /// The blocks it is swept in, where a rule has decided that.
+    pub blocks: Option<Chunks>,
+}
+
+/// Where the result of a stage is for those that read it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum Placement {
+    /// Nowhere: regions are computed whenever they are needed. The results of reductions, which cannot be, are in memory.
+    #[default]
+    OnDemand,
+    /// In memory, computed once.
+    Memory(Reason),
+    /// On disk, computed once, cut where this grid cuts: that of the blocks in which it is read.
+    Spill(Chunks, Reason),
+}
+
+/// Why a stage is computed once.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Reason {
+    /// As many others read it.
+    Readers(usize),
+    /// Its readers would have what is behind it read or computed so many times.
+    Passes(f64),
 }
 
 /// The kinds of stage.
@@ -164,6 +188,16 @@ impl Part {
     }
 }
 
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Readers(1) => write!(f, "another reads it"),
+            Self::Readers(n) => write!(f, "{n} others read it"),
+            Self::Passes(times) => write!(f, "it would be needed {times:.1} times"),
+        }
+    }
+}
+
 impl Input {
     /// An input that reads all of `origin` through one map.
     #[must_use]
@@ -231,7 +265,13 @@ impl Stage {
     /// Whether it is computed by sweeping over its whole space, rather than on demand.
     #[must_use]
     pub fn is_swept(&self) -> bool {
-        self.keep || matches!(self.kind, StageKind::Reduce { .. } | StageKind::Scan { .. })
+        self.placement != Placement::OnDemand || matches!(self.kind, StageKind::Reduce { .. } | StageKind::Scan { .. })
+    }
+
+    /// Whether its result is on disk.
+    #[must_use]
+    pub fn is_spilled(&self) -> bool {
+        matches!(self.placement, Placement::Spill(..))
     }
 }
 
@@ -272,6 +312,19 @@ impl Plan {
                 _ => out.push(origin),
             }
         }
+    }
+
+    /// Puts `stage` before stage `id`, whose number it takes; the numbers from there on grow by one.
+    pub fn insert(&mut self, id: StageId, stage: Stage) {
+        self.stages.insert(id, stage);
+        let shift = |at: &mut StageId| *at += usize::from(*at >= id);
+        // What stage `id` itself reads comes before it, so nothing of the new stage's own inputs moves.
+        for piece in self.stages.iter_mut().flat_map(|s| &mut s.inputs).flat_map(|i| &mut i.pieces) {
+            if let Origin::Stage(at, _) = &mut piece.origin {
+                shift(at);
+            }
+        }
+        self.outputs.iter_mut().for_each(|o| shift(&mut o.stage));
     }
 
     /// Drops the stages that no output needs.

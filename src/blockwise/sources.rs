@@ -2,7 +2,7 @@
 
 use super::plan::{Input, Origin, Plan, StageId};
 use crate::chunk::unify::unify;
-use crate::chunk::{Chunks, IndexMap, Region};
+use crate::chunk::{AxisChunks, Chunks, IndexMap, Region};
 use crate::shape;
 use std::collections::BTreeMap;
 
@@ -12,10 +12,57 @@ struct Source {
     store: usize,
     /// Its chunks, through the map it is read by.
     grid: Chunks,
+    /// Whether it is one of several arrays that are joined, whose grids do not cover the space.
+    joined: bool,
     /// Whether chunks are read in part wherever blocks are cut: in steps, or one index of many.
     partial: bool,
     /// Bytes of the chunks that are read.
     bytes: u64,
+}
+
+impl Source {
+    /// Bytes of the chunks that are needed again while a walk over blocks of shape `block` goes on. Where blocks cut chunks
+    /// along an axis, these are the chunks that a row of blocks touches: those that a block covers along outer axes, one
+    /// along that axis, all along inner ones.
+    fn shared(&self, block: &[usize], itemsize: usize) -> u64 {
+        let (chunk, counts) = (self.grid.longest(), self.grid.counts());
+        let Some(cut) = block.iter().zip(&chunk).position(|(&b, &c)| b < c) else { return 0 };
+        let covered: usize = (0..cut).map(|a| block[a].div_ceil(chunk[a].max(1)).min(counts[a])).product();
+        let row: usize = counts[cut + 1..].iter().product();
+        shape::size(&chunk).saturating_mul(covered).saturating_mul(row).saturating_mul(itemsize) as u64
+    }
+
+    /// Bytes that are read more than once when each block of `grid` reads the chunks that it touches.
+    fn again(&self, grid: &Chunks) -> u64 {
+        if self.joined {
+            return 0;
+        }
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "an estimate"
+        )]
+        let again = (self.bytes as f64 * (times(grid, &self.grid) - 1.0)) as u64;
+        again
+    }
+}
+
+/// How many blocks of `grid` touch each of `chunks`, on average.
+pub(super) fn times(grid: &Chunks, chunks: &Chunks) -> f64 {
+    let along = |(blocks, chunks): (&AxisChunks, &AxisChunks)| {
+        #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+        let (meetings, chunks) = (meetings(blocks, chunks) as f64, chunks.count().max(1) as f64);
+        (meetings / chunks).max(1.0)
+    };
+    grid.axes().iter().zip(chunks.axes()).map(along).product()
+}
+
+/// How many pairs of a block and a chunk overlap.
+fn meetings(blocks: &AxisChunks, chunks: &AxisChunks) -> usize {
+    let (few, many) = if blocks.count() <= chunks.count() { (blocks, chunks) } else { (chunks, blocks) };
+    let common = (1..few.count()).filter(|&i| many.is_boundary(few.start(i))).count();
+    (blocks.count() + chunks.count()).saturating_sub(1 + common)
 }
 
 /// The stored arrays behind some stages, with the grids that their index space sees. Arrays that are cut at no cost are
@@ -35,6 +82,14 @@ impl Sources {
             let space = &plan.stages[id].space;
             sources.collect(plan, id, &IndexMap::identity(space.len()), space, false);
         }
+        sources
+    }
+
+    /// What is behind one input of stage `id`.
+    pub(super) fn of_input(plan: &Plan, id: StageId, input: &Input) -> Self {
+        let mut sources = Self { list: Vec::new(), widest: 0 };
+        let space = &plan.stages[id].space;
+        sources.input(plan, input, &IndexMap::identity(space.len()), space, false);
         sources
     }
 
@@ -59,10 +114,9 @@ impl Sources {
                         Some(_) => through.axes[a].stride.unsigned_abs() > 1,
                     };
                     let partial = joined || (0..longest.len()).any(skips);
-                    // Where arrays are joined, their grids do not cover the space.
                     let grid = if joined { Chunks::whole(space) } else { through.chunks(space, chunks) };
                     let bytes = touched(plan, store, (!joined).then_some(&through), space);
-                    let source = Source { store, grid, partial, bytes };
+                    let source = Source { store, grid, joined, partial, bytes };
                     self.widest = self.widest.max(input.dtype.size());
                     if !self.list.contains(&source) {
                         self.list.push(source);
@@ -89,26 +143,39 @@ impl Sources {
         (covers && !grids.is_empty()).then(|| unify(space, &grids))
     }
 
-    /// Bytes of the chunks that tasks share while a walk over blocks of shape `block` goes on: a row of chunks, where
-    /// blocks cut them.
-    pub(super) fn shared(&self, block: &[usize]) -> u64 {
-        let of = |source: &Source| {
-            let chunk = source.grid.longest();
-            let cut = block.iter().zip(&chunk).position(|(&b, &c)| b < c)?;
-            let row: usize = source.grid.counts()[cut + 1..].iter().product();
-            Some(shape::size(&chunk).saturating_mul(row).saturating_mul(self.widest) as u64)
+    /// Bytes that a walk over `grid` reads beyond reading everything once, where decoded chunks may take `cache` bytes.
+    pub(super) fn extra(&self, grid: &Chunks, cache: u64) -> u64 {
+        let mut room = cache;
+        let mut by_need: Vec<(u64, &Source)> =
+            self.list.iter().map(|s| (s.shared(&grid.longest(), self.widest), s)).collect();
+        by_need.sort_by_key(|(need, _)| *need);
+        let again = |(need, source): &(u64, &Source)| {
+            if *need <= room {
+                room -= need;
+                return 0;
+            }
+            source.again(grid)
         };
-        self.list.iter().filter_map(of).sum()
+        by_need.iter().map(again).sum()
     }
 
     /// Bytes of the chunks that are read by several blocks of `grid`, or in part.
     pub(super) fn cached(&self, grid: &Chunks) -> u64 {
+        self.most(|s| s.partial || cuts(grid, &s.grid)).values().sum()
+    }
+
+    /// Bytes of the chunks that are read of each store.
+    pub(super) fn bytes(&self) -> BTreeMap<usize, u64> {
+        self.most(|_| true)
+    }
+
+    fn most(&self, counts: impl Fn(&Source) -> bool) -> BTreeMap<usize, u64> {
         let mut most: BTreeMap<usize, u64> = BTreeMap::new();
-        for source in self.list.iter().filter(|s| s.partial || cuts(grid, &s.grid)) {
+        for source in self.list.iter().filter(|s| counts(s)) {
             let bytes = most.entry(source.store).or_default();
             *bytes = source.bytes.max(*bytes);
         }
-        most.values().sum()
+        most
     }
 }
 

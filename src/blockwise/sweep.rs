@@ -5,12 +5,13 @@
 //! source chunks, join tiny ones and split what exceeds a task's share of the budget along axes that may be cut.
 
 use super::memory::{carried_bytes, held_bytes, task_bytes, waiting_bytes, walked_bytes};
-use super::plan::{Origin, Plan, StageId, StageKind};
+use super::plan::{Input, Origin, Plan, StageId, StageKind};
 use super::sources::Sources;
 use crate::chunk::unify::unify;
 use crate::chunk::{AxisChunks, Chunks};
 use crate::error::{Error, Result};
 use crate::shape;
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// What a plan is made for. Tests pin it.
@@ -50,6 +51,8 @@ pub struct Sweep {
     pub waiting_bytes: u64,
     /// Bytes of stored chunks that several tasks read.
     pub shared_bytes: u64,
+    /// Stages whose results nobody needs after it.
+    pub releases: Vec<StageId>,
 }
 
 /// Tasks queued for each thread; small ones cost less than waking a thread.
@@ -122,7 +125,10 @@ impl Sweep {
 pub fn sweeps(plan: &Plan, machine: &Machine) -> Result<Vec<Sweep>> {
     let mut held = 0;
     let mut out = Vec::new();
-    for stages in groups(plan) {
+    let groups = groups(plan);
+    let last_use = last_use(plan, &groups);
+    for (number, stages) in groups.iter().enumerate() {
+        let stages = stages.clone();
         held += stages.iter().map(|&id| held_bytes(plan, id)).sum::<u64>();
         let label = || {
             let first = &plan.stages[stages[0]];
@@ -141,11 +147,33 @@ pub fn sweeps(plan: &Plan, machine: &Machine) -> Result<Vec<Sweep>> {
         let shared_bytes = Sources::of(plan, &stages).cached(&grid);
         let (window, waiting_bytes) = (usize::MAX, 0);
         let (task_bytes, held_bytes) = (bytes, held + carried);
-        let mut sweep = Sweep { stages, grid, task_bytes, held_bytes, width, window, waiting_bytes, shared_bytes };
+        let releases: Vec<StageId> = (0..plan.stages.len()).filter(|&id| last_use[id] == Some(number)).collect();
+        held -= releases.iter().map(|&id| super::memory::held_bytes(plan, id)).sum::<u64>();
+        let mut sweep =
+            Sweep { stages, grid, task_bytes, held_bytes, width, window, waiting_bytes, shared_bytes, releases };
         sweep.limit_waiting(plan, machine);
         out.push(sweep);
     }
     Ok(out)
+}
+
+/// The stores whose chunks a sweep of `stages` decodes, and the bytes of those.
+#[must_use]
+pub fn decoded(plan: &Plan, stages: &[StageId]) -> BTreeMap<usize, u64> {
+    Sources::of(plan, stages).bytes()
+}
+
+/// Bytes that a sweep of `stages` over `grid` reads from stores beyond reading everything once, where decoded chunks may
+/// take `cache` bytes.
+#[must_use]
+pub fn extra_bytes(plan: &Plan, stages: &[StageId], grid: &Chunks, cache: u64) -> u64 {
+    Sources::of(plan, stages).extra(grid, cache)
+}
+
+/// As [`extra_bytes`], for what is behind one input of a stage.
+#[must_use]
+pub fn extra_bytes_of(plan: &Plan, id: StageId, input: &Input, grid: &Chunks, cache: u64) -> u64 {
+    Sources::of_input(plan, id, input).extra(grid, cache)
 }
 
 /// Sinks that share a space, a level and something they read.
@@ -171,6 +199,22 @@ fn groups(plan: &Plan) -> Vec<Vec<StageId>> {
     groups.into_iter().map(|(_, members)| members).collect()
 }
 
+/// For each stage whose result is held for others alone, the last group that reads it.
+fn last_use(plan: &Plan, groups: &[Vec<StageId>]) -> Vec<Option<usize>> {
+    let mut last = vec![None; plan.stages.len()];
+    for (number, group) in groups.iter().enumerate() {
+        for origin in group.iter().flat_map(|&id| plan.reads(id)) {
+            if let Origin::Stage(id, _) = origin {
+                last[id] = Some(number);
+            }
+        }
+    }
+    for output in &plan.outputs {
+        last[output.stage] = None;
+    }
+    last
+}
+
 /// How many sweeps must come before that of stage `id`.
 fn level(plan: &Plan, id: StageId) -> usize {
     plan.stages[id]
@@ -190,8 +234,15 @@ struct Axis {
     now: AxisChunks,
 }
 
-fn grid(plan: &Plan, stages: &[StageId], machine: &Machine, share: u64) -> Chunks {
+/// The blocks in which `stages` are swept, while `share` bytes are left for tasks.
+#[must_use]
+pub fn grid(plan: &Plan, stages: &[StageId], machine: &Machine, share: u64) -> Chunks {
     let space = &plan.stages[stages[0]].space;
+    if let [id] = stages
+        && let Some(decided) = &plan.stages[*id].blocks
+    {
+        return decided.clone();
+    }
     let logical: Vec<&Chunks> = stages.iter().map(|&id| &plan.stages[id].chunks).collect();
     let logical = unify(space, &logical);
     let sources = Sources::of(plan, stages);
@@ -209,22 +260,35 @@ fn grid(plan: &Plan, stages: &[StageId], machine: &Machine, share: u64) -> Chunk
     let bytes = |axes: &[Axis]| task_bytes(plan, stages, &longest(axes));
     // Arrays in memory and generated ones take no memory of a task, but walking them takes time.
     let walked = |axes: &[Axis]| bytes(axes).max(walked_bytes(plan, stages, &longest(axes)));
+    // Where what must not be cut and what is stored hardly have boundaries in common, few blocks would be left.
+    if count(&axes) < 2 * machine.threads && walked(&axes) > SMALL_BLOCK {
+        for axis in &mut axes {
+            axis.now = axis.hard.clone().unwrap_or_else(|| axis.now.clone());
+        }
+    }
     let per_task = (share / (machine.threads as u64 + 1)).max(1);
     let cap = machine.block_bytes.map_or(per_task, |b| b.min(per_task));
-    join(&mut axes, SMALL_BLOCK.min(cap), &walked);
-    let joined = axes.clone();
-    shrink(&mut axes, per_task, &bytes);
-    let free = share.saturating_sub(bytes(&axes).saturating_mul(machine.threads as u64 + 1));
-    if sources.shared(&longest(&axes)) > free.min(machine.budget / 2) {
-        // Chunks would be decoded over and over: better fewer tasks at once, over whole chunks.
-        axes = joined;
-        shrink(&mut axes, share.max(1), &bytes);
+    if spills(plan, stages) {
+        // What is read, the result, and room for the rest.
+        let elements = |axes: &[Axis]| walked_bytes(plan, stages, &longest(axes));
+        join(&mut axes, (cap / 3).max(1), &elements);
+    } else {
+        join(&mut axes, SMALL_BLOCK.min(cap), &walked);
     }
+    shrink(&mut axes, per_task, &bytes);
     shrink(&mut axes, machine.block_bytes.unwrap_or(u64::MAX).max(1), &walked);
     if sources.is_empty() {
         spread(&mut axes, machine.threads, &walked);
     }
     Chunks::new(axes.into_iter().map(|a| a.now).collect())
+}
+
+/// Whether blocks go to disk or come from there: large ones have large cells in common.
+fn spills(plan: &Plan, stages: &[StageId]) -> bool {
+    let reads = |&id: &StageId| {
+        plan.reads(id).into_iter().any(|o| matches!(o, Origin::Stage(inner, _) if plan.stages[inner].is_spilled()))
+    };
+    stages.iter().any(|id| plan.stages[*id].is_spilled() || reads(id))
 }
 
 /// The shape of the largest block.
@@ -334,12 +398,16 @@ fn shrink(axes: &mut [Axis], cap: u64, bytes: &dyn Fn(&[Axis]) -> u64) {
     }
 }
 
+/// The number of blocks.
+fn count(axes: &[Axis]) -> usize {
+    axes.iter().map(|a| a.now.count()).product()
+}
+
 /// Cuts blocks of generated or contiguous data until every thread has some, along free axes.
 fn spread(axes: &mut [Axis], threads: usize, bytes: &dyn Fn(&[Axis]) -> u64) {
     for at in 0..axes.len() {
-        let blocks = |axes: &[Axis]| axes.iter().map(|a| a.now.count()).product::<usize>();
         while axes[at].hard.is_none()
-            && blocks(axes) < 4 * threads
+            && count(axes) < 4 * threads
             && bytes(axes) > SMALL_BLOCK
             && axes[at].now.longest() > 1
         {

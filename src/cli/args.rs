@@ -79,6 +79,12 @@ pub struct Explain {
     /// What to explain.
     #[command(flatten)]
     pub program: Program,
+    /// Explain how the result would be written there, rather than shown; one -o for each result
+    #[arg(short, long = "output", value_name = "OUT")]
+    pub outputs: Vec<PathBuf>,
+    /// How results would be stored.
+    #[command(flatten)]
+    pub storage: Storage,
     /// Which stage to show
     #[arg(long, default_value = "all", value_parser = ["expr", "simplified", "plan", "fused", "tasks", "all"])]
     pub stage: String,
@@ -167,6 +173,9 @@ pub struct Running {
     /// Memory budget: 2GiB or 50% [default: 60% of the machine]
     #[arg(long, value_name = "SIZE")]
     pub memory: Option<String>,
+    /// Folder for intermediate results that do not fit into memory [default: $TMPDIR or /var/tmp]
+    #[arg(long, value_name = "DIR")]
+    pub spill: Option<PathBuf>,
     /// auto, cpu, cuda or cuda:1
     #[arg(long)]
     pub device: Option<String>,

@@ -4,10 +4,11 @@ use super::args::Explain;
 use super::graph::Graph;
 use super::output::{Failure, save, say};
 use super::program;
-use super::session::Session;
-use crate::blockwise::lower::Request;
-use crate::error::Result;
-use crate::runtime::pipeline::{Stage, prepare};
+use super::session::{Goal, Session};
+use crate::array::Array;
+use crate::error::{Error, Result};
+use crate::runtime::pipeline::Stage;
+use std::path::PathBuf;
 
 /// Runs `hyperslab explain`.
 ///
@@ -17,22 +18,39 @@ pub fn explain(args: &Explain) -> Result<(), Failure> {
     let source = program::source(&args.program.expr)?;
     let session = Session::start(&args.running)?;
     let arrays = program::arrays(session.cx(), &source, &args.program.inputs)?;
+    let goals = goals(args, &arrays)?;
     if args.dot || args.svg.is_some() {
-        let requests: Vec<Request> = arrays.iter().map(|a| Request { expr: a.expr().clone(), stored: None }).collect();
-        let graph = Graph::new(&prepare(session.cx(), &requests)?.0);
+        let graph = Graph::new(&session.cx().plan(&goals)?);
         if let Some(path) = &args.svg {
             save(path, &graph.svg())?;
         }
         return if args.dot { say(&graph.dot()) } else { Ok(()) };
     }
     if args.stage != "all" {
-        return say(session.cx().explain(arrays, args.stage.parse()?)?.trim_end());
+        return say(session.cx().explain(goals, args.stage.parse()?)?.trim_end());
     }
     for stage in Stage::ALL {
-        let text = session.cx().explain(arrays.clone(), stage)?;
+        let text = session.cx().explain(goals.clone(), stage)?;
         say(&format!("{}{}:\n{}", if stage == Stage::Expr { "" } else { "\n" }, stage.name(), indented(&text)))?;
     }
     Ok(())
+}
+
+/// The results as they would be asked for.
+fn goals(args: &Explain, arrays: &[Array]) -> Result<Vec<Goal>> {
+    if args.outputs.is_empty() {
+        return Ok(arrays.iter().cloned().map(Goal::Show).collect());
+    }
+    let (outputs, results) = (args.outputs.len(), arrays.len());
+    if outputs != results {
+        let why = format!("{results} results and {outputs} outputs; give one for each");
+        return Err(Error::argument("output", why));
+    }
+    let goal = |(path, array): (&PathBuf, &Array)| {
+        let how = args.storage.create(&array.shape().max())?;
+        Ok(Goal::Store(Box::new(array.store(path, how))))
+    };
+    args.outputs.iter().zip(arrays).map(goal).collect()
 }
 
 fn indented(text: &str) -> String {

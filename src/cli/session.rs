@@ -68,6 +68,9 @@ impl Session {
         if let Some(size) = &options.memory {
             builder = builder.memory(size);
         }
+        if let Some(folder) = &options.spill {
+            builder = builder.spill_folder(folder);
+        }
         if let Some(name) = &options.device {
             builder = builder.device(name);
         }
@@ -141,6 +144,8 @@ fn add(total: &mut Report, run: Report) {
     total.tasks += run.tasks;
     total.bytes_read += run.bytes_read;
     total.bytes_written += run.bytes_written;
+    total.bytes_spilled += run.bytes_spilled;
+    total.bytes_unspilled += run.bytes_unspilled;
     total.read += run.read;
     total.compute += run.compute;
     total.write += run.write;

@@ -1,11 +1,12 @@
 //! Rules that make a plan cheaper without changing a bit of its answer.
 //!
-//! `simplify/` rewrites expressions, `fuse/` rewrites plans. Each rule is one file: a unit struct with a name, what it must
+//! `simplify/` rewrites expressions, `fuse/` rewrites plans, `place/` decides what is computed once and where it is kept. Each rule is one file: a unit struct with a name, what it must
 //! run after, and `apply`. The lists below are the order; every line says why it stands where it stands. The driver checks
 //! `runs_after` and, in debug builds, verifies the plan after each rule.
 
 use crate::blockwise::lower::Request;
 use crate::blockwise::plan::Plan;
+use crate::blockwise::sweep::Machine;
 use crate::blockwise::verify::verify;
 use crate::error::{Error, Result};
 use crate::expr::Expr;
@@ -13,6 +14,7 @@ use simplify::Uses;
 
 pub mod simplify;
 pub mod fuse;
+pub mod place;
 #[cfg(test)]
 mod testing;
 
@@ -37,7 +39,7 @@ pub trait PlanRule: Sync {
     ///
     /// # Errors
     /// Only for broken invariants.
-    fn apply(&self, plan: &mut Plan, budget: u64) -> Result<()>;
+    fn apply(&self, plan: &mut Plan, machine: &Machine) -> Result<()>;
 }
 
 /// The expression rules, in order; each walks the graph once, inputs first.
@@ -56,12 +58,14 @@ static EXPR_RULES: &[&dyn ExprRule] = &[
 
 /// The plan rules, in order.
 static PLAN_RULES: &[&dyn PlanRule] = &[
-    // What is expensive and used in several sweeps is decided first: fusion must not tear it apart.
-    &fuse::keep::KeepCostlyForks,
     // Elementwise chains and views become one program each, also inside reductions.
     &fuse::elementwise::FuseElementwise,
     // Reductions over the same elements then share one pass.
     &fuse::reductions::MergeReductions,
+    // Who reads what, and in which blocks, is known now: what must not or should not run again is computed once,
+    &place::results::PlaceResults,
+    // and what would be read from stores again and again is exchanged through memory or disk.
+    &place::exchange::PlaceExchanges,
 ];
 
 /// A step of the optimizer, for tracing and `explain`.
@@ -83,13 +87,13 @@ pub fn simplify(requests: &[Request]) -> Result<Vec<Request>> {
 ///
 /// # Errors
 /// Only for broken invariants.
-pub fn fuse(mut plan: Plan, budget: u64, observe: Observer<'_>) -> Result<Plan> {
+pub fn fuse(mut plan: Plan, machine: &Machine, observe: Observer<'_>) -> Result<Plan> {
     let mut done: Vec<&str> = Vec::new();
     for rule in PLAN_RULES {
         if let Some(missing) = rule.runs_after().iter().find(|r| !done.contains(r)) {
             return Err(Error::bug(format!("{} runs after {missing}", rule.name())));
         }
-        rule.apply(&mut plan, budget)?;
+        rule.apply(&mut plan, machine)?;
         plan.remove_dead();
         if cfg!(debug_assertions) {
             verify(&plan, rule.name())?;

@@ -2,17 +2,54 @@
 
 use super::{ExprRule, PlanRule, simplify};
 use crate::blockwise::lower::{Request, lower};
-use crate::chunk::Chunks;
+use crate::blockwise::sweep::Machine;
+use crate::chunk::{Chunks, Region};
 use crate::device::block::Block;
+use crate::dtype::DType;
+use crate::error::Result;
 use crate::expr::{Expr, build};
 use crate::op::reduction::{self, Params};
 use crate::store::memory::MemoryStore;
+use crate::store::{Attributes, Info, Store};
 use std::sync::Arc;
 
 /// An array of zeros in memory, cut into chunks.
 pub(super) fn array(shape: &[usize], chunk: &[usize]) -> Expr {
     let block = Block::from_vec(vec![0f32; crate::shape::size(shape)], shape).unwrap();
     build::source(Arc::new(MemoryStore::new(block, Chunks::regular(shape, chunk).unwrap())))
+}
+
+/// A stored array of zeros that is read in chunks.
+#[derive(Debug)]
+struct Chunked(Info);
+
+impl Store for Chunked {
+    fn info(&self) -> &Info {
+        &self.0
+    }
+
+    fn read(&self, _: &Region, out: &mut [u8]) -> Result<()> {
+        out.fill(0);
+        Ok(())
+    }
+}
+
+/// A stored array of zeros, read in chunks.
+pub(super) fn stored(path: &str, shape: &[usize], chunk: &[usize]) -> Expr {
+    let chunks = Chunks::regular(shape, chunk).unwrap();
+    build::source(Arc::new(Chunked(Info {
+        path: path.to_owned(),
+        format: "test".to_owned(),
+        dtype: DType::F32,
+        shape: shape.to_vec(),
+        chunks,
+        shards: None,
+        codecs: String::new(),
+        names: Vec::new(),
+        attributes: Attributes::new(),
+        fill: None,
+        stored: None,
+    })))
 }
 
 /// A reduction with its reduced axes kept.
@@ -29,9 +66,15 @@ pub(super) fn rewritten(rule: &dyn ExprRule, exprs: &[Expr]) -> String {
 /// What plan rules make of these expressions, with a budget of 1 MiB.
 pub(super) fn planned(rules: &[&dyn PlanRule], exprs: &[Expr]) -> String {
     let requests: Vec<Request> = exprs.iter().map(|e| Request { expr: e.clone(), stored: None }).collect();
-    let mut plan = lower(&requests).unwrap();
+    planned_requests(rules, &requests)
+}
+
+/// As [`planned`], for outputs of which some are stored.
+pub(super) fn planned_requests(rules: &[&dyn PlanRule], requests: &[Request]) -> String {
+    let mut plan = lower(requests).unwrap();
+    let machine = Machine { threads: 2, budget: 1 << 20, block_bytes: None };
     for rule in rules {
-        rule.apply(&mut plan, 1 << 20).unwrap();
+        rule.apply(&mut plan, &machine).unwrap();
         plan.remove_dead();
         crate::blockwise::verify::verify(&plan, rule.name()).unwrap();
     }

@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::op::kernel::Kernel;
 use parking_lot::Mutex;
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -69,6 +70,7 @@ struct Inner {
     threads: usize,
     memory: Arc<Memory>,
     block_bytes: Option<u64>,
+    spill: PathBuf,
     cpu: CpuDevice,
     device: Option<Arc<dyn Device>>,
     pool: OnceLock<rayon::ThreadPool>,
@@ -87,6 +89,7 @@ pub struct Builder {
     device: Option<String>,
     custom: Option<Arc<dyn Device>>,
     block_bytes: Option<u64>,
+    spill: Option<PathBuf>,
     progress: Option<Box<ProgressSink>>,
     profile: bool,
     unoptimized: bool,
@@ -125,6 +128,14 @@ impl Builder {
     #[must_use]
     pub fn block_bytes(mut self, bytes: u64) -> Self {
         self.block_bytes = Some(bytes);
+        self
+    }
+
+    /// Where intermediate results go that do not fit into memory. The folder exists; nothing is left in it, not even by a
+    /// process that is killed. `HYPERSLAB_SPILL`, `TMPDIR` or `/var/tmp` where not set.
+    #[must_use]
+    pub fn spill_folder(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.spill = Some(folder.into());
         self
     }
 
@@ -175,6 +186,7 @@ impl Builder {
             cpu: CpuDevice::new(Arc::clone(&memory)),
             memory,
             block_bytes: self.block_bytes.or(knobs.block_bytes),
+            spill: self.spill.or(knobs.spill).unwrap_or_else(temporary_folder),
             device,
             pool: OnceLock::new(),
             cancel: CancelToken::default(),
@@ -188,6 +200,12 @@ impl Builder {
 
 fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// A folder for large files that nobody misses: `/tmp` is often in memory, `/var/tmp` is not.
+fn temporary_folder() -> PathBuf {
+    let on_disk = PathBuf::from("/var/tmp");
+    if std::env::var_os("TMPDIR").is_none() && on_disk.is_dir() { on_disk } else { std::env::temp_dir() }
 }
 
 /// The device of this name; none for the CPU itself.
@@ -248,6 +266,12 @@ impl Context {
     #[must_use]
     pub fn report(&self) -> Report {
         self.0.last.lock().clone()
+    }
+
+    /// Where intermediate results go that do not fit into memory.
+    #[must_use]
+    pub fn spill_folder(&self) -> &Path {
+        &self.0.spill
     }
 
     /// What plans are made for.
@@ -323,6 +347,7 @@ impl Default for Context {
                 cpu: CpuDevice::new(Arc::clone(&memory)),
                 memory,
                 block_bytes: None,
+                spill: temporary_folder(),
                 device: None,
                 pool: OnceLock::new(),
                 cancel: CancelToken::default(),

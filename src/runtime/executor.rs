@@ -7,12 +7,13 @@
 use super::cache::ChunkCache;
 use super::carry::{Chains, Scanned};
 use super::context::{Context, Progress};
-use super::fetch::{Memo, Shared};
+use super::fetch::{Held, Memo, Shared};
 use super::fold::PartFold;
 use super::launch::StageKernels;
+use super::spill::SpillLog;
 use super::target::{Finished, Target};
 use super::trace::{Report, Span, Trace, timed};
-use crate::blockwise::plan::{Origin, Plan, StageId, StageKind};
+use crate::blockwise::plan::{Origin, Placement, Plan, StageId, StageKind};
 use crate::blockwise::sweep::Sweep;
 use crate::chunk::region::Indices;
 use crate::chunk::{Chunks, Region};
@@ -44,18 +45,24 @@ pub fn run(
     let results = plan.stages.iter().map(|s| s.result_dtypes().iter().map(|_| OnceLock::new()).collect()).collect();
     let cache = ChunkCache::new(graph.cache_bytes());
     let kernels = plan.stages.iter().map(|stage| StageKernels::new(cx, stage)).collect();
-    let mut shared = Shared { cx, plan, kernels, results, cache, trace: Trace::new(cx.keeps_spans()) };
+    let cached = (0..plan.stores.len()).map(|s| graph.shared.iter().any(|g| g.store == s && g.cached)).collect();
+    let mut shared = Shared { cx, plan, kernels, results, cache, cached, trace: Trace::new(cx.keeps_spans()) };
     let mut sinks: BTreeMap<usize, Box<dyn Sink>> =
         sinks.into_iter().enumerate().filter_map(|(i, s)| s.map(|s| (i, s))).collect();
     let progress = AtomicUsize::new(0);
     let mut whole = Vec::new();
     for number in 0..graph.sweeps.len() {
         whole.extend(run_sweep(&mut shared, graph, number, &mut sinks, &progress)?);
+        for &id in &graph.sweeps[number].releases {
+            shared.results[id].iter_mut().for_each(|result| drop(result.take()));
+        }
     }
     let mut answers = Vec::new();
     for (i, output) in plan.outputs.iter().enumerate() {
-        let result = shared.results[output.stage][output.result].get();
-        let block = result.map(|b| b.reshaped(&output.shape)).transpose()?;
+        let block = match shared.results[output.stage][output.result].get() {
+            Some(Held::Block(block)) => Some(block.reshaped(&output.shape)?),
+            _ => None,
+        };
         match (sinks.remove(&i), block) {
             (Some(sink), Some(block)) => {
                 write_whole(&shared, sink.as_ref(), &block)?;
@@ -134,7 +141,12 @@ fn start(
             targets.push((Target::Stored(sink), None));
         }
     }
-    let wanted = stage.keep || outputs().any(|(i, o)| o.stored.is_none() || sinks.contains_key(&i));
+    if let Placement::Spill(read, _) = &stage.placement {
+        let log = SpillLog::create(shared.cx.spill_folder(), dtype, &sweep.grid, read)?;
+        targets.push((Target::Spilled(log), Some(0)));
+    }
+    let kept = matches!(stage.placement, Placement::Memory(_));
+    let wanted = kept || outputs().any(|(i, o)| o.stored.is_none() || sinks.contains_key(&i));
     if wanted {
         targets.push((Target::Memory(in_memory(dtype, &sweep.grid)?), Some(0)));
     }
@@ -157,8 +169,8 @@ fn finish(shared: &mut Shared<'_>, sink: Running, whole: &mut Vec<Box<dyn Sink>>
             for (target, result) in targets {
                 match (result, target.finish()?) {
                     (_, Finished::Stored(sink)) => whole.push(sink),
-                    (Some(result), Finished::Block(block)) => drop(shared.results[id][result].set(block)),
-                    (None, Finished::Block(_)) => {}
+                    (Some(result), Finished::Held(held)) => drop(shared.results[id][result].set(held)),
+                    (None, Finished::Held(_)) => {}
                 }
             }
         }
@@ -169,7 +181,7 @@ fn finish(shared: &mut Shared<'_>, sink: Running, whole: &mut Vec<Box<dyn Sink>>
                         assembly.write(&index, &fold.of_nothing(shared, &index)?)?;
                     }
                 }
-                let _ = shared.results[id][r].set(assembly.finish()?);
+                let _ = shared.results[id][r].set(Held::Block(assembly.finish()?));
             }
         }
     }
@@ -348,10 +360,16 @@ impl Job<'_, '_> {
             if target.has(region) {
                 continue;
             }
-            if matches!(target, Target::Stored(_)) {
-                counters.bytes_written.fetch_add(block.bytes().len() as u64, Ordering::Relaxed);
+            let counter = match target {
+                Target::Stored(_) => Some(&counters.bytes_written),
+                Target::Spilled(_) => Some(&counters.bytes_spilled),
+                Target::Memory(_) => None,
+            };
+            if let Some(counter) = counter {
+                counter.fetch_add(block.bytes().len() as u64, Ordering::Relaxed);
             }
-            timed(&counters.write_ns, || target.write(index, region, block))?;
+            let memory = self.shared.cx.memory();
+            timed(&counters.write_ns, || target.write(memory, index, region, block))?;
         }
         Ok(())
     }

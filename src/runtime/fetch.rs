@@ -3,6 +3,7 @@
 use super::cache::ChunkCache;
 use super::context::Context;
 use super::launch::{Launcher, StageKernels};
+use super::spill::SpillLog;
 use super::trace::{Trace, timed};
 use crate::blockwise::plan::{Input, Origin, Piece, Plan, Stage, StageId, StageKind};
 use crate::chunk::index_map::Positions;
@@ -25,10 +26,21 @@ pub(crate) struct Shared<'a> {
     pub(crate) plan: &'a Plan,
     /// What each stage launches.
     pub(crate) kernels: Vec<StageKernels>,
-    /// Results of the stages that are swept, as soon as they are whole.
-    pub(crate) results: Vec<Vec<OnceLock<Block>>>,
+    /// Results of the stages that are swept, from when they are whole until nobody needs them.
+    pub(crate) results: Vec<Vec<OnceLock<Held>>>,
     pub(crate) cache: ChunkCache,
+    /// The stores whose chunks are all cached, by number.
+    pub(crate) cached: Vec<bool>,
     pub(crate) trace: Trace,
+}
+
+/// A whole result.
+#[derive(Debug)]
+pub(crate) enum Held {
+    /// In memory.
+    Block(Block),
+    /// On disk.
+    Spilled(SpillLog),
 }
 
 /// What one task has read or computed already, so that sinks of a sweep share it.
@@ -126,7 +138,8 @@ impl Shared<'_> {
                 Ok(View { block, offset, strides })
             }
             Origin::Stage(id, result) => {
-                if let Some(block) = self.results[id].get(result).and_then(OnceLock::get) {
+                let held = self.results[id].get(result).and_then(OnceLock::get);
+                if let Some(Held::Block(block)) = held {
                     return Ok(through(&piece.map, region, block, None));
                 }
                 let (span, positions) = piece.map.source(region);
@@ -135,11 +148,23 @@ impl Shared<'_> {
                     .zip(&span.shape)
                     .map(|(p, &n)| Positions { first: p.first, step: 1, count: n })
                     .collect();
-                let block =
-                    self.remembered(piece.origin, &boxed, memo, |shared, memo| shared.evaluate(id, &span, memo))?;
+                let block = self.remembered(piece.origin, &boxed, memo, |shared, memo| match held {
+                    Some(Held::Spilled(log)) => shared.unspill(log, &span, dtype),
+                    _ => shared.evaluate(id, &span, memo),
+                })?;
                 Ok(through(&piece.map, region, &block, Some(&span)))
             }
         }
+    }
+
+    /// A region of a result on disk.
+    fn unspill(&self, log: &SpillLog, region: &Region, dtype: DType) -> Result<Block> {
+        let memory = self.cx.memory();
+        let mut buffer = memory.buffer(region.size() * dtype.size());
+        let counters = &self.trace.counters;
+        counters.bytes_unspilled.fetch_add(buffer.len() as u64, Ordering::Relaxed);
+        timed(&counters.read_ns, || log.read(memory, region, buffer.bytes_mut()))?;
+        Block::new(dtype, &region.shape, buffer)
     }
 
     /// As [`Shared::evaluate`], once per task and region.
@@ -171,18 +196,26 @@ impl Shared<'_> {
         let info = store.info();
         let counts: Vec<usize> = positions.iter().map(|p| p.count).collect();
         let size = info.dtype.size();
-        let mut buffer = self.cx.memory().buffer(shape::size(&counts) * size);
+        let buffer = || self.cx.memory().buffer(shape::size(&counts) * size);
         if shape::size(&counts) == 0 {
-            return Block::new(info.dtype, &counts, buffer);
+            return Block::new(info.dtype, &counts, buffer());
         }
         let start = positions.iter().map(|p| p.first).collect();
         let span = Region::new(start, positions.iter().map(|p| p.end() - p.first).collect());
         let dense = span.shape == counts;
-        if dense && (store.random_access() || info.chunks.aligned(&span)) {
+        if dense && (store.random_access() || info.chunks.aligned(&span)) && !self.cached[s] {
+            let mut buffer = buffer();
             self.read_into(store, &span, buffer.bytes_mut())?;
             return Block::new(info.dtype, &counts, buffer);
         }
-        for parts in chunk_parts(store, positions, &span) {
+        let list = chunk_parts(store, positions, &span);
+        if let [one] = list.as_slice()
+            && one.whole
+        {
+            return self.part(s, store, &span, one);
+        }
+        let mut buffer = buffer();
+        for parts in list {
             let chunk = parts.region(&info.chunks, store.random_access());
             let block = self.part(s, store, &chunk, &parts)?;
             let from = parts.view_of(&block, &chunk);
@@ -200,7 +233,11 @@ impl Shared<'_> {
             self.read_into(store, region, buffer.bytes_mut())?;
             Block::new(info.dtype, &region.shape, buffer)
         };
-        if store.random_access() || parts.whole { load() } else { self.cache.get(s, &parts.chunk, load) }
+        if store.random_access() || parts.whole && !self.cached[s] {
+            load()
+        } else {
+            self.cache.get(s, &parts.chunk, load)
+        }
     }
 
     fn read_into(&self, store: &dyn Store, region: &Region, out: &mut [u8]) -> Result<()> {

@@ -5,9 +5,11 @@
 //! | `HYPERSLAB_THREADS` | all processors | worker threads |
 //! | `HYPERSLAB_MEMORY` | 60 % of the machine or its cgroup | byte budget, as `4GiB` or `50%` |
 //! | `HYPERSLAB_DEVICE` | `auto` | `cpu`, `cuda`, `cuda:1`, `auto` |
+//! | `HYPERSLAB_SPILL` | `TMPDIR`, else `/var/tmp` | folder for intermediate results that do not fit into memory |
 //! | `HYPERSLAB_BLOCK_BYTES` | none | cap on the planner's blocks, in bytes |
 
 use crate::error::{Error, Result};
+use std::path::PathBuf;
 
 /// What the environment asks for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -20,6 +22,8 @@ pub struct Knobs {
     pub device: Option<String>,
     /// `HYPERSLAB_BLOCK_BYTES`
     pub block_bytes: Option<u64>,
+    /// `HYPERSLAB_SPILL`
+    pub spill: Option<PathBuf>,
 }
 
 impl Knobs {
@@ -33,6 +37,7 @@ impl Knobs {
             memory: text("HYPERSLAB_MEMORY"),
             device: text("HYPERSLAB_DEVICE"),
             block_bytes: number("HYPERSLAB_BLOCK_BYTES")?,
+            spill: text("HYPERSLAB_SPILL").map(PathBuf::from),
         })
     }
 }

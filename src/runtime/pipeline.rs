@@ -2,13 +2,14 @@
 
 use super::context::Context;
 use crate::blockwise::lower::{Request, lower};
-use crate::blockwise::plan::{Origin, Plan, StageKind};
+use crate::blockwise::plan::{Origin, Placement, Plan, StageKind};
 use crate::blockwise::sweep::Sweep;
 use crate::blockwise::verify::verify;
 use crate::chunk::Region;
 use crate::error::{Error, Result};
 use crate::op::kernel::Kernel;
 use crate::optimize;
+use crate::shape;
 use crate::task::TaskGraph;
 use std::fmt::Write;
 use std::str::FromStr;
@@ -74,7 +75,7 @@ pub fn prepare(cx: &Context, requests: &[Request]) -> Result<(Plan, TaskGraph)> 
         verify(&plan, "lowering")?;
     }
     let machine = cx.machine();
-    let plan = optimize::fuse(plan, machine.budget, &mut |rule, plan| {
+    let plan = optimize::fuse(plan, &machine, &mut |rule, plan| {
         tracing::trace!(rule, stages = plan.stages.len(), "rule applied");
     })?;
     let graph = TaskGraph::new(&plan, &machine)?;
@@ -103,6 +104,9 @@ pub fn explain(cx: &Context, requests: &[Request], stage: Stage) -> Result<Strin
                 crate::error::Bytes(graph.projected_bytes()),
                 crate::error::Bytes(cx.memory().budget())
             );
+            for choice in choices(&plan, &graph) {
+                let _ = write!(text, "\n{choice}");
+            }
             for kernel in fallbacks(cx, &plan) {
                 let _ = write!(text, "\nnot on {}, so on the CPU: {kernel}", cx.device_name());
             }
@@ -111,19 +115,50 @@ pub fn explain(cx: &Context, requests: &[Request], stage: Stage) -> Result<Strin
     })
 }
 
-/// Decoded bytes that the sweeps read from stores: the chunks that they touch, each once a sweep.
+/// What is kept, spilled and read again, and why; a sentence each.
+fn choices(plan: &Plan, graph: &TaskGraph) -> Vec<String> {
+    let mut out = Vec::new();
+    for (id, stage) in plan.stages.iter().enumerate() {
+        let bytes = shape::size(&stage.space) * stage.result_dtypes().iter().map(|d| d.size()).sum::<usize>();
+        let bytes = crate::error::Bytes(bytes as u64);
+        match &stage.placement {
+            Placement::OnDemand => {}
+            Placement::Memory(why) => out.push(format!("stage {id} is computed once and kept ({bytes}): {why}")),
+            Placement::Spill(read, why) => {
+                out.push(format!("stage {id} is computed once and spilled ({bytes}), to be read in {read}: {why}"));
+            }
+        }
+    }
+    for one in &graph.shared {
+        let info = plan.stores[one.store].info();
+        let (path, n, bytes) = (&info.path, one.sweeps, crate::error::Bytes(one.bytes));
+        out.push(match (one.cached, info.decodes_slowly()) {
+            (true, _) => format!("{path} is decoded once for {n} sweeps and held ({bytes})"),
+            (false, true) => format!("{path} is read {n} times, once a sweep: holding it would take {bytes}"),
+            (false, false) => format!("{path} is read {n} times, once a sweep: that costs less than holding {bytes}"),
+        });
+    }
+    out
+}
+
+/// Decoded bytes that the sweeps read from stores: the chunks that they touch, each once a sweep, or once where they are
+/// held.
 fn reads(plan: &Plan, graph: &TaskGraph) -> u64 {
-    let of = |sweep: &Sweep| {
+    let mut held: Vec<usize> = Vec::new();
+    let mut of = |sweep: &Sweep| {
         let mut parts = Vec::new();
         for &id in &sweep.stages {
             collect_reads(plan, id, &Region::full(&plan.stages[id].space), &mut parts);
         }
         let larger =
             |(s, region): &(usize, Region)| parts.iter().any(|(t, r)| s == t && r != region && r.contains(region));
-        let once: Vec<&(usize, Region)> = parts.iter().filter(|p| !larger(p)).collect();
-        once.iter().map(|(s, region)| (region.size() * plan.stores[*s].info().dtype.size()) as u64).sum::<u64>()
+        let once: Vec<&(usize, Region)> = parts.iter().filter(|p| !larger(p) && !held.contains(&p.0)).collect();
+        let bytes =
+            once.iter().map(|(s, region)| (region.size() * plan.stores[*s].info().dtype.size()) as u64).sum::<u64>();
+        held.extend(parts.iter().map(|p| p.0).filter(|s| graph.shared.iter().any(|g| g.store == *s && g.cached)));
+        bytes
     };
-    graph.sweeps.iter().map(of).sum()
+    graph.sweeps.iter().map(&mut of).sum()
 }
 
 /// The boxes of stored arrays that `region` of stage `id` needs, in whole chunks.

@@ -1,25 +1,31 @@
-//! Where finished blocks go: memory, or a stored array.
+//! Where finished blocks go: memory, a stored array, or disk until others have read them.
 
+use super::fetch::Held;
+use super::spill::SpillLog;
 use crate::device::assembly::Assembly;
 use crate::device::block::Block;
+use crate::device::memory::Memory;
 use crate::error::Result;
 use crate::store::Sink;
+use std::sync::Arc;
 
 /// Takes the blocks of one result.
 #[derive(Debug)]
-pub enum Target {
+pub(crate) enum Target {
     /// An array in memory, put together block by block.
     Memory(Assembly),
     /// An array on disk.
     Stored(Box<dyn Sink>),
+    /// An intermediate array on disk.
+    Spilled(SpillLog),
 }
 
 /// A result that is whole.
 #[derive(Debug)]
-pub enum Finished {
-    /// In memory.
-    Block(Block),
-    /// On disk, not visible yet.
+pub(crate) enum Finished {
+    /// For those that read it.
+    Held(Held),
+    /// An array on disk, not visible yet.
     Stored(Box<dyn Sink>),
 }
 
@@ -28,8 +34,15 @@ impl Target {
     ///
     /// # Errors
     /// What the store reports.
-    pub fn write(&self, index: &[usize], region: &crate::chunk::Region, block: &Block) -> Result<()> {
+    pub(crate) fn write(
+        &self,
+        memory: &Arc<Memory>,
+        index: &[usize],
+        region: &crate::chunk::Region,
+        block: &Block,
+    ) -> Result<()> {
         match self {
+            Self::Spilled(log) => log.write(memory, region, block),
             Self::Memory(assembly) => assembly.write(index, block),
             Self::Stored(sink) => sink.write(region, block.bytes()),
         }
@@ -37,20 +50,21 @@ impl Target {
 
     /// Whether an interrupted run, with which this one goes on, has put the blocks of `region` there.
     #[must_use]
-    pub fn has(&self, region: &crate::chunk::Region) -> bool {
+    pub(crate) fn has(&self, region: &crate::chunk::Region) -> bool {
         match self {
-            Self::Memory(_) => false,
+            Self::Memory(_) | Self::Spilled(_) => false,
             Self::Stored(sink) => sink.has(region),
         }
     }
 
-    /// The result, whole: a block, or an array that is to be made visible at the end of the run.
+    /// The result, whole: what is held of it from now on, or an array that is to be made visible at the end of the run.
     ///
     /// # Errors
     /// [`Bug`](crate::ErrorKind::Bug) when a block is missing.
-    pub fn finish(self) -> Result<Finished> {
+    pub(crate) fn finish(self) -> Result<Finished> {
         match self {
-            Self::Memory(assembly) => assembly.finish().map(Finished::Block),
+            Self::Memory(assembly) => assembly.finish().map(Held::Block).map(Finished::Held),
+            Self::Spilled(log) => Ok(Finished::Held(Held::Spilled(log))),
             Self::Stored(sink) => Ok(Finished::Stored(sink)),
         }
     }

@@ -13,6 +13,10 @@ pub struct Counters {
     pub bytes_read: AtomicU64,
     /// Bytes written to stores, before encoding.
     pub bytes_written: AtomicU64,
+    /// Bytes of intermediate results written to disk.
+    pub bytes_spilled: AtomicU64,
+    /// Bytes of intermediate results read back from disk.
+    pub bytes_unspilled: AtomicU64,
     /// Nanoseconds in stores, reading and decoding.
     pub read_ns: AtomicU64,
     /// Nanoseconds in kernels.
@@ -30,6 +34,10 @@ pub struct Report {
     pub bytes_read: u64,
     /// Bytes written to stores, before encoding.
     pub bytes_written: u64,
+    /// Bytes of intermediate results written to disk.
+    pub bytes_spilled: u64,
+    /// Bytes of intermediate results read back from disk.
+    pub bytes_unspilled: u64,
     /// Processor time in stores, reading and decoding.
     pub read: Duration,
     /// Processor time in kernels.
@@ -111,6 +119,8 @@ impl Trace {
             tasks: get(&c.tasks),
             bytes_read: get(&c.bytes_read),
             bytes_written: get(&c.bytes_written),
+            bytes_spilled: get(&c.bytes_spilled),
+            bytes_unspilled: get(&c.bytes_unspilled),
             read: Duration::from_nanos(get(&c.read_ns)),
             compute: Duration::from_nanos(get(&c.compute_ns)),
             write: Duration::from_nanos(get(&c.write_ns)),

@@ -60,6 +60,16 @@ pub struct Info {
     pub stored: Option<u64>,
 }
 
+impl Info {
+    /// Whether decoding a chunk takes longer than copying it twice: anything but lz4 and its like.
+    #[must_use]
+    pub fn decodes_slowly(&self) -> bool {
+        ["gzip", "zlib", "deflate", "zstd", "bz2", "bzip2", "lzma", "pco", "zfp", "szip"]
+            .iter()
+            .any(|codec| self.codecs.contains(codec))
+    }
+}
+
 /// A readable array.
 pub trait Store: fmt::Debug + Send + Sync {
     /// Shape, dtype, chunks, attributes.

@@ -4,9 +4,10 @@
 //! their blocks; a sweep begins when those before it are done.
 
 use crate::blockwise::plan::Plan;
-use crate::blockwise::sweep::{Machine, Sweep, sweeps};
+use crate::blockwise::sweep::{Machine, Sweep, decoded, sweeps};
 use crate::chunk::Region;
 use crate::error::Result;
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// One block of one sweep.
@@ -25,7 +26,22 @@ pub struct Task {
 pub struct TaskGraph {
     /// The sweeps, in the order in which they run.
     pub sweeps: Vec<Sweep>,
+    /// The stores that more than one sweep reads.
+    pub shared: Vec<SharedStore>,
     budget: u64,
+}
+
+/// A store that several sweeps read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SharedStore {
+    /// Its number in the plan.
+    pub store: usize,
+    /// How many sweeps read it.
+    pub sweeps: usize,
+    /// Bytes of its chunks, decoded.
+    pub bytes: u64,
+    /// Whether they stay in the cache from the first sweep on.
+    pub cached: bool,
 }
 
 impl TaskGraph {
@@ -34,7 +50,32 @@ impl TaskGraph {
     /// # Errors
     /// [`Memory`](crate::ErrorKind::Memory) when a sweep cannot stay within the budget.
     pub fn new(plan: &Plan, machine: &Machine) -> Result<Self> {
-        Ok(Self { sweeps: sweeps(plan, machine)?, budget: machine.budget })
+        let mut graph = Self { sweeps: sweeps(plan, machine)?, shared: Vec::new(), budget: machine.budget };
+        graph.share(plan);
+        Ok(graph)
+    }
+
+    /// Decides which stores that several sweeps read are decoded once: those that decode slowly and fit, small ones first.
+    fn share(&mut self, plan: &Plan) {
+        let mut of_store: BTreeMap<usize, (usize, u64)> = BTreeMap::new();
+        for sweep in &self.sweeps {
+            for (store, bytes) in decoded(plan, &sweep.stages) {
+                let (sweeps, most) = of_store.entry(store).or_default();
+                (*sweeps, *most) = (*sweeps + 1, bytes.max(*most));
+            }
+        }
+        let mut shared: Vec<SharedStore> = of_store
+            .into_iter()
+            .filter(|(_, (sweeps, _))| *sweeps > 1)
+            .map(|(store, (sweeps, bytes))| SharedStore { store, sweeps, bytes, cached: false })
+            .collect();
+        shared.sort_by_key(|s| s.bytes);
+        let mut room = self.cache_room().saturating_sub(self.cache_bytes());
+        for one in shared.iter_mut().filter(|s| plan.stores[s.store].info().decodes_slowly()) {
+            one.cached = one.bytes <= room;
+            room -= if one.cached { one.bytes } else { 0 };
+        }
+        self.shared = shared;
     }
 
     /// Number of tasks.
@@ -67,8 +108,13 @@ impl TaskGraph {
     /// What decoded chunks that several tasks read may take: what no sweep needs, up to half the budget.
     #[must_use]
     pub fn cache_bytes(&self) -> u64 {
-        let wanted = self.sweeps.iter().map(|s| s.shared_bytes).max().unwrap_or(0);
-        wanted.min(self.budget.saturating_sub(self.of_sweeps())).min(self.budget / 2)
+        let within = self.sweeps.iter().map(|s| s.shared_bytes).max().unwrap_or(0);
+        let between: u64 = self.shared.iter().filter(|s| s.cached).map(|s| s.bytes).sum();
+        (within + between).min(self.cache_room())
+    }
+
+    fn cache_room(&self) -> u64 {
+        self.budget.saturating_sub(self.of_sweeps()).min(self.budget / 2)
     }
 
     fn of_sweeps(&self) -> u64 {

@@ -3,6 +3,7 @@
 #![cfg(feature = "zarr")]
 
 mod elementwise;
+mod exchange;
 mod memory;
 mod outputs;
 mod reductions;
@@ -51,7 +52,12 @@ impl Files {
 
     /// One stage, paths relative to the folder.
     fn show(&self, what: impl Compute, stage: Stage) -> String {
-        let text = self.cx.explain(what, stage).unwrap();
+        self.show_on(&self.cx, what, stage)
+    }
+
+    /// As `show`, for another machine.
+    fn show_on(&self, cx: &Context, what: impl Compute, stage: Stage) -> String {
+        let text = cx.explain(what, stage).unwrap();
         text.replace(&format!("{}/", self.folder.path().display()), "")
     }
 

@@ -11,15 +11,17 @@ fn a_small_budget_makes_small_blocks() {
     let files = Files::new();
     let t = files.array("wide.zarr", &[4000, 4000], &[500, 500]);
     let stored = || (&t - t.mean(0)).store(files.path("o.zarr"), Create::new());
-    assert_snapshot!(machine("16MiB").explain(stored(), Stage::Tasks).unwrap(), @r"
+    assert_snapshot!(files.show_on(&machine("16MiB"), stored(), Stage::Tasks), @r"
     sweep of stage 0 over (4000, 4000): 64 tasks of blocks (500, 500), 1 MiB a task, 46.9 KiB held
     sweep of stage 1 over (4000, 4000): 64 tasks of blocks (500, 500), 2 MiB a task, 46.9 KiB held
     128 tasks, 122 MiB to read, 6 MiB of memory projected, budget 16 MiB
+    wide.zarr is read 2 times, once a sweep: holding it would take 68.7 MiB
     ");
-    assert_snapshot!(machine("1GiB").explain(stored(), Stage::Tasks).unwrap(), @r"
+    assert_snapshot!(files.show_on(&machine("1GiB"), stored(), Stage::Tasks), @r"
     sweep of stage 0 over (4000, 4000): 64 tasks of blocks (500, 500), 1 MiB a task, 46.9 KiB held
     sweep of stage 1 over (4000, 4000): 64 tasks of blocks (500, 500), 2 MiB a task, 46.9 KiB held
-    128 tasks, 122 MiB to read, 6 MiB of memory projected, budget 1 GiB
+    128 tasks, 61 MiB to read, 74.7 MiB of memory projected, budget 1 GiB
+    wide.zarr is decoded once for 2 sweeps and held (68.7 MiB)
     ");
 }
 

@@ -75,5 +75,6 @@ fn block_functions_that_are_read_twice_are_kept() {
     sweep of stage 1 over (1000, 600): 2 tasks of blocks (600, 600), 15 KiB a task, 2.3 MiB held
     sweep of stage 2 over (1000, 600): 2 tasks of blocks (800, 600), 1.9 MiB a task, 4.6 MiB held
     7 tasks, 2.3 MiB to read, 8.3 MiB of memory projected, budget 1 GiB
+    stage 0 is computed once and kept (2.3 MiB): 2 others read it
     ");
 }

@@ -32,5 +32,6 @@ fn a_scan_that_is_read_is_kept() {
     sweep of stage 1 over (1000, 600): 2 tasks of blocks (800, 600), 19.5 KiB a task, 2.3 MiB held
     sweep of stage 2 over (1000, 600): 2 tasks of blocks (800, 600), 1.9 MiB a task, 4.6 MiB held
     9 tasks, 2.3 MiB to read, 11.7 MiB of memory projected, budget 1 GiB
+    stage 0 is computed once and kept (2.3 MiB): 2 others read it
     ");
 }

@@ -1,7 +1,8 @@
 //! Fuses elementwise stages, views and concatenations into their consumers.
 
 use super::super::PlanRule;
-use crate::blockwise::plan::{Input, Origin, Piece, Plan, Stage, StageId, StageKind};
+use crate::blockwise::plan::{Input, Origin, Piece, Placement, Plan, Stage, StageId, StageKind};
+use crate::blockwise::sweep::Machine;
 use crate::chunk::{IndexMap, Region};
 use crate::error::Result;
 use crate::op::program::{Program, Value};
@@ -23,11 +24,7 @@ impl PlanRule for FuseElementwise {
         "fuse elementwise"
     }
 
-    fn runs_after(&self) -> &'static [&'static str] {
-        &["keep costly forks"]
-    }
-
-    fn apply(&self, plan: &mut Plan, _budget: u64) -> Result<()> {
+    fn apply(&self, plan: &mut Plan, _machine: &Machine) -> Result<()> {
         for id in 0..plan.stages.len() {
             loop {
                 if let Some((input, producer)) = candidate(plan, id) {
@@ -59,7 +56,8 @@ fn candidate(plan: &Plan, id: StageId) -> Option<(usize, StageId)> {
             && inner.cost() > 0
             && stage.space == consumer.space
             && piece.map.is_identity(consumer.space.len());
-        (simple && !stage.keep && !computed_anyway && (fits || inner.is_identity())).then_some((i, producer))
+        (simple && stage.placement == Placement::OnDemand && !computed_anyway && (fits || inner.is_identity()))
+            .then_some((i, producer))
     })
 }
 
@@ -148,7 +146,7 @@ fn pass_through(plan: &mut Plan, id: StageId) -> bool {
             let stage = &plan.stages[producer];
             let copies = matches!(&stage.kind, StageKind::Blockwise(p) if p.is_identity());
             let exchanges = matches!(stage.kind, StageKind::Exchange { .. });
-            !stage.keep && (copies || exchanges && plan.stages[id].kind.program().is_some())
+            stage.placement == Placement::OnDemand && (copies || exchanges && plan.stages[id].kind.program().is_some())
         })?;
         Some((i, p, piece.clone()))
     });

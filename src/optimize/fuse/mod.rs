@@ -1,5 +1,4 @@
 //! Rules on plans.
 
-pub mod keep;
 pub mod elementwise;
 pub mod reductions;

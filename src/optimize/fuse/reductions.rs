@@ -2,6 +2,7 @@
 
 use super::super::PlanRule;
 use crate::blockwise::plan::{Origin, Plan, StageId, StageKind};
+use crate::blockwise::sweep::Machine;
 use crate::error::Result;
 use crate::op::program::{Program, Value};
 
@@ -22,7 +23,7 @@ impl PlanRule for MergeReductions {
         &["fuse elementwise"]
     }
 
-    fn apply(&self, plan: &mut Plan, _budget: u64) -> Result<()> {
+    fn apply(&self, plan: &mut Plan, _machine: &Machine) -> Result<()> {
         for a in 0..plan.stages.len() {
             for b in a + 1..plan.stages.len() {
                 if mergeable(plan, a, b) {

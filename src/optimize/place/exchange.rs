@@ -1,0 +1,213 @@
+//! Decides how data gets from the blocks in which it is stored to those in which it is needed.
+
+use super::super::PlanRule;
+use crate::blockwise::plan::{Input, Origin, Placement, Plan, Reason, Stage, StageId, StageKind};
+use crate::blockwise::readers::{Reader, readers};
+use crate::blockwise::sweep::{Machine, Sweep, extra_bytes, extra_bytes_of, grid, sweeps};
+use crate::chunk::{Chunks, IndexMap};
+use crate::error::Result;
+use crate::op::program::Program;
+use crate::shape;
+
+/// Where blocks must not follow the chunks of what they read (a rechunk or a transpose into a store, chunks for a user
+/// function), every block touches many chunks and every chunk is decoded for many blocks. Reading again costs what is
+/// read; computing everything once in the order in which it is stored, and holding it until it is needed, costs nothing
+/// more where memory holds it and two bytes moved per byte where disk does. The cheapest wins.
+#[derive(Debug)]
+pub struct PlaceExchanges;
+
+/// Bytes moved for each byte that is spilled: to disk and back.
+const SPILLING: u64 = 2;
+
+/// The share of what is left of the budget that may be held in memory.
+const SHARE: u64 = 2;
+
+impl PlanRule for PlaceExchanges {
+    fn name(&self) -> &'static str {
+        "place exchanges"
+    }
+
+    fn runs_after(&self) -> &'static [&'static str] {
+        &["place results"]
+    }
+
+    fn apply(&self, plan: &mut Plan, machine: &Machine) -> Result<()> {
+        let mut done: Vec<StageId> = Vec::new();
+        // A plan that does not fit is refused when its tasks are made.
+        while let Ok(list) = sweeps(plan, machine) {
+            let next = readers(plan, &list).into_iter().find(|r| !done.contains(&r.stage));
+            let Some(reader) = next else { break };
+            done.push(reader.stage);
+            let Some(choice) = choose(plan, &reader, &list, machine) else { continue };
+            let before = plan.clone();
+            let inserted = exchange(plan, &reader, &choice, &list, machine);
+            if sweeps(plan, machine).is_err() {
+                *plan = before;
+                continue;
+            }
+            for id in &mut done {
+                *id += if *id >= reader.stage { inserted } else { 0 };
+            }
+            done.extend(reader.stage..reader.stage + inserted);
+        }
+        Ok(())
+    }
+}
+
+/// What of a reader is computed once.
+enum What {
+    /// The stage itself.
+    Stage,
+    /// Some of its inputs.
+    Inputs(Vec<usize>),
+}
+
+struct Choice {
+    what: What,
+    in_memory: bool,
+    reason: Reason,
+}
+
+/// What of `reader` is worth computing once, if anything is.
+fn choose(plan: &Plan, reader: &Reader, list: &[Sweep], machine: &Machine) -> Option<Choice> {
+    let (id, stage) = (reader.stage, &plan.stages[reader.stage]);
+    let sweep = reader.sweep.map(|number| &list[number]);
+    let needed = sweep.map_or(0, |s| s.projected_bytes(machine.budget));
+    let cache = machine.budget.saturating_sub(needed).min(machine.budget / 2);
+    let function = matches!(stage.kind, StageKind::Function(_));
+    if !function && reader.needs_function(plan) {
+        return None;
+    }
+    let extra = extra_bytes(plan, &[id], &reader.grid, cache);
+    if extra == 0 {
+        return None;
+    }
+    let bytes_of = |input: &Input| (shape::size(&stage.space) * input.dtype.size()) as u64;
+    let bad: Vec<usize> = (0..stage.inputs.len())
+        .filter(|&i| extra_bytes_of(plan, id, &stage.inputs[i], &reader.grid, cache) > 0)
+        .collect();
+    let of_inputs: u64 = bad.iter().map(|&i| bytes_of(&stage.inputs[i])).sum();
+    let of_stage = matches!(stage.kind, StageKind::Blockwise(_) | StageKind::Exchange { .. })
+        .then(|| (shape::size(&stage.space) * stage.result_dtypes()[0].size()) as u64);
+    let (what, bytes) = match of_stage {
+        Some(bytes) if bytes <= of_inputs => (What::Stage, bytes),
+        _ => (What::Inputs(bad), of_inputs),
+    };
+    let held = sweep.map_or(0, |s| s.held_bytes);
+    let in_memory = bytes <= machine.budget.saturating_sub(held) / SHARE;
+    let price = if in_memory { 0 } else { SPILLING * bytes };
+    #[expect(clippy::cast_precision_loss, reason = "for people")]
+    let reason = Reason::Passes(1.0 + extra as f64 / of_inputs.max(1) as f64);
+    (extra > price).then_some(Choice { what, in_memory, reason })
+}
+
+/// Puts stages that are computed once between `reader` and what it reads; how many.
+fn exchange(plan: &mut Plan, reader: &Reader, choice: &Choice, list: &[Sweep], machine: &Machine) -> usize {
+    let id = reader.stage;
+    let once = Placement::Memory(choice.reason);
+    let inserted = match &choice.what {
+        What::Stage => {
+            let stage = plan.stages[id].clone();
+            let (space, dtype) = (stage.space.clone(), stage.result_dtypes()[0]);
+            plan.insert(id, Stage { placement: once, ..stage });
+            let copy = &mut plan.stages[id + 1];
+            copy.kind = StageKind::Blockwise(Program::identity(dtype));
+            copy.inputs = vec![Input::whole(&space, Origin::Stage(id, 0), IndexMap::identity(space.len()), dtype)];
+            1
+        }
+        What::Inputs(inputs) => {
+            for (n, &i) in inputs.iter().enumerate() {
+                let reading = plan.stages[id + n].clone();
+                let (input, space) = (reading.inputs[i].clone(), reading.space.clone());
+                let (dtype, kind) = (input.dtype, StageKind::Blockwise(Program::identity(input.dtype)));
+                plan.insert(id + n, Stage { kind, inputs: vec![input], placement: once.clone(), ..reading });
+                let map = IndexMap::identity(space.len());
+                plan.stages[id + n + 1].inputs[i] = Input::whole(&space, Origin::Stage(id + n, 0), map, dtype);
+            }
+            inputs.len()
+        }
+    };
+    if choice.in_memory {
+        return inserted;
+    }
+    let blocks = |plan: &Plan| -> Chunks {
+        let Some(number) = reader.sweep else { return reader.grid.clone() };
+        let share = machine.budget.saturating_sub(list[number].held_bytes);
+        grid(plan, &[id + inserted], machine, share)
+    };
+    // The reader's blocks grow to what memory holds once it reads from disk.
+    for at in id..id + inserted {
+        plan.stages[at].placement = Placement::Spill(reader.grid.clone(), choice.reason);
+    }
+    let read = blocks(plan);
+    for at in id..id + inserted {
+        plan.stages[at].placement = Placement::Spill(read.clone(), choice.reason);
+    }
+    if reader.sweep.is_some() {
+        plan.stages[id + inserted].blocks = Some(read);
+    }
+    inserted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::fuse::elementwise::FuseElementwise;
+    use super::*;
+    use crate::blockwise::lower::Request;
+    use crate::expr::{Expr, build};
+    use crate::optimize::testing::{planned, planned_requests, reduce, stored};
+    use insta::assert_snapshot;
+
+    fn written(expr: &Expr, chunk: &[usize]) -> Request {
+        let grid = Chunks::regular(&expr.lengths(), chunk).unwrap();
+        Request { expr: expr.clone(), stored: Some(grid) }
+    }
+
+    #[test]
+    fn a_rechunk_across_the_grain_is_spilled_once_it_does_not_fit() {
+        // 4 MiB under a budget of 1 MiB: every row of output chunks would decode everything again.
+        let x = stored("x.zarr", &[1024, 1024], &[8, 1024]);
+        assert_snapshot!(planned_requests(&[&FuseElementwise, &PlaceExchanges], &[written(&x, &[1024, 8])]), @r"
+        0: copy  over (1024, 1024) in (8, 1024) -> spilled
+           a <- x.zarr  float32
+        1: copy  over (1024, 1024) in (8, 1024) -> stored
+           a <- stage 0  float32
+        ");
+    }
+
+    #[test]
+    fn a_small_one_is_held_in_memory() {
+        let x = stored("x.zarr", &[120, 1000], &[1, 1000]);
+        assert_snapshot!(planned_requests(&[&FuseElementwise, &PlaceExchanges], &[written(&x, &[120, 10])]), @r"
+        0: copy  over (120, 1000) in (1, 1000) -> kept
+           a <- x.zarr  float32
+        1: copy  over (120, 1000) in (1, 1000) -> stored
+           a <- stage 0  float32
+        ");
+    }
+
+    #[test]
+    fn a_transpose_is_computed_in_the_order_of_its_source() {
+        let x = stored("x.zarr", &[1024, 1024], &[8, 1024]);
+        let turned = build::transpose(&x, &[1, 0]).unwrap();
+        let both = build::element(
+            crate::op::elementwise::ElementOp::Add,
+            &[build::Arg::Array(turned), build::Arg::Scalar(1.into())],
+        );
+        assert_snapshot!(planned_requests(&[&FuseElementwise, &PlaceExchanges], &[written(&both.unwrap(), &[8, 1024])]), @r"
+        0: blockwise (a + 1)  over (1024, 1024) in (1024, 8) -> spilled
+           a <- x.zarr [i1, i0] of rank 2  float32
+        1: copy  over (1024, 1024) in (1024, 8) -> stored
+           a <- stage 0  float32
+        ");
+    }
+
+    #[test]
+    fn chunks_that_fit_each_other_are_read_as_they_are() {
+        let x = stored("x.zarr", &[1024, 1024], &[8, 1024]);
+        let same = planned_requests(&[&FuseElementwise, &PlaceExchanges], &[written(&x, &[16, 1024])]);
+        assert!(!same.contains("spilled"), "{same}");
+        let answers = planned(&[&FuseElementwise, &PlaceExchanges], &[reduce(&x, "sum", &[0])]);
+        assert!(!answers.contains("spilled"), "{answers}");
+    }
+}

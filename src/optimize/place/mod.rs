@@ -1,0 +1,4 @@
+//! Rules that decide what is computed once, and whether memory or disk holds it until it has been read.
+
+pub mod results;
+pub mod exchange;

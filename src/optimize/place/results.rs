@@ -1,0 +1,111 @@
+//! Decides which results are computed once, and where they are until they have been read.
+
+use super::super::PlanRule;
+use crate::blockwise::plan::{Placement, Plan, Reason, StageId, StageKind};
+use crate::blockwise::readers::readers;
+use crate::blockwise::sweep::{Machine, sweeps};
+use crate::error::Result;
+use crate::shape;
+
+/// A scan that others read is computed once, for it runs in order. So is a user function that would run more than once on
+/// a chunk, because several stages read it or because the blocks of one cut its chunks: what it costs is not known, but it
+/// is more than a copy. Memory keeps the result where it takes at most a quarter of the budget, disk where it takes more.
+#[derive(Debug)]
+pub struct PlaceResults;
+
+/// The share of the budget that a kept result may take.
+const SHARE: u64 = 4;
+
+/// Runs of a function a chunk that are as good as one: blocks that cut few of its chunks.
+const ONCE: f64 = 1.1;
+
+impl PlanRule for PlaceResults {
+    fn name(&self) -> &'static str {
+        "place results"
+    }
+
+    fn runs_after(&self) -> &'static [&'static str] {
+        &["fuse elementwise", "merge reductions"]
+    }
+
+    fn apply(&self, plan: &mut Plan, machine: &Machine) -> Result<()> {
+        for id in 0..plan.stages.len() {
+            let reason = match (&plan.stages[id].kind, &plan.stages[id].placement) {
+                (StageKind::Function(_), _) => runs_again(plan, id, machine),
+                (StageKind::Scan { .. }, Placement::Memory(reason)) => Some(*reason),
+                _ => None,
+            };
+            let Some(reason) = reason else { continue };
+            let stage = &mut plan.stages[id];
+            let bytes = (shape::size(&stage.space) * stage.result_dtypes()[0].size()) as u64;
+            stage.placement = if bytes <= machine.budget / SHARE {
+                Placement::Memory(reason)
+            } else {
+                Placement::Spill(stage.chunks.clone(), reason)
+            };
+        }
+        Ok(())
+    }
+}
+
+/// Why function stage `id` would run more than once on a chunk, if it would.
+fn runs_again(plan: &Plan, id: StageId, machine: &Machine) -> Option<Reason> {
+    let (stages, output) = plan.consumers(id);
+    let count = stages + usize::from(output);
+    if count > 1 {
+        return Some(Reason::Readers(count));
+    }
+    // A plan that does not fit is refused when its tasks are made, with what it has by then.
+    let sweeps = sweeps(plan, machine).ok()?;
+    let times: f64 = readers(plan, &sweeps).iter().map(|r| r.times(plan, id)).sum();
+    (times > ONCE).then_some(Reason::Passes(times))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::expr::{Expr, build};
+    use crate::op::function::BlockFunction;
+    use crate::optimize::testing::{array, planned, reduce};
+    use insta::assert_snapshot;
+    use std::sync::Arc;
+
+    fn mapped(x: &Expr) -> Expr {
+        let body = Arc::new(|_: &[crate::op::function::RawBlock<'_>], _: &[usize], _: &mut [u8]| Ok(()));
+        build::blocks(
+            std::slice::from_ref(x),
+            BlockFunction { name: "f".to_owned(), output: crate::dtype::DType::F32, body },
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn functions_with_two_readers_are_kept_while_they_are_small() {
+        let small = mapped(&array(&[100, 10], &[10, 10]));
+        assert_snapshot!(planned(&[&PlaceResults], &[reduce(&small, "sum", &[0]), reduce(&small, "max", &[1])]), @r"
+        0: function f  over (100, 10) in (10, 10) -> kept
+           a <- memory  float32
+        1: reduce sum(a) over axes (0,) in tiles (100, 10)  over (100, 10) in (10, 10) -> answer
+           a <- stage 0  float32
+        2: reduce max(a) over axes (1,) in tiles (100, 10)  over (100, 10) in (10, 10) -> answer
+           a <- stage 0  float32
+        ");
+        let once = mapped(&array(&[100, 10], &[10, 10]));
+        assert_snapshot!(planned(&[&PlaceResults], &[reduce(&once, "sum", &[0])]), @r"
+        0: function f  over (100, 10) in (10, 10) (on demand)
+           a <- memory  float32
+        1: reduce sum(a) over axes (0,) in tiles (100, 10)  over (100, 10) in (10, 10) -> answer
+           a <- stage 0  float32
+        ");
+        // 400 KB are more than a quarter of 1 MiB.
+        let large = mapped(&array(&[10_000, 10], &[1000, 10]));
+        assert_snapshot!(planned(&[&PlaceResults], &[reduce(&large, "sum", &[0]), reduce(&large, "max", &[1])]), @r"
+        0: function f  over (10000, 10) in (1000, 10) -> spilled
+           a <- memory  float32
+        1: reduce sum(a) over axes (0,) in tiles (7000, 10)  over (10000, 10) in (1000, 10) -> answer
+           a <- stage 0  float32
+        2: reduce max(a) over axes (1,) in tiles (10000, 10)  over (10000, 10) in (1000, 10) -> answer
+           a <- stage 0  float32
+        ");
+    }
+}

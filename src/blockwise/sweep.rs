@@ -27,6 +27,8 @@ pub struct Machine {
 
 /// Blocks smaller than this are joined: it hides the cost of a task many times over.
 const SMALL_BLOCK: u64 = 2 << 20;
+/// Cuts that have common boundaries only every so many pieces have none worth waiting for.
+const FAR: usize = 8;
 
 /// A cut that does not save this part of a task's bytes is not made: what is left (a chunk that is read only in part) does
 /// not get smaller with the block.
@@ -252,7 +254,11 @@ pub fn grid(plan: &Plan, stages: &[StageId], machine: &Machine, share: u64) -> C
             let hard = hard_cuts(plan, stages, a);
             let now = match &hard {
                 None => soft.axes()[a].clone(),
-                Some(h) => meet(h, &logical.axes()[a]),
+                Some(h) => {
+                    let (logical, met) = (&logical.axes()[a], meet(h, &logical.axes()[a]));
+                    let far = met.longest() > FAR * h.longest().max(logical.longest());
+                    if far { h.clone() } else { met }
+                }
             };
             Axis { hard, now }
         })

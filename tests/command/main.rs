@@ -1,6 +1,8 @@
 //! The built command, run as a user runs it: what it prints, what it leaves behind, its exit codes.
 #![cfg(all(feature = "cli", feature = "zarr", feature = "hdf5"))]
 
+mod interrupted;
+
 use hyperslab::store::{Create, NodeKind};
 use hyperslab::{Context, store};
 use std::path::{Path, PathBuf};

@@ -4,8 +4,8 @@
 //! list of context frames that the layers add on the way out: the call site that built the expression, the block, the
 //! chunk, the file. `Display` prints the facts first and the frames after them, in one paragraph.
 
-use std::fmt;
 use std::path::Path;
+use std::{fmt, io};
 
 /// The result of everything that touches data, disk or device.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -126,6 +126,7 @@ pub struct Error(Box<Inner>);
 struct Inner {
     kind: ErrorKind,
     frames: Vec<String>,
+    transient: bool,
 }
 
 impl Error {
@@ -149,6 +150,26 @@ impl Error {
             self.0.frames.push(frame);
         }
         self
+    }
+
+    /// The same error, as one that may be gone when the request is made again: a time-out, a connection that broke. A run
+    /// makes requests to stores again that fail so, a few times.
+    ///
+    /// ```
+    /// use hyperslab::{Error, ErrorKind};
+    /// let busy = ErrorKind::Store { path: "bucket/x".into(), why: "timed out".into() };
+    /// assert!(Error::from(busy).transient().is_transient());
+    /// ```
+    #[must_use]
+    pub fn transient(mut self) -> Self {
+        self.0.transient = true;
+        self
+    }
+
+    /// Whether the same request may succeed when it is made again.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        self.0.transient
     }
 
     /// Whether the request itself was wrong, as opposed to a run that failed.
@@ -199,6 +220,14 @@ impl Error {
         ErrorKind::Store { path: path.as_ref().display().to_string(), why: why.to_string() }.into()
     }
 
+    /// As [`Error::store`], for a request to the operating system that failed with `cause`.
+    pub(crate) fn request(path: impl AsRef<Path>, doing: impl fmt::Display, cause: &io::Error) -> Self {
+        use io::ErrorKind::{Interrupted, ResourceBusy, TimedOut, WouldBlock};
+        let error = Self::store(path, format!("{doing}: {cause}"));
+        let passes = matches!(cause.kind(), Interrupted | ResourceBusy | TimedOut | WouldBlock);
+        if passes { error.transient() } else { error }
+    }
+
     pub(crate) fn device(device: impl Into<String>, why: impl Into<String>) -> Self {
         ErrorKind::Device { device: device.into(), why: why.into() }.into()
     }
@@ -218,7 +247,7 @@ impl Error {
 
 impl From<ErrorKind> for Error {
     fn from(kind: ErrorKind) -> Self {
-        Self(Box::new(Inner { kind, frames: Vec::new() }))
+        Self(Box::new(Inner { kind, frames: Vec::new(), transient: false }))
     }
 }
 

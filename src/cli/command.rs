@@ -13,7 +13,7 @@ use std::process::ExitCode;
 static PANIC: Mutex<Option<String>> = Mutex::new(None);
 
 /// Runs the command with the arguments of the process. The exit code is 0 when it did what was asked, 1 when the run
-/// failed, 2 when the request was wrong.
+/// failed, 2 when the request was wrong, 130 when it was interrupted.
 #[must_use]
 pub fn main() -> ExitCode {
     std::panic::set_hook(Box::new(remember));

@@ -1,6 +1,6 @@
 //! Standard output, standard error, and the ways in which a command ends early.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
@@ -24,11 +24,12 @@ impl From<Error> for Failure {
 }
 
 impl Failure {
-    /// The exit code: 0 done, 1 the run failed, 2 the request was wrong.
+    /// The exit code: 0 done, 1 the run failed, 2 the request was wrong, 130 it was interrupted.
     #[must_use]
     pub fn code(&self) -> u8 {
         match self {
             Self::Error(error) if error.is_request() => 2,
+            Self::Error(error) if *error.kind() == ErrorKind::Cancelled => 130,
             Self::Pointed(_) => 2,
             Self::Error(_) | Self::Faults(_) => 1,
             Self::Closed => 0,
@@ -92,6 +93,7 @@ mod tests {
     fn exit_codes() {
         assert_eq!(Failure::from(Error::shape("add", "no")).code(), 2);
         assert_eq!(Failure::from(Error::store("a", "no")).code(), 1);
+        assert_eq!(Failure::from(Error::from(ErrorKind::Cancelled)).code(), 130);
         assert_eq!(Failure::Pointed(String::new()).code(), 2);
         assert_eq!(Failure::Faults(vec!["a\nb".into()]).paragraphs(), ["a b"]);
         assert_eq!(Failure::Closed.code(), 0);

@@ -43,7 +43,7 @@ impl Bar {
         let bar = self.drawn.get_or_init(|| draw(elapsed));
         bar.set_length(now.total as u64);
         bar.set_position(now.done as u64);
-        bar.set_message(read(now.bytes_read, elapsed));
+        bar.set_message(message(now, elapsed));
     }
 
     /// Takes the bar off the terminal.
@@ -63,32 +63,42 @@ impl Default for Bar {
 fn draw(elapsed: Duration) -> ProgressBar {
     let style = ProgressStyle::with_template("{bar:30} {pos}/{len} tasks  {msg}  {eta} left")
         .unwrap_or_else(|_| ProgressStyle::default_bar());
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
-    bar.with_style(style).with_elapsed(elapsed)
+    ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10)).with_style(style).with_elapsed(elapsed)
 }
 
-/// `1.5 GiB read at 400 MiB/s`
-#[must_use]
-pub fn read(bytes: u64, elapsed: Duration) -> String {
+/// `1.5 GiB read, 200 MiB written, 400 MiB/s, 90 MiB in memory`: the rate is that of both together.
+fn message(now: Progress, elapsed: Duration) -> String {
     let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX).max(1);
-    let rate = u128::from(bytes) * 1000 / u128::from(millis);
-    format!("{} read at {}/s", Bytes(bytes), Bytes(u64::try_from(rate).unwrap_or(u64::MAX)))
+    let rate = u128::from(now.bytes_read + now.bytes_written) * 1000 / u128::from(millis);
+    let written = if now.bytes_written > 0 { format!(", {} written", Bytes(now.bytes_written)) } else { String::new() };
+    format!(
+        "{} read{written}, {}/s, {} in memory",
+        Bytes(now.bytes_read),
+        Bytes(u64::try_from(rate).unwrap_or(u64::MAX)),
+        Bytes(now.live_bytes)
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn at(bytes_read: u64, bytes_written: u64, live_bytes: u64) -> Progress {
+        Progress { done: 1, total: 2, bytes_read, bytes_written, live_bytes }
+    }
+
     #[test]
-    fn rates() {
-        assert_eq!(read(3 << 20, Duration::from_secs(2)), "3 MiB read at 1.5 MiB/s");
-        assert_eq!(read(0, Duration::ZERO), "0 B read at 0 B/s");
+    fn bytes_rate_and_memory() {
+        let two = Duration::from_secs(2);
+        assert_eq!(message(at(3 << 20, 0, 7 << 10), two), "3 MiB read, 1.5 MiB/s, 7 KiB in memory");
+        assert_eq!(message(at(3 << 20, 1 << 20, 0), two), "3 MiB read, 1 MiB written, 2 MiB/s, 0 B in memory");
+        assert_eq!(message(at(0, 0, 0), Duration::ZERO), "0 B read, 0 B/s, 0 B in memory");
     }
 
     #[test]
     fn short_runs_show_nothing() {
         let bar = Bar::new();
-        bar.show(Progress { done: 1, total: 2, bytes_read: 0 });
+        bar.show(at(0, 0, 0));
         assert!(bar.drawn.get().is_none());
         bar.clear();
     }

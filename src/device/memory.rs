@@ -62,6 +62,12 @@ impl Memory {
         self.state.lock().peak_reserved
     }
 
+    /// Bytes of buffers that live now.
+    #[must_use]
+    pub fn live(&self) -> u64 {
+        self.state.lock().live
+    }
+
     /// The most bytes of buffers that ever lived at once.
     #[must_use]
     pub fn peak_live(&self) -> u64 {

@@ -25,6 +25,10 @@ pub struct Progress {
     pub total: usize,
     /// Bytes read from stores so far, decoded.
     pub bytes_read: u64,
+    /// Bytes written to stores so far, before they are encoded.
+    pub bytes_written: u64,
+    /// Bytes of buffers in use now.
+    pub live_bytes: u64,
 }
 
 /// What is told of progress.
@@ -317,9 +321,10 @@ impl Context {
         *self.0.last.lock() = report;
     }
 
-    pub(crate) fn progress(&self, now: Progress) {
+    /// Tells who watches how far the run is.
+    pub(crate) fn progress(&self, now: impl FnOnce(&Memory) -> Progress) {
         if let Some(sink) = &self.0.progress {
-            sink(now);
+            sink(now(&self.0.memory));
         }
     }
 

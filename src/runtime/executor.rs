@@ -10,6 +10,7 @@ use super::context::{Context, Progress};
 use super::fetch::{Held, Memo, Shared};
 use super::fold::PartFold;
 use super::launch::StageKernels;
+use super::retry::retry;
 use super::spill::SpillLog;
 use super::target::{Finished, Target};
 use super::trace::{Report, Span, Trace, timed};
@@ -298,8 +299,14 @@ impl Job<'_, '_> {
     /// Notes that one more task is done.
     fn count(&self) {
         let done = self.progress.fetch_add(1, Ordering::Relaxed) + 1;
-        let bytes_read = self.shared.trace.counters.bytes_read.load(Ordering::Relaxed);
-        self.shared.cx.progress(Progress { done, total: self.total, bytes_read });
+        let counters = &self.shared.trace.counters;
+        self.shared.cx.progress(|memory| Progress {
+            done,
+            total: self.total,
+            bytes_read: counters.bytes_read.load(Ordering::Relaxed),
+            bytes_written: counters.bytes_written.load(Ordering::Relaxed),
+            live_bytes: memory.live(),
+        });
     }
 
     /// Whether an interrupted run, with which this one goes on, has written everything that a task is for.
@@ -368,8 +375,7 @@ impl Job<'_, '_> {
             if let Some(counter) = counter {
                 counter.fetch_add(block.bytes().len() as u64, Ordering::Relaxed);
             }
-            let memory = self.shared.cx.memory();
-            timed(&counters.write_ns, || target.write(memory, index, region, block))?;
+            timed(&counters.write_ns, || target.write(self.shared.cx, index, region, block))?;
         }
         Ok(())
     }
@@ -476,7 +482,7 @@ fn write_whole(shared: &Shared<'_>, sink: &dyn Sink, block: &Block) -> Result<()
         }
         let piece = shared.dense(&view.shifted(&region.start), &region.shape, block.dtype())?;
         shared.trace.counters.bytes_written.fetch_add(piece.bytes().len() as u64, Ordering::Relaxed);
-        sink.write(&region, piece.bytes())?;
+        retry(&shared.cx.cancel_token(), || sink.write(&region, piece.bytes()))?;
     }
     Ok(())
 }

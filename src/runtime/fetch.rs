@@ -3,6 +3,7 @@
 use super::cache::ChunkCache;
 use super::context::Context;
 use super::launch::{Launcher, StageKernels};
+use super::retry::retry;
 use super::spill::SpillLog;
 use super::trace::{Trace, timed};
 use crate::blockwise::plan::{Input, Origin, Piece, Plan, Stage, StageId, StageKind};
@@ -243,9 +244,12 @@ impl Shared<'_> {
     fn read_into(&self, store: &dyn Store, region: &Region, out: &mut [u8]) -> Result<()> {
         let counters = &self.trace.counters;
         counters.bytes_read.fetch_add(out.len() as u64, Ordering::Relaxed);
-        let read = || catch_unwind(AssertUnwindSafe(|| store.read(region, out)));
-        timed(&counters.read_ns, read).unwrap_or_else(|panic| {
-            Err(Error::store(&store.info().path, format!("reading panicked: {}", panic_text(&*panic))))
+        timed(&counters.read_ns, || {
+            retry(&self.cx.cancel_token(), || {
+                catch_unwind(AssertUnwindSafe(|| store.read(region, out))).unwrap_or_else(|panic| {
+                    Err(Error::store(&store.info().path, format!("reading panicked: {}", panic_text(&*panic))))
+                })
+            })
         })
     }
 

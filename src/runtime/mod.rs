@@ -4,14 +4,15 @@
 //! every stage printable; `executor.rs` admits tasks against the byte budget and runs them on the context's pool;
 //! `launch.rs` keeps kernels ready; `fetch.rs` reads what a block needs, through `cache.rs` where chunks are shared;
 //! `fold.rs` combines tiles in grid order, `carry.rs` joins the blocks of scans in that order; `target.rs` takes results,
-//! `spill.rs` those that go to disk for a while; `trace.rs` counts and times; `interrupt.rs` stops a run when the process
-//! is interrupted.
+//! `spill.rs` those that go to disk for a while; `retry.rs` makes requests again that failed for a moment; `trace.rs`
+//! counts and times; `interrupt.rs` stops a run when the process is interrupted.
 
 pub mod knobs;
 pub mod trace;
 pub mod cache;
 pub(crate) mod spill;
 pub mod context;
+pub(crate) mod retry;
 pub mod interrupt;
 pub(crate) mod launch;
 pub(crate) mod fetch;

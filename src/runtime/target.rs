@@ -1,13 +1,14 @@
 //! Where finished blocks go: memory, a stored array, or disk until others have read them.
 
+use super::context::Context;
 use super::fetch::Held;
+use super::retry::retry;
 use super::spill::SpillLog;
+use crate::chunk::Region;
 use crate::device::assembly::Assembly;
 use crate::device::block::Block;
-use crate::device::memory::Memory;
 use crate::error::Result;
 use crate::store::Sink;
-use std::sync::Arc;
 
 /// Takes the blocks of one result.
 #[derive(Debug)]
@@ -30,27 +31,22 @@ pub(crate) enum Finished {
 }
 
 impl Target {
-    /// Puts `block` at block `index` of the grid of the sweep, which covers `region`; each is written once.
+    /// Puts `block` at block `index` of the grid of the sweep, which covers `region`; each is written once. What fails for a
+    /// moment is tried again.
     ///
     /// # Errors
     /// What the store reports.
-    pub(crate) fn write(
-        &self,
-        memory: &Arc<Memory>,
-        index: &[usize],
-        region: &crate::chunk::Region,
-        block: &Block,
-    ) -> Result<()> {
+    pub(crate) fn write(&self, cx: &Context, index: &[usize], region: &Region, block: &Block) -> Result<()> {
         match self {
-            Self::Spilled(log) => log.write(memory, region, block),
+            Self::Spilled(log) => log.write(cx.memory(), region, block),
             Self::Memory(assembly) => assembly.write(index, block),
-            Self::Stored(sink) => sink.write(region, block.bytes()),
+            Self::Stored(sink) => retry(&cx.cancel_token(), || sink.write(region, block.bytes())),
         }
     }
 
     /// Whether an interrupted run, with which this one goes on, has put the blocks of `region` there.
     #[must_use]
-    pub(crate) fn has(&self, region: &crate::chunk::Region) -> bool {
+    pub(crate) fn has(&self, region: &Region) -> bool {
         match self {
             Self::Memory(_) | Self::Spilled(_) => false,
             Self::Stored(sink) => sink.has(region),

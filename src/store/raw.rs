@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// [`Store`](crate::ErrorKind::Store), naming the file, when the bytes are not there.
 pub fn read_at(file: &File, path: &Path, offset: u64, out: &mut [u8]) -> Result<()> {
     file.read_exact_at(out, offset)
-        .map_err(|e| Error::store(path, format!("reading {} bytes at offset {offset} failed: {e}", out.len())))
+        .map_err(|e| Error::request(path, format!("reading {} bytes at offset {offset} failed", out.len()), &e))
 }
 
 /// Writes all of `data` at `offset`.
@@ -28,7 +28,7 @@ pub fn read_at(file: &File, path: &Path, offset: u64, out: &mut [u8]) -> Result<
 /// [`Store`](crate::ErrorKind::Store), naming the file.
 pub fn write_at(file: &File, path: &Path, offset: u64, data: &[u8]) -> Result<()> {
     file.write_all_at(data, offset)
-        .map_err(|e| Error::store(path, format!("writing {} bytes at offset {offset} failed: {e}", data.len())))
+        .map_err(|e| Error::request(path, format!("writing {} bytes at offset {offset} failed", data.len()), &e))
 }
 
 /// Replaces the file at `path` by one that holds `data`: written under another name, then renamed.
@@ -56,7 +56,7 @@ pub(super) fn write_file(path: &Path, data: &[u8]) -> Result<()> {
         std::fs::create_dir_all(folder).map_err(|e| Error::store(folder, e))?;
         written = std::fs::write(path, data);
     }
-    written.map_err(|e| Error::store(path, format!("writing {} bytes failed: {e}", data.len())))
+    written.map_err(|e| Error::request(path, format!("writing {} bytes failed", data.len()), &e))
 }
 
 /// Gives what is at `part` the name `target`. What bears it is at `part` afterwards, or gone; where the file system cannot

@@ -2,6 +2,7 @@
 
 mod cancel;
 mod damage;
+mod flaky;
 mod functions;
 mod memory;
 mod requests;

@@ -53,9 +53,9 @@ impl Source {
                 let file = match File::open(&path) {
                     Ok(file) => file,
                     Err(e) if matches!(e.kind(), NotFound | NotADirectory) => return Ok(None),
-                    Err(e) => return Err(Error::store(path, e)),
+                    Err(e) => return Err(Error::request(path, "cannot be opened", &e)),
                 };
-                let meta = file.metadata().map_err(|e| Error::store(&path, e))?;
+                let meta = file.metadata().map_err(|e| Error::request(&path, "cannot be read", &e))?;
                 if meta.is_dir() {
                     return Ok(None);
                 }

@@ -2,7 +2,7 @@
 //!
 //! `kinds.rs` says which types follow from which, `creation.rs` makes arrays, `operators.rs` and `elementwise.rs` combine
 //! them, `indexing.rs` and `manipulation.rs` look at them differently, `reduction.rs` reduces them, `scan.rs` has running
-//! results, `blocks.rs` maps user functions, `compute.rs` runs what was asked for.
+//! results, `groups.rs` reduces group by group, `blocks.rs` maps user functions, `compute.rs` runs what was asked for.
 
 use crate::chunk::Chunks;
 use crate::dtype::DType;
@@ -22,6 +22,7 @@ pub mod indexing;
 pub mod manipulation;
 pub mod reduction;
 pub mod scan;
+pub mod groups;
 pub mod blocks;
 pub mod compute;
 

@@ -41,7 +41,8 @@ pub fn title(plan: &Plan, stage: &Stage) -> String {
                 .map(|p| {
                     let axes: Vec<usize> = (0..p.reduced.len()).filter(|&a| p.reduced[a]).collect();
                     let of = map.render(map.outputs[p.value], &names);
-                    format!("{}({of}) over axes {} in tiles {}", p.reducer.name, tuple(&axes), p.tiling)
+                    let by = p.groups.as_ref().map_or_else(String::new, |g| format!(" in {} groups", g.count));
+                    format!("{}({of}) over axes {}{by} in tiles {}", p.reducer.name, tuple(&axes), p.tiling)
                 })
                 .collect();
             format!("reduce {}", list.join("; "))
@@ -50,6 +51,7 @@ pub fn title(plan: &Plan, stage: &Stage) -> String {
             let cuts = crate::chunk::Chunks::new(vec![tiles.clone()]);
             format!("scan {}({map}) along axis {axis} in tiles {cuts}", scanner.name)
         }
+        StageKind::Take { axis, .. } => format!("take along axis {axis}"),
         StageKind::Function(f) => format!("function {}", f.name),
     }
 }

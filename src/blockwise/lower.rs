@@ -1,6 +1,7 @@
 //! From expressions to stages: one per node. Nothing is clever here; the rules of `optimize/` fuse what belongs together.
 
 use super::plan::{Input, Origin, Output, Part, Piece, Placement, Plan, Reason, Stage, StageKind};
+use crate::chunk::index_map::AxisMap;
 use crate::chunk::{Chunks, IndexMap, Region};
 use crate::error::Result;
 use crate::expr::{Expr, ExprKind};
@@ -29,15 +30,25 @@ pub fn lower(requests: &[Request]) -> Result<Plan> {
         lowering.plan.outputs.push(Output { stage, result, shape, stored: request.stored.clone() });
     }
     lowering.plan.remove_dead();
-    keep_scans(&mut lowering.plan);
+    keep_whole(&mut lowering.plan);
     Ok(lowering.plan)
 }
 
-/// A scan runs over its space once, in order: what others read of it is kept.
-fn keep_scans(plan: &mut Plan) {
+/// A scan runs over its space once, in order: what others read of it is kept. So is what positions are taken of, which is
+/// read one by one.
+fn keep_whole(plan: &mut Plan) {
+    let takes = plan.stages.iter().filter(|s| matches!(s.kind, StageKind::Take { .. }));
+    let taken: Vec<usize> = takes.flat_map(Stage::stage_inputs).collect();
     for id in 0..plan.stages.len() {
         let (readers, _) = plan.consumers(id);
-        if readers > 0 && matches!(plan.stages[id].kind, StageKind::Scan { .. }) {
+        let whole = match plan.stages[id].kind {
+            StageKind::Scan { .. } => true,
+            StageKind::Reduce { .. } => false,
+            StageKind::Blockwise(_) | StageKind::Exchange { .. } | StageKind::Take { .. } | StageKind::Function(_) => {
+                taken.contains(&id)
+            }
+        };
+        if readers > 0 && whole {
             plan.stages[id].placement = Placement::Memory(Reason::Readers(readers));
         }
     }
@@ -97,7 +108,7 @@ impl Lowering {
                 let kind = StageKind::Exchange { from: input.chunks.clone() };
                 self.push(expr, space, expr.chunks.clone(), kind, vec![whole])
             }
-            ExprKind::Reduce { input, reducer, reduced, lanes, tiling } => {
+            ExprKind::Reduce { input, reducer, reduced, lanes, tiling, groups } => {
                 let space = input.shape.known()?;
                 let origin = self.lower(input)?;
                 let whole = Input::whole(&space, origin, IndexMap::identity(space.len()), input.dtype);
@@ -107,9 +118,27 @@ impl Lowering {
                     reduced: reduced.clone(),
                     lanes: *lanes,
                     tiling: tiling.clone(),
+                    groups: groups.clone(),
                 };
                 let kind = StageKind::Reduce { map: Program::identity(input.dtype), parts: vec![part] };
                 self.push(expr, space, input.chunks.clone(), kind, vec![whole])
+            }
+            ExprKind::Take { input, axis, positions } => {
+                let origin = match self.lower(input)? {
+                    Origin::Store(s) if self.plan.stores[s].block().is_some() => Origin::Store(s),
+                    Origin::Stage(id, result) => Origin::Stage(id, result),
+                    origin => Origin::Stage(self.copy(input, origin, IndexMap::identity(space.len()))?, 0),
+                };
+                let mut map = IndexMap::identity(space.len());
+                map.axes[*axis] = AxisMap { out: None, offset: 0, stride: 0 };
+                let kind = StageKind::Take { axis: *axis, positions: Arc::clone(positions) };
+                self.push(
+                    expr,
+                    space.clone(),
+                    expr.chunks.clone(),
+                    kind,
+                    vec![Input::whole(&space, origin, map, expr.dtype)],
+                )
             }
             ExprKind::Scan { input, scanner, axis, lanes, tiles } => {
                 let origin = self.lower(input)?;

@@ -113,7 +113,9 @@ fn result_bytes(plan: &Plan, id: StageId, block: &[usize]) -> u64 {
     let stage = &plan.stages[id];
     match &stage.kind {
         StageKind::Blockwise(p) => buffer(block, p.output_dtype(0)),
-        StageKind::Exchange { .. } => stage.inputs.iter().map(|i| buffer(block, i.dtype)).sum(),
+        StageKind::Exchange { .. } | StageKind::Take { .. } => {
+            stage.inputs.iter().map(|i| buffer(block, i.dtype)).sum()
+        }
         StageKind::Function(f) => buffer(block, f.output),
         // States, results, those of a tile where they are put together, and what is handed from tile to tile.
         StageKind::Scan { scanner, axis, tiles, .. } => {
@@ -122,8 +124,12 @@ fn result_bytes(plan: &Plan, id: StageId, block: &[usize]) -> u64 {
             let parts = if tile == block { 0 } else { buffer(&tile, scanner.output()) };
             states_bytes(scanner, *axis, tiles, block) + buffer(block, scanner.output()) + parts
         }
-        // The tile's state, the sum so far and the sum with it.
-        StageKind::Reduce { parts, .. } => parts.iter().map(|part| 3 * tile_state_bytes(part, block)).sum(),
+        // The tile's state, the sum so far and the sum with it; scattered rows of a group are put together first.
+        StageKind::Reduce { parts, .. } => {
+            let gathered = parts.iter().any(|p| p.groups.is_some());
+            let gathered: u64 = stage.inputs.iter().filter(|_| gathered).map(|i| buffer(block, i.dtype)).sum();
+            gathered + parts.iter().map(|part| 3 * tile_state_bytes(part, block)).sum::<u64>()
+        }
     }
 }
 
@@ -169,12 +175,13 @@ pub fn waiting_bytes(plan: &Plan, stages: &[StageId], block: &[usize]) -> u64 {
         let cuts = part.tiling.longest();
         let tiles: usize =
             (0..block.len()).filter(|&a| part.reduced[a]).map(|a| block[a].div_ceil(cuts[a].max(1))).product();
-        tiles as u64 * tile_state_bytes(part, block)
+        let groups = part.groups.as_ref().map_or(1, |g| g.most(&part.tiling.axes()[g.axis]));
+        (tiles * groups) as u64 * tile_state_bytes(part, block)
     };
     let of_stage = |id: &StageId| match &plan.stages[*id].kind {
         StageKind::Reduce { parts, .. } => parts.iter().map(of_part).sum(),
         StageKind::Scan { scanner, axis, tiles, .. } => states_bytes(scanner, *axis, tiles, block),
-        StageKind::Blockwise(_) | StageKind::Exchange { .. } | StageKind::Function(_) => 0u64,
+        StageKind::Blockwise(_) | StageKind::Exchange { .. } | StageKind::Take { .. } | StageKind::Function(_) => 0u64,
     };
     stages.iter().map(of_stage).sum()
 }

@@ -1,5 +1,6 @@
 //! Plans, stages and pieces.
 
+use crate::chunk::groups::Groups;
 use crate::chunk::{AxisChunks, Chunks, IndexMap, Region};
 use crate::dtype::DType;
 use crate::op::function::BlockFunction;
@@ -111,6 +112,13 @@ pub enum StageKind {
         /// Where the axis is cut.
         tiles: AxisChunks,
     },
+    /// Positions of an axis of an array that is held whole. Its map stays at 0 along that axis.
+    Take {
+        /// The axis.
+        axis: usize,
+        /// Which position of the input is at each of the space's.
+        positions: Arc<[u32]>,
+    },
     /// A user's function over whole logical chunks.
     Function(BlockFunction),
 }
@@ -121,7 +129,7 @@ impl StageKind {
     pub fn program(&self) -> Option<&Program> {
         match self {
             Self::Blockwise(p) | Self::Reduce { map: p, .. } | Self::Scan { map: p, .. } => Some(p),
-            Self::Exchange { .. } | Self::Function(_) => None,
+            Self::Exchange { .. } | Self::Take { .. } | Self::Function(_) => None,
         }
     }
 
@@ -129,7 +137,7 @@ impl StageKind {
     pub fn program_mut(&mut self) -> Option<&mut Program> {
         match self {
             Self::Blockwise(p) | Self::Reduce { map: p, .. } | Self::Scan { map: p, .. } => Some(p),
-            Self::Exchange { .. } | Self::Function(_) => None,
+            Self::Exchange { .. } | Self::Take { .. } | Self::Function(_) => None,
         }
     }
 }
@@ -147,6 +155,8 @@ pub struct Part {
     pub lanes: Lanes,
     /// Where the reduced axes are cut.
     pub tiling: Chunks,
+    /// Groups along one of them, with a result for each.
+    pub groups: Option<Groups>,
 }
 
 /// An input of a stage: pieces that together cover its index space, each index once.
@@ -217,15 +227,20 @@ impl Stage {
     #[must_use]
     pub fn result_shape(&self, result: usize) -> Vec<usize> {
         match &self.kind {
-            StageKind::Reduce { parts, .. } => self
-                .space
-                .iter()
-                .zip(&parts[result].reduced)
-                .map(|(&n, &reduced)| if reduced { 1 } else { n })
-                .collect(),
-            StageKind::Blockwise(_) | StageKind::Exchange { .. } | StageKind::Scan { .. } | StageKind::Function(_) => {
-                self.space.clone()
+            StageKind::Reduce { parts, .. } => {
+                let part = &parts[result];
+                let mut shape: Vec<usize> =
+                    self.space.iter().zip(&part.reduced).map(|(&n, &reduced)| if reduced { 1 } else { n }).collect();
+                if let Some(groups) = &part.groups {
+                    shape[groups.axis] = groups.count;
+                }
+                shape
             }
+            StageKind::Blockwise(_)
+            | StageKind::Exchange { .. }
+            | StageKind::Scan { .. }
+            | StageKind::Take { .. }
+            | StageKind::Function(_) => self.space.clone(),
         }
     }
 
@@ -234,7 +249,7 @@ impl Stage {
     pub fn result_dtypes(&self) -> Vec<DType> {
         match &self.kind {
             StageKind::Blockwise(p) => vec![p.output_dtype(0)],
-            StageKind::Exchange { .. } => self.inputs.iter().map(|i| i.dtype).collect(),
+            StageKind::Exchange { .. } | StageKind::Take { .. } => self.inputs.iter().map(|i| i.dtype).collect(),
             StageKind::Reduce { parts, .. } => parts.iter().map(|p| p.reducer.output()).collect(),
             StageKind::Scan { scanner, .. } => vec![scanner.output()],
             StageKind::Function(f) => vec![f.output],

@@ -1,6 +1,7 @@
 //! What every plan must satisfy. Run after lowering and after each rule, in debug builds and tests.
 
 use super::plan::{Origin, Plan, Stage, StageKind};
+use crate::chunk::groups::Groups;
 use crate::error::{Error, Result};
 use crate::shape;
 
@@ -38,12 +39,19 @@ fn check(plan: &Plan, id: usize, stage: &Stage) -> Result<()> {
                 parts.iter().all(|p| p.reduced.len() == stage.space.len() && p.tiling.shape() == stage.space),
                 "a part's axes and tiling are those of the space",
             )?;
+            let fit = |g: &Groups| parts_axis(g, &stage.space);
+            require(parts.iter().filter_map(|p| p.groups.as_ref()).all(fit), "groups have a label for each position")?;
             Some(map)
         }
         StageKind::Scan { map, axis, tiles, .. } => {
             require(map.outputs.len() == 1, "a scan has one result")?;
             require(stage.space.get(*axis) == Some(&tiles.len()), "a scan's tiles are those of its axis")?;
             Some(map)
+        }
+        StageKind::Take { axis, positions } => {
+            require(stage.inputs.len() == 1, "a take has one input")?;
+            require(positions.len() == stage.space[*axis], "a take has a position for each of its own")?;
+            None
         }
         StageKind::Exchange { .. } => {
             require(stage.inputs.len() == 1, "an exchange has one input")?;
@@ -64,6 +72,10 @@ fn check(plan: &Plan, id: usize, stage: &Stage) -> Result<()> {
         }
     }
     Ok(())
+}
+
+fn parts_axis(groups: &Groups, space: &[usize]) -> bool {
+    groups.labels.len() == space[groups.axis] && groups.labels.iter().all(|&l| (l as usize) < groups.count)
 }
 
 fn check_piece(plan: &Plan, id: usize, piece: &super::plan::Piece, dtype: crate::dtype::DType) -> Result<()> {

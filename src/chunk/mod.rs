@@ -2,7 +2,8 @@
 //!
 //! [`Chunks`] cuts an array into chunks, axis by axis; [`Region`] is a box of indices. `unify.rs` finds one grid for
 //! several arrays, `auto.rs` picks one where none is given, `index_map.rs` maps indices through slices, transposes and
-//! broadcasts, `tiling.rs` cuts what reductions combine.
+//! broadcasts, `tiling.rs` cuts what reductions combine, `groups.rs`
+//! says which positions belong together.
 
 pub mod region;
 pub mod grid;
@@ -10,6 +11,7 @@ pub mod auto;
 pub mod unify;
 pub mod index_map;
 pub mod tiling;
+pub mod groups;
 
 pub use grid::{AxisChunks, Chunks};
 pub use index_map::IndexMap;

@@ -1,6 +1,7 @@
 //! Constructors: one per kind of expression. Each infers dtype, shape, chunks and names, and refuses what cannot be.
 
 use super::node::{Expr, ExprKind, Node};
+use crate::chunk::groups::Groups;
 use crate::chunk::index_map::AxisMap;
 use crate::chunk::tiling::tiling;
 use crate::chunk::unify::unify;
@@ -12,7 +13,7 @@ use crate::op::elementwise::{ElementOp, Typing};
 use crate::op::function::BlockFunction;
 use crate::op::kernel::Lanes;
 use crate::op::program::{Program, Value};
-use crate::op::reduction::{Params, Reduction};
+use crate::op::reduction::{Params, Reducer, Reduction};
 use crate::op::scan::Scan;
 use crate::shape::broadcast::broadcast;
 use crate::shape::slice::{Item, Resolved, resolve};
@@ -329,19 +330,67 @@ pub fn reduce(input: &Expr, reduction: &dyn Reduction, axes: &[usize], params: P
     if axes.len() > 1 && axes.len() < lengths.len() && !reduction.many_axes() {
         return Err(Error::axis(reduction.name(), "takes one axis, or all of them"));
     }
-    let reduced: Vec<bool> = (0..lengths.len()).map(|a| axes.contains(&a)).collect();
     let count = axes.iter().map(|&a| lengths[a]).product();
     let reducer = reduction.reducer(input.dtype, &Params { count, ..params })?;
-    let dims: Vec<Dim> =
-        input.shape.dims().iter().zip(&reduced).map(|(&d, &r)| if r { Dim::Known(1) } else { d }).collect();
-    let cuts = input.chunks.axes().iter().zip(&reduced);
-    let chunks = Chunks::new(cuts.map(|(c, &r)| if r { AxisChunks::regular(1, 1) } else { c.clone() }).collect());
+    reduce_with(input, reducer, axes, None)
+}
+
+/// A reduction of each group of positions along an axis, which stays with the groups as its positions.
+///
+/// # Errors
+/// What the reduction refuses, for the smallest group; [`Unsupported`](crate::ErrorKind::Unsupported) for one that gives
+/// positions.
+#[track_caller]
+pub fn reduce_groups(input: &Expr, reduction: &dyn Reduction, groups: &Groups, params: Params) -> Result<Expr> {
+    let name = reduction.name();
+    if !reduction.many_axes() {
+        return Err(Error::unsupported(format!("{name} of groups, whose elements have no position of their own")));
+    }
+    let sizes = groups.sizes();
+    let count = sizes.iter().copied().min().unwrap_or(0);
+    let params = Params { count, uneven: true, ..params };
+    let reducer = reduction.reducer(input.dtype, &params).map_err(|e| match sizes.iter().position(|&n| n == 0) {
+        Some(empty) => e.at(format!("for group {empty} of {}, which is empty", groups.count)),
+        None => e,
+    })?;
+    reduce_with(input, reducer, &[groups.axis], Some(groups.clone()))
+}
+
+#[track_caller]
+pub(super) fn reduce_with(input: &Expr, reducer: Reducer, axes: &[usize], groups: Option<Groups>) -> Result<Expr> {
+    let lengths = input.shape.known()?;
+    let reduced: Vec<bool> = (0..lengths.len()).map(|a| axes.contains(&a)).collect();
+    let left = |a: usize| groups.as_ref().filter(|g| g.axis == a).map_or(1, |g| g.count);
+    let dims = input.shape.dims().iter().enumerate();
+    let dims: Vec<Dim> = dims.map(|(a, &d)| if reduced[a] { Dim::Known(left(a)) } else { d }).collect();
+    let cuts = input.chunks.axes().iter().enumerate();
+    let cuts = cuts.map(|(a, c)| if reduced[a] { AxisChunks::regular(left(a), left(a)) } else { c.clone() });
+    let chunks = Chunks::new(cuts.collect());
     let tiling = tiling(&input.chunks, &reduced);
     let lanes = lanes(&lengths, &reduced, &tiling);
     let dtype = reducer.output();
     let names = input.names.clone();
-    let kind = ExprKind::Reduce { input: input.clone(), reducer, reduced, lanes, tiling };
+    let kind = ExprKind::Reduce { input: input.clone(), reducer, reduced, lanes, tiling, groups };
     Ok(node(kind, dtype, dims.into(), chunks, names))
+}
+
+/// What `input` has at these positions of an axis, in chunks `cuts` along it.
+///
+/// # Errors
+/// [`Index`](crate::ErrorKind::Index) for a position that is not there.
+#[track_caller]
+pub fn take(input: &Expr, axis: usize, positions: Arc<[u32]>, cuts: AxisChunks) -> Result<Expr> {
+    let lengths = input.shape.known()?;
+    if let Some(beyond) = positions.iter().find(|&&p| p as usize >= lengths[axis]) {
+        let why = format!("position {beyond} is out of bounds for axis {axis} with size {}", lengths[axis]);
+        return Err(Error::index(why));
+    }
+    let mut dims: Vec<Dim> = input.shape.dims().to_vec();
+    dims[axis] = Dim::Known(positions.len());
+    let mut axes = input.chunks.axes().to_vec();
+    axes[axis] = cuts;
+    let kind = ExprKind::Take { input: input.clone(), axis, positions };
+    Ok(node(kind, input.dtype, dims.into(), Chunks::new(axes), input.names.clone()))
 }
 
 /// A scan along `axis`.

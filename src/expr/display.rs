@@ -14,10 +14,12 @@ impl Node {
             ExprKind::View { map, .. } => format!("view {}", view_text(map, self.shape.rank())),
             ExprKind::Concat { axis, .. } => format!("concatenate axis {axis}"),
             ExprKind::Rechunk { .. } => format!("rechunk {}", self.chunks),
-            ExprKind::Reduce { reducer, reduced, .. } => {
+            ExprKind::Reduce { reducer, reduced, groups, .. } => {
                 let axes: Vec<usize> = (0..reduced.len()).filter(|&a| reduced[a]).collect();
-                format!("{} over axes {}", reducer.name, crate::shape::tuple(&axes))
+                let by = groups.as_ref().map_or_else(String::new, |g| format!(" in {} groups", g.count));
+                format!("{} over axes {}{by}", reducer.name, crate::shape::tuple(&axes))
             }
+            ExprKind::Take { axis, .. } => format!("take along axis {axis}"),
             ExprKind::Scan { scanner, axis, .. } => format!("{} along axis {axis}", scanner.name),
             ExprKind::Blocks { function, .. } => format!("map_blocks {}", function.name),
         }

@@ -1,5 +1,6 @@
 //! Nodes of the lazy graph.
 
+use crate::chunk::groups::Groups;
 use crate::chunk::{AxisChunks, Chunks, IndexMap};
 use crate::dtype::DType;
 use crate::op::function::BlockFunction;
@@ -79,6 +80,17 @@ pub enum ExprKind {
         lanes: Lanes,
         /// Where partial results are cut.
         tiling: Chunks,
+        /// Groups along one of the axes, which stays with a result for each.
+        groups: Option<Groups>,
+    },
+    /// Positions of an axis, in any order, any number of times.
+    Take {
+        /// The array.
+        input: Expr,
+        /// The axis.
+        axis: usize,
+        /// Which position of the input is at each of this node's.
+        positions: Arc<[u32]>,
     },
     /// A scan along an axis.
     Scan {
@@ -123,6 +135,7 @@ impl Expr {
             ExprKind::Elementwise { args, .. } => args.iter().collect(),
             ExprKind::View { input, .. }
             | ExprKind::Rechunk { input }
+            | ExprKind::Take { input, .. }
             | ExprKind::Reduce { input, .. }
             | ExprKind::Scan { input, .. } => vec![input],
             ExprKind::Concat { inputs, .. } | ExprKind::Blocks { inputs, .. } => inputs.iter().collect(),
@@ -138,6 +151,7 @@ impl Expr {
             ExprKind::Elementwise { args, .. } => args.clone_from_slice(new),
             ExprKind::View { input, .. }
             | ExprKind::Rechunk { input }
+            | ExprKind::Take { input, .. }
             | ExprKind::Reduce { input, .. }
             | ExprKind::Scan { input, .. } => {
                 if let Some(first) = new.first() {

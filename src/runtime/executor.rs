@@ -177,10 +177,8 @@ fn finish(shared: &mut Shared<'_>, sink: Running, whole: &mut Vec<Box<dyn Sink>>
         }
         Running::Reduction { id, folds, results } => {
             for (r, (fold, assembly)) in folds.iter().zip(results).enumerate() {
-                if shape::size(&shared.plan.stages[id].space) == 0 {
-                    for index in Indices::new(&fold.kept.counts()) {
-                        assembly.write(&index, &fold.of_nothing(shared, &index)?)?;
-                    }
+                for index in fold.without_portions(shape::size(&shared.plan.stages[id].space) == 0) {
+                    assembly.write(&index, &fold.of_nothing(shared, &index)?)?;
                 }
                 let _ = shared.results[id][r].set(Held::Block(assembly.finish()?));
             }
@@ -414,19 +412,27 @@ impl Job<'_, '_> {
         let views = self.shared.views(id, &task.region, memo)?;
         for (members, kernel) in kernels {
             let reduced = &parts[members[0]].reduced;
-            let index: Vec<usize> = task.block.iter().zip(reduced).map(|(&b, &r)| if r { 0 } else { b }).collect();
-            for (number, tile) in folds[members[0]].tiles_in(reduced, &task.region) {
-                let mut states = if tile == task.region {
-                    self.shared.launch(stage, kernel, &tile, &views)?
-                } else {
-                    let corner = tile.relative_to(&task.region).start;
-                    let shifted: Vec<View> = views.iter().map(|v| v.shifted(&corner)).collect();
-                    self.shared.launch(stage, kernel, &tile, &shifted)?
+            let fold = &folds[members[0]];
+            for portion in fold.portions(reduced, &task.region) {
+                let index = fold.index(reduced, &task.block, &portion);
+                let tile = &portion.tile;
+                let corner = || tile.relative_to(&task.region).start;
+                let mut states = match (fold.group_axis(), portion.group) {
+                    (Some(axis), Some((_, positions))) => {
+                        let shifted: Vec<View> = views.iter().map(|v| v.shifted(&corner())).collect();
+                        let (share, views) = self.shared.share(stage, &shifted, tile, axis, positions)?;
+                        self.shared.launch(stage, kernel, &share, &views)?
+                    }
+                    _ if *tile == task.region => self.shared.launch(stage, kernel, tile, &views)?,
+                    _ => {
+                        let shifted: Vec<View> = views.iter().map(|v| v.shifted(&corner())).collect();
+                        self.shared.launch(stage, kernel, tile, &shifted)?
+                    }
                 }
                 .into_iter();
                 for &part in members {
                     let state = states.by_ref().take(parts[part].reducer.identity.len()).collect();
-                    if let Some(block) = folds[part].add(self.shared, &index, number, state)? {
+                    if let Some(block) = folds[part].add(self.shared, &index, portion.number, state)? {
                         results[part].write(&index, &block)?;
                     }
                 }

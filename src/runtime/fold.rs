@@ -3,6 +3,8 @@
 use super::fetch::Shared;
 use super::launch::{Launcher, StageKernels};
 use crate::blockwise::plan::{Part, Stage, StageId, StageKind};
+use crate::chunk::groups::Shares;
+use crate::chunk::region::Indices;
 use crate::chunk::tiling::FAN_IN;
 use crate::chunk::{AxisChunks, Chunks, Region};
 use crate::device::View;
@@ -22,8 +24,20 @@ pub(crate) struct PartFold {
     pub(crate) kept: Chunks,
     /// The tiles along the reduced axes.
     tiles: Chunks,
+    /// Where groups along one of them have a result each: that axis, and what they have of its tiles.
+    groups: Option<(usize, Shares)>,
     /// By the number of the result's block.
     folds: Mutex<BTreeMap<usize, Arc<Mutex<Fold>>>>,
+}
+
+/// What goes through a kernel at once and adds to one block of the result.
+pub(crate) struct Portion<'a> {
+    /// Its place among those that add to the same block.
+    pub(crate) number: usize,
+    /// The tile.
+    pub(crate) tile: Region,
+    /// The group that it is the share of, and its positions along the group's axis.
+    pub(crate) group: Option<(usize, &'a [u32])>,
 }
 
 /// One result block in the making.
@@ -42,37 +56,81 @@ impl PartFold {
     pub(crate) fn new(stage: &Stage, id: StageId, part: usize, grid: &Chunks) -> Result<Self> {
         let info = part_of(stage, part)?;
         let joined = |axis: &AxisChunks, reduced: bool| if reduced { AxisChunks::regular(1, 1) } else { axis.clone() };
-        let kept = grid.axes().iter().zip(&info.reduced).map(|(a, &r)| joined(a, r)).collect();
+        let mut kept: Vec<AxisChunks> = grid.axes().iter().zip(&info.reduced).map(|(a, &r)| joined(a, r)).collect();
+        if let Some(g) = &info.groups {
+            kept[g.axis] = AxisChunks::regular(g.count, 1);
+        }
+        let groups = info.groups.as_ref().map(|g| (g.axis, Shares::of(g, &info.tiling.axes()[g.axis])));
         let tiles = info.tiling.axes().iter().zip(&info.reduced);
         let tiles = tiles.map(|(t, &r)| if r { t.clone() } else { AxisChunks::regular(1, 1) }).collect();
-        Ok(Self { stage: id, part, kept: Chunks::new(kept), tiles: Chunks::new(tiles), folds: Mutex::default() })
+        let (kept, tiles) = (Chunks::new(kept), Chunks::new(tiles));
+        Ok(Self { stage: id, part, kept, tiles, groups, folds: Mutex::default() })
     }
 
-    /// The tiles inside `region`: their place in the order, and their boxes.
-    pub(crate) fn tiles_in(&self, reduced: &[bool], region: &Region) -> Vec<(usize, Region)> {
-        if self.tiles.count() == 1 {
-            return vec![(0, region.clone())];
+    /// The tiles inside `region`, or where there are groups, what each has of them.
+    pub(crate) fn portions(&self, reduced: &[bool], region: &Region) -> Vec<Portion<'_>> {
+        if self.tiles.count() == 1 && self.groups.is_none() {
+            return vec![Portion { number: 0, tile: region.clone(), group: None }];
         }
         let along = Region {
             start: region.start.iter().zip(reduced).map(|(&s, &r)| if r { s } else { 0 }).collect(),
             shape: region.shape.iter().zip(reduced).map(|(&n, &r)| if r { n } else { 1 }).collect(),
         };
         let touching = self.tiles.touching(&along);
-        let strides = shape::strides(&self.tiles.counts());
-        crate::chunk::region::Indices::new(&touching.shape)
-            .map(|step| {
-                let index: Vec<usize> = step.iter().zip(&touching.start).map(|(a, b)| a + b).collect();
-                let tile = self.tiles.region(&index);
-                let mut out = region.clone();
-                for a in (0..reduced.len()).filter(|&a| reduced[a]) {
-                    (out.start[a], out.shape[a]) = (tile.start[a], tile.shape[a]);
-                }
-                (index.iter().zip(&strides).map(|(i, s)| i * s).sum(), out)
-            })
-            .collect()
+        let mut out = Vec::new();
+        for step in Indices::new(&touching.shape) {
+            let index: Vec<usize> = step.iter().zip(&touching.start).map(|(a, b)| a + b).collect();
+            let along = self.tiles.region(&index);
+            let mut tile = region.clone();
+            for a in (0..reduced.len()).filter(|&a| reduced[a]) {
+                (tile.start[a], tile.shape[a]) = (along.start[a], along.shape[a]);
+            }
+            let Some((axis, shares)) = &self.groups else {
+                out.push(Portion { number: self.tiles.number(&index), tile, group: None });
+                continue;
+            };
+            for share in shares.in_tile(index[*axis]) {
+                // The place among the tiles that have a share of the group.
+                let counts = self.tiles.axes().iter().enumerate();
+                let number = counts.fold(0, |number, (a, cuts)| {
+                    let (count, at) =
+                        if a == *axis { (shares.tiles_of(share.group), share.place) } else { (cuts.count(), index[a]) };
+                    number * count + at
+                });
+                out.push(Portion { number, tile: tile.clone(), group: Some((share.group, shares.positions(share))) });
+            }
+        }
+        out
     }
 
-    /// Adds the state of tile number `tile` to result block `index`; gives the result when it is the last.
+    /// The block of the result that a portion of block `block` of the sweep's grid adds to.
+    pub(crate) fn index(&self, reduced: &[bool], block: &[usize], portion: &Portion<'_>) -> Vec<usize> {
+        let mut index: Vec<usize> = block.iter().zip(reduced).map(|(&b, &r)| if r { 0 } else { b }).collect();
+        if let (Some((axis, _)), Some((group, _))) = (&self.groups, portion.group) {
+            index[*axis] = group;
+        }
+        index
+    }
+
+    /// The axis of the groups.
+    pub(crate) fn group_axis(&self) -> Option<usize> {
+        self.groups.as_ref().map(|(axis, _)| *axis)
+    }
+
+    /// How many portions make block `index` of the result.
+    fn portions_of(&self, index: &[usize]) -> usize {
+        let Some((axis, shares)) = &self.groups else { return self.tiles.count() };
+        let others = self.tiles.axes().iter().enumerate().filter(|(a, _)| a != axis);
+        others.map(|(_, cuts)| cuts.count()).product::<usize>() * shares.tiles_of(index[*axis])
+    }
+
+    /// The blocks of the result that no portion adds to.
+    pub(crate) fn without_portions(&self, empty: bool) -> impl Iterator<Item = Vec<usize>> + '_ {
+        let counts = if empty || self.groups.is_some() { self.kept.counts() } else { vec![0] };
+        Indices::new(&counts).filter(move |index| empty || self.portions_of(index) == 0)
+    }
+
+    /// Adds the state of portion number `tile` to result block `index`; gives the result when it is the last.
     pub(crate) fn add(
         &self,
         shared: &Shared<'_>,
@@ -80,7 +138,8 @@ impl PartFold {
         tile: usize,
         state: Vec<Block>,
     ) -> Result<Option<Block>> {
-        if self.tiles.count() == 1 {
+        let portions = self.portions_of(index);
+        if portions == 1 {
             return self.finish(shared, index, state).map(Some);
         }
         let block = self.kept.number(index);
@@ -105,7 +164,7 @@ impl PartFold {
             }
             fold.levels[level] = Some(state);
         }
-        if fold.next < self.tiles.count() {
+        if fold.next < portions {
             return Ok(None);
         }
         let mut total: Option<Vec<Block>> = None;

@@ -102,7 +102,7 @@ impl StageKernels {
             StageKind::Blockwise(program) => Self::Block(launcher(Kernel::Elementwise(program.clone()))),
             StageKind::Function(function) => Self::Block(launcher(Kernel::Function(function.clone()))),
             StageKind::Scan { .. } => scan_kernel(stage).map_or(Self::Nothing, |kernel| Self::Block(launcher(kernel))),
-            StageKind::Exchange { .. } => Self::Nothing,
+            StageKind::Exchange { .. } | StageKind::Take { .. } => Self::Nothing,
             StageKind::Reduce { parts, .. } => {
                 let of_states = |part: &Part| {
                     let (combine, finish) = (part.reducer.combine.clone(), part.reducer.finish.clone());
@@ -127,7 +127,7 @@ pub(crate) fn tile_kernels(stage: &Stage) -> Vec<(Vec<usize>, Kernel)> {
     for (i, part) in parts.iter().enumerate() {
         let same = |g: &Vec<usize>| {
             let first = &parts[g[0]];
-            first.reduced == part.reduced && first.tiling == part.tiling
+            first.reduced == part.reduced && first.tiling == part.tiling && first.groups == part.groups
         };
         match groups.iter_mut().find(|g| same(g)) {
             Some(group) => group.push(i),

@@ -191,7 +191,7 @@ fn fallbacks(cx: &Context, plan: &Plan) -> Vec<String> {
         StageKind::Function(f) => vec![Kernel::Function(f.clone())],
         StageKind::Reduce { .. } => super::launch::tile_kernels(stage).into_iter().map(|(_, k)| k).collect(),
         StageKind::Scan { .. } => super::launch::scan_kernel(stage).into_iter().collect(),
-        StageKind::Exchange { .. } => Vec::new(),
+        StageKind::Exchange { .. } | StageKind::Take { .. } => Vec::new(),
     });
     kernels.filter(|k| !cx.device_supports(k)).map(|k| k.to_string()).collect()
 }

@@ -4,6 +4,7 @@
 
 mod devices;
 mod golden;
+mod groups;
 mod numerics;
 mod reductions;
 mod scans;

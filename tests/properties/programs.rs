@@ -40,6 +40,8 @@ enum Step {
     WithMean(ElementOp, usize),
     Reduce(usize, usize, bool),
     Scan(usize, usize),
+    Groups(usize, usize, u64),
+    Anomaly(usize, u64),
     Slice(u64),
     Transpose,
     Flip(usize),
@@ -73,7 +75,7 @@ impl Program {
         let shape = (0..rank).map(|_| [1, 2, 3, 5, 8, 13, 40, 300][rng.below(8)]).collect::<Vec<_>>();
         let (unary, binary) = (safe_ops(1), safe_ops(2));
         let steps = (0..=rng.below(5))
-            .map(|_| match rng.below(13) {
+            .map(|_| match rng.below(15) {
                 0 | 1 => Step::Unary(unary[rng.below(unary.len())]),
                 2 => Step::Scalar(binary[rng.below(binary.len())], 1 + rng.below(3) as i64),
                 3 => Step::WithSelf(binary[rng.below(binary.len())]),
@@ -85,6 +87,8 @@ impl Program {
                 9 => Step::Stack(rng.below(3)),
                 10 => Step::Rechunk(1 + rng.below(6)),
                 11 => Step::Scan(rng.below(SCANS.len()), rng.below(3)),
+                12 => Step::Groups(rng.below(REDUCTIONS.len()), rng.below(3), rng.next()),
+                13 => Step::Anomaly(rng.below(3), rng.next()),
                 _ => Step::NewAxis,
             })
             .collect();
@@ -164,6 +168,21 @@ fn apply(x: &Array, step: &Step, chunked: bool) -> Result<Array, Error> {
             }
             _ => x.clone(),
         },
+        Step::Groups(which, a, seed) => match axis(*a) {
+            Some(a) => {
+                let groups = x.group_by(a, &labels(x.shape().known()?[a.unsigned_abs()], *seed))?;
+                groups.reduce(REDUCTIONS[*which].name(), Params::default()).unwrap_or_else(|_| x.clone())
+            }
+            None => x.clone(),
+        },
+        Step::Anomaly(a, seed) => match axis(*a) {
+            Some(a) => {
+                let groups = x.group_by(a, &labels(x.shape().known()?[a.unsigned_abs()], *seed))?;
+                let wide = groups.expand(&groups.mean())?;
+                x.try_binary(ElementOp::Subtract, &wide).unwrap_or_else(|_| x.clone())
+            }
+            None => x.clone(),
+        },
         Step::Slice(bits) => {
             let mut rng = Rng::new(*bits);
             let items: Vec<Item> = (0..rank)
@@ -185,6 +204,18 @@ fn apply(x: &Array, step: &Step, chunked: bool) -> Result<Array, Error> {
         Step::Rechunk(_) => x.clone(),
         Step::NewAxis => x.expand_dims(0)?,
     })
+}
+
+/// Labels in runs, in turns or scattered.
+fn labels(n: usize, seed: u64) -> Vec<usize> {
+    let mut rng = Rng::new(seed);
+    let (kind, groups) = (rng.below(3), 1 + rng.below(6));
+    let mut label = |i: usize| match kind {
+        0 => i / (1 + n / groups),
+        1 => i % groups,
+        _ => rng.below(groups),
+    };
+    (0..n).map(&mut label).collect()
 }
 
 /// Floats within a tolerance of the dtype, everything else exactly.

@@ -50,8 +50,10 @@ pub static REDUCTIONS: &[&dyn Reduction] = &[
 /// What a reduction may be told beyond its axes.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Params {
-    /// Elements per output.
+    /// Elements per output; of the smallest where they differ.
     pub count: usize,
+    /// Whether outputs differ in their number of elements, so that states have to count.
+    pub uneven: bool,
     /// Delta degrees of freedom of variances.
     pub ddof: f64,
     /// The dtype to accumulate and answer in.
@@ -191,6 +193,21 @@ fn accumulate(
     m.outputs.push(both);
     let result = pass(&[dtype], &[DType::F64]);
     Ok(Phase { init: vec![(dtype, init)], step: p, merge: m, result })
+}
+
+/// `phase`, whose one accumulator makes the state together with the number of elements.
+fn counting(name: &'static str, input: DType, phase: Phase, finish: Program) -> Result<Reducer> {
+    let acc = phase.init[0].0;
+    let mut leaf = Program::default();
+    leaf.outputs = vec![leaf.input(acc), leaf.input(DType::F64)];
+    let mut combine = Program::default();
+    let a = [combine.input(acc), combine.input(DType::F64)];
+    let b = [combine.input(acc), combine.input(DType::F64)];
+    let value = combine.inline(&phase.merge, &[a[0], b[0]])[0];
+    let n = combine.op(ElementOp::Add, &[a[1], b[1]])?;
+    combine.outputs = vec![value, n];
+    let identity = vec![phase.init[0], (DType::F64, Scalar::Int(0))];
+    Ok(Reducer { name, input, phases: vec![phase], leaf, identity, combine, finish, no_answer: None })
 }
 
 /// A program of one input and one output.

@@ -5,7 +5,7 @@
 //! `mean = mean_a + d n_b / n` and `M2 = M2_a + M2_b + d² n_a n_b / n`. Never `E[x²] − E[x]²`.
 
 use super::sum::accumulator;
-use super::{Params, Phase, Reducer, Reduction, accumulate, pass, unary};
+use super::{Params, Phase, Reducer, Reduction, accumulate, counting, pass, unary};
 use crate::dtype::scalar::Scalar;
 use crate::dtype::{DType, Kind};
 use crate::error::Result;
@@ -38,6 +38,9 @@ fn mean(input: DType, params: &Params) -> Result<Reducer> {
         let x = p.cast(x, acc);
         p.op(ElementOp::Add, &[sum, x])
     })?;
+    if params.uneven {
+        return counting("mean", input, phase, ratio(acc, output)?);
+    }
     let finish = unary(acc, |p, sum| {
         let n = p.constant(count_of(params), acc);
         let mean = p.op(ElementOp::Divide, &[sum, n])?;
@@ -73,13 +76,18 @@ fn pairwise(dtypes: &[DType], op: ElementOp) -> Result<Program> {
 fn nan_mean(input: DType, params: &Params) -> Result<Reducer> {
     let output = mean_dtype(input, params);
     let acc = wide(output);
-    let mut finish = Program::default();
-    let (sum, n) = (finish.input(acc), finish.input(DType::F64));
-    let n = finish.cast(n, acc);
-    let value = finish.op(ElementOp::Divide, &[sum, n])?;
-    let value = finish.cast(value, output);
-    finish.outputs.push(value);
-    Ok(Reducer::of_one_phase("nanmean", input, counted(acc, input)?, finish))
+    Ok(Reducer::of_one_phase("nanmean", input, counted(acc, input)?, ratio(acc, output)?))
+}
+
+/// `(sum, count) -> mean`.
+fn ratio(acc: DType, output: DType) -> Result<Program> {
+    let mut p = Program::default();
+    let (sum, n) = (p.input(acc), p.input(DType::F64));
+    let n = p.cast(n, acc);
+    let mean = p.op(ElementOp::Divide, &[sum, n])?;
+    let mean = p.cast(mean, output);
+    p.outputs.push(mean);
+    Ok(p)
 }
 
 /// Variance, or its square root: states are `(n, mean, M2)`.

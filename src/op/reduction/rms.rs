@@ -1,11 +1,12 @@
 //! The root mean square.
 
 use super::sum::accumulator;
-use super::{Params, Reducer, Reduction, accumulate, refuse_complex, unary};
+use super::{Params, Reducer, Reduction, accumulate, counting, refuse_complex, unary};
 use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
 use crate::error::Result;
 use crate::op::elementwise::ElementOp;
+use crate::op::program::{Program, Value};
 
 /// The root of the mean square: `sqrt(sum(x * x) / n)`, the squares added up in `f64`.
 #[derive(Debug)]
@@ -30,11 +31,21 @@ impl Reduction for Rms {
             let square = p.op(ElementOp::Square, &[x])?;
             p.op(ElementOp::Add, &[sum, square])
         })?;
-        let finish = unary(wide, |p, sum| {
-            let n = p.constant(params.count as f64, wide);
+        let root = |p: &mut Program, sum: Value, n: Value| {
             let mean = p.op(ElementOp::Divide, &[sum, n])?;
             let root = p.op(ElementOp::Sqrt, &[mean])?;
             Ok(p.cast(root, output))
+        };
+        if params.uneven {
+            let mut finish = Program::default();
+            let (sum, n) = (finish.input(wide), finish.input(DType::F64));
+            let value = root(&mut finish, sum, n)?;
+            finish.outputs.push(value);
+            return counting("rms", input, phase, finish);
+        }
+        let finish = unary(wide, |p, sum| {
+            let n = p.constant(params.count as f64, wide);
+            root(p, sum, n)
         })?;
         Ok(Reducer::of_one_phase("rms", input, phase, finish))
     }

@@ -146,7 +146,9 @@ fn pass_through(plan: &mut Plan, id: StageId) -> bool {
             let stage = &plan.stages[producer];
             let copies = matches!(&stage.kind, StageKind::Blockwise(p) if p.is_identity());
             let exchanges = matches!(stage.kind, StageKind::Exchange { .. });
-            stage.placement == Placement::OnDemand && (copies || exchanges && plan.stages[id].kind.program().is_some())
+            let takes = matches!(plan.stages[id].kind, StageKind::Take { .. });
+            let passes = copies || exchanges && plan.stages[id].kind.program().is_some();
+            stage.placement == Placement::OnDemand && !takes && passes
         })?;
         Some((i, p, piece.clone()))
     });

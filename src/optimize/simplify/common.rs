@@ -52,9 +52,12 @@ fn same(a: &Expr, b: &Expr) -> bool {
         (ExprKind::Rechunk { .. }, ExprKind::Rechunk { .. }) => inputs(),
         (ExprKind::Blocks { function: p, .. }, ExprKind::Blocks { function: q, .. }) => p == q && inputs(),
         (
-            ExprKind::Reduce { reducer: p, reduced: r, lanes: l, tiling: t, .. },
-            ExprKind::Reduce { reducer: q, reduced: s, lanes: m, tiling: u, .. },
-        ) => p == q && r == s && l == m && t == u && inputs(),
+            ExprKind::Reduce { reducer: p, reduced: r, lanes: l, tiling: t, groups: g, .. },
+            ExprKind::Reduce { reducer: q, reduced: s, lanes: m, tiling: u, groups: h, .. },
+        ) => p == q && r == s && l == m && t == u && g == h && inputs(),
+        (ExprKind::Take { axis: a, positions: p, .. }, ExprKind::Take { axis: b, positions: q, .. }) => {
+            a == b && p == q && inputs()
+        }
         (
             ExprKind::Scan { scanner: p, axis: a, lanes: l, tiles: t, .. },
             ExprKind::Scan { scanner: q, axis: b, lanes: m, tiles: u, .. },

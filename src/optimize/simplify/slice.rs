@@ -19,7 +19,7 @@ impl ExprRule for PushSlicesBelowReductions {
 
     fn rewrite(&self, expr: &Expr, uses: &Uses) -> Option<Expr> {
         let ExprKind::View { input: reduction, map } = &expr.kind else { return None };
-        let ExprKind::Reduce { input, reducer, reduced, lanes, tiling } = &reduction.kind else { return None };
+        let ExprKind::Reduce { input, reducer, reduced, lanes, tiling, groups } = &reduction.kind else { return None };
         let lengths = reduction.shape.known().ok()?;
         let out_lengths = expr.shape.known().ok()?;
         let cut: Vec<Cut> = (0..reduced.len()).map(|a| cut(&map.axes[a], &out_lengths, reduced[a])).collect();
@@ -48,13 +48,15 @@ impl ExprRule for PushSlicesBelowReductions {
                 )
                 .collect(),
         );
-        let kept: Vec<Dim> = (0..cut.len()).map(|a| Dim::Known(if reduced[a] { 1 } else { cut[a].len })).collect();
+        let kept: Vec<Dim> =
+            (0..cut.len()).map(|a| Dim::Known(if reduced[a] { lengths[a] } else { cut[a].len })).collect();
         let kind = ExprKind::Reduce {
             input: sliced,
             reducer: reducer.clone(),
             reduced: reduced.clone(),
             lanes: *lanes,
             tiling,
+            groups: groups.clone(),
         };
         let chunks = crate::chunk::Chunks::whole(&kept.iter().map(|d| d.max()).collect::<Vec<_>>());
         let node = crate::expr::Node {

@@ -1,0 +1,182 @@
+//! Reductions of groups against a plain loop: labels in runs, in turns, scattered, with groups that are empty.
+
+use super::{contexts, elements};
+use hyperslab::op::reduction::{Params, REDUCTIONS};
+use hyperslab::{Array, Context};
+use ndarray::{ArrayD, Axis};
+
+fn values(shape: &[usize]) -> ArrayD<f64> {
+    let mut state = 11u64;
+    ArrayD::from_shape_fn(shape.to_vec(), |_| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        f64::from(u32::try_from((state >> 33) % 640).unwrap()) / 4.0 - 60.0
+    })
+}
+
+/// Labels of `n` positions: in runs, in turns, scattered, all alike, with groups that nothing is in.
+fn labels(n: usize) -> Vec<Vec<usize>> {
+    vec![
+        (0..n).map(|i| i / 5 % 4).collect(),
+        (0..n).map(|i| i % 3).collect(),
+        (0..n).map(|i| (i * i + 3 * i) % 7 % 5).collect(),
+        vec![0; n],
+        (0..n).map(|i| if i % 2 == 0 { 1 } else { 4 }).collect(),
+    ]
+}
+
+/// Each group by itself, its rows picked and reduced as an array of their own.
+fn by_hand(cx: &Context, x: &ArrayD<f64>, axis: usize, labels: &[usize], name: &str, params: Params) -> ArrayD<f64> {
+    let groups = labels.iter().max().map_or(0, |m| m + 1);
+    let parts: Vec<ArrayD<f64>> = (0..groups)
+        .map(|g| {
+            let rows: Vec<usize> = (0..labels.len()).filter(|&i| labels[i] == g).collect();
+            let picked = cx.from_ndarray(x.select(Axis(axis), &rows)).unwrap().into_dyn();
+            let over = hyperslab::array::reduction::keep(axis.cast_signed());
+            let result = cx.compute(picked.try_reduce(name, over, params).unwrap()).unwrap();
+            let shape = result.block().shape().to_vec();
+            ArrayD::from_shape_vec(shape, elements(&result).iter().map(|z| z.re).collect()).unwrap()
+        })
+        .collect();
+    ndarray::concatenate(Axis(axis), &parts.iter().map(|p| p.view()).collect::<Vec<_>>()).unwrap()
+}
+
+fn close(got: &Array, want: &ArrayD<f64>, cx: &Context, what: &str) {
+    let got = cx.compute(got.clone()).unwrap();
+    assert_eq!(got.block().shape(), want.shape(), "{what}");
+    for (g, w) in elements(&got).iter().zip(want.iter()) {
+        let near = (g.re - w).abs() <= 1e-12 * (1.0 + w.abs());
+        assert!(near || g.re.is_nan() && w.is_nan() || g.re == *w, "{what}: {g} for {w}");
+    }
+}
+
+#[test]
+fn every_axis_in_every_chunking() {
+    let shapes: [(&[usize], &[&[isize]]); 3] = [
+        (&[700], &[&[-1], &[1], &[256]]),
+        (&[40, 3], &[&[-1, -1], &[7, 2]]),
+        (&[6, 70, 5], &[&[-1, -1, -1], &[4, 33, 2], &[1, 1, 5]]),
+    ];
+    for (shape, chunkings) in shapes {
+        let x = values(shape);
+        for axis in 0..shape.len() {
+            for labels in labels(shape[axis]) {
+                for (name, params) in [("mean", Params::default()), ("std", Params { ddof: 1.0, ..Params::default() })]
+                {
+                    let want = by_hand(&contexts()[0], &x, axis, &labels, name, params);
+                    for chunk in chunkings {
+                        for cx in contexts() {
+                            let array = cx.from_ndarray(x.clone()).unwrap().into_dyn().try_rechunk(chunk).unwrap();
+                            let groups = array.group_by(axis.cast_signed(), &labels).unwrap();
+                            let what = format!("{name} of {shape:?} in {chunk:?} along {axis} by {:?}", &labels[..3]);
+                            close(&groups.reduce(name, params).unwrap(), &want, &cx, &what);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_reduction_without_positions() {
+    let x = values(&[30, 4]);
+    let labels: Vec<usize> = (0..30).map(|i| i * 7 % 4).collect();
+    for reduction in REDUCTIONS {
+        for cx in contexts() {
+            let array = cx.from_ndarray(x.clone()).unwrap().into_dyn().try_rechunk(&[8, 3]).unwrap();
+            let groups = array.group_by(0, &labels).unwrap();
+            match groups.reduce(reduction.name(), Params::default()) {
+                Ok(got) => {
+                    let want = by_hand(&cx, &x, 0, &labels, reduction.name(), Params::default());
+                    close(&got, &want, &cx, reduction.name());
+                }
+                Err(error) => {
+                    assert!(!reduction.many_axes(), "{error}");
+                    assert!(error.to_string().contains("of groups"), "{error}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn empty_groups_give_the_reduction_of_nothing() {
+    let cx = &contexts()[0];
+    let x = cx.from_ndarray(values(&[6, 2])).unwrap();
+    let groups = x.group_by(0, &[0, 3, 3, 0, 0, 3]).unwrap();
+    assert_eq!(cx.compute(groups.count()).unwrap().as_slice().unwrap(), &[3, 0, 0, 3]);
+    assert_eq!(cx.compute(groups.sum()).unwrap().sum_of_row(1), 0.0);
+    assert!(cx.compute(groups.mean()).unwrap().sum_of_row(2).is_nan());
+    assert!(cx.compute(groups.var(0.0)).unwrap().sum_of_row(1).is_nan());
+    let error = groups.reduce("max", Params::default()).unwrap_err().to_string();
+    assert!(error.contains("group 1 of 4") && error.contains("max"), "{error}");
+    let none = cx.from_ndarray(values(&[0, 2])).unwrap().group_by::<usize>(0, &[]).unwrap();
+    assert_eq!(cx.compute(none.sum()).unwrap().shape(), &[0, 2]);
+}
+
+/// The sum of a row, to look at one.
+trait SumOfRow {
+    fn sum_of_row(&self, row: usize) -> f64;
+}
+
+impl SumOfRow for ArrayD<f64> {
+    fn sum_of_row(&self, row: usize) -> f64 {
+        self.index_axis(Axis(0), row).sum()
+    }
+}
+
+#[test]
+fn what_is_expanded_stands_at_every_position_of_its_group() {
+    for labels in labels(50) {
+        for cx in contexts() {
+            let x = cx.from_ndarray(values(&[50, 3])).unwrap().try_rechunk(&[8, 2]).unwrap();
+            let groups = x.group_by(0, &labels).unwrap();
+            let means = groups.mean();
+            let (means, wide, anomaly) = cx
+                .compute((means.clone(), groups.expand(&means).unwrap(), &x - groups.expand(&means).unwrap()))
+                .unwrap();
+            let x = cx.compute(x.clone()).unwrap();
+            for (i, &label) in labels.iter().enumerate() {
+                let row = means.index_axis(Axis(0), label).to_owned();
+                assert_eq!(wide.index_axis(Axis(0), i), row);
+                assert_eq!(anomaly.index_axis(Axis(0), i), &x.index_axis(Axis(0), i) - &row);
+            }
+            // Something that is computed, and along another axis.
+            let turned = cx.from_ndarray(values(&[2, 50])).unwrap();
+            let columns = turned.group_by(1, &labels).unwrap();
+            let doubled = columns.sum() * 2.0;
+            let (narrow, wide) = cx.compute((doubled.clone(), columns.expand(&doubled).unwrap())).unwrap();
+            for (i, &label) in labels.iter().enumerate() {
+                assert_eq!(wide.index_axis(Axis(1), i), narrow.index_axis(Axis(1), label));
+            }
+        }
+    }
+}
+
+#[test]
+fn labels_that_are_none_are_refused() {
+    let cx = &contexts()[0];
+    let x = cx.from_ndarray(values(&[3, 2])).unwrap();
+    let text = |labels: &[i64]| x.group_by(0, labels).unwrap_err().to_string();
+    assert!(text(&[0, 1]).contains("2 labels for the 3 positions along axis 0"));
+    assert!(text(&[0, -1, 1]).contains("position 1"));
+    assert!(text(&[0, 1 << 31, 1]).contains("groups of 3 positions"));
+    let groups = x.group_by(0, &[0, 1, 1]).unwrap();
+    let error = groups.expand(&x).unwrap_err().to_string();
+    assert!(error.contains("does not have 2 groups along axis 0"), "{error}");
+}
+
+#[test]
+fn many_scattered_groups_take_time_by_their_number_alone() {
+    // 100 000 positions of 50 000 groups in turns: anything that looks at all of them for each would not end.
+    let n = 100_000;
+    let cx = &contexts()[0];
+    let x = cx.from_ndarray(values(&[n])).unwrap();
+    let labels: Vec<usize> = (0..n).map(|i| i * 7919 % 50_000).collect();
+    let groups = x.group_by(0, &labels).unwrap();
+    let sums = groups.sum();
+    let (sums, total, wide) = cx.compute((sums.clone(), x.sum(0), groups.expand(&sums).unwrap())).unwrap();
+    assert_eq!((sums.len(), wide.len()), (50_000, n));
+    assert!((sums.sum() - total[[]]).abs() < 1e-6);
+    assert_eq!(wide[[12_345]], sums[[labels[12_345]]]);
+}

@@ -155,6 +155,31 @@ pub fn checked_size(lengths: &[usize]) -> Option<usize> {
     lengths.iter().try_fold(1usize, |n, &d| n.checked_mul(d))
 }
 
+/// The shape that `wanted` means for the elements of `have`; one length may be -1, for what is left.
+///
+/// # Errors
+/// [`Shape`](crate::ErrorKind::Shape) when the elements do not fit.
+pub fn reshaped(have: &[usize], wanted: &[isize]) -> Result<Vec<usize>> {
+    let fail = || {
+        let total = checked_size(have).unwrap_or(usize::MAX);
+        Error::shape("reshape", format!("an array of {total} elements cannot have shape {}", tuple(wanted)))
+    };
+    let open = wanted.iter().filter(|&&n| n == -1).count();
+    if open > 1 {
+        return Err(Error::shape("reshape", "only one length can be -1"));
+    }
+    let total = checked_size(have).ok_or_else(fail)?;
+    let known: Vec<usize> =
+        wanted.iter().filter(|&&n| n != -1).map(|&n| usize::try_from(n).map_err(|_| fail())).collect::<Result<_>>()?;
+    let product = checked_size(&known).ok_or_else(fail)?;
+    let rest = match open {
+        0 if product == total => 1,
+        1 if product > 0 && total % product == 0 => total / product,
+        _ => return Err(fail()),
+    };
+    Ok(wanted.iter().map(|&n| usize::try_from(n).unwrap_or(rest)).collect())
+}
+
 /// The number of elements of a box whose size is known not to overflow.
 #[must_use]
 pub fn size(lengths: &[usize]) -> usize {

@@ -49,6 +49,38 @@ impl<T: Kind> Array<T> {
         Self::of(done(build::broadcast_to(self.expr(), &shape.into())))
     }
 
+    /// The same elements, in C order, under another shape; one length may be -1, for what is left.
+    ///
+    /// ```
+    /// # use hyperslab::Context;
+    /// # let cx = Context::default();
+    /// let x = cx.arange(24)?.reshape(&[2, 3, -1]);
+    /// assert_eq!(cx.compute(x.sum(2))?, ndarray::array![[6, 22, 38], [54, 70, 86]].into_dyn());
+    /// # Ok::<(), hyperslab::Error>(())
+    /// ```
+    #[track_caller]
+    #[must_use]
+    pub fn reshape(&self, shape: &[isize]) -> Self {
+        done(self.try_reshape(shape))
+    }
+
+    /// As [`Array::reshape`].
+    ///
+    /// # Errors
+    /// [`Shape`](crate::ErrorKind::Shape) when the elements do not fit.
+    #[track_caller]
+    pub fn try_reshape(&self, shape: &[isize]) -> Result<Self> {
+        let shape = crate::shape::reshaped(&self.expr().shape.known()?, shape)?;
+        Ok(Self::of(build::reshape(self.expr(), &shape)?))
+    }
+
+    /// All elements in C order along one axis.
+    #[track_caller]
+    #[must_use]
+    pub fn ravel(&self) -> Self {
+        self.reshape(&[-1])
+    }
+
     /// The same elements in chunks of this shape; -1 takes a whole axis.
     ///
     /// ```

@@ -33,6 +33,7 @@ pub fn title(plan: &Plan, stage: &Stage) -> String {
     match &stage.kind {
         StageKind::Blockwise(program) if program.is_identity() => "copy".to_owned(),
         StageKind::Blockwise(program) => format!("blockwise {program}"),
+        StageKind::Reshape(reshape) => format!("reshape {} -> {}", tuple(reshape.input()), tuple(&stage.space)),
         StageKind::Exchange { from } => format!("exchange {from} -> {}", stage.chunks),
         StageKind::Reduce { map, parts } => {
             let names: Vec<String> = (0..map.inputs.len()).map(crate::op::program::input_name).collect();
@@ -66,7 +67,7 @@ fn describe(plan: &Plan, stage: &Stage, input: &Input) -> String {
         if i > 0 {
             text.push_str(" + ");
         }
-        let rank = stage.space.len();
+        let rank = stage.input_space().len();
         let origin = match piece.origin {
             Origin::Store(s) => plan.stores.get(s).map(|s| s.info().path.clone()).unwrap_or_default(),
             Origin::Stage(id, 0) => format!("stage {id}"),

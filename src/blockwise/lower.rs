@@ -44,9 +44,11 @@ fn keep_whole(plan: &mut Plan) {
         let whole = match plan.stages[id].kind {
             StageKind::Scan { .. } => true,
             StageKind::Reduce { .. } => false,
-            StageKind::Blockwise(_) | StageKind::Exchange { .. } | StageKind::Take { .. } | StageKind::Function(_) => {
-                taken.contains(&id)
-            }
+            StageKind::Blockwise(_)
+            | StageKind::Exchange { .. }
+            | StageKind::Reshape(_)
+            | StageKind::Take { .. }
+            | StageKind::Function(_) => taken.contains(&id),
         };
         if readers > 0 && whole {
             plan.stages[id].placement = Placement::Memory(Reason::Readers(readers));
@@ -102,6 +104,12 @@ impl Lowering {
                 Origin::Stage(self.copy(expr, origin, map.clone())?, 0)
             }
             ExprKind::Concat { axis, inputs } => self.concat(expr, *axis, inputs)?,
+            ExprKind::Reshape { input, reshape } => {
+                let origin = self.lower(input)?;
+                let from = reshape.input();
+                let whole = Input::whole(from, origin, IndexMap::identity(from.len()), expr.dtype);
+                self.push(expr, space, expr.chunks.clone(), StageKind::Reshape(reshape.clone()), vec![whole])
+            }
             ExprKind::Rechunk { input } => {
                 let origin = self.lower(input)?;
                 let whole = Input::whole(&space, origin, IndexMap::identity(space.len()), expr.dtype);

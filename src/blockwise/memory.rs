@@ -43,6 +43,14 @@ pub fn walked_bytes(plan: &Plan, stages: &[StageId], block: &[usize]) -> u64 {
 /// Bytes that the inputs of stage `id` take for a region of shape `block`, arrays shared by stages counted once.
 fn inputs_bytes(plan: &Plan, id: StageId, block: &[usize], seen: &mut Vec<(Origin, Vec<usize>)>) -> u64 {
     let mut total = 0;
+    let largest;
+    let block = match &plan.stages[id].kind {
+        StageKind::Reshape(reshape) => {
+            largest = reshape.largest_part(block);
+            &largest
+        }
+        _ => block,
+    };
     for input in &plan.stages[id].inputs {
         for piece in &input.pieces {
             let counts: Vec<usize> =
@@ -113,7 +121,7 @@ fn result_bytes(plan: &Plan, id: StageId, block: &[usize]) -> u64 {
     let stage = &plan.stages[id];
     match &stage.kind {
         StageKind::Blockwise(p) => buffer(block, p.output_dtype(0)),
-        StageKind::Exchange { .. } | StageKind::Take { .. } => {
+        StageKind::Exchange { .. } | StageKind::Reshape(_) | StageKind::Take { .. } => {
             stage.inputs.iter().map(|i| buffer(block, i.dtype)).sum()
         }
         StageKind::Function(f) => buffer(block, f.output),
@@ -181,7 +189,11 @@ pub fn waiting_bytes(plan: &Plan, stages: &[StageId], block: &[usize]) -> u64 {
     let of_stage = |id: &StageId| match &plan.stages[*id].kind {
         StageKind::Reduce { parts, .. } => parts.iter().map(of_part).sum(),
         StageKind::Scan { scanner, axis, tiles, .. } => states_bytes(scanner, *axis, tiles, block),
-        StageKind::Blockwise(_) | StageKind::Exchange { .. } | StageKind::Take { .. } | StageKind::Function(_) => 0u64,
+        StageKind::Blockwise(_)
+        | StageKind::Exchange { .. }
+        | StageKind::Reshape(_)
+        | StageKind::Take { .. }
+        | StageKind::Function(_) => 0u64,
     };
     stages.iter().map(of_stage).sum()
 }

@@ -1,6 +1,7 @@
 //! Plans, stages and pieces.
 
 use crate::chunk::groups::Groups;
+use crate::chunk::reshape::Reshape;
 use crate::chunk::{AxisChunks, Chunks, IndexMap, Region};
 use crate::dtype::DType;
 use crate::op::function::BlockFunction;
@@ -92,6 +93,8 @@ pub enum StageKind {
         /// The grid they come in.
         from: Chunks,
     },
+    /// The same elements in C order under other axes. Its input covers the shape before.
+    Reshape(Reshape),
     /// States of tiles, combined in a fixed tree.
     Reduce {
         /// From inputs to what is reduced.
@@ -129,7 +132,7 @@ impl StageKind {
     pub fn program(&self) -> Option<&Program> {
         match self {
             Self::Blockwise(p) | Self::Reduce { map: p, .. } | Self::Scan { map: p, .. } => Some(p),
-            Self::Exchange { .. } | Self::Take { .. } | Self::Function(_) => None,
+            Self::Exchange { .. } | Self::Reshape(_) | Self::Take { .. } | Self::Function(_) => None,
         }
     }
 
@@ -137,7 +140,7 @@ impl StageKind {
     pub fn program_mut(&mut self) -> Option<&mut Program> {
         match self {
             Self::Blockwise(p) | Self::Reduce { map: p, .. } | Self::Scan { map: p, .. } => Some(p),
-            Self::Exchange { .. } | Self::Take { .. } | Self::Function(_) => None,
+            Self::Exchange { .. } | Self::Reshape(_) | Self::Take { .. } | Self::Function(_) => None,
         }
     }
 }
@@ -238,6 +241,7 @@ impl Stage {
             }
             StageKind::Blockwise(_)
             | StageKind::Exchange { .. }
+            | StageKind::Reshape(_)
             | StageKind::Scan { .. }
             | StageKind::Take { .. }
             | StageKind::Function(_) => self.space.clone(),
@@ -249,11 +253,19 @@ impl Stage {
     pub fn result_dtypes(&self) -> Vec<DType> {
         match &self.kind {
             StageKind::Blockwise(p) => vec![p.output_dtype(0)],
-            StageKind::Exchange { .. } | StageKind::Take { .. } => self.inputs.iter().map(|i| i.dtype).collect(),
+            StageKind::Exchange { .. } | StageKind::Reshape(_) | StageKind::Take { .. } => {
+                self.inputs.iter().map(|i| i.dtype).collect()
+            }
             StageKind::Reduce { parts, .. } => parts.iter().map(|p| p.reducer.output()).collect(),
             StageKind::Scan { scanner, .. } => vec![scanner.output()],
             StageKind::Function(f) => vec![f.output],
         }
+    }
+
+    /// The index space that its inputs cover: its own, or that before a reshape.
+    #[must_use]
+    pub fn input_space(&self) -> &[usize] {
+        if let StageKind::Reshape(reshape) = &self.kind { reshape.input() } else { &self.space }
     }
 
     /// The arrays it reads, without repetition.

@@ -1,6 +1,6 @@
 //! The stored chunks behind a sweep: blocks follow them, and chunks that several tasks read are cached.
 
-use super::plan::{Input, Origin, Plan, StageId};
+use super::plan::{Input, Origin, Plan, StageId, StageKind};
 use crate::chunk::unify::unify;
 use crate::chunk::{AxisChunks, Chunks, IndexMap, Region};
 use crate::shape;
@@ -88,15 +88,19 @@ impl Sources {
     /// What is behind one input of stage `id`.
     pub(super) fn of_input(plan: &Plan, id: StageId, input: &Input) -> Self {
         let mut sources = Self { list: Vec::new(), widest: 0 };
-        let space = &plan.stages[id].space;
+        let space = plan.stages[id].input_space();
         sources.input(plan, input, &IndexMap::identity(space.len()), space, false);
         sources
     }
 
     /// Adds what is behind stage `id`, whose indices are `map` of those in `space`.
     fn collect(&mut self, plan: &Plan, id: StageId, map: &IndexMap, space: &[usize], joined: bool) {
-        for input in &plan.stages[id].inputs {
-            self.input(plan, input, map, space, joined);
+        let stage = &plan.stages[id];
+        // What is behind a reshape is read in pieces that no map describes.
+        let reshaped = matches!(stage.kind, StageKind::Reshape(_));
+        let before = IndexMap::identity(stage.input_space().len());
+        for input in &stage.inputs {
+            self.input(plan, input, if reshaped { &before } else { map }, space, joined || reshaped);
         }
     }
 
@@ -128,6 +132,11 @@ impl Sources {
                 Origin::Stage(..) | Origin::Iota(_) => {}
             }
         }
+    }
+
+    /// Whether an array is read in pieces that follow no grid.
+    pub(super) fn is_joined(&self) -> bool {
+        self.list.iter().any(|s| s.joined)
     }
 
     /// Whether nothing is read in chunks.

@@ -165,14 +165,8 @@ pub fn decoded(plan: &Plan, stages: &[StageId]) -> BTreeMap<usize, u64> {
     Sources::of(plan, stages).bytes()
 }
 
-/// Bytes that a sweep of `stages` over `grid` reads from stores beyond reading everything once, where decoded chunks may
-/// take `cache` bytes.
-#[must_use]
-pub fn extra_bytes(plan: &Plan, stages: &[StageId], grid: &Chunks, cache: u64) -> u64 {
-    Sources::of(plan, stages).extra(grid, cache)
-}
-
-/// As [`extra_bytes`], for what is behind one input of a stage.
+/// Bytes that reading what is behind one input of a stage in the blocks of `grid` reads from stores beyond reading
+/// everything once, where decoded chunks may take `cache` bytes.
 #[must_use]
 pub fn extra_bytes_of(plan: &Plan, id: StageId, input: &Input, grid: &Chunks, cache: u64) -> u64 {
     Sources::of_input(plan, id, input).extra(grid, cache)
@@ -267,7 +261,7 @@ pub fn grid(plan: &Plan, stages: &[StageId], machine: &Machine, share: u64) -> C
     // Arrays in memory and generated ones take no memory of a task, but walking them takes time.
     let walked = |axes: &[Axis]| bytes(axes).max(walked_bytes(plan, stages, &longest(axes)));
     // Where what must not be cut and what is stored hardly have boundaries in common, few blocks would be left.
-    if count(&axes) < 2 * machine.threads && walked(&axes) > SMALL_BLOCK {
+    if count(&axes) < 2 * machine.threads && walked(&axes) > SMALL_BLOCK && !sources.is_joined() {
         for axis in &mut axes {
             axis.now = axis.hard.clone().unwrap_or_else(|| axis.now.clone());
         }

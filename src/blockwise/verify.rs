@@ -57,6 +57,12 @@ fn check(plan: &Plan, id: usize, stage: &Stage) -> Result<()> {
             require(stage.inputs.len() == 1, "an exchange has one input")?;
             None
         }
+        StageKind::Reshape(reshape) => {
+            require(stage.inputs.len() == 1, "a reshape has one input")?;
+            let elements = shape::size(reshape.input());
+            require(elements == shape::size(&stage.space), "a reshape keeps the number of elements")?;
+            None
+        }
         StageKind::Function(_) => None,
     };
     if let Some(p) = programs {
@@ -66,7 +72,7 @@ fn check(plan: &Plan, id: usize, stage: &Stage) -> Result<()> {
     }
     for input in &stage.inputs {
         let covered: usize = input.pieces.iter().map(|p| p.out.size()).sum();
-        require(covered == shape::size(&stage.space), "pieces cover the index space once")?;
+        require(covered == shape::size(stage.input_space()), "pieces cover the index space once")?;
         for piece in &input.pieces {
             check_piece(plan, id, piece, input.dtype)?;
         }

@@ -132,6 +132,11 @@ pub(crate) struct StridedBox {
 }
 
 impl StridedBox {
+    /// The box whose first element is at `offset`, neighbours along each axis that far apart.
+    pub(crate) fn with(offset: usize, strides: Vec<usize>) -> Self {
+        Self { offset, strides }
+    }
+
     /// The box with its corner at `start` of an array of shape `dims`.
     pub(crate) fn of(dims: &[usize], start: &[usize]) -> Self {
         let strides = shape::strides(dims);

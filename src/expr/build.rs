@@ -3,6 +3,7 @@
 use super::node::{Expr, ExprKind, Node};
 use crate::chunk::groups::Groups;
 use crate::chunk::index_map::AxisMap;
+use crate::chunk::reshape::Reshape;
 use crate::chunk::tiling::tiling;
 use crate::chunk::unify::unify;
 use crate::chunk::{AxisChunks, Chunks, IndexMap, auto};
@@ -318,6 +319,44 @@ pub fn rechunk(input: &Expr, chunks: Chunks) -> Result<Expr> {
     }
     let kind = ExprKind::Rechunk { input: input.clone() };
     Ok(node(kind, input.dtype, input.shape.clone(), chunks, input.names.clone()))
+}
+
+/// The largest chunk that a reshape makes, in bytes.
+const LARGEST_RESHAPED: usize = 16 << 20;
+
+/// The same elements, in C order, under another shape.
+///
+/// # Errors
+/// [`Shape`](crate::ErrorKind::Shape) when the numbers of elements differ.
+#[track_caller]
+pub fn reshape(input: &Expr, shape: &[usize]) -> Result<Expr> {
+    let have = input.shape.known()?;
+    let total = checked_size(&have);
+    if checked_size(shape) != total {
+        let why = format!("an array of shape {} cannot have shape {}", tuple(&have), tuple(shape));
+        return Err(Error::shape("reshape", why));
+    }
+    if have == shape {
+        return Ok(input.clone());
+    }
+    let long = |shape: &[usize]| (0..shape.len()).filter(|&a| shape[a] != 1).collect::<Vec<_>>();
+    let (from, to) = (long(&have), long(shape));
+    if from.iter().map(|&a| have[a]).eq(to.iter().map(|&a| shape[a])) {
+        let mut axes = vec![AxisMap { out: None, offset: 0, stride: 0 }; have.len()];
+        for (&f, &t) in from.iter().zip(&to) {
+            axes[f] = AxisMap { out: Some(t), offset: 0, stride: 1 };
+        }
+        return Ok(view(input, Shape::new(shape), IndexMap { axes }));
+    }
+    // A reshape of a reshape only needs to know where the elements come from.
+    let origin = if let ExprKind::Reshape { input: inner, .. } = &input.kind { inner } else { input };
+    if origin.id() != input.id() {
+        return reshape(origin, shape);
+    }
+    let reshape = Reshape::new(&have, shape);
+    let chunks = reshape.chunks(&input.chunks, LARGEST_RESHAPED / input.dtype.size());
+    let kind = ExprKind::Reshape { input: input.clone(), reshape };
+    Ok(node(kind, input.dtype, Shape::new(shape), chunks, Vec::new()))
 }
 
 /// A reduction over `axes` (ascending); they stay, with length 1.

@@ -13,6 +13,9 @@ impl Node {
             ExprKind::Elementwise { program, .. } => program.to_string(),
             ExprKind::View { map, .. } => format!("view {}", view_text(map, self.shape.rank())),
             ExprKind::Concat { axis, .. } => format!("concatenate axis {axis}"),
+            ExprKind::Reshape { reshape, .. } => {
+                format!("reshape {} -> {}", crate::shape::tuple(reshape.input()), self.shape)
+            }
             ExprKind::Rechunk { .. } => format!("rechunk {}", self.chunks),
             ExprKind::Reduce { reducer, reduced, groups, .. } => {
                 let axes: Vec<usize> = (0..reduced.len()).filter(|&a| reduced[a]).collect();

@@ -1,6 +1,7 @@
 //! Nodes of the lazy graph.
 
 use crate::chunk::groups::Groups;
+use crate::chunk::reshape::Reshape;
 use crate::chunk::{AxisChunks, Chunks, IndexMap};
 use crate::dtype::DType;
 use crate::op::function::BlockFunction;
@@ -67,6 +68,13 @@ pub enum ExprKind {
     Rechunk {
         /// The array.
         input: Expr,
+    },
+    /// The same elements in C order under another shape.
+    Reshape {
+        /// The array.
+        input: Expr,
+        /// How the axes correspond.
+        reshape: Reshape,
     },
     /// A reduction; reduced axes stay, with length 1.
     Reduce {
@@ -136,6 +144,7 @@ impl Expr {
             ExprKind::View { input, .. }
             | ExprKind::Rechunk { input }
             | ExprKind::Take { input, .. }
+            | ExprKind::Reshape { input, .. }
             | ExprKind::Reduce { input, .. }
             | ExprKind::Scan { input, .. } => vec![input],
             ExprKind::Concat { inputs, .. } | ExprKind::Blocks { inputs, .. } => inputs.iter().collect(),
@@ -152,6 +161,7 @@ impl Expr {
             ExprKind::View { input, .. }
             | ExprKind::Rechunk { input }
             | ExprKind::Take { input, .. }
+            | ExprKind::Reshape { input, .. }
             | ExprKind::Reduce { input, .. }
             | ExprKind::Scan { input, .. } => {
                 if let Some(first) = new.first() {

@@ -468,7 +468,16 @@ impl Job<'_, '_> {
             return;
         }
         for &id in &self.sweep.stages {
-            for piece in self.shared.plan.stages[id].inputs.iter().flat_map(|i| &i.pieces) {
+            let stage = &self.shared.plan.stages[id];
+            let before;
+            let region = match &stage.kind {
+                StageKind::Reshape(reshape) => {
+                    before = reshape.hull(region);
+                    &before
+                }
+                _ => region,
+            };
+            for piece in stage.inputs.iter().flat_map(|i| &i.pieces) {
                 if let (Origin::Store(s), Some(part)) = (piece.origin, piece.out.intersect(region)) {
                     self.shared.plan.stores[s].prefetch(&piece.map.source(&part).0);
                 }

@@ -9,6 +9,7 @@ use super::trace::{Trace, timed};
 use crate::blockwise::plan::{Input, Origin, Piece, Plan, Stage, StageId, StageKind};
 use crate::chunk::index_map::{AxisMap, Positions};
 use crate::chunk::region::Indices;
+use crate::chunk::reshape::Reshape;
 use crate::chunk::{IndexMap, Region};
 use crate::cpu::copy::{StridedBox, copy_strided};
 use crate::device::View;
@@ -73,6 +74,7 @@ impl Shared<'_> {
                 self.dense(&views[0], &region.shape, dtype)
             }
             StageKind::Take { axis, positions } => self.take(id, *axis, positions, region, memo),
+            StageKind::Reshape(reshape) => self.reshape(stage, reshape, region),
             StageKind::Function(_) => self.function(id, region, memo),
             StageKind::Reduce { .. } | StageKind::Scan { .. } => {
                 Err(Error::bug("reductions and scans are swept, not evaluated"))
@@ -278,6 +280,27 @@ impl Shared<'_> {
             let to = StridedBox::of(&region.shape, &part.relative_to(region).start);
             copy_strided(&view, to, buffer.bytes_mut(), &part.shape, input.dtype.size());
             at += same.max(rising);
+        }
+        Block::new(input.dtype, &region.shape, buffer)
+    }
+
+    /// The elements of `region` after a reshape, put together from boxes before it. What is read for a box is gone before
+    /// the next.
+    fn reshape(&self, stage: &Stage, reshape: &Reshape, region: &Region) -> Result<Block> {
+        let input = &stage.inputs[0];
+        let size = input.dtype.size();
+        let mut buffer = self.cx.memory().buffer(region.size() * size);
+        let parts = reshape.parts(region);
+        let hull = reshape.reads_hull(&parts).then(|| reshape.hull(region));
+        let read = |source: &Region| self.input(stage, input, source, &mut Memo::default());
+        let whole = hull.as_ref().map(read).transpose()?;
+        for part in parts {
+            let view = match (&whole, &hull) {
+                (Some(view), Some(hull)) => view.shifted(&part.source.relative_to(hull).start),
+                _ => read(&part.source)?,
+            };
+            let to = StridedBox::with(part.at, part.strides);
+            copy_strided(&view, to, buffer.bytes_mut(), &part.source.shape, size);
         }
         Block::new(input.dtype, &region.shape, buffer)
     }

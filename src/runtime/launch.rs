@@ -102,7 +102,7 @@ impl StageKernels {
             StageKind::Blockwise(program) => Self::Block(launcher(Kernel::Elementwise(program.clone()))),
             StageKind::Function(function) => Self::Block(launcher(Kernel::Function(function.clone()))),
             StageKind::Scan { .. } => scan_kernel(stage).map_or(Self::Nothing, |kernel| Self::Block(launcher(kernel))),
-            StageKind::Exchange { .. } | StageKind::Take { .. } => Self::Nothing,
+            StageKind::Exchange { .. } | StageKind::Reshape(_) | StageKind::Take { .. } => Self::Nothing,
             StageKind::Reduce { parts, .. } => {
                 let of_states = |part: &Part| {
                     let (combine, finish) = (part.reducer.combine.clone(), part.reducer.finish.clone());

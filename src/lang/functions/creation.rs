@@ -209,9 +209,8 @@ fn meshgrid(call: &Call) -> Result<Value> {
     for value in call.rest() {
         let array = value.to_array()?;
         match array.ndim() {
-            0 => axes.push(array.expand_dims(0)?),
             1 => axes.push(array),
-            _ => return Err(Error::shape(call.name(), "takes arrays of one axis; reshape is not offered yet")),
+            _ => axes.push(array.try_reshape(&[-1])?),
         }
     }
     let swap = match call.text("indexing", "xy")? {

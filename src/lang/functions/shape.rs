@@ -9,10 +9,10 @@ use crate::array::manipulation::{expand_dims, flip, squeeze};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::expr::build;
+use crate::shape::Shape;
 use crate::shape::axes::{Axes, position};
 use crate::shape::broadcast::broadcast;
 use crate::shape::slice::Item;
-use crate::shape::{Shape, checked_size, tuple};
 
 pub(super) static TABLE: &[Function] = &[
     row("transpose", "a, axes=None", |call| transpose(call, "axes")),
@@ -221,40 +221,7 @@ fn wanted(call: &Call) -> Result<Vec<isize>> {
     }
 }
 
-/// The same elements, in C order, under another shape; offered where that only adds or removes axes of length 1.
+/// The same elements, in C order, under another shape.
 pub(super) fn reshape(array: &Array, wanted: &[isize]) -> Result<Value> {
-    let have = array.shape().known()?;
-    let shape = resolve(&have, wanted)?;
-    if shape == have {
-        return Ok(array.clone().into());
-    }
-    let long = |shape: &[usize]| shape.iter().copied().filter(|&n| n != 1).collect::<Vec<_>>();
-    if long(&have) != long(&shape) {
-        return Err(Error::unsupported("reshape that merges or splits axes is not offered yet"));
-    }
-    let bare = squeeze(array.expr(), None)?;
-    let items: Vec<Item> = shape.iter().map(|&n| if n == 1 { Item::NewAxis } else { Item::from(..) }).collect();
-    Ok(build::index(&bare, &items)?.into())
-}
-
-/// The shape that `wanted` means for the elements of `have`; one length may be -1.
-fn resolve(have: &[usize], wanted: &[isize]) -> Result<Vec<usize>> {
-    let fail = || {
-        let total = checked_size(have).unwrap_or(usize::MAX);
-        Error::shape("reshape", format!("an array of {total} elements cannot have shape {}", tuple(wanted)))
-    };
-    let open = wanted.iter().filter(|&&n| n == -1).count();
-    if open > 1 {
-        return Err(Error::shape("reshape", "only one length can be -1"));
-    }
-    let total = checked_size(have).ok_or_else(fail)?;
-    let known: Vec<usize> =
-        wanted.iter().filter(|&&n| n != -1).map(|&n| usize::try_from(n).map_err(|_| fail())).collect::<Result<_>>()?;
-    let product = checked_size(&known).ok_or_else(fail)?;
-    let rest = match open {
-        0 if product == total => 1,
-        1 if product > 0 && total % product == 0 => total / product,
-        _ => return Err(fail()),
-    };
-    Ok(wanted.iter().map(|&n| usize::try_from(n).unwrap_or(rest)).collect())
+    Ok(array.try_reshape(wanted)?.into())
 }

@@ -3,7 +3,7 @@
 use super::super::PlanRule;
 use crate::blockwise::plan::{Input, Origin, Placement, Plan, Reason, Stage, StageId, StageKind};
 use crate::blockwise::readers::{Reader, readers};
-use crate::blockwise::sweep::{Machine, Sweep, extra_bytes, extra_bytes_of, grid, sweeps};
+use crate::blockwise::sweep::{Machine, Sweep, extra_bytes_of, grid, sweeps};
 use crate::chunk::{Chunks, IndexMap};
 use crate::error::Result;
 use crate::op::program::Program;
@@ -74,18 +74,15 @@ fn choose(plan: &Plan, reader: &Reader, list: &[Sweep], machine: &Machine) -> Op
     let sweep = reader.sweep.map(|number| &list[number]);
     let needed = sweep.map_or(0, |s| s.projected_bytes(machine.budget));
     let cache = machine.budget.saturating_sub(needed).min(machine.budget / 2);
-    let function = matches!(stage.kind, StageKind::Function(_));
+    let function = matches!(stage.kind, StageKind::Function(_) | StageKind::Reshape(_));
     if !function && reader.needs_function(plan) {
         return None;
     }
-    let extra = extra_bytes(plan, &[id], &reader.grid, cache);
-    if extra == 0 {
-        return None;
-    }
-    let bytes_of = |input: &Input| (shape::size(&stage.space) * input.dtype.size()) as u64;
+    let bytes_of = |input: &Input| (shape::size(stage.input_space()) * input.dtype.size()) as u64;
     let bad: Vec<usize> = (0..stage.inputs.len())
         .filter(|&i| extra_bytes_of(plan, id, &stage.inputs[i], &reader.grid, cache) > 0)
         .collect();
+    let extra: u64 = bad.iter().map(|&i| extra_bytes_of(plan, id, &stage.inputs[i], &reader.grid, cache)).sum();
     let of_inputs: u64 = bad.iter().map(|&i| bytes_of(&stage.inputs[i])).sum();
     let of_stage = matches!(stage.kind, StageKind::Blockwise(_) | StageKind::Exchange { .. })
         .then(|| (shape::size(&stage.space) * stage.result_dtypes()[0].size()) as u64);
@@ -118,9 +115,11 @@ fn exchange(plan: &mut Plan, reader: &Reader, choice: &Choice, list: &[Sweep], m
         What::Inputs(inputs) => {
             for (n, &i) in inputs.iter().enumerate() {
                 let reading = plan.stages[id + n].clone();
-                let (input, space) = (reading.inputs[i].clone(), reading.space.clone());
+                let (input, space) = (reading.inputs[i].clone(), reading.input_space().to_vec());
                 let (dtype, kind) = (input.dtype, StageKind::Blockwise(Program::identity(input.dtype)));
-                plan.insert(id + n, Stage { kind, inputs: vec![input], placement: once.clone(), ..reading });
+                let chunks = if space == reading.space { reading.chunks.clone() } else { reader.grid.clone() };
+                let (inputs, placement, of) = (vec![input], once.clone(), space.clone());
+                plan.insert(id + n, Stage { kind, inputs, placement, space: of, chunks, ..reading });
                 let map = IndexMap::identity(space.len());
                 plan.stages[id + n + 1].inputs[i] = Input::whole(&space, Origin::Stage(id + n, 0), map, dtype);
             }
@@ -130,21 +129,24 @@ fn exchange(plan: &mut Plan, reader: &Reader, choice: &Choice, list: &[Sweep], m
     if choice.in_memory {
         return inserted;
     }
-    let blocks = |plan: &Plan| -> Chunks {
-        let Some(number) = reader.sweep else { return reader.grid.clone() };
-        let share = machine.budget.saturating_sub(list[number].held_bytes);
-        grid(plan, &[id + inserted], machine, share)
+    let spill = |plan: &mut Plan, read: &Chunks| {
+        for at in id..id + inserted {
+            plan.stages[at].placement = Placement::Spill(read.clone(), choice.reason);
+        }
     };
-    // The reader's blocks grow to what memory holds once it reads from disk.
-    for at in id..id + inserted {
-        plan.stages[at].placement = Placement::Spill(reader.grid.clone(), choice.reason);
-    }
-    let read = blocks(plan);
-    for at in id..id + inserted {
-        plan.stages[at].placement = Placement::Spill(read.clone(), choice.reason);
-    }
-    if reader.sweep.is_some() {
-        plan.stages[id + inserted].blocks = Some(read);
+    // Blocks grow to what memory holds once they are read from disk: those of the reader, or those of its reader.
+    spill(plan, &reader.grid);
+    let id = id + inserted;
+    if matches!(plan.stages[id].kind, StageKind::Reshape(_)) {
+        let grown = sweeps(plan, machine).map(|list| readers(plan, &list)).unwrap_or_default();
+        if let Some(now) = grown.into_iter().find(|r| r.stage == id) {
+            spill(plan, &now.grid);
+        }
+    } else if let Some(number) = reader.sweep {
+        let share = machine.budget.saturating_sub(list[number].held_bytes);
+        let read = grid(plan, &[id], machine, share);
+        spill(plan, &read);
+        plan.stages[id].blocks = Some(read);
     }
     inserted
 }

@@ -28,3 +28,30 @@ fn a_rechunk_that_does_not_fit_is_spilled() {
     80 tasks, 61 MiB to read, 76.0 MiB of memory projected, budget 1 GiB
     ");
 }
+
+#[test]
+fn a_reshape_reads_slabs() {
+    let files = Files::new();
+    let t = files.array("t.zarr", &[120, 300, 200], &[10, 300, 200]);
+    assert_snapshot!(files.plan(t.reshape(&[120, -1]).sum(1)), @r"
+    0: reshape (120, 300, 200) -> (120, 60000)  over (120, 60000) in (10, 60000) (on demand)
+       a <- t.zarr  float32
+    1: reduce sum(a) over axes (1,) in tiles (120, 60000)  over (120, 60000) in (10, 60000) -> answer
+       a <- stage 0  float32
+    sweep of stage 1 over (120, 60000): 12 tasks of blocks (10, 60000), 5 MiB a task, 1.4 KiB held
+    12 tasks, 27.5 MiB to read, 45.9 MiB of memory projected, budget 1 GiB
+    ");
+    let columns = files.array("columns.zarr", &[1200, 300, 20], &[1200, 10, 20]);
+    let stored = columns.reshape(&[-1, 20]).store(files.path("out.zarr"), Create::new().chunks([9000, 20]));
+    let show = |stage| files.show_on(&machine("8MiB"), stored.clone(), stage);
+    assert_snapshot!(show(Stage::Fused) + &show(Stage::Tasks), @r"
+    0: copy  over (1200, 300, 20) in (30, 300, 20) -> spilled
+       a <- columns.zarr  float32
+    1: reshape (1200, 300, 20) -> (360000, 20)  over (360000, 20) in (209715, 20) -> stored
+       a <- stage 0  float32
+    sweep of stage 0 over (1200, 300, 20): 120 tasks of blocks (300, 10, 20), 1.9 MiB a task, 0 B held
+    sweep of stage 1 over (360000, 20): 40 tasks of blocks (9000, 20), 2.8 MiB a task, 0 B held
+    160 tasks, 27.5 MiB to read, 8 MiB of memory projected, budget 8 MiB
+    stage 0 is computed once and spilled (27.5 MiB), to be read in (30, 300, 20): it would be needed 44.9 times
+    ");
+}

@@ -47,6 +47,7 @@ enum Step {
     Flip(usize),
     Stack(usize),
     Rechunk(usize),
+    Reshape(u64),
     NewAxis,
 }
 
@@ -75,7 +76,7 @@ impl Program {
         let shape = (0..rank).map(|_| [1, 2, 3, 5, 8, 13, 40, 300][rng.below(8)]).collect::<Vec<_>>();
         let (unary, binary) = (safe_ops(1), safe_ops(2));
         let steps = (0..=rng.below(5))
-            .map(|_| match rng.below(15) {
+            .map(|_| match rng.below(16) {
                 0 | 1 => Step::Unary(unary[rng.below(unary.len())]),
                 2 => Step::Scalar(binary[rng.below(binary.len())], 1 + rng.below(3) as i64),
                 3 => Step::WithSelf(binary[rng.below(binary.len())]),
@@ -89,6 +90,7 @@ impl Program {
                 11 => Step::Scan(rng.below(SCANS.len()), rng.below(3)),
                 12 => Step::Groups(rng.below(REDUCTIONS.len()), rng.below(3), rng.next()),
                 13 => Step::Anomaly(rng.below(3), rng.next()),
+                14 => Step::Reshape(rng.next()),
                 _ => Step::NewAxis,
             })
             .collect();
@@ -202,6 +204,19 @@ fn apply(x: &Array, step: &Step, chunked: bool) -> Result<Array, Error> {
             x.try_rechunk(&vec![isize::try_from(*c).unwrap(); rank])?
         }
         Step::Rechunk(_) => x.clone(),
+        Step::Reshape(bits) => {
+            let mut rng = Rng::new(*bits);
+            let mut left: usize = x.shape().known()?.iter().product();
+            let mut shape = Vec::new();
+            for factor in [2, 3, 5, 4, 13].into_iter().filter(|_| rng.below(2) == 0) {
+                if left > 0 && left.is_multiple_of(factor) {
+                    left /= factor;
+                    shape.push(isize::try_from(factor).unwrap());
+                }
+            }
+            shape.insert(rng.below(shape.len() + 1), isize::try_from(left).unwrap());
+            x.try_reshape(&shape)?
+        }
         Step::NewAxis => x.expand_dims(0)?,
     })
 }

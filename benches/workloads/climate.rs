@@ -1,6 +1,7 @@
 //! Statistics of a gridded field on disk.
 
 use crate::common::{Outcome, Settings, Work};
+use hyperslab::store::Create;
 use hyperslab::{Array, Error};
 
 fn field(settings: &Settings, fmt: &str) -> Result<Array<f32>, Error> {
@@ -32,6 +33,55 @@ impl Work for Statistics {
             Outcome::new("min", &min),
             Outcome::new("max", &max),
         ])
+    }
+
+    fn bytes(&self, settings: &Settings) -> usize {
+        field_bytes(settings)
+    }
+}
+
+/// w04: the standard deviation over time of the anomaly from the mean of its calendar month, written to Zarr.
+pub struct Anomaly;
+
+impl Anomaly {
+    pub fn new(_settings: &Settings) -> Self {
+        Self
+    }
+}
+
+/// The month, from 0, of every fifth day from 2000-01-01 on.
+fn months(steps: usize) -> Vec<usize> {
+    let leap = |y: usize| y.is_multiple_of(4) && (!y.is_multiple_of(100) || y.is_multiple_of(400));
+    let length = |year: usize, month: usize| match month {
+        1 => 28 + usize::from(leap(year)),
+        3 | 5 | 8 | 10 => 30,
+        _ => 31,
+    };
+    let (mut year, mut month, mut day) = (2000, 0, 0);
+    let mut months = Vec::with_capacity(steps);
+    for _ in 0..steps {
+        months.push(month);
+        day += 5;
+        if day >= length(year, month) {
+            day -= length(year, month);
+            (year, month) = if month == 11 { (year + 1, 0) } else { (year, month + 1) };
+        }
+    }
+    months
+}
+
+impl Work for Anomaly {
+    fn run(&self, settings: &Settings) -> Result<Vec<Outcome>, Error> {
+        let cx = settings.context()?;
+        let x = field(settings, &settings.fmt)?;
+        let steps = x.shape().known()?[0];
+        let by_month = x.group_by(0, &months(steps))?;
+        let anomaly = &x - by_month.expand(&by_month.mean())?;
+        let path = settings.out.join(format!("w04.{}.zarr", std::process::id()));
+        let how =
+            Create { zarr_version: Some(2), ..Create::new().chunks([180, 360]).codec("blosc-lz4:5").overwrite(true) };
+        cx.compute(anomaly.std(0).store(&path, how))?;
+        Ok(vec![Outcome::stored("std", &path)])
     }
 
     fn bytes(&self, settings: &Settings) -> usize {

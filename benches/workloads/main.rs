@@ -35,6 +35,7 @@ fn main() -> Result<(), Failure> {
         "w02" if settings.dtype == "f4" => Box::new(elementwise::BlackScholes::<f32>::new(&settings)?),
         "w02" => Box::new(elementwise::BlackScholes::<f64>::new(&settings)?),
         "w03" => Box::new(climate::Statistics::new(&settings)),
+        "w04" => Box::new(climate::Anomaly::new(&settings)),
         "w12" => Box::new(climate::TimeMean::new(&settings)),
         other => return Err(format!("workload {other} is not here yet").into()),
     };

@@ -1,6 +1,7 @@
 //! Reductions of groups against a plain loop: labels in runs, in turns, scattered, with groups that are empty.
 
 use super::{contexts, elements};
+use hyperslab::dtype::DType;
 use hyperslab::op::reduction::{Params, REDUCTIONS};
 use hyperslab::{Array, Context};
 use ndarray::{ArrayD, Axis};
@@ -179,4 +180,49 @@ fn many_scattered_groups_take_time_by_their_number_alone() {
     assert_eq!((sums.len(), wide.len()), (50_000, n));
     assert!((sums.sum() - total[[]]).abs() < 1e-6);
     assert_eq!(wide[[12_345]], sums[[labels[12_345]]]);
+}
+
+#[test]
+fn deviations_of_anomalies_are_those_of_the_difference_as_written() {
+    // A second copy of the array stands in for it, so that the difference is computed as written.
+    let labels: Vec<usize> = (0..60).map(|i| i * i % 7 % 4).collect();
+    let mut data = values(&[60, 6]);
+    data[[7, 1]] = f64::NAN;
+    data[[8, 2]] = f64::INFINITY;
+    (data[[1, 3]], data[[2, 3]]) = (f64::INFINITY, f64::NEG_INFINITY);
+    for dtype in [DType::F64, DType::F32, DType::F16, DType::I32, DType::C128] {
+        for cx in contexts() {
+            let copy = || {
+                let x = cx.from_ndarray(data.clone()).unwrap().into_dyn();
+                let x = if dtype == DType::I32 { x.try_slice([(..).into(), (4..).into()]).unwrap() } else { x };
+                x.try_rechunk(&[8, 2]).unwrap().astype(dtype)
+            };
+            let (x, other) = (copy(), copy());
+            let groups = x.group_by(0, &labels).unwrap();
+            let mean = |x: &Array| x.try_reduce("mean", 0, Params::default()).unwrap();
+            let pairs = [
+                (&x - mean(&x), &x - mean(&other)),
+                (&x - groups.expand(&groups.mean()).unwrap(), &other - groups.expand(&groups.mean()).unwrap()),
+            ];
+            for (rewritten, written) in pairs {
+                for (name, ddof) in [("std", 0.0), ("var", 1.0), ("var", 100.0)] {
+                    let params = Params { ddof, ..Params::default() };
+                    let (a, b) =
+                        (rewritten.try_reduce(name, 0, params).unwrap(), written.try_reduce(name, 0, params).unwrap());
+                    assert_eq!((a.dtype(), a.shape()), (b.dtype(), b.shape()));
+                    let (a, b) = cx.compute((a, b)).unwrap();
+                    let tolerance = match dtype {
+                        DType::F16 => 2e-2,
+                        DType::F32 => 1e-5,
+                        _ => 1e-12,
+                    };
+                    for (column, (p, q)) in elements(&a).iter().zip(elements(&b)).enumerate() {
+                        let near = (p.re - q.re).abs() <= tolerance * (1.0 + q.re.abs());
+                        let same = p.re == q.re || p.re.is_nan() && q.re.is_nan();
+                        assert!(near || same, "{name} of {dtype} in column {column}: {p} for {q}");
+                    }
+                }
+            }
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! Maps run inside reductions, reductions share passes, slices go below them.
 
 use super::Files;
+use hyperslab::op::reduction::Params;
 use hyperslab::runtime::pipeline::Stage;
 use insta::assert_snapshot;
 
@@ -59,18 +60,19 @@ fn an_anomaly_decodes_once_where_that_fits_and_holds_only_the_mean() {
 }
 
 #[test]
-fn the_std_of_an_anomaly_holds_no_anomaly() {
+fn the_root_mean_square_of_an_anomaly_holds_no_anomaly() {
     let files = Files::new();
     let t = files.t();
-    assert_snapshot!(files.plan((&t - t.mean(0)).std(0)), @r"
+    let anomaly = (&t - t.mean(0)).into_dyn();
+    assert_snapshot!(files.plan(anomaly.try_reduce("rms", 0, Params::default()).unwrap()), @r"
     0: reduce mean(a) over axes (0,) in tiles (300, 600)  over (1000, 600) in (100, 300)
        a <- t.zarr  float32
-    1: reduce std((a - b)) over axes (0,) in tiles (300, 600)  over (1000, 600) in (100, 300) -> answer
+    1: reduce rms((a - b)) over axes (0,) in tiles (300, 600)  over (1000, 600) in (100, 300) -> answer
        a <- t.zarr  float32
        b <- stage 0 [0, i1] of rank 2  float32
     sweep of stage 0 over (1000, 600): 2 tasks of blocks (600, 600), 1.4 MiB a task, 7 KiB held
-    sweep of stage 1 over (1000, 600): 2 tasks of blocks (600, 600), 1.4 MiB a task, 23.4 KiB held
-    4 tasks, 2.3 MiB to read, 5.5 MiB of memory projected, budget 1 GiB
+    sweep of stage 1 over (1000, 600): 2 tasks of blocks (600, 600), 1.4 MiB a task, 14.1 KiB held
+    4 tasks, 2.3 MiB to read, 5.4 MiB of memory projected, budget 1 GiB
     t.zarr is decoded once for 2 sweeps and held (2.6 MiB)
     ");
 }
@@ -136,5 +138,45 @@ fn arrays_in_memory_are_walked_in_blocks() {
        a <- memory  float64
     sweep of stage 0 over (2000, 2000): 8 tasks of blocks (262, 2000), 24 B a task, 24 B held
     8 tasks, 0 B to read, 608 B of memory projected, budget 1 GiB
+    ");
+}
+
+#[test]
+fn the_deviation_of_an_anomaly_reads_its_array_once() {
+    let files = Files::new();
+    let t = files.t();
+    assert_snapshot!(files.plan((&t - t.mean(0)).std(0)), @r"
+    0: reduce std(a) over axes (0,) in tiles (300, 600)  over (1000, 600) in (100, 300) -> answer
+       a <- t.zarr  float32
+    sweep of stage 0 over (1000, 600): 2 tasks of blocks (600, 600), 1.4 MiB a task, 16.4 KiB held
+    2 tasks, 2.3 MiB to read, 2.9 MiB of memory projected, budget 1 GiB
+    ");
+    let months: Vec<usize> = (0..1000).map(|i| i / 30 % 12).collect();
+    let by_month = t.group_by(0, &months).unwrap();
+    let anomaly = &t - by_month.expand(&by_month.mean()).unwrap();
+    assert_snapshot!(files.plan(anomaly.std(0)), @r"
+    0: reduce squares(a) over axes (0,) in 12 groups in tiles (300, 600)  over (1000, 600) in (100, 300)
+       a <- t.zarr  float32
+    1: reduce sum(a) over axes (0,) in tiles (12, 600)  over (12, 600) in (12, 300)
+       a <- stage 0  float64
+    2: blockwise float32(sqrt((a / 1000)))  over (600,) in (300,) -> answer
+       a <- stage 1 [0, i0] of rank 1  float64
+    sweep of stage 0 over (1000, 600): 4 tasks of blocks (300, 600), 1.4 MiB a task, 225 KiB held
+    sweep of stage 1 over (12, 600): 1 task of blocks (12, 600), 15 KiB a task, 234 KiB held
+    sweep of stage 2 over (600,): 1 task of blocks (600,), 2.3 KiB a task, 11.7 KiB held
+    6 tasks, 2.3 MiB to read, 5.1 MiB of memory projected, budget 1 GiB
+    ");
+    assert_snapshot!(files.plan(anomaly), @r"
+    0: reduce mean(a) over axes (0,) in 12 groups in tiles (300, 600)  over (1000, 600) in (100, 300)
+       a <- t.zarr  float32
+    1: take along axis 0  over (1000, 600) in (100, 300) (on demand)
+       a <- stage 0 [0, i1] of rank 2  float32
+    2: blockwise (a - b)  over (1000, 600) in (100, 300) -> answer
+       a <- t.zarr  float32
+       b <- stage 1  float32
+    sweep of stage 0 over (1000, 600): 4 tasks of blocks (300, 600), 1.4 MiB a task, 141 KiB held
+    sweep of stage 2 over (1000, 600): 5 tasks of blocks (200, 600), 1.4 MiB a task, 2.4 MiB held
+    9 tasks, 2.3 MiB to read, 9.2 MiB of memory projected, budget 1 GiB
+    t.zarr is decoded once for 2 sweeps and held (2.6 MiB)
     ");
 }

@@ -92,6 +92,15 @@ pub fn find(name: &str) -> Option<&'static dyn Reduction> {
     REDUCTIONS.iter().copied().find(|r| r.name() == name)
 }
 
+/// The sum of squared distances from the mean, which is no reduction of the list: variances of several parts are made of
+/// it.
+///
+/// # Errors
+/// As [`Reduction::reducer`].
+pub fn squared_deviations(input: DType) -> Result<Reducer> {
+    moments::squares(input)
+}
+
 /// One loop over the elements of a tile.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Phase {

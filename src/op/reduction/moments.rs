@@ -110,6 +110,18 @@ fn variance(name: &'static str, root: bool, skip_nan: bool, input: DType, params
     })
 }
 
+/// The sum of squared distances from the mean, in `f64`: what variances are made of.
+pub(super) fn squares(input: DType) -> Result<Reducer> {
+    let mut reducer = variance("squares", false, false, input, &Params::default())?;
+    let mut finish = Program::default();
+    finish.input(DType::F64);
+    finish.input(reducer.identity[1].0);
+    let squares = finish.input(DType::F64);
+    finish.outputs.push(squares);
+    reducer.finish = finish;
+    Ok(reducer)
+}
+
 /// A phase that adds up, where every element counts.
 fn summed(acc: DType, input: DType) -> Result<Phase> {
     accumulate(acc, Scalar::Int(0), input, ElementOp::Add, |p, sum, x| {

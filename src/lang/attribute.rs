@@ -64,6 +64,13 @@ pub(super) fn attribute(value: &Value, name: &str) -> Result<Value, Missing> {
     match value {
         Value::Array(array) => of_array(array, name),
         Value::Scalar(scalar) => of_scalar(*scalar, name),
+        Value::Groups(_) => match functions::GROUP_METHODS.iter().find(|f| f.name == name) {
+            Some(method) => Ok(Value::Method(Box::new(value.clone()), Callable::Function(method))),
+            None => {
+                let names: Vec<&'static str> = functions::GROUP_METHODS.iter().map(|f| f.name).collect();
+                Err(none("an array in groups", name, &names))
+            }
+        },
         Value::Type { dtype, .. } => match name {
             "itemsize" => Ok(Value::int(dtype.size())),
             "name" => Ok(Value::Str(dtype.name().to_owned())),
@@ -115,7 +122,7 @@ fn of_array(array: &Array, name: &str) -> Result<Value, Missing> {
             let function = functions::method(name).map(Callable::Function);
             let function = function.or_else(|| METHODS.contains(&name).then(|| callable(name)).flatten());
             match function {
-                Some(function) => Value::Method(Box::new(array.clone()), function),
+                Some(function) => Value::Method(Box::new(Value::Array(array.clone())), function),
                 None if METHODS.contains(&name) || VALUES_ONLY.contains(&name) => {
                     return Err(Missing::Later(format!("`.{name}` is not offered yet")));
                 }

@@ -238,9 +238,9 @@ impl<'a> Evaluator<'a> {
         let mut given = Vec::with_capacity(args.len() + 1);
         let callee = match self.expr(function)? {
             Value::Callable(callable) => callable,
-            Value::Method(array, callable) => {
+            Value::Method(receiver, callable) => {
                 let column = parse::column(self.source, start);
-                given.push(Given { keyword: None, column, value: Value::Array(*array) });
+                given.push(Given { keyword: None, column, value: *receiver });
                 callable
             }
             Value::Type { dtype, python } => {

@@ -1,7 +1,8 @@
 //! Values of the language: arrays, Python's objects, and the ways from one to the other.
 
 use super::number;
-use crate::array::{Array, creation};
+use crate::array::groups::GroupBy;
+use crate::array::{Array, Dyn, creation};
 use crate::device::block::{Block, Buffer};
 use crate::dtype::promote::promote;
 use crate::dtype::scalar::Scalar;
@@ -45,7 +46,9 @@ pub(super) enum Value {
     /// A function.
     Callable(Callable),
     /// A function whose first argument is given.
-    Method(Box<Array>, Callable),
+    Method(Box<Value>, Callable),
+    /// An array whose positions along an axis are in groups.
+    Groups(Box<GroupBy<Dyn>>),
     /// `np`, or a module inside it such as `linalg`; the dotted prefix of its functions, empty for `np`.
     Module(&'static str),
 }
@@ -122,6 +125,7 @@ impl Value {
             Self::Tuple(_) => "a tuple".to_owned(),
             Self::List(_) => "a list".to_owned(),
             Self::Callable(_) | Self::Method(..) => "a function".to_owned(),
+            Self::Groups(_) => "an array in groups".to_owned(),
             Self::Module(_) => "a module".to_owned(),
         }
     }

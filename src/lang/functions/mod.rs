@@ -14,13 +14,16 @@ mod join;
 mod pad;
 mod reduction;
 mod scan;
+mod groups;
 
+pub(super) use groups::METHODS as GROUP_METHODS;
 pub(super) use shape::matrix_transpose;
 
 /// Every function.
 static TABLES: &[&[Function]] = &[
     creation::TABLE,
     elementwise::TABLE,
+    groups::TABLE,
     join::TABLE,
     pad::TABLE,
     properties::TABLE,

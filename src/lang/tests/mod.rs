@@ -1,1 +1,3 @@
 //! Tests of the evaluator, by topic.
+
+mod groups;

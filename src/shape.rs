@@ -180,6 +180,16 @@ pub fn reshaped(have: &[usize], wanted: &[isize]) -> Result<Vec<usize>> {
     Ok(wanted.iter().map(|&n| usize::try_from(n).unwrap_or(rest)).collect())
 }
 
+/// Refuses lengths whose bytes cannot be counted, of whatever element type.
+///
+/// # Errors
+/// [`Shape`](crate::ErrorKind::Shape), naming `op` and the lengths.
+pub fn fits_memory(op: &str, lengths: &[usize]) -> Result<()> {
+    // The largest elements take 16 bytes, and addresses are signed.
+    let bytes = checked_size(lengths).and_then(|n| n.checked_mul(16)).filter(|&n| isize::try_from(n).is_ok());
+    bytes.map(drop).ok_or_else(|| Error::shape(op, format!("shape {} is too large", tuple(lengths))))
+}
+
 /// The number of elements of a box whose size is known not to overflow.
 #[must_use]
 pub fn size(lengths: &[usize]) -> usize {

@@ -18,7 +18,7 @@ use crate::op::reduction::{Params, Reducer, Reduction};
 use crate::op::scan::Scan;
 use crate::shape::broadcast::broadcast;
 use crate::shape::slice::{Item, Resolved, resolve};
-use crate::shape::{Dim, Shape, checked_size, tuple};
+use crate::shape::{Dim, Shape, checked_size, fits_memory, tuple};
 use crate::store::Store;
 use std::panic::Location;
 use std::sync::Arc;
@@ -288,7 +288,9 @@ pub fn concatenate(inputs: &[Expr], axis: usize) -> Result<Expr> {
     let dtype = inputs.iter().map(|e| e.dtype).reduce(promote).unwrap_or(first.dtype);
     let inputs = inputs.iter().map(|e| cast(e, dtype)).collect::<Result<Vec<_>>>()?;
     let mut shape = lists[0].clone();
-    shape[axis] = lists.iter().map(|s| s[axis]).sum();
+    let joined = lists.iter().try_fold(0usize, |n, s| n.checked_add(s[axis]));
+    shape[axis] = joined.ok_or_else(|| Error::shape("concatenate", "the arrays are too large together"))?;
+    fits_memory("concatenate", &shape)?;
     let lengths: Vec<usize> = inputs
         .iter()
         .flat_map(|e| {

@@ -1,12 +1,13 @@
 //! NumPy's broadcasting of shapes that may hold unknown dimensions.
 
-use super::{Dim, Shape};
+use super::{Dim, Shape, fits_memory};
 use crate::error::{Error, Result};
 
 /// The shape of an elementwise operation over arrays of these shapes: aligned at the end, axes of length 1 stretched.
 ///
 /// # Errors
-/// [`Shape`](crate::ErrorKind::Shape) when two lengths differ and neither is 1, or are unknown and not the same.
+/// [`Shape`](crate::ErrorKind::Shape) when two lengths differ and neither is 1, or are unknown and not the same, or
+/// when the result has more elements than can be counted.
 pub fn broadcast(op: &str, shapes: &[&Shape]) -> Result<Shape> {
     let rank = shapes.iter().map(|s| s.rank()).max().unwrap_or(0);
     let mut out = vec![Dim::Known(1); rank];
@@ -15,7 +16,9 @@ pub fn broadcast(op: &str, shapes: &[&Shape]) -> Result<Shape> {
             *have = one(*have, new).ok_or_else(|| refuse(op, shapes))?;
         }
     }
-    Ok(out.into())
+    let out = Shape::from(out);
+    fits_memory(op, &out.max())?;
+    Ok(out)
 }
 
 fn one(a: Dim, b: Dim) -> Option<Dim> {

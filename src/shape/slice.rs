@@ -69,7 +69,9 @@ pub(crate) fn resolve(items: &[Item], shape: &[usize]) -> Result<Vec<Resolved>> 
             }
             Item::Slice { start, stop, step } => {
                 let (start, len) = range(*start, *stop, *step, shape[axis])?;
-                out.push(Resolved::Range { axis, start, step: *step, len });
+                // A step over the whole axis is taken no more than once, so that products with it stay small.
+                let step = if step.unsigned_abs() > shape[axis] { step.signum() } else { *step };
+                out.push(Resolved::Range { axis, start, step, len });
                 axis += 1;
             }
         }

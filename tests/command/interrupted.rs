@@ -219,3 +219,32 @@ fn an_interrupted_run_that_may_resume_keeps_what_is_done() {
     bench.says(&["eval", "sin(arange(10.0))", "-o", "out.zarr"]);
     assert!(bench.hidden().is_empty());
 }
+
+#[test]
+fn a_full_disk_ends_a_run_tidily() {
+    // A file system of 2 MiB, seen by this command alone, where the system lets us have one.
+    let bench = Bench::with_much();
+    std::fs::create_dir(bench.path("disk")).unwrap();
+    let binary = env!("CARGO_BIN_EXE_hyperslab");
+    for (out, args) in
+        [("out.zarr", "--chunks 50,50 --codec none"), ("out.npy", ""), ("out.h5", "--chunks 50,50 --codec none")]
+    {
+        let script = format!(
+            "mount -t tmpfs -o size=2m none disk || exit 77; {binary} convert big.zarr/a disk/{out} {args}; \
+             code=$?; ls -A disk >left; exit $code"
+        );
+        let mut command = Command::new("unshare");
+        let Ok(output) = command.args(["-rm", "sh", "-c", &script]).current_dir(bench.folder.path()).output() else {
+            return;
+        };
+        let (code, why) = (output.status.code(), super::text(&output.stderr));
+        if !bench.path("left").exists() {
+            eprintln!("no file system of our own here: {why}");
+            return;
+        }
+        assert_eq!(code, Some(1), "{why}");
+        assert!(why.starts_with("error: ") && why.contains(&format!("disk/{out}")), "{why}");
+        assert!(why.contains("No space left on device") || out == "out.h5", "{why}");
+        assert_eq!(std::fs::read_to_string(bench.path("left")).unwrap(), "", "{out}");
+    }
+}

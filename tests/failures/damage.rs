@@ -54,7 +54,7 @@ fn a_bad_checksum_is_named() {
 }
 
 #[test]
-fn a_chunk_that_is_a_folder_or_unreadable_is_no_fill_value() {
+fn an_empty_chunk_is_no_fill_value() {
     let folder = tempfile::tempdir().unwrap();
     let (path, chunk) = array(folder.path(), "none");
     std::fs::write(&chunk, b"").unwrap();

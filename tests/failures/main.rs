@@ -2,6 +2,7 @@
 
 mod cancel;
 mod damage;
+mod faults;
 mod flaky;
 mod functions;
 mod memory;

@@ -93,3 +93,17 @@ fn a_full_budget_is_refused_before_anything_runs() {
     assert_eq!(err.to_string(), format!("(a * 2) (built at {site}): {want}"));
     assert_eq!(store.total_reads(), 0);
 }
+
+#[test]
+fn shapes_that_cannot_be_counted() {
+    let far = isize::MAX.cast_unsigned() / 32;
+    let x = cx().zeros::<u8>(&[far, 1]).unwrap().into_dyn();
+    let twice = Array::concatenate(&[x.clone(), x.clone(), x.clone()], 0);
+    assert!(text(twice).starts_with("concatenate: shape ("), "it is too large");
+    let y = cx().zeros::<u8>(&[1, far]).unwrap().into_dyn();
+    let why = format!("add: shape ({far}, {far}) is too large");
+    assert_eq!(text(x.try_binary(ElementOp::Add, &y)), why);
+    // A step over the whole axis takes one element.
+    let z = cx().arange(5).unwrap().slice((1.., isize::MAX));
+    assert_eq!(cx().compute(z + 1).unwrap().as_slice(), Some(&[2][..]));
+}

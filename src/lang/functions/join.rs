@@ -165,7 +165,10 @@ fn roll(call: &Call) -> Result<Value> {
     let shifts = call.integers("shift")?.unwrap_or_default();
     let Some(axes) = call.integers("axis")? else {
         let shape = array.shape().known()?.into_iter().map(usize::cast_signed).collect::<Vec<_>>();
-        let rolled = rolled(flat(&array)?, 0, shifts.iter().sum())?;
+        let Some(shift) = shifts.iter().try_fold(0isize, |n, &s| n.checked_add(s)) else {
+            return call.refuse("`shift` is too large");
+        };
+        let rolled = rolled(flat(&array)?, 0, shift)?;
         return reshape(&rolled, &shape);
     };
     let count = shifts.len().max(axes.len());

@@ -63,6 +63,7 @@ fn pad(call: &Call) -> Result<Value> {
 
 fn width(call: &Call, scalar: Scalar) -> Result<usize> {
     match scalar {
+        Scalar::Int(n) if n >= 1 << 48 => call.refuse("`pad_width` is too large"),
         Scalar::Int(n) => usize::try_from(n).or_else(|_| call.refuse("`pad_width` cannot be negative")),
         _ => call.refuse("`pad_width` must be integers"),
     }
@@ -154,7 +155,8 @@ fn mirrored(call: &Call, x: &Expr, axis: usize, (before, after): (usize, usize),
     joined(parts, axis)
 }
 
-/// The positions that `low..high` mean in an axis of length `n`, as runs: first position, direction, length.
+/// The positions that `low..high` mean in an axis of length `n`, as runs: first position, direction, length; no more of
+/// them than are offered.
 fn runs(low: isize, high: isize, n: usize, mode: Mode) -> Vec<(usize, isize, usize)> {
     let n = n.cast_signed();
     let period = match mode {
@@ -164,7 +166,7 @@ fn runs(low: isize, high: isize, n: usize, mode: Mode) -> Vec<(usize, isize, usi
     };
     let mut out = Vec::new();
     let mut at = low;
-    while at < high {
+    while at < high && out.len() <= MOST_RUNS {
         let phase = at.rem_euclid(period);
         let (first, step, end) = if phase < n {
             (phase, 1, n)

@@ -144,6 +144,8 @@ pub(super) enum Core {
     Sharding(Box<Sharding>),
     /// Another way of `zarrs`.
     Zarrs(Arc<dyn ArrayToBytesCodecTraits>),
+    /// Numbers packed by pcodec; the codec of `zarrs` takes as much memory as the data ask for.
+    Pco(Arc<dyn ArrayToBytesCodecTraits>),
 }
 
 /// All codecs of an array.
@@ -173,7 +175,8 @@ impl Pipeline {
                     Stage::Array(_) if late => return Err(format!("codec `{}` stands too late", codec.name)),
                     Stage::Array(stage) => arrays.push(stage),
                     Stage::Core(_) if core.is_some() => return Err("two codecs turn elements into bytes".to_owned()),
-                    Stage::Core(codec) => core = Some(Core::Zarrs(codec)),
+                    Stage::Core(made) if codec.short() == "pcodec" => core = Some(Core::Pco(made)),
+                    Stage::Core(made) => core = Some(Core::Zarrs(made)),
                     Stage::Byte(stage) => packed.push(stage),
                 },
             }
@@ -234,10 +237,15 @@ impl Pipeline {
     pub(super) fn decode(&self, stored: Cow<'_, [u8]>, shape: &[usize]) -> Outcome<Vec<u8>> {
         let forms = self.forms(shape)?;
         let expected = forms[0].bytes()?;
-        if stored.len() as u64 > expected.saturating_mul(4).saturating_add(16 << 20) {
+        let most = expected.saturating_mul(4).saturating_add(16 << 20);
+        if stored.len() as u64 > most {
             return Err(format!("{} bytes are stored for a chunk of {expected}", stored.len()));
         }
-        let sizes = self.sizes(&forms)?;
+        let sizes = self.sizes(&forms)?.into_iter().map(|size| match size {
+            BytesRepresentation::UnboundedSize => BytesRepresentation::BoundedSize(most),
+            known => known,
+        });
+        let sizes: Vec<BytesRepresentation> = sizes.collect();
         let mut data = stored;
         for (stage, size) in self.packed.iter().zip(&sizes).rev() {
             data = Cow::Owned(stage.decode(data, size)?);
@@ -269,6 +277,7 @@ impl Pipeline {
                 let shape: Vec<usize> = form.shape.iter().map(|n| usize::try_from(n.get()).unwrap_or(0)).collect();
                 sharding.decode_whole(data.into_owned(), &shape)
             }
+            Core::Pco(_) => packed::numbers(&data, form.dtype()?, expected),
             Core::Zarrs(codec) => {
                 let out = codec
                     .decode(data, &form.shape, &form.data_type, &form.fill, &options())
@@ -299,7 +308,7 @@ impl Pipeline {
         let mut size = match &self.core {
             Core::Bytes { .. } => BytesRepresentation::FixedSize(form.bytes()?),
             Core::Sharding(_) => BytesRepresentation::UnboundedSize,
-            Core::Zarrs(codec) => {
+            Core::Zarrs(codec) | Core::Pco(codec) => {
                 codec.encoded_representation(&form.shape, &form.data_type, &form.fill).map_err(|e| e.to_string())?
             }
         };

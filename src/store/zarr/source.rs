@@ -57,7 +57,7 @@ impl Source {
                 };
                 let meta = file.metadata().map_err(|e| Error::request(&path, "cannot be read", &e))?;
                 if meta.is_dir() {
-                    return Ok(None);
+                    return Err(Error::store(path, "is a folder"));
                 }
                 Ok(Some(Piece { bytes: Bytes::File { file, offset: 0 }, len: meta.len(), path }))
             }
@@ -75,6 +75,9 @@ impl Source {
 
     /// The text of a metadata document; `None` where there is none.
     pub(super) fn document(&self, key: &str) -> Result<Option<Vec<u8>>> {
+        if matches!(self, Self::Directory(_)) && self.name(key).is_dir() {
+            return Ok(None);
+        }
         let Some(piece) = self.piece(key)? else { return Ok(None) };
         if piece.len > LONGEST_METADATA {
             return Err(Error::store(&piece.path, format!("is {} bytes long, too much for metadata", piece.len)));

@@ -55,6 +55,14 @@ pub(in super::super) fn read(attribute: &Id, memory: &Id) -> Res<Vec<u8>> {
     Ok(out)
 }
 
+/// As [`count`], for elements that lie elsewhere in the file, each of which takes its time.
+fn count_scattered(attribute: &Id) -> Res<usize> {
+    match count(attribute)?.unwrap_or(0) {
+        n if n <= 1 << 14 => Ok(n),
+        _ => Err("the attribute is too large".to_owned()),
+    }
+}
+
 /// The strings of an attribute of variable-length strings.
 pub(in super::super) fn read_strings(attribute: &Id) -> Res<Vec<String>> {
     let of = types::of_attribute(attribute)?;
@@ -62,7 +70,7 @@ pub(in super::super) fn read_strings(attribute: &Id) -> Res<Vec<String>> {
         return Err("the attribute does not hold strings of variable length".to_owned());
     }
     let memory = variable_string(types::is_utf8(&of))?;
-    let mut pointers: Vec<*mut c_char> = vec![null_mut(); count(attribute)?.unwrap_or(0)];
+    let mut pointers: Vec<*mut c_char> = vec![null_mut(); count_scattered(attribute)?];
     if pointers.is_empty() {
         return Ok(Vec::new());
     }
@@ -85,7 +93,7 @@ pub(in super::super) fn read_first_references(object: &Id, attribute: &Id) -> Re
             return Err("the attribute does not hold lists of object references".to_owned());
         }
         let memory = own(|| h5!(h5t::H5Tvlen_create(*h5t::H5T_STD_REF_OBJ)))?;
-        let mut lists = vec![hvl_t { len: 0, p: null_mut() }; count(attribute)?.unwrap_or(0)];
+        let mut lists = vec![hvl_t { len: 0, p: null_mut() }; count_scattered(attribute)?];
         if lists.is_empty() {
             return Ok(Vec::new());
         }

@@ -1,13 +1,15 @@
 //! Stages from bytes to bytes: decompression and checksums.
 //!
 //! DEFLATE goes through libdeflate, which is faster, and zstd through contexts that are kept, which matters for small
-//! chunks. Both, and blosc's header, are held to the size that the metadata implies before memory is taken.
+//! chunks. Every decompressor is held to the size that the metadata implies, whatever the data say.
 
 use super::numcodecs::ByteFilter;
 use super::{Outcome, options};
+use crate::dtype::DType;
 use parking_lot::Mutex;
 use std::borrow::Cow;
 use std::fmt;
+use std::io::Read;
 use std::sync::Arc;
 use zarrs::array::{BytesRepresentation, BytesToBytesCodecTraits};
 
@@ -18,8 +20,10 @@ pub(super) enum ByteStage {
     Zarrs(Arc<dyn BytesToBytesCodecTraits>),
     /// A filter of ours.
     Ours(ByteFilter),
-    /// DEFLATE in a wrapper; the other codec decodes what libdeflate does not (several members).
+    /// DEFLATE in a wrapper.
     Deflate { gzip: bool, other: Arc<dyn BytesToBytesCodecTraits> },
+    /// bzip2.
+    Bzip2(Arc<dyn BytesToBytesCodecTraits>),
     /// Zstandard.
     Zstd { contexts: Contexts, other: Arc<dyn BytesToBytesCodecTraits> },
     /// Blosc.
@@ -34,6 +38,7 @@ impl ByteStage {
             "zlib" => Self::Deflate { gzip: false, other: made },
             "zstd" => Self::Zstd { contexts: Contexts::default(), other: made },
             "blosc" => Self::Blosc(made),
+            "bz2" => Self::Bzip2(made),
             _ => Self::Zarrs(made),
         }
     }
@@ -44,6 +49,7 @@ impl ByteStage {
             Self::Ours(filter) => filter.encoded(size),
             Self::Zarrs(codec)
             | Self::Blosc(codec)
+            | Self::Bzip2(codec)
             | Self::Deflate { other: codec, .. }
             | Self::Zstd { other: codec, .. } => codec.encoded_representation(size),
         }
@@ -60,10 +66,13 @@ impl ByteStage {
                 }
                 run(codec.as_ref(), data, size)
             }
-            Self::Deflate { gzip, other } => match inflate(&data, *gzip, size) {
-                Some(out) => Ok(out),
-                None => run(other.as_ref(), data, size),
+            // Several members, and sizes that are not known before, are inflated as a stream.
+            Self::Deflate { gzip, .. } => match (inflate(&data, *gzip, size), gzip) {
+                (Some(out), _) => Ok(out),
+                (None, true) => stream("gzip", flate2::bufread::MultiGzDecoder::new(&*data), size),
+                (None, false) => stream("zlib", flate2::bufread::ZlibDecoder::new(&*data), size),
             },
+            Self::Bzip2(_) => stream("bz2", bzip2::bufread::MultiBzDecoder::new(&*data), size),
             Self::Zstd { contexts, .. } => contexts.decode(&data, size),
         }
     }
@@ -71,6 +80,20 @@ impl ByteStage {
 
 fn run(codec: &dyn BytesToBytesCodecTraits, data: Cow<'_, [u8]>, size: &BytesRepresentation) -> Outcome<Vec<u8>> {
     codec.decode(data, size, &options()).map(Cow::into_owned).map_err(|e| e.to_string())
+}
+
+/// Decodes a stream that must end within the expected size.
+fn stream(name: &str, from: impl Read, size: &BytesRepresentation) -> Outcome<Vec<u8>> {
+    let limit = match size {
+        BytesRepresentation::FixedSize(n) | BytesRepresentation::BoundedSize(n) => *n,
+        BytesRepresentation::UnboundedSize => super::LARGEST_CHUNK,
+    };
+    let mut out = Vec::new();
+    from.take(limit.saturating_add(1)).read_to_end(&mut out).map_err(|e| format!("{name}: {e}"))?;
+    if out.len() as u64 > limit {
+        return Err(format!("{name}: holds more than the {limit} bytes of a chunk"));
+    }
+    Ok(out)
 }
 
 /// Inflates to exactly the expected size; `None` when that fails, for whatever reason.
@@ -101,6 +124,38 @@ fn check_blosc(data: &[u8], expected: u64) -> Outcome<()> {
     Ok(())
 }
 
+/// The numbers of a pcodec file: as many as `bytes` hold, no more.
+pub(super) fn numbers(data: &[u8], dtype: DType, bytes: u64) -> Outcome<Vec<u8>> {
+    match dtype.real() {
+        DType::U16 => unpack::<u16>(data, bytes),
+        DType::U32 => unpack::<u32>(data, bytes),
+        DType::U64 => unpack::<u64>(data, bytes),
+        DType::I16 => unpack::<i16>(data, bytes),
+        DType::I32 => unpack::<i32>(data, bytes),
+        DType::I64 => unpack::<i64>(data, bytes),
+        DType::F16 => unpack::<half::f16>(data, bytes),
+        DType::F32 => unpack::<f32>(data, bytes),
+        DType::F64 => unpack::<f64>(data, bytes),
+        other => Err(format!("pcodec does not hold {other}")),
+    }
+}
+
+fn unpack<T: pco::data_types::Number + bytemuck::Pod>(data: &[u8], bytes: u64) -> Outcome<Vec<u8>> {
+    // A batch of equal numbers takes a byte or more, so that a small file cannot ask for much memory.
+    if bytes / 256 > (data.len() as u64).saturating_mul(1 << 10) {
+        return Err(format!("pcodec: {} bytes do not hold {bytes}", data.len()));
+    }
+    let mut out = crate::store::zarr::piece::reserve_exact(bytes)?;
+    out.resize(usize::try_from(bytes).map_err(|e| e.to_string())?, 0);
+    let mut values = vec![T::zeroed(); out.len() / size_of::<T>()];
+    let done = pco::standalone::simple_decompress_into(data, &mut values).map_err(|e| format!("pcodec: {e}"))?;
+    if !done.finished || done.n_processed != values.len() {
+        return Err(format!("pcodec: holds other than {} numbers", values.len()));
+    }
+    out.copy_from_slice(bytemuck::cast_slice(&values));
+    Ok(out)
+}
+
 /// Zstandard contexts that wait for their next use: as many as threads have decoded at once.
 #[derive(Default)]
 pub(super) struct Contexts(Mutex<Vec<zstd::bulk::Decompressor<'static>>>);
@@ -108,11 +163,12 @@ pub(super) struct Contexts(Mutex<Vec<zstd::bulk::Decompressor<'static>>>);
 impl Contexts {
     fn decode(&self, data: &[u8], size: &BytesRepresentation) -> Outcome<Vec<u8>> {
         let capacity = match size {
-            BytesRepresentation::FixedSize(n) | BytesRepresentation::BoundedSize(n) => *n,
-            BytesRepresentation::UnboundedSize => {
+            BytesRepresentation::FixedSize(n) => *n,
+            BytesRepresentation::BoundedSize(_) | BytesRepresentation::UnboundedSize => {
+                let most = if let BytesRepresentation::BoundedSize(n) = size { *n } else { u64::MAX };
                 let declared = zstd::bulk::Decompressor::upper_bound(data).map_or(u64::MAX, |n| n as u64);
                 // Frames of one repeated byte shrink this much.
-                declared.min((data.len() as u64).saturating_mul(1 << 15))
+                declared.min((data.len() as u64).saturating_mul(1 << 15)).min(most)
             }
         };
         let mut out = crate::store::zarr::piece::reserve_exact(capacity)?;

@@ -305,12 +305,14 @@ fn layout(expr: &crate::expr::Expr, path: &Path, how: &Create) -> Result<Layout>
     if how.names.is_empty() {
         how.names.clone_from(&expr.names);
     }
-    let (dtype, shape) = (expr.dtype, lengths);
-    let text = format!(
-        "{dtype} {shape:?} {chunks:?} {:?} {:?} {:?} {:?} {:?} {:?}",
-        how.shards, how.codec, how.zarr_version, how.names, how.attributes, how.fill
-    );
-    Ok(Layout { dtype, shape, chunks, how, run: Some(fingerprint(expr, text)) })
+    Ok(Layout { dtype: expr.dtype, shape: lengths, chunks, how, run: None })
+}
+
+/// Everything in a layout that decides what is stored.
+fn described(layout: &Layout) -> String {
+    let Layout { dtype, shape, chunks, how, .. } = layout;
+    let metadata = format!("{:?} {:?} {:?}", how.names, how.attributes, how.fill);
+    format!("{dtype} {shape:?} {chunks:?} {:?} {:?} {:?} {metadata}", how.shards, how.codec, how.zarr_version)
 }
 
 fn natural_chunks(expr: &crate::expr::Expr, lengths: &[usize]) -> Vec<usize> {
@@ -337,6 +339,9 @@ fn run(cx: &Context, wanted: &[Wanted]) -> Result<Vec<Option<Block>>> {
             sinks.push(None);
             continue;
         };
+        if store::resumes(path)? {
+            layout.run = Some(fingerprint(&w.expr, described(&layout)));
+        }
         if several && !layout.how.receipt {
             // Killed between two arrays that become visible, the run finds the first again.
             layout.how.receipt = true;

@@ -28,7 +28,7 @@
 //! - [`op`]: what is computed, as data. The table of elementwise operations, fused programs, reductions, kernels.
 //! - [`device`], [`cpu`], `cuda`: where kernels run, blocks and the memory budget; the kernels.
 //! - [`store`]: the formats that arrays are read from and written to.
-//! - [`expr`]: the lazy graph.
+//! - [`expr`]: the lazy graph. [`linalg`]: what builds expressions of matrices.
 //! - [`blockwise`], [`optimize`], [`task`]: the plan, its rules, its tasks.
 //! - [`runtime`]: the context, and the only place with threads.
 //! - [`mod@array`]: the public face.
@@ -79,6 +79,7 @@ pub mod cpu;
 pub mod cuda;
 pub mod store;
 pub mod expr;
+pub mod linalg;
 pub mod blockwise;
 pub mod optimize;
 pub mod task;

@@ -53,6 +53,14 @@ pub fn title(plan: &Plan, stage: &Stage) -> String {
             format!("scan {}({map}) along axis {axis} in tiles {cuts}", scanner.name)
         }
         StageKind::Take { axis, .. } => format!("take along axis {axis}"),
+        StageKind::Contract(c) => {
+            let cuts = crate::chunk::Chunks::new(vec![c.rows.clone(), c.columns.clone(), c.panels.clone()]);
+            let cells = crate::shape::tuple(&cuts.longest());
+            match c.segments.count() {
+                0 | 1 => format!("matrix product a @ b in cells and panels {cells}"),
+                n => format!("matrix product a @ b in cells and panels {cells}, sums in {n} segments"),
+            }
+        }
         StageKind::Function(f) => format!("function {}", f.name),
     }
 }

@@ -48,6 +48,7 @@ fn keep_whole(plan: &mut Plan) {
             | StageKind::Exchange { .. }
             | StageKind::Reshape(_)
             | StageKind::Take { .. }
+            | StageKind::Contract(_)
             | StageKind::Function(_) => taken.contains(&id),
         };
         if readers > 0 && whole {
@@ -160,6 +161,11 @@ impl Lowering {
                 };
                 self.push(expr, space, input.chunks.clone(), kind, vec![whole])
             }
+            ExprKind::Contract { factors, contraction } => {
+                let inputs = (0..2).map(|i| self.factor(&space, factors, i)).collect::<Result<Vec<_>>>()?;
+                let kind = StageKind::Contract(contraction.clone());
+                self.push(expr, space, expr.chunks.clone(), kind, inputs)
+            }
             ExprKind::Blocks { inputs, function } => {
                 let wholes = inputs
                     .iter()
@@ -181,6 +187,20 @@ impl Lowering {
             self.plan.stores.push(Arc::clone(store));
             self.plan.stores.len() - 1
         }))
+    }
+
+    /// Factor `i` of a product over `space`: its outer axes are broadcast, one of its last two is summed over, the other
+    /// is the product's.
+    fn factor(&mut self, space: &[usize], factors: &[Expr; 2], i: usize) -> Result<Input> {
+        let factor = &factors[i];
+        let (lengths, rank) = (factor.shape.known()?, space.len());
+        let outer = lengths.len() - 2;
+        let mut map = IndexMap::broadcast(&lengths[..outer], &space[..rank - 2]);
+        let along = |out| AxisMap { out: Some(out), offset: 0, stride: 1 };
+        map.axes.extend(if i == 0 { [along(rank - 2), along(rank)] } else { [along(rank), along(rank - 1)] });
+        let mut seen = space.to_vec();
+        seen.push(lengths[outer + 1 - i]);
+        Ok(Input::whole(&seen, self.lower(factor)?, map, factor.dtype))
     }
 
     /// A stage that gives the elements of `origin` through `map`.

@@ -6,6 +6,7 @@ use crate::chunk::tiling::levels;
 use crate::chunk::{AxisChunks, Chunks, IndexMap};
 use crate::device::memory::size_class;
 use crate::dtype::DType;
+use crate::op::contraction::Contraction;
 use crate::op::scan::Scanner;
 use crate::shape;
 
@@ -18,7 +19,11 @@ pub fn task_bytes(plan: &Plan, stages: &[StageId], block: &[usize]) -> u64 {
     let mut seen = Vec::new();
     let of_stage = |&id: &StageId| {
         let spilling = if plan.stages[id].is_spilled() { spill_scratch(result_bytes(plan, id, block)) } else { 0 };
-        inputs_bytes(plan, id, block, &mut seen) + result_bytes(plan, id, block) + spilling
+        let own = match &plan.stages[id].kind {
+            StageKind::Contract(_) => evaluated_bytes(plan, id, block, &mut seen),
+            _ => inputs_bytes(plan, id, block, &mut seen) + result_bytes(plan, id, block),
+        };
+        own + spilling
     };
     stages.iter().map(of_stage).sum()
 }
@@ -89,6 +94,9 @@ fn spans(map: &IndexMap, counts: &[usize]) -> Vec<usize> {
 /// Bytes that stage `id` takes when it is evaluated on demand over a box of shape `span`.
 fn evaluated_bytes(plan: &Plan, id: StageId, span: &[usize], seen: &mut Vec<(Origin, Vec<usize>)>) -> u64 {
     let stage = &plan.stages[id];
+    if let StageKind::Contract(contraction) = &stage.kind {
+        return product_bytes(plan, id, contraction, span);
+    }
     let StageKind::Function(function) = &stage.kind else {
         return inputs_bytes(plan, id, span, seen) + result_bytes(plan, id, span);
     };
@@ -102,6 +110,27 @@ fn evaluated_bytes(plan: &Plan, id: StageId, span: &[usize], seen: &mut Vec<(Ori
         })
         .collect();
     inputs_bytes(plan, id, &touched, seen) + result_bytes(plan, id, span) + buffer(&chunk, function.output)
+}
+
+/// Bytes of a product over a box of shape `span`: a panel of each factor as it is read and as it is multiplied, the cells
+/// that the box touches, and what is cut out of them. Panels are read one after another, and shared with nothing.
+fn product_bytes(plan: &Plan, id: StageId, contraction: &Contraction, span: &[usize]) -> u64 {
+    let rank = span.len();
+    let mut cells = span.to_vec();
+    for (axis, cuts) in [(rank - 2, &contraction.rows), (rank - 1, &contraction.columns)] {
+        let cell = cuts.longest().max(1);
+        let unaligned = usize::from(!span[axis].is_multiple_of(cell) && span[axis] != cuts.len());
+        cells[axis] = ((span[axis].div_ceil(cell) + unaligned) * cell).min(cuts.len());
+    }
+    let (work, depth) = (contraction.work(), contraction.panels.longest());
+    let mut read = cells.clone();
+    read[0] = read[0].min(1);
+    read.push(depth);
+    let [stack @ .., m, n, _] = &read[..] else { return 0 };
+    let stack = shape::size(stack);
+    let panels = buffer(&[stack, *m, depth], work) + buffer(&[stack, depth, *n], work);
+    let results = buffer(&cells, work) + buffer(span, contraction.dtype);
+    inputs_bytes(plan, id, &read, &mut Vec::new()) + panels + results
 }
 
 /// Bytes of a pooled buffer for these elements.
@@ -124,6 +153,7 @@ fn result_bytes(plan: &Plan, id: StageId, block: &[usize]) -> u64 {
         StageKind::Exchange { .. } | StageKind::Reshape(_) | StageKind::Take { .. } => {
             stage.inputs.iter().map(|i| buffer(block, i.dtype)).sum()
         }
+        StageKind::Contract(c) => buffer(block, c.dtype),
         StageKind::Function(f) => buffer(block, f.output),
         // States, results, those of a tile where they are put together, and what is handed from tile to tile.
         StageKind::Scan { scanner, axis, tiles, .. } => {
@@ -193,6 +223,7 @@ pub fn waiting_bytes(plan: &Plan, stages: &[StageId], block: &[usize]) -> u64 {
         | StageKind::Exchange { .. }
         | StageKind::Reshape(_)
         | StageKind::Take { .. }
+        | StageKind::Contract(_)
         | StageKind::Function(_) => 0u64,
     };
     stages.iter().map(of_stage).sum()

@@ -4,6 +4,7 @@ use crate::chunk::groups::Groups;
 use crate::chunk::reshape::Reshape;
 use crate::chunk::{AxisChunks, Chunks, IndexMap, Region};
 use crate::dtype::DType;
+use crate::op::contraction::Contraction;
 use crate::op::function::BlockFunction;
 use crate::op::kernel::Lanes;
 use crate::op::program::Program;
@@ -122,6 +123,9 @@ pub enum StageKind {
         /// Which position of the input is at each of the space's.
         positions: Arc<[u32]>,
     },
+    /// Products of matrices, panel by panel, at any region. Inputs are seen from the index space and one axis more, which
+    /// is summed over.
+    Contract(Contraction),
     /// A user's function over whole logical chunks.
     Function(BlockFunction),
 }
@@ -132,7 +136,9 @@ impl StageKind {
     pub fn program(&self) -> Option<&Program> {
         match self {
             Self::Blockwise(p) | Self::Reduce { map: p, .. } | Self::Scan { map: p, .. } => Some(p),
-            Self::Exchange { .. } | Self::Reshape(_) | Self::Take { .. } | Self::Function(_) => None,
+            Self::Exchange { .. } | Self::Reshape(_) | Self::Take { .. } | Self::Contract(_) | Self::Function(_) => {
+                None
+            }
         }
     }
 
@@ -140,7 +146,9 @@ impl StageKind {
     pub fn program_mut(&mut self) -> Option<&mut Program> {
         match self {
             Self::Blockwise(p) | Self::Reduce { map: p, .. } | Self::Scan { map: p, .. } => Some(p),
-            Self::Exchange { .. } | Self::Reshape(_) | Self::Take { .. } | Self::Function(_) => None,
+            Self::Exchange { .. } | Self::Reshape(_) | Self::Take { .. } | Self::Contract(_) | Self::Function(_) => {
+                None
+            }
         }
     }
 }
@@ -244,8 +252,24 @@ impl Stage {
             | StageKind::Reshape(_)
             | StageKind::Scan { .. }
             | StageKind::Take { .. }
+            | StageKind::Contract(_)
             | StageKind::Function(_) => self.space.clone(),
         }
+    }
+
+    /// What inputs are read over where `region` of the stage is computed.
+    #[must_use]
+    pub fn input_region(&self, region: &Region) -> Region {
+        let mut out = region.clone();
+        match &self.kind {
+            StageKind::Reshape(reshape) => out = reshape.hull(region),
+            StageKind::Contract(contraction) => {
+                out.start.push(0);
+                out.shape.push(contraction.panels.len());
+            }
+            _ => {}
+        }
+        out
     }
 
     /// Dtypes of the results.
@@ -258,14 +282,19 @@ impl Stage {
             }
             StageKind::Reduce { parts, .. } => parts.iter().map(|p| p.reducer.output()).collect(),
             StageKind::Scan { scanner, .. } => vec![scanner.output()],
+            StageKind::Contract(c) => vec![c.dtype],
             StageKind::Function(f) => vec![f.output],
         }
     }
 
-    /// The index space that its inputs cover: its own, or that before a reshape.
+    /// The index space that its inputs cover: its own, that before a reshape, or that of a product and the axis that it sums
+    /// over.
     #[must_use]
-    pub fn input_space(&self) -> &[usize] {
-        if let StageKind::Reshape(reshape) = &self.kind { reshape.input() } else { &self.space }
+    pub fn input_space(&self) -> Vec<usize> {
+        match &self.kind {
+            StageKind::Reshape(reshape) => reshape.input().to_vec(),
+            _ => self.input_region(&Region::full(&self.space)).shape,
+        }
     }
 
     /// The arrays it reads, without repetition.
@@ -330,6 +359,13 @@ impl Plan {
         out.sort_unstable();
         out.dedup();
         out
+    }
+
+    /// Whether stage `id` is a product of matrices, or evaluates one on demand.
+    #[must_use]
+    pub fn multiplies(&self, id: StageId) -> bool {
+        matches!(self.stages[id].kind, StageKind::Contract(_))
+            || self.stages[id].stage_inputs().into_iter().any(|i| !self.stages[i].is_swept() && self.multiplies(i))
     }
 
     fn collect_reads(&self, id: StageId, out: &mut Vec<Origin>) {

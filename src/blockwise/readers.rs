@@ -4,6 +4,7 @@
 use super::plan::{Origin, Plan, StageId, StageKind};
 use super::sources::times;
 use super::sweep::Sweep;
+use crate::chunk::index_map::AxisMap;
 use crate::chunk::{Chunks, IndexMap};
 
 /// A stage that asks for regions of others, and the blocks it asks for.
@@ -54,12 +55,22 @@ impl Reader {
     /// How many times each chunk of stage `inner` is computed for this reader, on average; 0 where it is not needed.
     #[must_use]
     pub fn times(&self, plan: &Plan, inner: StageId) -> f64 {
-        let space = plan.stages[self.stage].input_space();
+        let space = self.space(plan);
         self.behind(plan, self.stage, &IndexMap::identity(space.len()), inner)
     }
 
+    /// The index space that its inputs are seen from, for a product without the axis that it sums over.
+    fn space(&self, plan: &Plan) -> Vec<usize> {
+        let stage = &plan.stages[self.stage];
+        if matches!(stage.kind, StageKind::Contract(_)) { stage.space.clone() } else { stage.input_space() }
+    }
+
     fn behind(&self, plan: &Plan, id: StageId, map: &IndexMap, inner: StageId) -> f64 {
-        let space = plan.stages[self.stage].input_space();
+        let space = &self.space(plan);
+        // Every block of a product reads its factors all along the axis that is summed over.
+        let product = matches!(plan.stages[id].kind, StageKind::Contract(_));
+        let mut map = map.clone();
+        map.axes.extend(product.then_some(AxisMap { out: None, offset: 0, stride: 0 }));
         let through_piece = |piece: &super::plan::Piece| match piece.origin {
             Origin::Stage(at, _) if at == inner => {
                 let grid = map.compose(&piece.map).chunks(space, &plan.stages[inner].chunks);
@@ -70,7 +81,11 @@ impl Reader {
             }
             _ => 0.0,
         };
-        plan.stages[id].inputs.iter().map(|i| i.pieces.iter().map(through_piece).fold(0.0, f64::max)).sum()
+        let inputs = plan.stages[id].inputs.iter();
+        let times: f64 = inputs.map(|i| i.pieces.iter().map(through_piece).fold(0.0, f64::max)).sum();
+        #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+        let blocks = if product { self.grid.count() as f64 } else { 1.0 };
+        times * blocks
     }
 
     /// Whether a user function is computed on demand for this reader.

@@ -1,6 +1,7 @@
 //! The stored chunks behind a sweep: blocks follow them, and chunks that several tasks read are cached.
 
 use super::plan::{Input, Origin, Plan, StageId, StageKind};
+use crate::chunk::index_map::AxisMap;
 use crate::chunk::unify::unify;
 use crate::chunk::{AxisChunks, Chunks, IndexMap, Region};
 use crate::shape;
@@ -72,12 +73,14 @@ pub(super) struct Sources {
     list: Vec<Source>,
     /// Bytes per element of the widest.
     widest: usize,
+    /// The cells of the matrix products among the stages, as the index space sees them.
+    cells: Vec<Chunks>,
 }
 
 impl Sources {
     /// What is behind `stages`, which have one index space.
     pub(super) fn of(plan: &Plan, stages: &[StageId]) -> Self {
-        let mut sources = Self { list: Vec::new(), widest: 0 };
+        let mut sources = Self { list: Vec::new(), widest: 0, cells: Vec::new() };
         for &id in stages {
             let space = &plan.stages[id].space;
             sources.collect(plan, id, &IndexMap::identity(space.len()), space, false);
@@ -87,8 +90,8 @@ impl Sources {
 
     /// What is behind one input of stage `id`.
     pub(super) fn of_input(plan: &Plan, id: StageId, input: &Input) -> Self {
-        let mut sources = Self { list: Vec::new(), widest: 0 };
-        let space = plan.stages[id].input_space();
+        let mut sources = Self { list: Vec::new(), widest: 0, cells: Vec::new() };
+        let space = &plan.stages[id].input_space();
         sources.input(plan, input, &IndexMap::identity(space.len()), space, false);
         sources
     }
@@ -96,11 +99,29 @@ impl Sources {
     /// Adds what is behind stage `id`, whose indices are `map` of those in `space`.
     fn collect(&mut self, plan: &Plan, id: StageId, map: &IndexMap, space: &[usize], joined: bool) {
         let stage = &plan.stages[id];
-        // What is behind a reshape is read in pieces that no map describes.
-        let reshaped = matches!(stage.kind, StageKind::Reshape(_));
-        let before = IndexMap::identity(stage.input_space().len());
+        let mut before = map.clone();
+        let mut joined = joined;
+        match &stage.kind {
+            // What is behind a reshape is read in pieces that no map describes.
+            StageKind::Reshape(_) => {
+                before = IndexMap::identity(stage.input_space().len());
+                joined = true;
+            }
+            StageKind::Contract(contraction) => {
+                let mut cells: Vec<AxisChunks> = stage.chunks.axes().to_vec();
+                let rank = cells.len();
+                (cells[rank - 2], cells[rank - 1]) = (contraction.rows.clone(), contraction.columns.clone());
+                if !joined {
+                    self.cells.push(map.chunks(space, &Chunks::new(cells)));
+                }
+                // Every block reads all along the axis that is summed over.
+                before.axes.push(AxisMap { out: None, offset: 0, stride: 0 });
+                joined = true;
+            }
+            _ => {}
+        }
         for input in &stage.inputs {
-            self.input(plan, input, if reshaped { &before } else { map }, space, joined || reshaped);
+            self.input(plan, input, &before, space, joined);
         }
     }
 
@@ -137,6 +158,12 @@ impl Sources {
     /// Whether an array is read in pieces that follow no grid.
     pub(super) fn is_joined(&self) -> bool {
         self.list.iter().any(|s| s.joined)
+    }
+
+    /// The cells of the matrix products, which blocks should not cut; none where there are no products.
+    pub(super) fn cells(&self, space: &[usize]) -> Option<Chunks> {
+        let grids: Vec<&Chunks> = self.cells.iter().collect();
+        (!grids.is_empty()).then(|| unify(space, &grids))
     }
 
     /// Whether nothing is read in chunks.

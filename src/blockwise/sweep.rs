@@ -34,6 +34,12 @@ const FAR: usize = 8;
 /// not get smaller with the block.
 const WORTH_A_CUT: u64 = 8;
 
+/// Blocks of matrix products that every thread should have, so that all of them are busy to the end.
+const BLOCKS_A_THREAD: usize = 3;
+
+/// Blocks longer than this are not made only to keep cells of matrix products whole.
+const FAR_CELLS: usize = 4096;
+
 /// Sinks that walk one index space together.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sweep {
@@ -242,16 +248,22 @@ pub fn grid(plan: &Plan, stages: &[StageId], machine: &Machine, share: u64) -> C
     let logical: Vec<&Chunks> = stages.iter().map(|&id| &plan.stages[id].chunks).collect();
     let logical = unify(space, &logical);
     let sources = Sources::of(plan, stages);
-    let soft = sources.grid(space).unwrap_or_else(|| logical.clone());
+    let cells = sources.cells(space);
+    let soft = cells.clone().or_else(|| sources.grid(space)).unwrap_or_else(|| logical.clone());
     let mut axes: Vec<Axis> = (0..space.len())
         .map(|a| {
             let hard = hard_cuts(plan, stages, a);
             let now = match &hard {
                 None => soft.axes()[a].clone(),
                 Some(h) => {
-                    let (logical, met) = (&logical.axes()[a], meet(h, &logical.axes()[a]));
-                    let far = met.longest() > FAR * h.longest().max(logical.longest());
-                    if far { h.clone() } else { met }
+                    let aligned = cells.as_ref().map(|c| meet(h, &c.axes()[a]));
+                    if let Some(aligned) = aligned.filter(|c| c.longest() <= FAR_CELLS.max(h.longest())) {
+                        aligned
+                    } else {
+                        let (logical, met) = (&logical.axes()[a], meet(h, &logical.axes()[a]));
+                        let far = met.longest() > FAR * h.longest().max(logical.longest());
+                        if far { h.clone() } else { met }
+                    }
                 }
             };
             Axis { hard, now }
@@ -268,6 +280,9 @@ pub fn grid(plan: &Plan, stages: &[StageId], machine: &Machine, share: u64) -> C
     }
     let per_task = (share / (machine.threads as u64 + 1)).max(1);
     let cap = machine.block_bytes.map_or(per_task, |b| b.min(per_task));
+    if cells.is_some() {
+        widen(&mut axes, machine.threads, cap, &bytes);
+    }
     if spills(plan, stages) {
         // What is read, the result, and room for the rest.
         let elements = |axes: &[Axis]| walked_bytes(plan, stages, &longest(axes));
@@ -277,7 +292,7 @@ pub fn grid(plan: &Plan, stages: &[StageId], machine: &Machine, share: u64) -> C
     }
     shrink(&mut axes, per_task, &bytes);
     shrink(&mut axes, machine.block_bytes.unwrap_or(u64::MAX).max(1), &walked);
-    if sources.is_empty() {
+    if sources.is_empty() && cells.is_none() {
         spread(&mut axes, machine.threads, &walked);
     }
     Chunks::new(axes.into_iter().map(|a| a.now).collect())
@@ -368,6 +383,22 @@ fn join(axes: &mut [Axis], small: u64, bytes: &dyn Fn(&[Axis]) -> u64) {
         }
         if axes[at].now.count() > 1 {
             return;
+        }
+    }
+}
+
+/// Joins neighbouring cells of matrix products along the last two axes, the shorter side first, while a block takes at most
+/// `cap` bytes and every thread has some: the larger and squarer a block, the less often factors are read.
+fn widen(axes: &mut [Axis], threads: usize, cap: u64, bytes: &dyn Fn(&[Axis]) -> u64) {
+    let first = axes.len().saturating_sub(2);
+    let mut open: Vec<usize> = (first..axes.len()).collect();
+    while let Some(&at) = open.iter().min_by_key(|&&a| axes[a].now.longest()) {
+        let before = axes[at].now.clone();
+        axes[at].now = before.grouped(2);
+        let count: usize = axes.iter().map(|a| a.now.count()).product();
+        if before.count() <= 1 || count < BLOCKS_A_THREAD * threads || bytes(axes) > cap {
+            axes[at].now = before;
+            open.retain(|&a| a != at);
         }
     }
 }

@@ -63,6 +63,13 @@ fn check(plan: &Plan, id: usize, stage: &Stage) -> Result<()> {
             require(elements == shape::size(&stage.space), "a reshape keeps the number of elements")?;
             None
         }
+        StageKind::Contract(contraction) => {
+            require(stage.inputs.len() == 2, "a product has two factors")?;
+            let [.., m, n] = stage.space[..] else { return Err(Error::bug("a product has matrices")) };
+            let cells = (contraction.rows.len(), contraction.columns.len());
+            require(cells == (m, n), "a product's cells are those of its matrices")?;
+            None
+        }
         StageKind::Function(_) => None,
     };
     if let Some(p) = programs {
@@ -72,7 +79,7 @@ fn check(plan: &Plan, id: usize, stage: &Stage) -> Result<()> {
     }
     for input in &stage.inputs {
         let covered: usize = input.pieces.iter().map(|p| p.out.size()).sum();
-        require(covered == shape::size(stage.input_space()), "pieces cover the index space once")?;
+        require(covered == shape::size(&stage.input_space()), "pieces cover the index space once")?;
         for piece in &input.pieces {
             check_piece(plan, id, piece, input.dtype)?;
         }

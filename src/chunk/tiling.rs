@@ -64,6 +64,36 @@ pub fn tiling(chunks: &Chunks, reduced: &[bool]) -> Chunks {
     Chunks::new(axes)
 }
 
+/// Lengths that products of matrices are cut near: large enough for the kernel, small enough for the second cache.
+const CELL: usize = 512;
+
+/// Elements of both factors that a segment of a long sum takes, at least.
+const SEGMENT: usize = 1 << 20;
+
+/// Cells of a product from which on there are enough of them to keep a machine busy without cutting sums.
+const MANY_CELLS: usize = 32;
+
+/// Cells of a product along an axis, or panels along one that is summed over, near [`CELL`]: whole chunks joined, or
+/// chunks in equal parts.
+#[must_use]
+pub fn cells(axis: &AxisChunks) -> AxisChunks {
+    let longest = axis.longest().max(1);
+    if longest > CELL { split(axis, longest.div_ceil(CELL)) } else { axis.grouped(CELL / longest) }
+}
+
+/// The segments of a sum over `panels` for a product of `rows` by `columns`, `stack` times.
+#[must_use]
+pub fn segments(stack: usize, rows: &AxisChunks, columns: &AxisChunks, panels: &AxisChunks) -> AxisChunks {
+    let cells = stack.saturating_mul(rows.count()).saturating_mul(columns.count());
+    let whole = AxisChunks::regular(panels.len(), panels.len());
+    if cells == 0 || cells >= MANY_CELLS || panels.len() == 0 {
+        return whole;
+    }
+    let each = panels.longest().saturating_mul(rows.len().saturating_add(columns.len())).max(1);
+    let segments = panels.grouped(SEGMENT.div_ceil(each));
+    if segments.count() > 1 { segments } else { whole }
+}
+
 fn product(axes: &[AxisChunks], reduced: &[bool], want: bool) -> usize {
     axes.iter().zip(reduced).filter(|(_, r)| **r == want).map(|(a, _)| a.longest().max(1)).product()
 }

@@ -2,7 +2,7 @@
 
 use super::elementwise::Elementwise;
 use super::reduce::Reduce;
-use super::scan;
+use super::{gemm, scan};
 use crate::chunk::Region;
 use crate::device::block::{Block, Buffer};
 use crate::device::memory::Memory;
@@ -10,7 +10,7 @@ use crate::device::null::output_shapes;
 use crate::device::{Device, Event, Pending, Resident, Stream, View};
 use crate::error::{Error, ErrorKind, Result, panic_text};
 use crate::op::function::{BlockFunction, RawBlock};
-use crate::op::kernel::{Kernel, TileScan};
+use crate::op::kernel::{Kernel, PanelProduct, TileScan};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -51,6 +51,8 @@ pub(crate) enum Ready {
     Reduce(Reduce),
     /// The scans of a block's tiles.
     Scan(TileScan),
+    /// Products of matrices.
+    Contract(PanelProduct),
     /// A user's function.
     Function(BlockFunction),
 }
@@ -65,6 +67,7 @@ impl Ready {
             Kernel::Elementwise(program) => Self::Elementwise(Elementwise::new(program)?),
             Kernel::Reduce(tile) => Self::Reduce(Reduce::new(tile)?),
             Kernel::Scan(tiles) => Self::Scan(tiles.clone()),
+            Kernel::Contract(product) => Self::Contract(product.clone()),
             Kernel::Function(function) => Self::Function(function.clone()),
         })
     }
@@ -78,6 +81,7 @@ impl Ready {
             Self::Elementwise(program) => program.run(&region.shape, inputs, outputs),
             Self::Reduce(tile) => tile.run(region, inputs, outputs),
             Self::Scan(tiles) => scan::run(tiles, region, inputs, outputs),
+            Self::Contract(product) => gemm::run(product, region, inputs, outputs),
             Self::Function(function) => call(function, region, inputs, outputs),
         }
     }

@@ -14,4 +14,5 @@ pub(crate) mod space;
 pub(crate) mod elementwise;
 pub(crate) mod reduce;
 pub(crate) mod scan;
+pub(crate) mod gemm;
 pub mod device;

@@ -285,7 +285,7 @@ impl Device for CudaDevice {
         match kernel {
             Kernel::Elementwise(program) => fits(program),
             Kernel::Reduce(tile) => fits(&tile.map) && reduce::supports(tile),
-            Kernel::Scan(_) | Kernel::Function(_) => false,
+            Kernel::Scan(_) | Kernel::Contract(_) | Kernel::Function(_) => false,
         }
     }
 
@@ -329,7 +329,7 @@ impl Device for CudaDevice {
         match kernel {
             Kernel::Elementwise(program) => self.elementwise(stream, program, &region.shape, &views, &outputs)?,
             Kernel::Reduce(tile) if reduce::supports(tile) => self.reduce(stream, tile, region, &views, &outputs)?,
-            Kernel::Reduce(_) | Kernel::Scan(_) | Kernel::Function(_) => {
+            Kernel::Reduce(_) | Kernel::Scan(_) | Kernel::Contract(_) | Kernel::Function(_) => {
                 return Err(Error::unsupported(format!("{kernel} on {}", self.name)));
             }
         }

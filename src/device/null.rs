@@ -82,7 +82,7 @@ pub fn output_shapes(kernel: &Kernel, region: &Region) -> Vec<Vec<usize>> {
                 vec![kept; part.reducer.identity.len()]
             })
             .collect(),
-        Kernel::Scan(_) | Kernel::Function(_) => vec![region.shape.clone()],
+        Kernel::Scan(_) | Kernel::Contract(_) | Kernel::Function(_) => vec![region.shape.clone()],
     }
 }
 

@@ -4,12 +4,13 @@ use super::node::{Expr, ExprKind, Node};
 use crate::chunk::groups::Groups;
 use crate::chunk::index_map::AxisMap;
 use crate::chunk::reshape::Reshape;
-use crate::chunk::tiling::tiling;
+use crate::chunk::tiling::{cells, segments, tiling};
 use crate::chunk::unify::unify;
 use crate::chunk::{AxisChunks, Chunks, IndexMap, auto};
 use crate::dtype::scalar::Scalar;
 use crate::dtype::{DType, promote::promote, promote::promote_weak};
 use crate::error::{Error, Result};
+use crate::op::contraction::Contraction;
 use crate::op::elementwise::{ElementOp, Typing};
 use crate::op::function::BlockFunction;
 use crate::op::kernel::Lanes;
@@ -367,13 +368,29 @@ pub fn reshape(input: &Expr, shape: &[usize]) -> Result<Expr> {
 /// What the reduction refuses.
 #[track_caller]
 pub fn reduce(input: &Expr, reduction: &dyn Reduction, axes: &[usize], params: Params) -> Result<Expr> {
+    let reduced: Vec<bool> = (0..input.shape.rank()).map(|a| axes.contains(&a)).collect();
+    reduce_in(input, reduction, axes, params, tiling(&input.chunks, &reduced))
+}
+
+/// As [`reduce`], in tiles that the caller knows to be good; the axes that are not reduced are whole in it.
+///
+/// # Errors
+/// As [`reduce`].
+#[track_caller]
+pub fn reduce_in(
+    input: &Expr,
+    reduction: &dyn Reduction,
+    axes: &[usize],
+    params: Params,
+    tiling: Chunks,
+) -> Result<Expr> {
     let lengths = input.shape.known()?;
     if axes.len() > 1 && axes.len() < lengths.len() && !reduction.many_axes() {
         return Err(Error::axis(reduction.name(), "takes one axis, or all of them"));
     }
     let count = axes.iter().map(|&a| lengths[a]).product();
     let reducer = reduction.reducer(input.dtype, &Params { count, ..params })?;
-    reduce_with(input, reducer, axes, None)
+    reduce_tiled(input, reducer, axes, None, tiling)
 }
 
 /// A reduction of each group of positions along an axis, which stays with the groups as its positions.
@@ -399,6 +416,18 @@ pub fn reduce_groups(input: &Expr, reduction: &dyn Reduction, groups: &Groups, p
 
 #[track_caller]
 pub(super) fn reduce_with(input: &Expr, reducer: Reducer, axes: &[usize], groups: Option<Groups>) -> Result<Expr> {
+    let reduced: Vec<bool> = (0..input.shape.rank()).map(|a| axes.contains(&a)).collect();
+    reduce_tiled(input, reducer, axes, groups, tiling(&input.chunks, &reduced))
+}
+
+#[track_caller]
+fn reduce_tiled(
+    input: &Expr,
+    reducer: Reducer,
+    axes: &[usize],
+    groups: Option<Groups>,
+    tiling: Chunks,
+) -> Result<Expr> {
     let lengths = input.shape.known()?;
     let reduced: Vec<bool> = (0..lengths.len()).map(|a| axes.contains(&a)).collect();
     let left = |a: usize| groups.as_ref().filter(|g| g.axis == a).map_or(1, |g| g.count);
@@ -407,7 +436,6 @@ pub(super) fn reduce_with(input: &Expr, reducer: Reducer, axes: &[usize], groups
     let cuts = input.chunks.axes().iter().enumerate();
     let cuts = cuts.map(|(a, c)| if reduced[a] { AxisChunks::regular(left(a), left(a)) } else { c.clone() });
     let chunks = Chunks::new(cuts.collect());
-    let tiling = tiling(&input.chunks, &reduced);
     let lanes = lanes(&lengths, &reduced, &tiling);
     let dtype = reducer.output();
     let names = input.names.clone();
@@ -465,6 +493,48 @@ fn lanes(lengths: &[usize], reduced: &[bool], tiling: &Chunks) -> Lanes {
         _ if outputs >= 16 || depth < 64 => Lanes::Outputs,
         _ => Lanes::Elements,
     }
+}
+
+/// Products of matrices of one dtype, `(.., m, k)` and `(.., k, n)`, their other axes broadcast: `(s, .., m, n)`, to be
+/// added up over `s`.
+///
+/// # Errors
+/// [`Shape`](crate::ErrorKind::Shape) where they do not multiply, [`DType`](crate::ErrorKind::DType) where dtypes differ.
+#[track_caller]
+pub fn contract(a: &Expr, b: &Expr) -> Result<Expr> {
+    let (left, right) = (a.shape.known()?, b.shape.known()?);
+    if a.dtype != b.dtype {
+        return Err(Error::dtype("matmul", format!("{} and {} differ", a.dtype, b.dtype)));
+    }
+    let ([outer_a @ .., m, k], [outer_b @ .., inner, n]) = (left.as_slice(), right.as_slice()) else {
+        return Err(Error::shape("matmul", format!("{} and {} are not matrices", a.shape, b.shape)));
+    };
+    if k != inner {
+        let why = format!("shapes {} and {} do not multiply: {k} and {inner} differ", a.shape, b.shape);
+        return Err(Error::shape("matmul", why));
+    }
+    let stack = broadcast("matmul", &[&Shape::new(outer_a), &Shape::new(outer_b)])?.known()?;
+    let (cuts_a, cuts_b) = (a.chunks.axes(), b.chunks.axes());
+    let (row, column) = (&cuts_a[outer_a.len()], &cuts_b[outer_b.len() + 1]);
+    let inner = [cuts_a[outer_a.len() + 1].clone(), cuts_b[outer_b.len()].clone()].map(|axis| Chunks::new(vec![axis]));
+    let inner = unify(&[*k], &[&inner[0], &inner[1]]);
+    let (rows, columns, panels) = (cells(row), cells(column), cells(&inner.axes()[0]));
+    let segments = segments(stack.iter().product(), &rows, &columns, &panels);
+    let parts = segments.count().max(1);
+    let outer = |e: &Expr| Chunks::new(e.chunks.axes()[..e.chunks.rank() - 2].to_vec());
+    let mut chunks = vec![AxisChunks::regular(parts, 1)];
+    chunks.extend(unify(&stack, &[&outer(a), &outer(b)]).axes().iter().cloned());
+    chunks.extend([row.clone(), column.clone()]);
+    let mut shape = vec![parts];
+    shape.extend(stack.iter().chain([m, n]));
+    let mut names = vec![None; shape.len()];
+    let (first, second) = (shape.len() - 2, shape.len() - 1);
+    names[first] = a.names.get(outer_a.len()).cloned().flatten();
+    names[second] = b.names.get(outer_b.len() + 1).cloned().flatten();
+    let names = if names.iter().all(Option::is_none) { Vec::new() } else { names };
+    let contraction = Contraction { dtype: a.dtype, rows, columns, panels, segments };
+    let kind = ExprKind::Contract { factors: [a.clone(), b.clone()], contraction };
+    Ok(node(kind, a.dtype, Shape::new(&shape), Chunks::new(chunks), names))
 }
 
 /// A user's function over the logical chunks of `inputs`, which must agree; the result has the first one's shape and

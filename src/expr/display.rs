@@ -24,6 +24,7 @@ impl Node {
             }
             ExprKind::Take { axis, .. } => format!("take along axis {axis}"),
             ExprKind::Scan { scanner, axis, .. } => format!("{} along axis {axis}", scanner.name),
+            ExprKind::Contract { .. } => "matmul".to_owned(),
             ExprKind::Blocks { function, .. } => format!("map_blocks {}", function.name),
         }
     }

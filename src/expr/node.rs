@@ -4,6 +4,7 @@ use crate::chunk::groups::Groups;
 use crate::chunk::reshape::Reshape;
 use crate::chunk::{AxisChunks, Chunks, IndexMap};
 use crate::dtype::DType;
+use crate::op::contraction::Contraction;
 use crate::op::function::BlockFunction;
 use crate::op::kernel::Lanes;
 use crate::op::program::Program;
@@ -113,6 +114,13 @@ pub enum ExprKind {
         /// Where the axis is cut into tiles that are scanned by themselves.
         tiles: AxisChunks,
     },
+    /// Products of matrices, the last two axes of both; the first axis of the result counts segments of the sums.
+    Contract {
+        /// The two factors.
+        factors: [Expr; 2],
+        /// How they are multiplied.
+        contraction: Contraction,
+    },
     /// A user's function over whole logical chunks.
     Blocks {
         /// The arrays it sees.
@@ -147,6 +155,7 @@ impl Expr {
             | ExprKind::Reshape { input, .. }
             | ExprKind::Reduce { input, .. }
             | ExprKind::Scan { input, .. } => vec![input],
+            ExprKind::Contract { factors, .. } => factors.iter().collect(),
             ExprKind::Concat { inputs, .. } | ExprKind::Blocks { inputs, .. } => inputs.iter().collect(),
         }
     }
@@ -168,6 +177,7 @@ impl Expr {
                     *input = first.clone();
                 }
             }
+            ExprKind::Contract { factors, .. } => factors.clone_from_slice(new),
             ExprKind::Concat { inputs, .. } | ExprKind::Blocks { inputs, .. } => inputs.clone_from_slice(new),
         }
         self.with_kind(kind)

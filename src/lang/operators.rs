@@ -8,6 +8,7 @@ use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
 use crate::error::{Error, Result};
 use crate::expr::build;
+use crate::linalg::matmul as products;
 use crate::op::elementwise::ElementOp;
 
 /// How many items repeating a list may give.
@@ -50,10 +51,15 @@ pub(super) fn binary(op: BinaryOp, left: &Value, right: &Value) -> Result<Value>
     if numeric(left, right) {
         return match element_of(op) {
             Some(op) => element(op, &[left, right]),
-            None => Err(Error::unsupported("`@` is not offered yet")),
+            None => matmul(left, right),
         };
     }
     sequences(op, left, right).unwrap_or_else(|| refuse(op.symbol(), left, right))
+}
+
+/// `left @ right`.
+pub(super) fn matmul(left: &Value, right: &Value) -> Result<Value> {
+    Ok(products::matmul(left.to_array()?.expr(), right.to_array()?.expr())?.into())
 }
 
 /// Whether an array decides what an operator between these means.

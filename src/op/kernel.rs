@@ -3,6 +3,7 @@
 //! [`Kernel`] is matched without a wildcard wherever it is taught (CPU, CUDA, memory model, display), so that a new
 //! variant stops the build until it is known everywhere.
 
+use super::contraction::Contraction;
 use super::function::BlockFunction;
 use super::program::Program;
 use super::reduction::Reducer;
@@ -20,6 +21,8 @@ pub enum Kernel {
     Reduce(TileReduce),
     /// Views of a block to the states of a scan along an axis, begun anew at each tile.
     Scan(TileScan),
+    /// Dense blocks of matrices, `(.., m, k)` and `(.., k, n)`, to their products over a region of whole cells.
+    Contract(PanelProduct),
     /// Whole blocks to one block.
     Function(BlockFunction),
 }
@@ -63,6 +66,15 @@ pub struct TileScan {
     pub lanes: Lanes,
 }
 
+/// The products of one panel.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct PanelProduct {
+    /// What is multiplied.
+    pub contraction: Contraction,
+    /// Whether products are added to what the output holds, in memory that the caller has.
+    pub onto: bool,
+}
+
 /// What the lanes of a vector hold while a tile is reduced or scanned. Part of the meaning: it decides the order of summation, so
 /// it is fixed when the expression is built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -84,6 +96,7 @@ impl Kernel {
                 tile.parts.iter().flat_map(|part| part.reducer.identity.iter().map(|(d, _)| *d)).collect()
             }
             Self::Scan(scan) => vec![scan.scanner.state()],
+            Self::Contract(product) => vec![product.contraction.work()],
             Self::Function(f) => vec![f.output],
         }
     }
@@ -98,6 +111,7 @@ impl fmt::Display for Kernel {
                 write!(f, "{} of {}", names.join(", "), tile.map)
             }
             Self::Scan(scan) => write!(f, "{} of {}", scan.scanner.name, scan.map),
+            Self::Contract(product) => write!(f, "matrix product in {}", product.contraction.work()),
             Self::Function(function) => write!(f, "{}", function.name),
         }
     }

@@ -467,16 +467,10 @@ impl Job<'_, '_> {
         if self.is_done(region) {
             return;
         }
-        for &id in &self.sweep.stages {
+        let products = |id: &StageId| matches!(self.shared.plan.stages[*id].kind, StageKind::Contract(_));
+        for &id in self.sweep.stages.iter().filter(|id| !products(id)) {
             let stage = &self.shared.plan.stages[id];
-            let before;
-            let region = match &stage.kind {
-                StageKind::Reshape(reshape) => {
-                    before = reshape.hull(region);
-                    &before
-                }
-                _ => region,
-            };
+            let region = &stage.input_region(region);
             for piece in stage.inputs.iter().flat_map(|i| &i.pieces) {
                 if let (Origin::Store(s), Some(part)) = (piece.origin, piece.out.intersect(region)) {
                     self.shared.plan.stores[s].prefetch(&piece.map.source(&part).0);

@@ -49,6 +49,15 @@ pub(crate) enum Held {
 #[derive(Default)]
 pub(crate) struct Memo {
     reads: Vec<((Origin, Vec<Positions>), Block)>,
+    /// Whether other tasks read the same again, so that whole chunks are worth keeping too.
+    again: bool,
+}
+
+impl Memo {
+    /// For what other tasks read again.
+    pub(crate) fn to_read_again() -> Self {
+        Self { again: true, ..Self::default() }
+    }
 }
 
 impl Shared<'_> {
@@ -75,6 +84,7 @@ impl Shared<'_> {
             }
             StageKind::Take { axis, positions } => self.take(id, *axis, positions, region, memo),
             StageKind::Reshape(reshape) => self.reshape(stage, reshape, region),
+            StageKind::Contract(_) => self.product(id, region),
             StageKind::Function(_) => self.function(id, region, memo),
             StageKind::Reduce { .. } | StageKind::Scan { .. } => {
                 Err(Error::bug("reductions and scans are swept, not evaluated"))
@@ -98,7 +108,7 @@ impl Shared<'_> {
     pub(crate) fn block_kernel(&self, id: StageId) -> Result<&Launcher> {
         match &self.kernels[id] {
             StageKernels::Block(kernel) => Ok(kernel),
-            StageKernels::Nothing | StageKernels::Reduction { .. } => {
+            StageKernels::Nothing | StageKernels::Product { .. } | StageKernels::Reduction { .. } => {
                 Err(Error::bug("a stage has a kernel over blocks"))
             }
         }
@@ -129,8 +139,10 @@ impl Shared<'_> {
                     return Ok(through(&piece.map, region, block, None));
                 }
                 let positions = piece.map.positions(region);
-                let block = self.remembered(piece.origin, &positions, memo, |shared, _| {
-                    shared.read(s, &positions).map_err(|e| e.at(format!("for {} built at {}", stage.label, stage.site)))
+                let block = self.remembered(piece.origin, &positions, memo, |shared, memo| {
+                    shared
+                        .read(s, &positions, memo.again)
+                        .map_err(|e| e.at(format!("for {} built at {}", stage.label, stage.site)))
                 })?;
                 let (offset, strides) = piece.map.dense_view(rank, &positions);
                 Ok(View { block, offset, strides })
@@ -195,7 +207,7 @@ impl Shared<'_> {
     }
 
     /// The elements of a stored array at the product of these positions.
-    fn read(&self, s: usize, positions: &[Positions]) -> Result<Block> {
+    fn read(&self, s: usize, positions: &[Positions], again: bool) -> Result<Block> {
         let store = self.plan.stores[s].as_ref();
         let info = store.info();
         let counts: Vec<usize> = positions.iter().map(|p| p.count).collect();
@@ -207,7 +219,7 @@ impl Shared<'_> {
         let start = positions.iter().map(|p| p.first).collect();
         let span = Region::new(start, positions.iter().map(|p| p.end() - p.first).collect());
         let dense = span.shape == counts;
-        if dense && (store.random_access() || info.chunks.aligned(&span)) && !self.cached[s] {
+        if dense && (store.random_access() || info.chunks.aligned(&span)) && !(again || self.cached[s]) {
             let mut buffer = buffer();
             self.read_into(store, &span, buffer.bytes_mut())?;
             return Block::new(info.dtype, &counts, buffer);
@@ -216,12 +228,12 @@ impl Shared<'_> {
         if let [one] = list.as_slice()
             && one.whole
         {
-            return self.part(s, store, &span, one);
+            return self.part(s, store, &span, one, again);
         }
         let mut buffer = buffer();
         for parts in list {
             let chunk = parts.region(&info.chunks, store.random_access());
-            let block = self.part(s, store, &chunk, &parts)?;
+            let block = self.part(s, store, &chunk, &parts, again)?;
             let from = parts.view_of(&block, &chunk);
             let to = StridedBox::of(&counts, &parts.to);
             copy_strided(&from, to, buffer.bytes_mut(), &parts.counts, size);
@@ -230,14 +242,14 @@ impl Shared<'_> {
     }
 
     /// A chunk, or for unchunked data the box, behind some of the positions.
-    fn part(&self, s: usize, store: &dyn Store, region: &Region, parts: &ChunkPart) -> Result<Block> {
+    fn part(&self, s: usize, store: &dyn Store, region: &Region, parts: &ChunkPart, again: bool) -> Result<Block> {
         let info = store.info();
         let load = || {
             let mut buffer = self.cx.memory().buffer(region.size() * info.dtype.size());
             self.read_into(store, region, buffer.bytes_mut())?;
             Block::new(info.dtype, &region.shape, buffer)
         };
-        if store.random_access() || parts.whole && !self.cached[s] {
+        if store.random_access() || parts.whole && !(again || self.cached[s]) {
             load()
         } else {
             self.cache.get(s, &parts.chunk, load)

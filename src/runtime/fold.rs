@@ -236,7 +236,9 @@ impl PartFold {
     fn kernels<'a>(&self, shared: &'a Shared<'_>) -> Result<(&'a Launcher, &'a Launcher)> {
         match &shared.kernels[self.stage] {
             StageKernels::Reduction { parts, .. } => Ok((&parts[self.part].0, &parts[self.part].1)),
-            StageKernels::Nothing | StageKernels::Block(_) => Err(Error::bug("a reduction")),
+            StageKernels::Nothing | StageKernels::Block(_) | StageKernels::Product { .. } => {
+                Err(Error::bug("a reduction"))
+            }
         }
     }
 }

@@ -9,7 +9,9 @@ use crate::device::null::kept_shape;
 use crate::device::{Stream, View};
 use crate::dtype::DType;
 use crate::error::Result;
-use crate::op::kernel::{Kernel, TilePart, TileReduce, TileScan};
+use crate::op::contraction::Contraction;
+use crate::op::kernel::{Kernel, PanelProduct, TilePart, TileReduce, TileScan};
+use crate::op::program::Program;
 use crate::shape;
 use parking_lot::Mutex;
 
@@ -86,6 +88,15 @@ pub(crate) enum StageKernels {
     Nothing,
     /// One kernel over blocks.
     Block(Launcher),
+    /// Those of a matrix product: over its first panel, and over further ones.
+    Product {
+        /// Gives products.
+        first: Launcher,
+        /// Adds to them.
+        onto: Launcher,
+        /// To what is multiplied and back, where that is another dtype.
+        convert: Option<(Launcher, Launcher)>,
+    },
     /// Those of a reduction.
     Reduction {
         /// Over tiles: parts with the same tiles share one. Each comes with the parts' numbers.
@@ -102,6 +113,19 @@ impl StageKernels {
             StageKind::Blockwise(program) => Self::Block(launcher(Kernel::Elementwise(program.clone()))),
             StageKind::Function(function) => Self::Block(launcher(Kernel::Function(function.clone()))),
             StageKind::Scan { .. } => scan_kernel(stage).map_or(Self::Nothing, |kernel| Self::Block(launcher(kernel))),
+            StageKind::Contract(contraction) => {
+                let panel = |onto| launcher(product_kernel(contraction, onto));
+                let (dtype, work) = (contraction.dtype, contraction.work());
+                let cast = |from: DType, to: DType| {
+                    let mut p = Program::default();
+                    let x = p.input(from);
+                    let y = p.cast(x, to);
+                    p.outputs.push(y);
+                    launcher(Kernel::Elementwise(p))
+                };
+                let convert = (dtype != work).then(|| (cast(dtype, work), cast(work, dtype)));
+                Self::Product { first: panel(false), onto: panel(true), convert }
+            }
             StageKind::Exchange { .. } | StageKind::Reshape(_) | StageKind::Take { .. } => Self::Nothing,
             StageKind::Reduce { parts, .. } => {
                 let of_states = |part: &Part| {
@@ -142,6 +166,11 @@ pub(crate) fn tile_kernels(stage: &Stage) -> Vec<(Vec<usize>, Kernel)> {
         Kernel::Reduce(TileReduce { map: map.clone(), space: stage.space.clone(), parts: tile_parts.collect() })
     };
     groups.iter().map(|g| (g.clone(), kernel(g))).collect()
+}
+
+/// The kernel that multiplies a panel.
+pub(crate) fn product_kernel(contraction: &Contraction, onto: bool) -> Kernel {
+    Kernel::Contract(PanelProduct { contraction: contraction.clone(), onto })
 }
 
 /// The kernel that scans the tiles of a block.

@@ -163,14 +163,7 @@ fn reads(plan: &Plan, graph: &TaskGraph) -> u64 {
 
 /// The boxes of stored arrays that `region` of stage `id` needs, in whole chunks.
 fn collect_reads(plan: &Plan, id: usize, region: &Region, out: &mut Vec<(usize, Region)>) {
-    let before;
-    let region = match &plan.stages[id].kind {
-        StageKind::Reshape(reshape) => {
-            before = reshape.hull(region);
-            &before
-        }
-        _ => region,
-    };
+    let region = &plan.stages[id].input_region(region);
     for piece in plan.stages[id].inputs.iter().flat_map(|i| &i.pieces) {
         let Some(part) = piece.out.intersect(region) else { continue };
         let span = piece.map.source(&part).0;
@@ -199,6 +192,7 @@ fn fallbacks(cx: &Context, plan: &Plan) -> Vec<String> {
         StageKind::Function(f) => vec![Kernel::Function(f.clone())],
         StageKind::Reduce { .. } => super::launch::tile_kernels(stage).into_iter().map(|(_, k)| k).collect(),
         StageKind::Scan { .. } => super::launch::scan_kernel(stage).into_iter().collect(),
+        StageKind::Contract(contraction) => vec![super::launch::product_kernel(contraction, false)],
         StageKind::Exchange { .. } | StageKind::Reshape(_) | StageKind::Take { .. } => Vec::new(),
     });
     kernels.filter(|k| !cx.device_supports(k)).map(|k| k.to_string()).collect()

@@ -6,6 +6,7 @@ mod devices;
 mod golden;
 mod groups;
 mod numerics;
+mod products;
 mod reductions;
 mod scans;
 mod slices;

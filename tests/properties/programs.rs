@@ -42,6 +42,7 @@ enum Step {
     Scan(usize, usize),
     Groups(usize, usize, u64),
     Anomaly(usize, u64),
+    Gram,
     Slice(u64),
     Transpose,
     Flip(usize),
@@ -76,7 +77,7 @@ impl Program {
         let shape = (0..rank).map(|_| [1, 2, 3, 5, 8, 13, 40, 300][rng.below(8)]).collect::<Vec<_>>();
         let (unary, binary) = (safe_ops(1), safe_ops(2));
         let steps = (0..=rng.below(5))
-            .map(|_| match rng.below(16) {
+            .map(|_| match rng.below(17) {
                 0 | 1 => Step::Unary(unary[rng.below(unary.len())]),
                 2 => Step::Scalar(binary[rng.below(binary.len())], 1 + rng.below(3) as i64),
                 3 => Step::WithSelf(binary[rng.below(binary.len())]),
@@ -91,6 +92,7 @@ impl Program {
                 12 => Step::Groups(rng.below(REDUCTIONS.len()), rng.below(3), rng.next()),
                 13 => Step::Anomaly(rng.below(3), rng.next()),
                 14 => Step::Reshape(rng.next()),
+                15 => Step::Gram,
                 _ => Step::NewAxis,
             })
             .collect();
@@ -185,6 +187,12 @@ fn apply(x: &Array, step: &Step, chunked: bool) -> Result<Array, Error> {
             }
             None => x.clone(),
         },
+        // Squares of squares leave what narrow floats hold.
+        Step::Gram if rank >= 2 && !matches!(x.dtype(), DType::F16 | DType::F32) => {
+            let order: Vec<isize> = (0..rank - 2).chain([rank - 1, rank - 2]).map(usize::cast_signed).collect();
+            x.try_matmul(&x.try_transpose(&order)?)?
+        }
+        Step::Gram => x.clone(),
         Step::Slice(bits) => {
             let mut rng = Rng::new(*bits);
             let items: Vec<Item> = (0..rank)

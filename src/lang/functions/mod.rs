@@ -15,6 +15,7 @@ mod pad;
 mod reduction;
 mod scan;
 mod groups;
+mod linalg;
 
 pub(super) use groups::METHODS as GROUP_METHODS;
 pub(super) use shape::matrix_transpose;
@@ -25,6 +26,7 @@ static TABLES: &[&[Function]] = &[
     elementwise::TABLE,
     groups::TABLE,
     join::TABLE,
+    linalg::TABLE,
     pad::TABLE,
     properties::TABLE,
     reduction::TABLE,

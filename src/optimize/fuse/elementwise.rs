@@ -139,7 +139,7 @@ fn preimage(region: &Region, map: &IndexMap, within: &Region) -> Option<Region> 
 /// Replaces one piece that reads a copying stage by what that stage reads; whether one was found. This reaches the
 /// pieces of concatenations, exchanges and user functions, which have no program to inline into.
 fn pass_through(plan: &mut Plan, id: StageId) -> bool {
-    let space = plan.stages[id].input_space().to_vec();
+    let space = plan.stages[id].input_space();
     let found = plan.stages[id].inputs.iter().enumerate().find_map(|(i, input)| {
         let (p, piece) = input.pieces.iter().enumerate().find(|(_, piece)| {
             let Origin::Stage(producer, 0) = piece.origin else { return false };

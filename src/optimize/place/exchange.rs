@@ -78,7 +78,11 @@ fn choose(plan: &Plan, reader: &Reader, list: &[Sweep], machine: &Machine) -> Op
     if !function && reader.needs_function(plan) {
         return None;
     }
-    let bytes_of = |input: &Input| (shape::size(stage.input_space()) * input.dtype.size()) as u64;
+    // Products read their factors again by themselves, as often as the budget makes them.
+    if plan.multiplies(id) {
+        return None;
+    }
+    let bytes_of = |input: &Input| (shape::size(&stage.input_space()) * input.dtype.size()) as u64;
     let bad: Vec<usize> = (0..stage.inputs.len())
         .filter(|&i| extra_bytes_of(plan, id, &stage.inputs[i], &reader.grid, cache) > 0)
         .collect();
@@ -115,7 +119,7 @@ fn exchange(plan: &mut Plan, reader: &Reader, choice: &Choice, list: &[Sweep], m
         What::Inputs(inputs) => {
             for (n, &i) in inputs.iter().enumerate() {
                 let reading = plan.stages[id + n].clone();
-                let (input, space) = (reading.inputs[i].clone(), reading.input_space().to_vec());
+                let (input, space) = (reading.inputs[i].clone(), reading.input_space());
                 let (dtype, kind) = (input.dtype, StageKind::Blockwise(Program::identity(input.dtype)));
                 let chunks = if space == reading.space { reading.chunks.clone() } else { reader.grid.clone() };
                 let (inputs, placement, of) = (vec![input], once.clone(), space.clone());

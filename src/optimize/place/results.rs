@@ -7,7 +7,8 @@ use crate::blockwise::sweep::{Machine, sweeps};
 use crate::error::Result;
 use crate::shape;
 
-/// A scan that others read is computed once, for it runs in order. So is a user function that would run more than once on
+/// A scan that others read is computed once, for it runs in order. So is a product of matrices that several stages read, or
+/// another product, which reads its factors many times; and a user function that would run more than once on
 /// a chunk, because several stages read it or because the blocks of one cut its chunks: what it costs is not known, but it
 /// is more than a copy. Memory keeps the result where it takes at most a quarter of the budget, disk where it takes more.
 #[derive(Debug)]
@@ -32,6 +33,7 @@ impl PlanRule for PlaceResults {
         for id in 0..plan.stages.len() {
             let reason = match (&plan.stages[id].kind, &plan.stages[id].placement) {
                 (StageKind::Function(_), _) => runs_again(plan, id, machine),
+                (StageKind::Contract(_), _) => multiplies_again(plan, id),
                 (StageKind::Scan { .. }, Placement::Memory(reason)) => Some(*reason),
                 _ => None,
             };
@@ -46,6 +48,22 @@ impl PlanRule for PlaceResults {
         }
         Ok(())
     }
+}
+
+/// Why product `id` would be computed more than once, if it would.
+fn multiplies_again(plan: &Plan, id: StageId) -> Option<Reason> {
+    let (stages, output) = plan.consumers(id);
+    let count = stages + usize::from(output);
+    let factor = || {
+        (id + 1..plan.stages.len())
+            .any(|other| matches!(plan.stages[other].kind, StageKind::Contract(_)) && needs(plan, other, id))
+    };
+    (count > 1 || factor()).then_some(Reason::Readers(count))
+}
+
+/// Whether `other` evaluates stage `id` on demand.
+fn needs(plan: &Plan, other: StageId, id: StageId) -> bool {
+    plan.stages[other].stage_inputs().into_iter().any(|i| i == id || !plan.stages[i].is_swept() && needs(plan, i, id))
 }
 
 /// Why function stage `id` would run more than once on a chunk, if it would.

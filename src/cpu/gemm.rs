@@ -1,0 +1,185 @@
+//! Products of matrices: every cell of the product by itself, so that no block decides how it is rounded.
+//!
+//! Floats and complex numbers go through the crate `gemm`, which packs and vectorises; integers wrap and truth values are combined in
+//! plain loops over rows.
+
+use crate::chunk::{AxisChunks, Region};
+use crate::device::View;
+use crate::dtype::DType;
+use crate::error::{Error, Result};
+use crate::op::kernel::PanelProduct;
+use crate::shape;
+use bytemuck::Pod;
+use num_complex::{Complex32, Complex64};
+
+/// Multiplies dense stacks of matrices over a region of whole cells into the bytes of the output.
+///
+/// # Errors
+/// [`Bug`](crate::ErrorKind::Bug) for views that are not dense blocks of the right size.
+pub(crate) fn run(product: &PanelProduct, region: &Region, inputs: &[View], outputs: &mut [&mut [u8]]) -> Result<()> {
+    let ([a, b], [out]) = (inputs, outputs) else { return Err(Error::bug("a product has two factors and a result")) };
+    let [stack @ .., m, n] = region.shape.as_slice() else { return Err(Error::bug("a product has matrices")) };
+    let stack = shape::size(stack);
+    if stack * m * n == 0 {
+        return Ok(());
+    }
+    let depth = a.block.size() / (stack * m);
+    if a.offset + b.offset > 0 || a.block.size() != stack * m * depth || b.block.size() != stack * depth * n {
+        return Err(Error::bug("the factors of a panel are dense"));
+    }
+    let rows = pieces(&product.contraction.rows, region.start[region.rank() - 2], *m);
+    let columns = pieces(&product.contraction.columns, region.start[region.rank() - 1], *n);
+    let walk = Walk { stack, sides: [*m, *n, depth], rows, columns, onto: product.onto };
+    let (a, b) = (a.block.bytes(), b.block.bytes());
+    macro_rules! by_dtype {
+        ($($D:ident => $T:ty),*) => {
+            match product.contraction.work() { $(DType::$D => walk.over::<$T>(a, b, out),)*
+                other => Err(Error::bug(format!("products are not added up in {other}"))) }
+        };
+    }
+    by_dtype!(Bool => Truth, I8 => i8, I16 => i16, I32 => i32, I64 => i64, U8 => u8, U16 => u16, U32 => u32, U64 => u64,
+              F32 => f32, F64 => f64, C64 => Complex32, C128 => Complex64)
+}
+
+/// The pieces of an axis between `start` and `start + len`, as seen from there.
+fn pieces(cuts: &AxisChunks, start: usize, len: usize) -> Vec<std::ops::Range<usize>> {
+    let (first, end) = (cuts.find(start), start + len);
+    (first..cuts.count())
+        .take_while(|&i| cuts.start(i) < end)
+        .map(|i| cuts.start(i).max(start) - start..cuts.start(i + 1).min(end) - start)
+        .collect()
+}
+
+/// The cells of a stack of products.
+struct Walk {
+    stack: usize,
+    /// Rows, columns and depth of each product.
+    sides: [usize; 3],
+    rows: Vec<std::ops::Range<usize>>,
+    columns: Vec<std::ops::Range<usize>>,
+    onto: bool,
+}
+
+impl Walk {
+    fn over<T: Factor>(&self, a: &[u8], b: &[u8], out: &mut [u8]) -> Result<()> {
+        let aligned = |e: bytemuck::PodCastError| Error::bug(format!("a block's bytes are aligned: {e}"));
+        let a: &[T] = bytemuck::try_cast_slice(a).map_err(aligned)?;
+        let b: &[T] = bytemuck::try_cast_slice(b).map_err(aligned)?;
+        let out: &mut [T] = bytemuck::try_cast_slice_mut(out).map_err(aligned)?;
+        let [m, n, depth] = self.sides;
+        if depth == 0 {
+            if !self.onto {
+                out.fill(T::zeroed());
+            }
+            return Ok(());
+        }
+        for i in 0..self.stack {
+            let (a, b) = (&a[i * m * depth..(i + 1) * m * depth], &b[i * depth * n..(i + 1) * depth * n]);
+            let out = &mut out[i * m * n..(i + 1) * m * n];
+            for r in &self.rows {
+                for c in &self.columns {
+                    T::multiply(Cell {
+                        out: &mut out[r.start * n + c.start..(r.end - 1) * n + c.end],
+                        left: &a[r.start * depth..r.end * depth],
+                        right: &b[c.start..(depth - 1) * n + c.end],
+                        sides: [r.len(), c.len(), depth],
+                        row: n,
+                        onto: self.onto,
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One cell: rows of `out` and `right` are `row` apart, those of `left` follow each other.
+struct Cell<'a, T> {
+    out: &'a mut [T],
+    left: &'a [T],
+    right: &'a [T],
+    sides: [usize; 3],
+    row: usize,
+    onto: bool,
+}
+
+/// Elements of matrices.
+trait Factor: Pod {
+    /// Computes a cell.
+    fn multiply(cell: Cell<'_, Self>);
+}
+
+/// Rows of the right factor that are taken together, so that they stay in the second cache.
+const TOGETHER: usize = 64;
+
+/// Row by row, each element of the left factor times a row of the right one.
+fn by_rows<T: Copy>(cell: Cell<'_, T>, zero: T, step: impl Fn(T, T, T) -> T) {
+    let [rows, columns, depth] = cell.sides;
+    if !cell.onto {
+        (0..rows).for_each(|i| cell.out[i * cell.row..][..columns].fill(zero));
+    }
+    for first in (0..depth).step_by(TOGETHER) {
+        for i in 0..rows {
+            let out = &mut cell.out[i * cell.row..][..columns];
+            for p in first..(first + TOGETHER).min(depth) {
+                let x = cell.left[i * depth + p];
+                for (sum, &y) in out.iter_mut().zip(&cell.right[p * cell.row..][..columns]) {
+                    *sum = step(*sum, x, y);
+                }
+            }
+        }
+    }
+}
+
+/// A truth value, 0 or 1.
+#[derive(Clone, Copy, bytemuck::Zeroable, Pod)]
+#[repr(transparent)]
+struct Truth(u8);
+
+impl Factor for Truth {
+    fn multiply(cell: Cell<'_, Self>) {
+        by_rows(cell, Self(0), |sum, x, y| Self(sum.0 | x.0 & y.0));
+    }
+}
+
+macro_rules! integers {
+    ($($T:ty),*) => { $(impl Factor for $T {
+        fn multiply(cell: Cell<'_, Self>) {
+            by_rows(cell, 0, |sum, x, y| sum.wrapping_add(x.wrapping_mul(y)));
+        }
+    })* };
+}
+integers!(i8, i16, i32, i64, u8, u16, u32, u64);
+
+macro_rules! inexact {
+    ($($T:ty),*) => { $(impl Factor for $T {
+        #[cfg(feature = "linalg")]
+        fn multiply(cell: Cell<'_, Self>) {
+            let [rows, columns, depth] = cell.sides;
+            let (row, deep) = (cell.row.cast_signed(), depth.cast_signed());
+            assert!(cell.out.len() >= (rows - 1) * cell.row + columns, "a cell lies in its block");
+            assert!(cell.left.len() >= rows * depth, "a cell's rows lie in their panel");
+            assert!(cell.right.len() >= (depth - 1) * cell.row + columns, "a cell's columns lie in their panel");
+            let (zero, one) = (<$T as num_traits::Zero>::zero(), <$T as num_traits::One>::one());
+            let seq = gemm::Parallelism::None;
+            let alpha = if cell.onto { one } else { zero };
+            // SAFETY: the three slices hold every element that sides and strides reach, as was just checked; `out` is
+            // borrowed for this call alone.
+            unsafe {
+                gemm::gemm(
+                    rows, columns, depth,
+                    cell.out.as_mut_ptr(), 1, row, cell.onto,
+                    cell.left.as_ptr(), 1, deep,
+                    cell.right.as_ptr(), 1, row,
+                    alpha, one, false, false, false, seq,
+                );
+            }
+        }
+
+        #[cfg(not(feature = "linalg"))]
+        fn multiply(cell: Cell<'_, Self>) {
+            by_rows(cell, <$T as num_traits::Zero>::zero(), |sum, x, y| sum + x * y);
+        }
+    })* };
+}
+inexact!(f32, f64, Complex32, Complex64);

@@ -1,0 +1,5 @@
+//! Linear algebra: builds expressions, computes nothing.
+//!
+//! `matmul.rs` has products of matrices and vectors and what NumPy makes of them.
+
+pub mod matmul;

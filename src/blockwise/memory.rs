@@ -190,15 +190,26 @@ fn states_bytes(scanner: &Scanner, axis: usize, tiles: &AxisChunks, block: &[usi
     buffer(block, scanner.state()) + (count + 1) * carry_bytes(scanner, axis, block)
 }
 
-/// Bytes that scans hold between blocks of `grid`: one carry for each row of blocks that is open while the walk, in
-/// row-major order, goes on.
+/// Bytes that scans and spilled reductions hold between blocks of `grid`: one carry for each row of blocks, one tree of
+/// states for each block of the result, that is open while the walk goes on, with its axes in this order.
 #[must_use]
-pub fn carried_bytes(plan: &Plan, stages: &[StageId], grid: &Chunks) -> u64 {
+pub fn carried_bytes(plan: &Plan, stages: &[StageId], grid: &Chunks, order: &[usize]) -> u64 {
     let (block, counts) = (grid.longest(), grid.counts());
+    let open = |part: &Part| -> usize {
+        let cut = order.iter().position(|&a| part.reduced[a] && counts[a] > 1).unwrap_or(order.len());
+        order[cut..].iter().filter(|&&a| !part.reduced[a]).map(|&a| counts[a]).product()
+    };
     let of = |id: &StageId| match &plan.stages[*id].kind {
         StageKind::Scan { scanner, axis, .. } if counts[*axis] > 1 => {
             let open: usize = counts[axis + 1..].iter().product();
             (open as u64 + 1) * carry_bytes(scanner, *axis, &block)
+        }
+        StageKind::Reduce { parts, .. } if plan.stages[*id].is_spilled() => {
+            let tree = |part: &Part| {
+                let groups = part.groups.as_ref().map_or(1, |g| g.count);
+                (open(part) * levels(part.tiles()) * groups) as u64 * tile_state_bytes(part, &block)
+            };
+            parts.iter().map(tree).sum()
         }
         _ => 0,
     };
@@ -209,15 +220,17 @@ pub fn carried_bytes(plan: &Plan, stages: &[StageId], grid: &Chunks) -> u64 {
 /// not done.
 #[must_use]
 pub fn waiting_bytes(plan: &Plan, stages: &[StageId], block: &[usize]) -> u64 {
-    let of_part = |part: &Part| {
+    let of_part = |part: &Part, spilled: bool| {
         let cuts = part.tiling.longest();
         let tiles: usize =
             (0..block.len()).filter(|&a| part.reduced[a]).map(|a| block[a].div_ceil(cuts[a].max(1))).product();
         let groups = part.groups.as_ref().map_or(1, |g| g.most(&part.tiling.axes()[g.axis]));
-        (tiles * groups) as u64 * tile_state_bytes(part, block)
+        // A task ahead may have opened a tree of its own.
+        let trees = if spilled { levels(part.tiles()) } else { 0 };
+        ((tiles + trees) * groups) as u64 * tile_state_bytes(part, block)
     };
     let of_stage = |id: &StageId| match &plan.stages[*id].kind {
-        StageKind::Reduce { parts, .. } => parts.iter().map(of_part).sum(),
+        StageKind::Reduce { parts, .. } => parts.iter().map(|p| of_part(p, plan.stages[*id].is_spilled())).sum(),
         StageKind::Scan { scanner, axis, tiles, .. } => states_bytes(scanner, *axis, tiles, block),
         StageKind::Blockwise(_)
         | StageKind::Exchange { .. }
@@ -235,6 +248,7 @@ pub fn held_bytes(plan: &Plan, id: StageId) -> u64 {
     let stage = &plan.stages[id];
     let in_memory = plan.outputs.iter().any(|o| o.stage == id && o.stored.is_none());
     match &stage.kind {
+        StageKind::Reduce { .. } if stage.is_spilled() => 0,
         StageKind::Reduce { parts, .. } => parts
             .iter()
             .enumerate()

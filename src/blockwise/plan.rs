@@ -80,6 +80,8 @@ pub enum Placement {
 pub enum Reason {
     /// As many others read it.
     Readers(usize),
+    /// It takes a large part of the budget.
+    Size,
     /// Its readers would have what is behind it read or computed so many times.
     Passes(f64),
 }
@@ -214,6 +216,7 @@ impl fmt::Display for Reason {
         match self {
             Self::Readers(1) => write!(f, "another reads it"),
             Self::Readers(n) => write!(f, "{n} others read it"),
+            Self::Size => write!(f, "memory has no room for it"),
             Self::Passes(times) => write!(f, "it would be needed {times:.1} times"),
         }
     }

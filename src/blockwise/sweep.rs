@@ -45,8 +45,10 @@ const FAR_CELLS: usize = 4096;
 pub struct Sweep {
     /// The sinks.
     pub stages: Vec<StageId>,
-    /// The blocks, walked in row-major order.
+    /// The blocks.
     pub grid: Chunks,
+    /// The axes in the order in which they are walked, the last one fastest.
+    pub order: Vec<usize>,
     /// Bytes that the largest task takes.
     pub task_bytes: u64,
     /// Bytes held by results while it runs, those of earlier sweeps included.
@@ -145,7 +147,8 @@ pub fn sweeps(plan: &Plan, machine: &Machine) -> Result<Vec<Sweep>> {
         let share = machine.budget.saturating_sub(held);
         let grid = grid(plan, &stages, machine, share);
         let bytes = task_bytes(plan, &stages, &grid.longest());
-        let carried = carried_bytes(plan, &stages, &grid);
+        let order = order(plan, &stages);
+        let carried = carried_bytes(plan, &stages, &grid, &order);
         if bytes + carried > share {
             return Err(Error::memory(label(), held + carried + bytes, machine.budget));
         }
@@ -158,11 +161,24 @@ pub fn sweeps(plan: &Plan, machine: &Machine) -> Result<Vec<Sweep>> {
         let releases: Vec<StageId> = (0..plan.stages.len()).filter(|&id| last_use[id] == Some(number)).collect();
         held -= releases.iter().map(|&id| super::memory::held_bytes(plan, id)).sum::<u64>();
         let mut sweep =
-            Sweep { stages, grid, task_bytes, held_bytes, width, window, waiting_bytes, shared_bytes, releases };
+            Sweep { stages, grid, order, task_bytes, held_bytes, width, window, waiting_bytes, shared_bytes, releases };
         sweep.limit_waiting(plan, machine);
         out.push(sweep);
     }
     Ok(out)
+}
+
+/// The order of the axes: row-major, but where results of reductions go to disk, these are finished one by one.
+fn order(plan: &Plan, stages: &[StageId]) -> Vec<usize> {
+    let rank = plan.stages[stages[0]].space.len();
+    let reduced = |a: usize| {
+        stages.iter().all(|&id| match &plan.stages[id].kind {
+            StageKind::Reduce { parts, .. } => plan.stages[id].is_spilled() && parts.iter().all(|p| p.reduced[a]),
+            _ => false,
+        })
+    };
+    let (last, first): (Vec<usize>, Vec<usize>) = (0..rank).partition(|&a| reduced(a));
+    first.into_iter().chain(last).collect()
 }
 
 /// The stores whose chunks a sweep of `stages` decodes, and the bytes of those.

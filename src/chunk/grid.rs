@@ -139,7 +139,7 @@ impl AxisChunks {
 /// use hyperslab::chunk::Chunks;
 /// let grid = Chunks::regular(&[10, 7], &[4, 7]).unwrap();
 /// assert_eq!(grid.counts(), vec![3, 1]);
-/// assert_eq!((grid.index(2), grid.number(&[2, 0])), (vec![2, 0], 2));
+/// assert_eq!((grid.index(2, &[0, 1]), grid.number(&[2, 0])), (vec![2, 0], 2));
 /// assert_eq!(grid.region(&[2, 0]).to_string(), "[8:10, 0:7]");
 /// assert_eq!(grid.to_string(), "(4, 7)");
 /// ```
@@ -210,13 +210,13 @@ impl Chunks {
         self.0.iter().map(AxisChunks::longest).collect()
     }
 
-    /// The index of chunk `number` in row-major order.
+    /// The index of chunk `number` of a walk with the axes in this order, the last one fastest.
     #[must_use]
-    pub fn index(&self, mut number: usize) -> Vec<usize> {
+    pub fn index(&self, mut number: usize, order: &[usize]) -> Vec<usize> {
         let mut index = vec![0; self.rank()];
-        for (at, axis) in index.iter_mut().zip(&self.0).rev() {
-            let count = axis.count().max(1);
-            *at = number % count;
+        for &axis in order.iter().rev() {
+            let count = self.0[axis].count().max(1);
+            index[axis] = number % count;
             number /= count;
         }
         index

@@ -88,7 +88,7 @@ pub fn run(
 enum Running {
     Blocks { id: StageId, targets: Vec<(Target, Option<usize>)> },
     Scan { id: StageId, chains: Chains, targets: Vec<(Target, Option<usize>)> },
-    Reduction { id: StageId, folds: Vec<PartFold>, results: Vec<Assembly> },
+    Reduction { id: StageId, folds: Vec<PartFold>, results: Vec<Target> },
 }
 
 /// Runs one sweep; the arrays that it has written.
@@ -129,7 +129,13 @@ fn start(
         let results = folds
             .iter()
             .zip(parts)
-            .map(|(fold, part)| in_memory(part.reducer.output(), &fold.kept))
+            .map(|(fold, part)| match &stage.placement {
+                Placement::Spill(read, _) => {
+                    let (dtype, read) = (part.reducer.output(), fold.of_result(read));
+                    SpillLog::create(shared.cx.spill_folder(), dtype, &fold.kept, &read).map(Target::Spilled)
+                }
+                _ => in_memory(part.reducer.output(), &fold.kept).map(Target::Memory),
+            })
             .collect::<Result<Vec<_>>>()?;
         return Ok(Running::Reduction { id, folds, results });
     }
@@ -176,11 +182,14 @@ fn finish(shared: &mut Shared<'_>, sink: Running, whole: &mut Vec<Box<dyn Sink>>
             }
         }
         Running::Reduction { id, folds, results } => {
-            for (r, (fold, assembly)) in folds.iter().zip(results).enumerate() {
+            for (r, (fold, target)) in folds.iter().zip(results).enumerate() {
                 for index in fold.without_portions(shape::size(&shared.plan.stages[id].space) == 0) {
-                    assembly.write(&index, &fold.of_nothing(shared, &index)?)?;
+                    let block = fold.of_nothing(shared, &index)?;
+                    target.write(shared.cx, &index, &fold.kept.region(&index), &block)?;
                 }
-                let _ = shared.results[id][r].set(Held::Block(assembly.finish()?));
+                if let Finished::Held(held) = target.finish()? {
+                    let _ = shared.results[id][r].set(held);
+                }
             }
         }
     }
@@ -352,6 +361,20 @@ impl Job<'_, '_> {
         self.hand_over(targets, &task.block, &task.region, &block)
     }
 
+    /// Gives a finished block to one target, and counts it.
+    fn put(&self, target: &Target, index: &[usize], region: &Region, block: &Block) -> Result<()> {
+        let counters = &self.shared.trace.counters;
+        let counter = match target {
+            Target::Stored(_) => Some(&counters.bytes_written),
+            Target::Spilled(_) => Some(&counters.bytes_spilled),
+            Target::Memory(_) => None,
+        };
+        if let Some(counter) = counter {
+            counter.fetch_add(block.bytes().len() as u64, Ordering::Relaxed);
+        }
+        timed(&counters.write_ns, || target.write(self.shared.cx, index, region, block))
+    }
+
     /// Gives a finished block to all that take it.
     fn hand_over(
         &self,
@@ -360,20 +383,8 @@ impl Job<'_, '_> {
         region: &Region,
         block: &Block,
     ) -> Result<()> {
-        let counters = &self.shared.trace.counters;
-        for (target, _) in targets {
-            if target.has(region) {
-                continue;
-            }
-            let counter = match target {
-                Target::Stored(_) => Some(&counters.bytes_written),
-                Target::Spilled(_) => Some(&counters.bytes_spilled),
-                Target::Memory(_) => None,
-            };
-            if let Some(counter) = counter {
-                counter.fetch_add(block.bytes().len() as u64, Ordering::Relaxed);
-            }
-            timed(&counters.write_ns, || target.write(self.shared.cx, index, region, block))?;
+        for (target, _) in targets.iter().filter(|(target, _)| !target.has(region)) {
+            self.put(target, index, region, block)?;
         }
         Ok(())
     }
@@ -399,7 +410,7 @@ impl Job<'_, '_> {
         &self,
         id: StageId,
         folds: &[PartFold],
-        results: &[Assembly],
+        results: &[Target],
         task: &Task,
         memo: &mut Memo,
     ) -> Result<()> {
@@ -433,7 +444,7 @@ impl Job<'_, '_> {
                 for &part in members {
                     let state = states.by_ref().take(parts[part].reducer.identity.len()).collect();
                     if let Some(block) = folds[part].add(self.shared, &index, portion.number, state)? {
-                        results[part].write(&index, &block)?;
+                        self.put(&results[part], &index, &folds[part].kept.region(&index), &block)?;
                     }
                 }
             }

@@ -67,6 +67,15 @@ impl PartFold {
         Ok(Self { stage: id, part, kept, tiles, groups, folds: Mutex::default() })
     }
 
+    /// A grid on the reduction's space, as its result has it.
+    pub(crate) fn of_result(&self, grid: &Chunks) -> Chunks {
+        let along = |(have, cuts): (&AxisChunks, &AxisChunks)| match have.len() == cuts.len() {
+            true => cuts.clone(),
+            false => have.clone(),
+        };
+        Chunks::new(self.kept.axes().iter().zip(grid.axes()).map(along).collect())
+    }
+
     /// The tiles inside `region`, or where there are groups, what each has of them.
     pub(crate) fn portions(&self, reduced: &[bool], region: &Region) -> Vec<Portion<'_>> {
         if self.tiles.count() == 1 && self.groups.is_none() {

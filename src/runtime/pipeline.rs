@@ -119,7 +119,8 @@ pub fn explain(cx: &Context, requests: &[Request], stage: Stage) -> Result<Strin
 fn choices(plan: &Plan, graph: &TaskGraph) -> Vec<String> {
     let mut out = Vec::new();
     for (id, stage) in plan.stages.iter().enumerate() {
-        let bytes = shape::size(&stage.space) * stage.result_dtypes().iter().map(|d| d.size()).sum::<usize>();
+        let results = stage.result_dtypes().into_iter().enumerate();
+        let bytes: usize = results.map(|(r, d)| shape::size(&stage.result_shape(r)) * d.size()).sum();
         let bytes = crate::error::Bytes(bytes as u64);
         match &stage.placement {
             Placement::OnDemand => {}

@@ -93,8 +93,8 @@ impl TaskGraph {
     /// Task `number` of sweep `sweep`, in the order in which they run.
     #[must_use]
     pub fn task(&self, sweep: usize, number: usize) -> Task {
-        let grid = &self.sweeps[sweep].grid;
-        let block = grid.index(number);
+        let (grid, order) = (&self.sweeps[sweep].grid, &self.sweeps[sweep].order);
+        let block = grid.index(number, order);
         let region = grid.region(&block);
         Task { sweep, block, region }
     }

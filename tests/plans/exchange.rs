@@ -55,3 +55,25 @@ fn a_reshape_reads_slabs() {
     stage 0 is computed once and spilled (27.5 MiB), to be read in (30, 300, 20): it would be needed 44.9 times
     ");
 }
+
+#[test]
+fn results_of_reductions_that_do_not_fit_are_spilled() {
+    let files = Files::new();
+    let t = files.array("t.zarr", &[20, 1000, 1000], &[2, 200, 1000]);
+    let mean = t.mean(0).store(files.path("mean.zarr"), Create::new().chunks([1000, 100]));
+    let show = |stage| files.show_on(&machine("12MiB"), mean.clone(), stage);
+    assert_snapshot!(show(Stage::Fused) + &show(Stage::Tasks), @r"
+    0: copy  over (20, 1000, 1000) in (2, 200, 1000) -> spilled
+       a <- t.zarr  float32
+    1: reduce mean(a) over axes (0,) in tiles (16, 1000, 1000)  over (20, 1000, 1000) in (2, 200, 1000) -> spilled
+       a <- stage 0  float32
+    2: copy  over (1000, 1000) in (1000, 100) -> stored
+       a <- stage 1 [0, i0, i1] of rank 2  float32
+    sweep of stage 0 over (20, 1000, 1000): 50 tasks of blocks (2, 200, 1000), 5.5 MiB a task, 0 B held
+    sweep of stage 1 over (20, 1000, 1000): 200 tasks of blocks (16, 10, 1000), 2.6 MiB a task, 80 KiB held
+    sweep of stage 2 over (1000, 1000): 5 tasks of blocks (1000, 200), 3.3 MiB a task, 0 B held
+    255 tasks, 76.3 MiB to read, 11 MiB of memory projected, budget 12 MiB
+    stage 0 is computed once and spilled (76.3 MiB), to be read in (16, 10, 1000): it would be needed 22.4 times
+    stage 1 is computed once and spilled (3.8 MiB), to be read in (20, 1000, 100): memory has no room for it
+    ");
+}

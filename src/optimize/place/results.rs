@@ -1,16 +1,21 @@
 //! Decides which results are computed once, and where they are until they have been read.
 
 use super::super::PlanRule;
-use crate::blockwise::plan::{Placement, Plan, Reason, StageId, StageKind};
+use crate::blockwise::memory::held_bytes;
+use crate::blockwise::plan::{Input, Origin, Placement, Plan, Reason, Stage, StageId, StageKind};
 use crate::blockwise::readers::readers;
 use crate::blockwise::sweep::{Machine, sweeps};
+use crate::chunk::index_map::AxisMap;
+use crate::chunk::{AxisChunks, Chunks, IndexMap};
 use crate::error::Result;
+use crate::op::program::Program;
 use crate::shape;
 
 /// A scan that others read is computed once, for it runs in order. So is a product of matrices that several stages read, or
 /// another product, which reads its factors many times; and a user function that would run more than once on
 /// a chunk, because several stages read it or because the blocks of one cut its chunks: what it costs is not known, but it
-/// is more than a copy. Memory keeps the result where it takes at most a quarter of the budget, disk where it takes more.
+/// is more than a copy. Memory keeps the result where it takes at most a quarter of the budget, disk where it takes more;
+/// and the same holds for results of reductions.
 #[derive(Debug)]
 pub struct PlaceResults;
 
@@ -31,6 +36,10 @@ impl PlanRule for PlaceResults {
 
     fn apply(&self, plan: &mut Plan, machine: &Machine) -> Result<()> {
         for id in 0..plan.stages.len() {
+            if matches!(plan.stages[id].kind, StageKind::Reduce { .. }) {
+                place_reduction(plan, id, machine.budget / SHARE);
+                continue;
+            }
             let reason = match (&plan.stages[id].kind, &plan.stages[id].placement) {
                 (StageKind::Function(_), _) => runs_again(plan, id, machine),
                 (StageKind::Contract(_), _) => multiplies_again(plan, id),
@@ -64,6 +73,51 @@ fn multiplies_again(plan: &Plan, id: StageId) -> Option<Reason> {
 /// Whether `other` evaluates stage `id` on demand.
 fn needs(plan: &Plan, other: StageId, id: StageId) -> bool {
     plan.stages[other].stage_inputs().into_iter().any(|i| i == id || !plan.stages[i].is_swept() && needs(plan, i, id))
+}
+
+/// Sends the results of a reduction to disk where they and their accumulators take more than `most`, unless one is an
+/// answer in memory. An array that is to be stored is copied from there.
+fn place_reduction(plan: &mut Plan, id: StageId, most: u64) {
+    let in_memory = plan.outputs.iter().any(|o| o.stage == id && o.stored.is_none());
+    if in_memory || held_bytes(plan, id) <= most {
+        return;
+    }
+    let mut read = plan.stages[id].chunks.clone();
+    for at in 0..plan.outputs.len() {
+        let output = plan.outputs[at].clone();
+        let Some(stored) = output.stored.as_ref().filter(|_| output.stage == id) else { continue };
+        let from = plan.stages[id].result_shape(output.result);
+        let map = dropping_ones(&from, &output.shape);
+        let space = &plan.stages[id].space;
+        let cut = |(axis, &n): (&AxisMap, &usize)| match axis.out {
+            Some(o) if stored.axes()[o].len() == n => stored.axes()[o].clone(),
+            _ => AxisChunks::regular(n, n),
+        };
+        read = Chunks::new(map.axes.iter().zip(space).map(cut).collect());
+        let dtype = plan.stages[id].result_dtypes()[output.result];
+        let input = Input::whole(&output.shape, Origin::Stage(id, output.result), map, dtype);
+        let copy = Stage {
+            space: output.shape.clone(),
+            chunks: stored.clone(),
+            kind: StageKind::Blockwise(Program::identity(dtype)),
+            inputs: vec![input],
+            placement: Placement::OnDemand,
+            ..plan.stages[id].clone()
+        };
+        plan.stages.push(copy);
+        (plan.outputs[at].stage, plan.outputs[at].result) = (plan.stages.len() - 1, 0);
+    }
+    plan.stages[id].placement = Placement::Spill(read, Reason::Size);
+}
+
+/// The map to an array of shape `from` from the same array without, or with more, axes of length 1.
+fn dropping_ones(from: &[usize], to: &[usize]) -> IndexMap {
+    let mut long = (0..to.len()).filter(|&a| to[a] != 1);
+    let axis = |&n: &usize| match n {
+        1 => AxisMap { out: None, offset: 0, stride: 0 },
+        _ => AxisMap { out: long.next(), offset: 0, stride: 1 },
+    };
+    IndexMap { axes: from.iter().map(axis).collect() }
 }
 
 /// Why function stage `id` would run more than once on a chunk, if it would.

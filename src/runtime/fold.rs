@@ -69,9 +69,9 @@ impl PartFold {
 
     /// A grid on the reduction's space, as its result has it.
     pub(crate) fn of_result(&self, grid: &Chunks) -> Chunks {
-        let along = |(have, cuts): (&AxisChunks, &AxisChunks)| match have.len() == cuts.len() {
-            true => cuts.clone(),
-            false => have.clone(),
+        let along = |(have, cuts): (&AxisChunks, &AxisChunks)| {
+            let same = have.len() == cuts.len();
+            if same { cuts.clone() } else { have.clone() }
         };
         Chunks::new(self.kept.axes().iter().zip(grid.axes()).map(along).collect())
     }

@@ -33,15 +33,16 @@ impl PlanRule for PlaceExchanges {
 
     fn apply(&self, plan: &mut Plan, machine: &Machine) -> Result<()> {
         let mut done: Vec<StageId> = Vec::new();
-        // A plan that does not fit is refused when its tasks are made.
-        while let Ok(list) = sweeps(plan, machine) {
+        loop {
+            // Of a plan that does not fit, only those blocks are known that no sweep decides.
+            let list = sweeps(plan, machine).unwrap_or_default();
             let next = readers(plan, &list).into_iter().find(|r| !done.contains(&r.stage));
             let Some(reader) = next else { break };
             done.push(reader.stage);
             let Some(choice) = choose(plan, &reader, &list, machine) else { continue };
             let before = plan.clone();
             let inserted = exchange(plan, &reader, &choice, &list, machine);
-            if sweeps(plan, machine).is_err() {
+            if !list.is_empty() && sweeps(plan, machine).is_err() {
                 *plan = before;
                 continue;
             }

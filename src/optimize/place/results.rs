@@ -127,8 +127,8 @@ fn runs_again(plan: &Plan, id: StageId, machine: &Machine) -> Option<Reason> {
     if count > 1 {
         return Some(Reason::Readers(count));
     }
-    // A plan that does not fit is refused when its tasks are made, with what it has by then.
-    let sweeps = sweeps(plan, machine).ok()?;
+    // What does not fit as it is may fit when this is computed before.
+    let Ok(sweeps) = sweeps(plan, machine) else { return Some(Reason::Size) };
     let times: f64 = readers(plan, &sweeps).iter().map(|r| r.times(plan, id)).sum();
     (times > ONCE).then_some(Reason::Passes(times))
 }

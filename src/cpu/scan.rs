@@ -4,7 +4,7 @@
 //! strip holds neighbours along the axis, which are joined over distances 1, 2, 4, ...; the state before the strip is
 //! joined to all of them last. Both orders depend on the tile alone.
 
-use super::reduce::Register;
+use super::lanes::Register;
 use super::space::{Source, Space, set_sources, target};
 use super::strip::{Machine, STRIP};
 use crate::chunk::Region;

@@ -89,6 +89,31 @@ impl Work for Anomaly {
     }
 }
 
+/// w06: maps of all places become series of all times, written to Zarr.
+pub struct Rechunk;
+
+impl Rechunk {
+    pub fn new(_settings: &Settings) -> Self {
+        Self
+    }
+}
+
+impl Work for Rechunk {
+    fn run(&self, settings: &Settings) -> Result<Vec<Outcome>, Error> {
+        let cx = settings.context()?;
+        let x = field(settings, &settings.fmt)?;
+        let chunk = vec![x.shape().known()?[0], 36, 72];
+        let path = settings.out.join(format!("w06.{}.zarr", std::process::id()));
+        let how = Create { zarr_version: Some(2), ..Create::new().chunks(chunk).codec("blosc-lz4:5").overwrite(true) };
+        cx.compute(x.store(&path, how))?;
+        Ok(vec![Outcome::stored("out", &path)])
+    }
+
+    fn bytes(&self, settings: &Settings) -> usize {
+        field_bytes(settings)
+    }
+}
+
 /// w12: the mean over time of a NetCDF-4 variable.
 pub struct TimeMean;
 

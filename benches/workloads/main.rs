@@ -36,6 +36,7 @@ fn main() -> Result<(), Failure> {
         "w02" => Box::new(elementwise::BlackScholes::<f64>::new(&settings)?),
         "w03" => Box::new(climate::Statistics::new(&settings)),
         "w04" => Box::new(climate::Anomaly::new(&settings)),
+        "w06" => Box::new(climate::Rechunk::new(&settings)),
         "w12" => Box::new(climate::TimeMean::new(&settings)),
         other => return Err(format!("workload {other} is not here yet").into()),
     };

@@ -48,6 +48,7 @@ pub fn write_whole(path: &Path, data: &[u8]) -> Result<()> {
 ///
 /// # Errors
 /// [`Store`](crate::ErrorKind::Store), naming the file.
+#[cfg(feature = "zarr")]
 pub(super) fn write_file(path: &Path, data: &[u8]) -> Result<()> {
     let mut written = std::fs::write(path, data);
     if let (Err(e), Some(folder)) = (&written, path.parent())

@@ -141,6 +141,7 @@ impl Staging {
     }
 
     /// As [`Staging::begin`], for something whose folder may be missing.
+    #[cfg(any(feature = "zarr", feature = "cli", test))]
     pub(crate) fn begin_deep(container: &Path, inner: &str, how: &Create, run: Option<&Fingerprint>) -> Result<Self> {
         let mut made = Vec::new();
         for folder in container.ancestors().skip(1).filter(|p| !p.as_os_str().is_empty()) {
@@ -166,6 +167,7 @@ impl Staging {
     }
 
     /// As [`Staging::begin`], for a container whose arrays are staged on their own and keep their receipts.
+    #[cfg(any(feature = "cli", test))]
     pub(crate) fn of_container(container: &Path, how: &Create, run: Option<&Fingerprint>) -> Result<Self> {
         let mut staging = Self::begin_deep(container, "", how, run)?;
         staging.nests = true;

@@ -2,7 +2,7 @@
 
 use crate::device::block::Block;
 use crate::error::Result;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -42,14 +42,36 @@ impl ChunkCache {
     pub fn get(&self, store: usize, chunk: &[usize], decode: impl FnOnce() -> Result<Block>) -> Result<Block> {
         let key = (store, chunk.to_vec());
         let slot = self.touch(&key);
-        let mut place = slot.lock();
+        let place = slot.lock();
+        self.fill(&key, place, decode)
+    }
+
+    /// As [`ChunkCache::get`], but nothing where another thread decodes the chunk at this moment: there is other work.
+    pub fn get_unless_busy(
+        &self,
+        store: usize,
+        chunk: &[usize],
+        decode: impl FnOnce() -> Result<Block>,
+    ) -> Option<Result<Block>> {
+        let key = (store, chunk.to_vec());
+        let slot = self.touch(&key);
+        let place = slot.try_lock()?;
+        Some(self.fill(&key, place, decode))
+    }
+
+    fn fill(
+        &self,
+        key: &Key,
+        mut place: MutexGuard<'_, Option<Block>>,
+        decode: impl FnOnce() -> Result<Block>,
+    ) -> Result<Block> {
         if let Some(block) = place.as_ref() {
             return Ok(block.clone());
         }
         let block = decode()?;
         *place = Some(block.clone());
         drop(place);
-        self.admit(&key, block.bytes().len() as u64);
+        self.admit(key, block.bytes().len() as u64);
         Ok(block)
     }
 

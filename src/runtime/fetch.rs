@@ -238,29 +238,58 @@ impl Shared<'_> {
             return self.part(s, store, &span, one, again);
         }
         let mut buffer = buffer();
+        let mut copy = |parts: &ChunkPart, chunk: &Region, block: &Block| {
+            let to = StridedBox::of(&counts, &parts.to);
+            copy_strided(&parts.view_of(block, chunk), to, buffer.bytes_mut(), &parts.counts, size);
+        };
+        // Threads that need the same chunks decode different ones first, and wait for each other's last.
+        let mut busy = Vec::new();
         for parts in list {
             let chunk = parts.region(&info.chunks, store.random_access());
-            let block = self.part(s, store, &chunk, &parts, again)?;
-            let from = parts.view_of(&block, &chunk);
-            let to = StridedBox::of(&counts, &parts.to);
-            copy_strided(&from, to, buffer.bytes_mut(), &parts.counts, size);
+            match self.part_unless_busy(s, store, &chunk, &parts, again) {
+                Some(block) => copy(&parts, &chunk, &block?),
+                None => busy.push((parts, chunk)),
+            }
+        }
+        for (parts, chunk) in busy {
+            copy(&parts, &chunk, &self.part(s, store, &chunk, &parts, again)?);
         }
         Block::new(info.dtype, &counts, buffer)
     }
 
     /// A chunk, or for unchunked data the box, behind some of the positions.
     fn part(&self, s: usize, store: &dyn Store, region: &Region, parts: &ChunkPart, again: bool) -> Result<Block> {
-        let info = store.info();
-        let load = || {
-            let mut buffer = self.cx.memory().buffer(region.size() * info.dtype.size());
-            self.read_into(store, region, buffer.bytes_mut())?;
-            Block::new(info.dtype, &region.shape, buffer)
-        };
-        if store.random_access() || parts.whole && !(again || self.cached[s]) {
-            load()
+        let load = || self.load(store, region);
+        if self.is_cached(s, store, parts, again) { self.cache.get(s, &parts.chunk, load) } else { load() }
+    }
+
+    /// As [`Shared::part`], but nothing where another thread decodes the chunk at this moment.
+    fn part_unless_busy(
+        &self,
+        s: usize,
+        store: &dyn Store,
+        region: &Region,
+        parts: &ChunkPart,
+        again: bool,
+    ) -> Option<Result<Block>> {
+        let load = || self.load(store, region);
+        if self.is_cached(s, store, parts, again) {
+            self.cache.get_unless_busy(s, &parts.chunk, load)
         } else {
-            self.cache.get(s, &parts.chunk, load)
+            Some(load())
         }
+    }
+
+    fn is_cached(&self, s: usize, store: &dyn Store, parts: &ChunkPart, again: bool) -> bool {
+        !store.random_access() && (!parts.whole || again || self.cached[s])
+    }
+
+    /// A region of a store, decoded.
+    fn load(&self, store: &dyn Store, region: &Region) -> Result<Block> {
+        let dtype = store.info().dtype;
+        let mut buffer = self.cx.memory().buffer(region.size() * dtype.size());
+        self.read_into(store, region, buffer.bytes_mut())?;
+        Block::new(dtype, &region.shape, buffer)
     }
 
     fn read_into(&self, store: &dyn Store, region: &Region, out: &mut [u8]) -> Result<()> {

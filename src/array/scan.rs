@@ -58,7 +58,7 @@ impl<T: Kind> Array<T> {
     /// ```
     ///
     /// # Errors
-    /// As [`scan`].
+    /// As [`scan()`].
     #[track_caller]
     pub fn try_scan(&self, name: &str, axis: impl Into<Axes>, dtype: Option<DType>) -> Result<Array> {
         Ok(Array::of(scan(self.expr(), name, &axis.into(), dtype)?))

@@ -73,7 +73,7 @@ const SEGMENT: usize = 1 << 20;
 /// Cells of a product from which on there are enough of them to keep a machine busy without cutting sums.
 const MANY_CELLS: usize = 32;
 
-/// Cells of a product along an axis, or panels along one that is summed over, near [`CELL`]: whole chunks joined, or
+/// Cells of a product along an axis, or panels along one that is summed over, near `CELL`: whole chunks joined, or
 /// chunks in equal parts.
 #[must_use]
 pub fn cells(axis: &AxisChunks) -> AxisChunks {

@@ -217,6 +217,22 @@ fn groups(plan: &Plan) -> Vec<Vec<StageId>> {
     groups.into_iter().map(|(_, members)| members).collect()
 }
 
+/// For each stage that others read once it is whole: how many sweeps lie between that and the first of them.
+#[must_use]
+pub fn waits(plan: &Plan) -> Vec<Option<usize>> {
+    let groups = groups(plan);
+    let of = |id: StageId| groups.iter().position(|group| group.contains(&id));
+    let reads = |group: &Vec<StageId>, id: StageId| {
+        group.iter().any(|&member| plan.reads(member).iter().any(|o| matches!(o, Origin::Stage(at, _) if *at == id)))
+    };
+    (0..plan.stages.len())
+        .map(|id| {
+            let made = of(id)?;
+            groups[made + 1..].iter().position(|group| reads(group, id))
+        })
+        .collect()
+}
+
 /// For each stage whose result is held for others alone, the last group that reads it.
 fn last_use(plan: &Plan, groups: &[Vec<StageId>]) -> Vec<Option<usize>> {
     let mut last = vec![None; plan.stages.len()];

@@ -66,6 +66,8 @@ static PLAN_RULES: &[&dyn PlanRule] = &[
     &place::results::PlaceResults,
     // and what would be read from stores again and again is exchanged through memory or disk.
     &place::exchange::PlaceExchanges,
+    // Last, because it counts everything that is held: what does not fit together goes to disk.
+    &place::overflow::SpillOverflow,
 ];
 
 /// A step of the optimizer, for tracing and `explain`.

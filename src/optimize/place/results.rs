@@ -36,8 +36,9 @@ impl PlanRule for PlaceResults {
 
     fn apply(&self, plan: &mut Plan, machine: &Machine) -> Result<()> {
         for id in 0..plan.stages.len() {
-            if matches!(plan.stages[id].kind, StageKind::Reduce { .. }) {
-                place_reduction(plan, id, machine.budget / SHARE);
+            if matches!(plan.stages[id].kind, StageKind::Reduce { .. }) && held_bytes(plan, id) > machine.budget / SHARE
+            {
+                spill_reduction(plan, id);
                 continue;
             }
             let reason = match (&plan.stages[id].kind, &plan.stages[id].placement) {
@@ -75,11 +76,10 @@ fn needs(plan: &Plan, other: StageId, id: StageId) -> bool {
     plan.stages[other].stage_inputs().into_iter().any(|i| i == id || !plan.stages[i].is_swept() && needs(plan, i, id))
 }
 
-/// Sends the results of a reduction to disk where they and their accumulators take more than `most`, unless one is an
-/// answer in memory. An array that is to be stored is copied from there.
-fn place_reduction(plan: &mut Plan, id: StageId, most: u64) {
-    let in_memory = plan.outputs.iter().any(|o| o.stage == id && o.stored.is_none());
-    if in_memory || held_bytes(plan, id) <= most {
+/// Sends the results of a reduction to disk, unless one is an answer in memory. An array that is to be stored is copied
+/// from there.
+pub(super) fn spill_reduction(plan: &mut Plan, id: StageId) {
+    if plan.outputs.iter().any(|o| o.stage == id && o.stored.is_none()) {
         return;
     }
     let mut read = plan.stages[id].chunks.clone();

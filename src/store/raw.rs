@@ -36,12 +36,29 @@ pub fn write_at(file: &File, path: &Path, offset: u64, data: &[u8]) -> Result<()
 /// # Errors
 /// [`Store`](crate::ErrorKind::Store), naming the file; nothing is left behind then.
 pub fn write_whole(path: &Path, data: &[u8]) -> Result<()> {
+    clear_abandoned(path);
     let temporary = temporary_beside(path);
     std::fs::write(&temporary, data).and_then(|()| std::fs::rename(&temporary, path)).map_err(|e| {
         // The first error is the one to report; a file that was never made cannot be removed.
         let _ = std::fs::remove_file(&temporary);
         Error::store(path, format!("writing {} bytes failed: {e}", data.len()))
     })
+}
+
+/// Removes what processes that are gone have left of writing `path`.
+fn clear_abandoned(path: &Path) {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return };
+    let start = format!(".{}.", name.to_string_lossy());
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let file = entry.file_name().to_string_lossy().into_owned();
+        let rest = file.strip_prefix(&start).and_then(|r| r.strip_suffix(".partial"));
+        let process = rest.and_then(|r| r.split('.').next()?.parse::<u32>().ok());
+        if process.is_some_and(|p| !Path::new("/proc").join(p.to_string()).exists()) {
+            // If it cannot be removed, it is only in the way of nobody.
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// Makes a file that holds `data`, and the folders that it needs.

@@ -175,8 +175,10 @@ impl Sink for ZarrSink {
 
     fn finish(mut self: Box<Self>) -> Result<()> {
         if !self.staging.is_placed() {
+            // Nobody sees the array yet, so no other name is needed, which a killed run would leave behind.
             for (name, document) in &self.plan.documents {
-                write_document(&self.staging.part().join(name), document)?;
+                let path = self.staging.part().join(name);
+                raw::write_file(&path, &text(&path, document)?)?;
             }
             self.settle_groups()?;
         }
@@ -196,8 +198,11 @@ fn key(version: u8, index: &[usize]) -> String {
 }
 
 pub(super) fn write_document(path: &Path, document: &Value) -> Result<()> {
-    let text = serde_json::to_vec_pretty(document).map_err(|e| Error::store(path, e))?;
-    raw::write_whole(path, &text)
+    raw::write_whole(path, &text(path, document)?)
+}
+
+fn text(path: &Path, document: &Value) -> Result<Vec<u8>> {
+    serde_json::to_vec_pretty(document).map_err(|e| Error::store(path, e))
 }
 
 /// A node's metadata, as far as writing beside it needs to know.

@@ -3,6 +3,7 @@
 use super::{Array, Dyn, Kind};
 use crate::chunk::{Chunks, auto};
 use crate::device::block::Block;
+use crate::device::data::Data;
 use crate::dtype::scalar::Scalar;
 use crate::dtype::{DType, Element};
 use crate::error::{Error, Result};
@@ -96,7 +97,7 @@ impl Context {
 #[track_caller]
 pub(crate) fn in_memory(block: Block) -> Expr {
     let chunks = auto::auto(block.shape(), block.dtype().size());
-    build::source(Arc::new(MemoryStore::new(block, chunks)))
+    build::source(Arc::new(MemoryStore::new(Data::shared(block), chunks)))
 }
 
 /// `start, start + step, ...` below `stop`, in `dtype`, as NumPy's `arange`.

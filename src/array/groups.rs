@@ -4,6 +4,7 @@ use super::{Array, Kind, done};
 use crate::chunk::groups::Groups;
 use crate::chunk::{AxisChunks, Chunks};
 use crate::device::block::Block;
+use crate::device::data::Data;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::expr::build;
@@ -135,7 +136,7 @@ impl<T: Kind> GroupBy<T> {
         let sizes: Vec<i64> = self.groups.sizes().into_iter().map(|n| n as i64).collect();
         let shape = [sizes.len()];
         let block = done(Block::from_vec(sizes, &shape));
-        Array::of(build::source(Arc::new(MemoryStore::new(block, Chunks::whole(&shape)))))
+        Array::of(build::source(Arc::new(MemoryStore::new(Data::shared(block), Chunks::whole(&shape)))))
     }
 
     /// The inverse of a reduction's broadcasting: at each position along the axis what `values`, which has a position for

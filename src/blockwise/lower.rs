@@ -134,7 +134,7 @@ impl Lowering {
             }
             ExprKind::Take { input, axis, positions } => {
                 let origin = match self.lower(input)? {
-                    Origin::Store(s) if self.plan.stores[s].block().is_some() => Origin::Store(s),
+                    Origin::Store(s) if self.plan.stores[s].data().is_some() => Origin::Store(s),
                     Origin::Stage(id, result) => Origin::Stage(id, result),
                     origin => Origin::Stage(self.copy(input, origin, IndexMap::identity(space.len()))?, 0),
                 };

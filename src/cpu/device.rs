@@ -1,16 +1,20 @@
 //! The CPU as a device: every call is done when it returns.
 
+use super::copy::{StridedBox, copy_strided};
 use super::elementwise::Elementwise;
 use super::reduce::Reduce;
 use super::{gemm, scan};
 use crate::chunk::Region;
+use crate::chunk::tiling::FAN_IN;
 use crate::device::block::{Block, Buffer};
 use crate::device::memory::Memory;
 use crate::device::null::output_shapes;
 use crate::device::{Device, Event, Pending, Resident, Stream, View};
+use crate::dtype::DType;
 use crate::error::{Error, ErrorKind, Result, panic_text};
 use crate::op::function::{BlockFunction, RawBlock};
-use crate::op::kernel::{Kernel, PanelProduct, TileScan};
+use crate::op::kernel::{Kernel, PanelProduct, ReduceTiles, TileScan};
+use crate::op::program::Program;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -49,6 +53,10 @@ pub(crate) enum Ready {
     Elementwise(Elementwise),
     /// The reductions of a tile.
     Reduce(Reduce),
+    /// Those of every tile of a region.
+    Tiles(ReduceTiles, Reduce),
+    /// States joined with their neighbours.
+    Fold(Program),
     /// The scans of a block's tiles.
     Scan(TileScan),
     /// Products of matrices.
@@ -66,6 +74,8 @@ impl Ready {
         Ok(match kernel {
             Kernel::Elementwise(program) => Self::Elementwise(Elementwise::new(program)?),
             Kernel::Reduce(tile) => Self::Reduce(Reduce::new(tile)?),
+            Kernel::Tiles(all) => Self::Tiles(all.clone(), Reduce::new(&all.tile)?),
+            Kernel::Fold(combine) => Self::Fold(combine.clone()),
             Kernel::Scan(tiles) => Self::Scan(tiles.clone()),
             Kernel::Contract(product) => Self::Contract(product.clone()),
             Kernel::Function(function) => Self::Function(function.clone()),
@@ -80,11 +90,70 @@ impl Ready {
         match self {
             Self::Elementwise(program) => program.run(&region.shape, inputs, outputs),
             Self::Reduce(tile) => tile.run(region, inputs, outputs),
+            Self::Tiles(all, reduce) => tiles(all, reduce, region, inputs, outputs),
+            Self::Fold(combine) => fold(combine, region, inputs, outputs),
             Self::Scan(tiles) => scan::run(tiles, region, inputs, outputs),
             Self::Contract(product) => gemm::run(product, region, inputs, outputs),
             Self::Function(function) => call(function, region, inputs, outputs),
         }
     }
+}
+
+/// Reduces tile after tile.
+fn tiles(
+    all: &ReduceTiles,
+    reduce: &mut Reduce,
+    region: &Region,
+    inputs: &[View],
+    outputs: &mut [&mut [u8]],
+) -> Result<()> {
+    let count = all.count(region).max(1);
+    for (t, tile) in all.of(region).enumerate() {
+        let corner = tile.relative_to(region).start;
+        let views: Vec<View> = inputs.iter().map(|v| v.shifted(&corner)).collect();
+        let part = |bytes: &mut &mut [u8]| bytes.len() / count;
+        let mut states: Vec<&mut [u8]> = outputs
+            .iter_mut()
+            .map(|bytes| {
+                let n = part(bytes);
+                &mut bytes[t * n..(t + 1) * n]
+            })
+            .collect();
+        reduce.run(&tile, &views, &mut states)?;
+    }
+    Ok(())
+}
+
+/// Joins up to [`FAN_IN`] neighbours along the first axis, from left to right.
+fn fold(combine: &Program, region: &Region, inputs: &[View], outputs: &mut [&mut [u8]]) -> Result<()> {
+    let mut program = Elementwise::new(combine)?;
+    let mut one = region.shape.clone();
+    one[0] = 1;
+    let (entries, corner) = (region.shape[0], |e: usize| {
+        let mut start = vec![0; region.rank()];
+        start[0] = e;
+        start
+    });
+    let parts = combine.outputs.len();
+    let dtypes: Vec<DType> = (0..parts).map(|i| combine.output_dtype(i)).collect();
+    let size = |i: usize| crate::shape::size(&one) * dtypes[i].size();
+    for group in 0..entries.div_ceil(FAN_IN) {
+        let (first, end) = (group * FAN_IN, entries.min((group + 1) * FAN_IN));
+        let mut state: Vec<View> = inputs.iter().map(|v| v.shifted(&corner(first))).collect();
+        for entry in first + 1..end {
+            let both: Vec<View> = state.iter().cloned().chain(inputs.iter().map(|v| v.shifted(&corner(entry)))).collect();
+            let mut joined: Vec<Buffer> = (0..parts).map(|i| Buffer::zeroed(size(i))).collect();
+            let mut to: Vec<&mut [u8]> = joined.iter_mut().map(Buffer::bytes_mut).collect();
+            program.run(&one, &both, &mut to)?;
+            let blocks = joined.into_iter().zip(&dtypes).map(|(b, &d)| Block::new(d, &one, b).map(View::whole));
+            state = blocks.collect::<Result<_>>()?;
+        }
+        for (i, view) in state.iter().enumerate() {
+            let out = &mut outputs[i][group * size(i)..(group + 1) * size(i)];
+            copy_strided(view, StridedBox::of(&one, &vec![0; one.len()]), out, &one, dtypes[i].size());
+        }
+    }
+    Ok(())
 }
 
 /// Calls a user function, which may panic.

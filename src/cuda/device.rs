@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::op::kernel::{Kernel, TileReduce};
 use crate::op::program::{Inst, Program};
 use crate::shape;
-use cudarc::driver::{CudaContext, CudaEvent, DriverError, sys};
+use cudarc::driver::{CudaContext, CudaEvent, DriverError, result, sys};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -51,6 +51,18 @@ impl fmt::Debug for CudaDevice {
     }
 }
 
+/// Makes the device's pool keep what is freed, rather than give it back to the system at every synchronisation.
+fn keep_freed_memory(context: &CudaContext) -> std::result::Result<(), DriverError> {
+    context.bind_to_thread()?;
+    let mut keep = u64::MAX;
+    // SAFETY: the pool is the device's own, and the attribute is a 64-bit number.
+    unsafe {
+        let pool = result::device::get_default_mem_pool(context.cu_device())?;
+        let attribute = sys::CUmemPool_attribute_enum::CU_MEMPOOL_ATTR_RELEASE_THRESHOLD;
+        result::mem_pool::set_attribute(pool, attribute, (&raw mut keep).cast())
+    }
+}
+
 /// Why this machine has no GPU to use, if it has none.
 fn missing() -> Option<&'static str> {
     // SAFETY: only looks for the library by its usual names.
@@ -82,6 +94,7 @@ impl CudaDevice {
         // the events that callers of `Device` wait for.
         unsafe { context.disable_event_tracking() };
         let streams = Streams::new(name, &context, STREAMS).map_err(fault)?;
+        keep_freed_memory(&context).map_err(fault)?;
         let (major, minor) = context.compute_capability().map_err(fault)?;
         let attribute = sys::CUdevice_attribute_enum::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT;
         let multiprocessors = context.attribute(attribute).map_err(fault)?;
@@ -285,7 +298,7 @@ impl Device for CudaDevice {
         match kernel {
             Kernel::Elementwise(program) => fits(program),
             Kernel::Reduce(tile) => fits(&tile.map) && reduce::supports(tile),
-            Kernel::Scan(_) | Kernel::Contract(_) | Kernel::Function(_) => false,
+            Kernel::Tiles(_) | Kernel::Fold(_) | Kernel::Scan(_) | Kernel::Contract(_) | Kernel::Function(_) => false,
         }
     }
 
@@ -329,7 +342,12 @@ impl Device for CudaDevice {
         match kernel {
             Kernel::Elementwise(program) => self.elementwise(stream, program, &region.shape, &views, &outputs)?,
             Kernel::Reduce(tile) if reduce::supports(tile) => self.reduce(stream, tile, region, &views, &outputs)?,
-            Kernel::Reduce(_) | Kernel::Scan(_) | Kernel::Contract(_) | Kernel::Function(_) => {
+            Kernel::Reduce(_)
+            | Kernel::Tiles(_)
+            | Kernel::Fold(_)
+            | Kernel::Scan(_)
+            | Kernel::Contract(_)
+            | Kernel::Function(_) => {
                 return Err(Error::unsupported(format!("{kernel} on {}", self.name)));
             }
         }

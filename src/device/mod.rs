@@ -2,8 +2,8 @@
 //!
 //! A [`Device`] is stream-ordered: [`Device::upload`], [`Device::launch`] and [`Device::download`] only enqueue, in the
 //! order of their stream, and what they give may be used by later calls on the same stream at once; another stream, or
-//! the host, first waits for an [`Event`]. On the CPU every call is done when it returns. [`run`] is the round trip that
-//! the executor makes.
+//! the host, first waits for an [`Event`]. On the CPU every call is done when it returns. Runs pass [`Data`] between
+//! kernels, which stays where it is until somebody asks for it elsewhere; [`run`] is a round trip from host to host.
 
 use crate::chunk::Region;
 use crate::error::Result;
@@ -13,12 +13,14 @@ use std::fmt;
 use std::sync::Arc;
 
 pub mod block;
+pub mod data;
 pub mod assembly;
 pub mod memory;
 pub mod null;
 pub mod fake;
 
 use block::Block;
+use data::{Data, Mirror};
 
 /// A block read through strides: broadcast axes have stride 0, flipped axes a negative one.
 #[derive(Debug, Clone)]
@@ -31,13 +33,32 @@ pub struct View<B = Block> {
     pub strides: Vec<isize>,
 }
 
-impl View<Block> {
+/// Elements in C order, of a shape.
+pub trait Shaped: Clone {
+    /// The lengths of the axes.
+    fn lengths(&self) -> &[usize];
+}
+
+impl Shaped for Block {
+    fn lengths(&self) -> &[usize] {
+        self.shape()
+    }
+}
+
+impl Shaped for Data {
+    fn lengths(&self) -> &[usize] {
+        self.shape()
+    }
+}
+
+impl<B: Shaped> View<B> {
     /// All of `block`, in its own order.
     #[must_use]
-    pub fn whole(block: Block) -> Self {
-        let mut strides = vec![1; block.shape().len()];
+    pub fn whole(block: B) -> Self {
+        let lengths = block.lengths();
+        let mut strides = vec![1; lengths.len()];
         for axis in (1..strides.len()).rev() {
-            strides[axis - 1] = strides[axis] * block.shape()[axis].cast_signed();
+            strides[axis - 1] = strides[axis] * lengths[axis].cast_signed();
         }
         Self { block, offset: 0, strides }
     }
@@ -84,6 +105,16 @@ pub trait Device: fmt::Debug + Send + Sync {
     /// Number of streams.
     fn streams(&self) -> usize {
         1
+    }
+
+    /// Bytes of blocks that the device has room for; none where blocks are on the host.
+    fn budget(&self) -> Option<u64> {
+        None
+    }
+
+    /// Learns of a copy on this device that it may ask to leave ([`Mirror::leave`]) when memory is short.
+    fn adopt(&self, mirror: &Arc<Mirror>) {
+        let _ = mirror;
     }
 
     /// Enqueues a copy of `block` to the device.

@@ -3,8 +3,9 @@
 use super::block::Block;
 use super::{Device, Event, Pending, Resident, Stream, View};
 use crate::chunk::Region;
+use crate::chunk::tiling::FAN_IN;
 use crate::error::{Error, Result};
-use crate::op::kernel::Kernel;
+use crate::op::kernel::{Kernel, TilePart, TileReduce};
 use parking_lot::Mutex;
 
 /// Counts launches and gives back zeros of the right shape.
@@ -74,16 +75,26 @@ impl Device for NullDevice {
 pub fn output_shapes(kernel: &Kernel, region: &Region) -> Vec<Vec<usize>> {
     match kernel {
         Kernel::Elementwise(program) => vec![region.shape.clone(); program.outputs.len()],
-        Kernel::Reduce(tile) => tile
-            .parts
-            .iter()
-            .flat_map(|part| {
-                let kept = kept_shape(&region.shape, &part.reduced);
-                vec![kept; part.reducer.identity.len()]
-            })
-            .collect(),
+        Kernel::Reduce(tile) => state_shapes(tile, region, &[]),
+        Kernel::Tiles(all) => state_shapes(&all.tile, region, &[all.count(region)]),
+        Kernel::Fold(combine) => {
+            let mut shape = region.shape.clone();
+            if let Some(entries) = shape.first_mut() {
+                *entries = entries.div_ceil(FAN_IN);
+            }
+            vec![shape; combine.outputs.len()]
+        }
         Kernel::Scan(_) | Kernel::Contract(_) | Kernel::Function(_) => vec![region.shape.clone()],
     }
+}
+
+/// The shapes of the states of a tile's reductions over `region`, after the axes `before`.
+fn state_shapes(tile: &TileReduce, region: &Region, before: &[usize]) -> Vec<Vec<usize>> {
+    let of_part = |part: &TilePart| {
+        let shape = [before, &kept_shape(&region.shape, &part.reduced)].concat();
+        vec![shape; part.reducer.identity.len()]
+    };
+    tile.parts.iter().flat_map(of_part).collect()
 }
 
 /// `shape` with the reduced axes at length 1.

@@ -95,6 +95,7 @@ mod tests {
     use super::*;
     use crate::chunk::Chunks;
     use crate::device::block::Block;
+use crate::device::data::Data;
     use crate::expr::build::{self, Arg};
     use crate::op::elementwise::ElementOp;
     use crate::store::memory::MemoryStore;
@@ -102,7 +103,7 @@ mod tests {
 
     fn x(values: &[f64]) -> Expr {
         let block = Block::from_vec(values.to_vec(), &[values.len()]).unwrap();
-        build::source(Arc::new(MemoryStore::new(block, Chunks::regular(&[values.len()], &[2]).unwrap())))
+        build::source(Arc::new(MemoryStore::new(Data::shared(block), Chunks::regular(&[values.len()], &[2]).unwrap())))
     }
 
     fn sum(a: &Expr, b: &Expr) -> Expr {

@@ -8,7 +8,8 @@ use super::function::BlockFunction;
 use super::program::Program;
 use super::reduction::Reducer;
 use super::scan::Scanner;
-use crate::chunk::AxisChunks;
+use crate::chunk::region::Indices;
+use crate::chunk::{AxisChunks, Chunks, Region};
 use crate::dtype::DType;
 use std::fmt;
 
@@ -19,6 +20,10 @@ pub enum Kernel {
     Elementwise(Program),
     /// Views of a tile's shape to the states of its reductions: per reduction one block per part of its state.
     Reduce(TileReduce),
+    /// The same for every tile of a region, side by side: blocks of shape `(tiles, kept axes...)`.
+    Tiles(ReduceTiles),
+    /// States side by side, of shape `(n, ...)`, to those of up to [`FAN_IN`](crate::chunk::tiling::FAN_IN) neighbours each, joined from left to right.
+    Fold(Program),
     /// Views of a block to the states of a scan along an axis, begun anew at each tile.
     Scan(TileScan),
     /// Dense blocks of matrices, `(.., m, k)` and `(.., k, n)`, to their products over a region of whole cells.
@@ -36,6 +41,48 @@ pub struct TileReduce {
     pub space: Vec<usize>,
     /// The reductions.
     pub parts: Vec<TilePart>,
+}
+
+/// Reductions of every tile of a region.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ReduceTiles {
+    /// What is done to each.
+    pub tile: TileReduce,
+    /// Where the index space is cut into tiles; axes that are kept are whole.
+    pub tiles: Chunks,
+}
+
+impl ReduceTiles {
+    /// The tiles of `region`, which cuts none of them, in row-major order.
+    pub fn of(&self, region: &Region) -> impl Iterator<Item = Region> + use<'_> {
+        let region = region.clone();
+        let touching = self.touching(&region);
+        let first = touching.start.clone();
+        Indices::new(&touching.shape).map(move |step| {
+            let index: Vec<usize> = step.iter().zip(&first).map(|(a, b)| a + b).collect();
+            let mut tile = self.tiles.region(&index);
+            for a in (0..tile.rank()).filter(|&a| !self.is_reduced(a)) {
+                (tile.start[a], tile.shape[a]) = (region.start[a], region.shape[a]);
+            }
+            tile
+        })
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self, region: &Region) -> usize {
+        self.touching(region).size()
+    }
+
+    /// Whether axis `a` is reduced: all parts share that.
+    #[must_use]
+    pub fn is_reduced(&self, a: usize) -> bool {
+        self.tile.parts.first().is_some_and(|p| p.reduced[a])
+    }
+
+    fn touching(&self, region: &Region) -> Region {
+        self.tiles.touching(region)
+    }
 }
 
 /// One reduction of a [`TileReduce`].
@@ -92,9 +139,10 @@ impl Kernel {
     pub fn outputs(&self) -> Vec<DType> {
         match self {
             Self::Elementwise(p) => (0..p.outputs.len()).map(|i| p.output_dtype(i)).collect(),
-            Self::Reduce(tile) => {
+            Self::Reduce(tile) | Self::Tiles(ReduceTiles { tile, .. }) => {
                 tile.parts.iter().flat_map(|part| part.reducer.identity.iter().map(|(d, _)| *d)).collect()
             }
+            Self::Fold(combine) => (0..combine.outputs.len()).map(|i| combine.output_dtype(i)).collect(),
             Self::Scan(scan) => vec![scan.scanner.state()],
             Self::Contract(product) => vec![product.contraction.work()],
             Self::Function(f) => vec![f.output],
@@ -106,10 +154,11 @@ impl fmt::Display for Kernel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Elementwise(p) => write!(f, "{p}"),
-            Self::Reduce(tile) => {
+            Self::Reduce(tile) | Self::Tiles(ReduceTiles { tile, .. }) => {
                 let names: Vec<&str> = tile.parts.iter().map(|p| p.reducer.name).collect();
                 write!(f, "{} of {}", names.join(", "), tile.map)
             }
+            Self::Fold(combine) => write!(f, "fold of {combine}"),
             Self::Scan(scan) => write!(f, "{} of {}", scan.scanner.name, scan.map),
             Self::Contract(product) => write!(f, "matrix product in {}", product.contraction.work()),
             Self::Function(function) => write!(f, "{}", function.name),

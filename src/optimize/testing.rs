@@ -5,6 +5,7 @@ use crate::blockwise::lower::{Request, lower};
 use crate::blockwise::sweep::Machine;
 use crate::chunk::{Chunks, Region};
 use crate::device::block::Block;
+use crate::device::data::Data;
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::expr::{Expr, build};
@@ -16,7 +17,7 @@ use std::sync::Arc;
 /// An array of zeros in memory, cut into chunks.
 pub(super) fn array(shape: &[usize], chunk: &[usize]) -> Expr {
     let block = Block::from_vec(vec![0f32; crate::shape::size(shape)], shape).unwrap();
-    build::source(Arc::new(MemoryStore::new(block, Chunks::regular(shape, chunk).unwrap())))
+    build::source(Arc::new(MemoryStore::new(Data::shared(block), Chunks::regular(shape, chunk).unwrap())))
 }
 
 /// A stored array of zeros that is read in chunks.

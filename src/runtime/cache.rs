@@ -1,6 +1,6 @@
 //! Decoded chunks that more than one task reads, within a share of the budget.
 
-use crate::device::block::Block;
+use crate::device::data::Data;
 use crate::error::Result;
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 type Key = (usize, Vec<usize>);
 
 /// The place of one chunk; empty until it has been decoded. Whoever comes while it is being decoded waits.
-type Slot = Arc<Mutex<Option<Block>>>;
+type Slot = Arc<Mutex<Option<Data>>>;
 
 /// Least recently used chunks go first.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ impl ChunkCache {
     ///
     /// # Errors
     /// What `decode` reports; the next caller tries again.
-    pub fn get(&self, store: usize, chunk: &[usize], decode: impl FnOnce() -> Result<Block>) -> Result<Block> {
+    pub fn get(&self, store: usize, chunk: &[usize], decode: impl FnOnce() -> Result<Data>) -> Result<Data> {
         let key = (store, chunk.to_vec());
         let slot = self.touch(&key);
         let place = slot.lock();
@@ -51,8 +51,8 @@ impl ChunkCache {
         &self,
         store: usize,
         chunk: &[usize],
-        decode: impl FnOnce() -> Result<Block>,
-    ) -> Option<Result<Block>> {
+        decode: impl FnOnce() -> Result<Data>,
+    ) -> Option<Result<Data>> {
         let key = (store, chunk.to_vec());
         let slot = self.touch(&key);
         let place = slot.try_lock()?;
@@ -62,17 +62,17 @@ impl ChunkCache {
     fn fill(
         &self,
         key: &Key,
-        mut place: MutexGuard<'_, Option<Block>>,
-        decode: impl FnOnce() -> Result<Block>,
-    ) -> Result<Block> {
-        if let Some(block) = place.as_ref() {
-            return Ok(block.clone());
+        mut place: MutexGuard<'_, Option<Data>>,
+        decode: impl FnOnce() -> Result<Data>,
+    ) -> Result<Data> {
+        if let Some(chunk) = place.as_ref() {
+            return Ok(chunk.clone());
         }
-        let block = decode()?;
-        *place = Some(block.clone());
+        let chunk = decode()?;
+        *place = Some(chunk.clone());
         drop(place);
-        self.admit(key, block.bytes().len() as u64);
-        Ok(block)
+        self.admit(key, chunk.len() as u64);
+        Ok(chunk)
     }
 
     /// Forgets everything.

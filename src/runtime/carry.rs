@@ -11,7 +11,7 @@ use crate::blockwise::plan::{Stage, StageId, StageKind};
 use crate::chunk::{AxisChunks, Chunks, Region};
 use crate::device::View;
 use crate::device::assembly::Assembly;
-use crate::device::block::Block;
+use crate::device::data::Data;
 use crate::error::{Error, Result};
 use crate::op::kernel::Kernel;
 use crate::op::program::Program;
@@ -43,11 +43,11 @@ struct Chain {
     /// The number of the first block that the chain has not seen.
     next: usize,
     /// The state at the end of the block before.
-    carry: Option<Block>,
+    carry: Option<Data>,
     /// Blocks whose predecessors are missing.
     waiting: BTreeMap<usize, Scanned>,
     /// Blocks whose tiles know what they start from.
-    ready: VecDeque<(Scanned, Vec<Option<Block>>)>,
+    ready: VecDeque<(Scanned, Vec<Option<Data>>)>,
 }
 
 /// A block whose tiles are scanned.
@@ -57,7 +57,7 @@ pub(crate) struct Scanned {
     /// Its box.
     pub(crate) region: Region,
     /// The states.
-    pub(crate) states: Block,
+    pub(crate) states: Data,
 }
 
 impl Chains {
@@ -112,7 +112,7 @@ impl Chains {
     }
 
     /// The next finished block of the chain that block `index` is of: where it lies and its results.
-    pub(crate) fn take(&self, shared: &Shared<'_>, index: &[usize]) -> Result<Option<(Scanned, Block)>> {
+    pub(crate) fn take(&self, shared: &Shared<'_>, index: &[usize]) -> Result<Option<(Scanned, Data)>> {
         let line = self.line(index);
         let Some(chain) = self.lines.lock().get(&line).map(Arc::clone) else { return Ok(None) };
         let next = {
@@ -124,8 +124,8 @@ impl Chains {
             next
         };
         let Some((scanned, starts)) = next else { return Ok(None) };
-        let block = self.results(shared, &scanned, &starts)?;
-        Ok(Some((scanned, block)))
+        let data = self.results(shared, &scanned, &starts)?;
+        Ok(Some((scanned, data)))
     }
 
     /// The chain of a block.
@@ -147,7 +147,7 @@ impl Chains {
     }
 
     /// The results of a block whose tiles start from these states.
-    fn results(&self, shared: &Shared<'_>, scanned: &Scanned, starts: &[Option<Block>]) -> Result<Block> {
+    fn results(&self, shared: &Shared<'_>, scanned: &Scanned, starts: &[Option<Data>]) -> Result<Data> {
         let (region, output) = (&scanned.region, self.scanner.output());
         if let [None] = starts
             && self.scanner.finish.is_identity()
@@ -173,18 +173,21 @@ impl Chains {
             let kernel = if start.is_some() { &self.later } else { &self.first };
             let run = if kernel.on_cpu() { whole.claim_run(&index)? } else { None };
             match run {
-                Some(bytes) => super::trace::timed(&shared.trace.counters.compute_ns, || {
-                    kernel.run_into(tile, &views, &mut [bytes])
-                })?,
-                None => whole.write(&index, &self.run(shared, kernel, tile, &views)?)?,
+                Some(bytes) => {
+                    let views = views.iter().map(View::host).collect::<Result<Vec<_>>>()?;
+                    super::trace::timed(&shared.trace.counters.compute_ns, || {
+                        kernel.run_into(tile, &views, &mut [bytes])
+                    })?;
+                }
+                None => whole.write(&index, &self.run(shared, kernel, tile, &views)?.host()?)?,
             }
         }
-        whole.finish()
+        whole.finish().map(|block| shared.cx.data(block))
     }
 
-    fn run(&self, shared: &Shared<'_>, kernel: &Launcher, region: &Region, views: &[View]) -> Result<Block> {
+    fn run(&self, shared: &Shared<'_>, kernel: &Launcher, region: &Region, views: &[View<Data>]) -> Result<Data> {
         let stage = &shared.plan.stages[self.stage];
-        let block = shared.launch(stage, kernel, region, views)?.pop();
-        block.ok_or_else(|| Error::bug(format!("{} has a result over {}", stage.label, shape::tuple(&region.shape))))
+        let data = shared.launch(stage, kernel, region, views)?.pop();
+        data.ok_or_else(|| Error::bug(format!("{} has a result over {}", stage.label, shape::tuple(&region.shape))))
     }
 }

@@ -3,11 +3,11 @@
 use super::knobs::{Knobs, machine_memory, parse_bytes};
 use super::trace::Report;
 use crate::blockwise::sweep::Machine;
-use crate::chunk::Region;
 use crate::cpu::device::CpuDevice;
 use crate::device::block::Block;
+use crate::device::data::Data;
 use crate::device::memory::Memory;
-use crate::device::{self, Device, Stream, View};
+use crate::device::{Device, Stream};
 use crate::error::{Error, Result};
 use crate::op::kernel::Kernel;
 use parking_lot::Mutex;
@@ -290,18 +290,15 @@ impl Context {
         self.0.device.as_ref().is_none_or(|d| d.supports(kernel))
     }
 
-    /// Runs one kernel on host blocks.
-    pub(crate) fn execute(
-        &self,
-        stream: Stream,
-        kernel: &Kernel,
-        region: &Region,
-        inputs: &[View],
-    ) -> Result<Vec<Block>> {
-        match &self.0.device {
-            Some(d) if d.supports(kernel) => device::run(d.as_ref(), stream, kernel, region, inputs),
-            _ => self.0.cpu.execute(kernel, region, inputs),
-        }
+    /// The device that kernels run on, where that is not the CPU, and the calling thread's stream of it.
+    pub(crate) fn lane(&self) -> Option<(&Arc<dyn Device>, Stream)> {
+        let device = self.0.device.as_ref()?;
+        Some((device, Stream(rayon::current_thread_index().unwrap_or(0) % device.streams().max(1))))
+    }
+
+    /// A block, which the device may get copies of.
+    pub(crate) fn data(&self, block: Block) -> Data {
+        if self.0.device.is_some() { Data::shared(block) } else { Data::Host(block) }
     }
 
     /// Whether the CPU runs `kernel`.

@@ -9,7 +9,7 @@ use super::carry::{Chains, Scanned};
 use super::context::{Context, Progress};
 use super::fetch::{Held, Memo, Shared};
 use super::fold::PartFold;
-use super::launch::StageKernels;
+use super::launch::{StageKernels, TileKernels};
 use super::retry::retry;
 use super::spill::SpillLog;
 use super::target::{Finished, Target};
@@ -21,6 +21,7 @@ use crate::chunk::{Chunks, Region};
 use crate::device::View;
 use crate::device::assembly::Assembly;
 use crate::device::block::{Block, Buffer};
+use crate::device::data::Data;
 use crate::dtype::DType;
 use crate::error::{Error, ErrorKind, Result, panic_text};
 use crate::shape;
@@ -61,7 +62,7 @@ pub fn run(
     let mut answers = Vec::new();
     for (i, output) in plan.outputs.iter().enumerate() {
         let block = match shared.results[output.stage][output.result].get() {
-            Some(Held::Block(block)) => Some(block.reshaped(&output.shape)?),
+            Some(Held::Data(data)) => Some(data.host()?.reshaped(&output.shape)?),
             _ => None,
         };
         match (sinks.remove(&i), block) {
@@ -185,7 +186,7 @@ fn finish(shared: &mut Shared<'_>, sink: Running, whole: &mut Vec<Box<dyn Sink>>
             for (r, (fold, target)) in folds.iter().zip(results).enumerate() {
                 for index in fold.without_portions(shape::size(&shared.plan.stages[id].space) == 0) {
                     let block = fold.of_nothing(shared, &index)?;
-                    target.write(shared.cx, &index, &fold.kept.region(&index), &block)?;
+                    target.write(shared.cx, &index, &fold.kept.region(&index), &block.host()?)?;
                 }
                 if let Finished::Held(held) = target.finish()? {
                     let _ = shared.results[id][r].set(held);
@@ -357,13 +358,14 @@ impl Job<'_, '_> {
         if self.in_place(id, targets, task, memo)? {
             return Ok(());
         }
-        let block = self.shared.remembered_stage(id, &task.region, memo)?;
-        self.hand_over(targets, &task.block, &task.region, &block)
+        let data = self.shared.remembered_stage(id, &task.region, memo)?;
+        self.hand_over(targets, &task.block, &task.region, &data)
     }
 
     /// Gives a finished block to one target, and counts it.
-    fn put(&self, target: &Target, index: &[usize], region: &Region, block: &Block) -> Result<()> {
+    fn put(&self, target: &Target, index: &[usize], region: &Region, data: &Data) -> Result<()> {
         let counters = &self.shared.trace.counters;
+        let block = &timed(&counters.compute_ns, || data.host())?;
         let counter = match target {
             Target::Stored(_) => Some(&counters.bytes_written),
             Target::Spilled(_) => Some(&counters.bytes_spilled),
@@ -381,10 +383,10 @@ impl Job<'_, '_> {
         targets: &[(Target, Option<usize>)],
         index: &[usize],
         region: &Region,
-        block: &Block,
+        data: &Data,
     ) -> Result<()> {
         for (target, _) in targets.iter().filter(|(target, _)| !target.has(region)) {
-            self.put(target, index, region, block)?;
+            self.put(target, index, region, data)?;
         }
         Ok(())
     }
@@ -402,6 +404,7 @@ impl Job<'_, '_> {
         }
         let Some(run) = assembly.claim_run(&task.block)? else { return Ok(false) };
         let views = self.shared.views(id, &task.region, memo)?;
+        let views = views.iter().map(View::host).collect::<Result<Vec<_>>>()?;
         timed(&self.shared.trace.counters.compute_ns, || kernel.run_into(&task.region, &views, &mut [run]))?;
         Ok(true)
     }
@@ -421,30 +424,44 @@ impl Job<'_, '_> {
             return Err(Error::bug("a reduction"));
         };
         let views = self.shared.views(id, &task.region, memo)?;
-        for (members, kernel) in kernels {
+        for TileKernels { members, one, all } in kernels {
             let reduced = &parts[members[0]].reduced;
             let fold = &folds[members[0]];
-            for portion in fold.portions(reduced, &task.region) {
+            let identity = |part: usize| parts[part].reducer.identity.len();
+            let portions = fold.portions(reduced, &task.region);
+            if let (Some(all), Some(first)) = (all, portions.first()) {
+                let index = fold.index(reduced, &task.block, first);
+                let numbers: Vec<usize> = portions.iter().map(|p| p.number).collect();
+                let mut states = self.shared.launch(stage, all, &task.region, &views)?.into_iter();
+                for &part in members {
+                    let states = states.by_ref().take(identity(part)).collect();
+                    if let Some(result) = folds[part].add_all(self.shared, &index, numbers.clone(), states)? {
+                        self.put(&results[part], &index, &folds[part].kept.region(&index), &result)?;
+                    }
+                }
+                continue;
+            }
+            for portion in portions {
                 let index = fold.index(reduced, &task.block, &portion);
                 let tile = &portion.tile;
                 let corner = || tile.relative_to(&task.region).start;
                 let mut states = match (fold.group_axis(), portion.group) {
                     (Some(axis), Some((_, positions))) => {
-                        let shifted: Vec<View> = views.iter().map(|v| v.shifted(&corner())).collect();
+                        let shifted: Vec<View<Data>> = views.iter().map(|v| v.shifted(&corner())).collect();
                         let (share, views) = self.shared.share(stage, &shifted, tile, axis, positions)?;
-                        self.shared.launch(stage, kernel, &share, &views)?
+                        self.shared.launch(stage, one, &share, &views)?
                     }
-                    _ if *tile == task.region => self.shared.launch(stage, kernel, tile, &views)?,
+                    _ if *tile == task.region => self.shared.launch(stage, one, tile, &views)?,
                     _ => {
-                        let shifted: Vec<View> = views.iter().map(|v| v.shifted(&corner())).collect();
-                        self.shared.launch(stage, kernel, tile, &shifted)?
+                        let shifted: Vec<View<Data>> = views.iter().map(|v| v.shifted(&corner())).collect();
+                        self.shared.launch(stage, one, tile, &shifted)?
                     }
                 }
                 .into_iter();
                 for &part in members {
-                    let state = states.by_ref().take(parts[part].reducer.identity.len()).collect();
-                    if let Some(block) = folds[part].add(self.shared, &index, portion.number, state)? {
-                        self.put(&results[part], &index, &folds[part].kept.region(&index), &block)?;
+                    let state = states.by_ref().take(identity(part)).map(View::whole).collect();
+                    if let Some(result) = folds[part].add(self.shared, &index, 0, portion.number, state)? {
+                        self.put(&results[part], &index, &folds[part].kept.region(&index), &result)?;
                     }
                 }
             }
@@ -467,8 +484,8 @@ impl Job<'_, '_> {
         let states = states.ok_or_else(|| Error::bug("a scan has states"))?;
         drop(views);
         chains.add(self.shared, Scanned { index: task.block.clone(), region: task.region.clone(), states })?;
-        while let Some((done, block)) = chains.take(self.shared, &task.block)? {
-            self.hand_over(targets, &done.index, &done.region, &block)?;
+        while let Some((done, data)) = chains.take(self.shared, &task.block)? {
+            self.hand_over(targets, &done.index, &done.region, &data)?;
         }
         Ok(())
     }
@@ -494,13 +511,13 @@ impl Job<'_, '_> {
 /// Writes an answer that was assembled in memory to its array, piece by piece.
 fn write_whole(shared: &Shared<'_>, sink: &dyn Sink, block: &Block) -> Result<()> {
     let grid = sink.grid().clone();
-    let view = View::whole(block.clone());
+    let view = View::whole(Data::Host(block.clone()));
     for index in Indices::new(&grid.counts()) {
         let region = grid.region(&index);
         if sink.has(&region) {
             continue;
         }
-        let piece = shared.dense(&view.shifted(&region.start), &region.shape, block.dtype())?;
+        let piece = shared.dense(&view.shifted(&region.start), &region.shape, block.dtype())?.host()?;
         shared.trace.counters.bytes_written.fetch_add(piece.bytes().len() as u64, Ordering::Relaxed);
         retry(&shared.cx.cancel_token(), || sink.write(&region, piece.bytes()))?;
     }

@@ -14,8 +14,11 @@ use crate::chunk::{IndexMap, Region};
 use crate::cpu::copy::{StridedBox, copy_strided};
 use crate::device::View;
 use crate::device::block::Block;
+use crate::device::data::Data;
 use crate::dtype::DType;
 use crate::error::{Error, Result, panic_text};
+use crate::op::kernel::Kernel;
+use crate::op::program::Program;
 use crate::shape;
 use crate::store::Store;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -39,8 +42,8 @@ pub(crate) struct Shared<'a> {
 /// A whole result.
 #[derive(Debug)]
 pub(crate) enum Held {
-    /// In memory.
-    Block(Block),
+    /// In memory, of the host or of a device.
+    Data(Data),
     /// On disk.
     Spilled(SpillLog),
 }
@@ -48,7 +51,7 @@ pub(crate) enum Held {
 /// What one task has read or computed already, so that sinks of a sweep share it.
 #[derive(Default)]
 pub(crate) struct Memo {
-    reads: Vec<((Origin, Vec<Positions>), Block)>,
+    reads: Vec<((Origin, Vec<Positions>), Data)>,
     /// Whether other tasks read the same again, so that whole chunks are worth keeping too.
     again: bool,
 }
@@ -62,13 +65,13 @@ impl Memo {
 
 impl Shared<'_> {
     /// The views of all inputs of stage `id` over `region` of its space.
-    pub(crate) fn views(&self, id: StageId, region: &Region, memo: &mut Memo) -> Result<Vec<View>> {
+    pub(crate) fn views(&self, id: StageId, region: &Region, memo: &mut Memo) -> Result<Vec<View<Data>>> {
         let stage = &self.plan.stages[id];
         stage.inputs.iter().map(|input| self.input(stage, input, region, memo)).collect()
     }
 
     /// The elements that an on-demand stage has in `region`.
-    pub(crate) fn evaluate(&self, id: StageId, region: &Region, memo: &mut Memo) -> Result<Block> {
+    pub(crate) fn evaluate(&self, id: StageId, region: &Region, memo: &mut Memo) -> Result<Data> {
         let stage = &self.plan.stages[id];
         match &stage.kind {
             StageKind::Blockwise(_) => {
@@ -98,8 +101,8 @@ impl Shared<'_> {
         stage: &Stage,
         kernel: &Launcher,
         region: &Region,
-        views: &[View],
-    ) -> Result<Vec<Block>> {
+        views: &[View<Data>],
+    ) -> Result<Vec<Data>> {
         timed(&self.trace.counters.compute_ns, || kernel.run(self.cx, region, views))
             .map_err(|e| e.at(format!("in {} built at {}", stage.label, stage.site)))
     }
@@ -114,7 +117,7 @@ impl Shared<'_> {
         }
     }
 
-    fn input(&self, stage: &Stage, input: &Input, region: &Region, memo: &mut Memo) -> Result<View> {
+    fn input(&self, stage: &Stage, input: &Input, region: &Region, memo: &mut Memo) -> Result<View<Data>> {
         if let Some(piece) = input.single() {
             return self.piece(stage, piece, region, input.dtype, memo);
         }
@@ -124,9 +127,9 @@ impl Shared<'_> {
             let Some(part) = piece.out.intersect(region) else { continue };
             let view = self.piece(stage, piece, &part, input.dtype, memo)?;
             let to = StridedBox::of(&region.shape, &part.relative_to(region).start);
-            copy_strided(&view, to, buffer.bytes_mut(), &part.shape, input.dtype.size());
+            copy_strided(&view.host()?, to, buffer.bytes_mut(), &part.shape, input.dtype.size());
         }
-        Ok(View::whole(Block::new(input.dtype, &region.shape, buffer)?))
+        Ok(View::whole(self.cx.data(Block::new(input.dtype, &region.shape, buffer)?)))
     }
 
     /// The view that `region` of a stage's space has of one piece.
@@ -137,13 +140,13 @@ impl Shared<'_> {
         region: &Region,
         dtype: DType,
         memo: &mut Memo,
-    ) -> Result<View> {
+    ) -> Result<View<Data>> {
         let rank = region.rank();
         match piece.origin {
             Origin::Store(s) => {
                 let store = &self.plan.stores[s];
-                if let Some(block) = store.block() {
-                    return Ok(through(&piece.map, region, block, None));
+                if let Some(data) = store.data() {
+                    return Ok(through(&piece.map, region, data, None));
                 }
                 let positions = piece.map.positions(region);
                 let block = self.remembered(piece.origin, &positions, memo, |shared, memo| {
@@ -156,14 +159,14 @@ impl Shared<'_> {
             }
             Origin::Iota(_) => {
                 let positions = piece.map.positions(region);
-                let block = iota(&positions, dtype)?;
+                let block = self.cx.data(iota(&positions, dtype)?);
                 let (offset, strides) = piece.map.dense_view(rank, &positions);
                 Ok(View { block, offset, strides })
             }
             Origin::Stage(id, result) => {
                 let held = self.results[id].get(result).and_then(OnceLock::get);
-                if let Some(Held::Block(block)) = held {
-                    return Ok(through(&piece.map, region, block, None));
+                if let Some(Held::Data(data)) = held {
+                    return Ok(through(&piece.map, region, data, None));
                 }
                 let (span, positions) = piece.map.source(region);
                 let boxed: Vec<Positions> = positions
@@ -172,7 +175,7 @@ impl Shared<'_> {
                     .map(|(p, &n)| Positions { first: p.first, step: 1, count: n })
                     .collect();
                 let block = self.remembered(piece.origin, &boxed, memo, |shared, memo| match held {
-                    Some(Held::Spilled(log)) => shared.unspill(log, &span, dtype),
+                    Some(Held::Spilled(log)) => shared.unspill(log, &span, dtype).map(|block| shared.cx.data(block)),
                     _ => shared.evaluate(id, &span, memo),
                 })?;
                 Ok(through(&piece.map, region, &block, Some(&span)))
@@ -191,7 +194,7 @@ impl Shared<'_> {
     }
 
     /// As [`Shared::evaluate`], once per task and region.
-    pub(crate) fn remembered_stage(&self, id: StageId, region: &Region, memo: &mut Memo) -> Result<Block> {
+    pub(crate) fn remembered_stage(&self, id: StageId, region: &Region, memo: &mut Memo) -> Result<Data> {
         let boxed: Vec<Positions> =
             region.start.iter().zip(&region.shape).map(|(&s, &n)| Positions { first: s, step: 1, count: n }).collect();
         self.remembered(Origin::Stage(id, 0), &boxed, memo, |shared, memo| shared.evaluate(id, region, memo))
@@ -202,26 +205,26 @@ impl Shared<'_> {
         origin: Origin,
         positions: &[Positions],
         memo: &mut Memo,
-        make: impl FnOnce(&Self, &mut Memo) -> Result<Block>,
-    ) -> Result<Block> {
+        make: impl FnOnce(&Self, &mut Memo) -> Result<Data>,
+    ) -> Result<Data> {
         let known = memo.reads.iter().find(|((o, p), _)| *o == origin && p == positions);
-        if let Some((_, block)) = known {
-            return Ok(block.clone());
+        if let Some((_, data)) = known {
+            return Ok(data.clone());
         }
-        let block = make(self, memo)?;
-        memo.reads.push(((origin, positions.to_vec()), block.clone()));
-        Ok(block)
+        let data = make(self, memo)?;
+        memo.reads.push(((origin, positions.to_vec()), data.clone()));
+        Ok(data)
     }
 
     /// The elements of a stored array at the product of these positions.
-    fn read(&self, s: usize, positions: &[Positions], again: bool) -> Result<Block> {
+    fn read(&self, s: usize, positions: &[Positions], again: bool) -> Result<Data> {
         let store = self.plan.stores[s].as_ref();
         let info = store.info();
         let counts: Vec<usize> = positions.iter().map(|p| p.count).collect();
         let size = info.dtype.size();
         let buffer = || self.cx.memory().buffer(shape::size(&counts) * size);
         if shape::size(&counts) == 0 {
-            return Block::new(info.dtype, &counts, buffer());
+            return Ok(self.cx.data(Block::new(info.dtype, &counts, buffer())?));
         }
         let start = positions.iter().map(|p| p.first).collect();
         let span = Region::new(start, positions.iter().map(|p| p.end() - p.first).collect());
@@ -229,7 +232,7 @@ impl Shared<'_> {
         if dense && (store.random_access() || info.chunks.aligned(&span)) && !(again || self.cached[s]) {
             let mut buffer = buffer();
             self.read_into(store, &span, buffer.bytes_mut())?;
-            return Block::new(info.dtype, &counts, buffer);
+            return Ok(self.cx.data(Block::new(info.dtype, &counts, buffer)?));
         }
         let list = chunk_parts(store, positions, &span);
         if let [one] = list.as_slice()
@@ -238,27 +241,28 @@ impl Shared<'_> {
             return self.part(s, store, &span, one, again);
         }
         let mut buffer = buffer();
-        let mut copy = |parts: &ChunkPart, chunk: &Region, block: &Block| {
+        let mut copy = |parts: &ChunkPart, chunk: &Region, data: &Data| -> Result<()> {
             let to = StridedBox::of(&counts, &parts.to);
-            copy_strided(&parts.view_of(block, chunk), to, buffer.bytes_mut(), &parts.counts, size);
+            copy_strided(&parts.view_of(&data.host()?, chunk), to, buffer.bytes_mut(), &parts.counts, size);
+            Ok(())
         };
         // Threads that need the same chunks decode different ones first, and wait for each other's last.
         let mut busy = Vec::new();
         for parts in list {
             let chunk = parts.region(&info.chunks, store.random_access());
             match self.part_unless_busy(s, store, &chunk, &parts, again) {
-                Some(block) => copy(&parts, &chunk, &block?),
+                Some(data) => copy(&parts, &chunk, &data?)?,
                 None => busy.push((parts, chunk)),
             }
         }
         for (parts, chunk) in busy {
-            copy(&parts, &chunk, &self.part(s, store, &chunk, &parts, again)?);
+            copy(&parts, &chunk, &self.part(s, store, &chunk, &parts, again)?)?;
         }
-        Block::new(info.dtype, &counts, buffer)
+        Ok(self.cx.data(Block::new(info.dtype, &counts, buffer)?))
     }
 
     /// A chunk, or for unchunked data the box, behind some of the positions.
-    fn part(&self, s: usize, store: &dyn Store, region: &Region, parts: &ChunkPart, again: bool) -> Result<Block> {
+    fn part(&self, s: usize, store: &dyn Store, region: &Region, parts: &ChunkPart, again: bool) -> Result<Data> {
         let load = || self.load(store, region);
         if self.is_cached(s, store, parts, again) { self.cache.get(s, &parts.chunk, load) } else { load() }
     }
@@ -271,7 +275,7 @@ impl Shared<'_> {
         region: &Region,
         parts: &ChunkPart,
         again: bool,
-    ) -> Option<Result<Block>> {
+    ) -> Option<Result<Data>> {
         let load = || self.load(store, region);
         if self.is_cached(s, store, parts, again) {
             self.cache.get_unless_busy(s, &parts.chunk, load)
@@ -285,11 +289,11 @@ impl Shared<'_> {
     }
 
     /// A region of a store, decoded.
-    fn load(&self, store: &dyn Store, region: &Region) -> Result<Block> {
+    fn load(&self, store: &dyn Store, region: &Region) -> Result<Data> {
         let dtype = store.info().dtype;
         let mut buffer = self.cx.memory().buffer(region.size() * dtype.size());
         self.read_into(store, region, buffer.bytes_mut())?;
-        Block::new(dtype, &region.shape, buffer)
+        Ok(self.cx.data(Block::new(dtype, &region.shape, buffer)?))
     }
 
     fn read_into(&self, store: &dyn Store, region: &Region, out: &mut [u8]) -> Result<()> {
@@ -306,7 +310,7 @@ impl Shared<'_> {
 
     /// The elements of `region` after a reshape, put together from boxes before it. What is read for a box is gone before
     /// the next.
-    fn reshape(&self, stage: &Stage, reshape: &Reshape, region: &Region) -> Result<Block> {
+    fn reshape(&self, stage: &Stage, reshape: &Reshape, region: &Region) -> Result<Data> {
         let input = &stage.inputs[0];
         let size = input.dtype.size();
         let mut buffer = self.cx.memory().buffer(region.size() * size);
@@ -320,13 +324,13 @@ impl Shared<'_> {
                 _ => read(&part.source)?,
             };
             let to = StridedBox::with(part.at, part.strides);
-            copy_strided(&view, to, buffer.bytes_mut(), &part.source.shape, size);
+            copy_strided(&view.host()?, to, buffer.bytes_mut(), &part.source.shape, size);
         }
-        Block::new(input.dtype, &region.shape, buffer)
+        Ok(self.cx.data(Block::new(input.dtype, &region.shape, buffer)?))
     }
 
     /// The blocks of a user function that touch `region`, cut to it.
-    fn function(&self, id: StageId, region: &Region, memo: &mut Memo) -> Result<Block> {
+    fn function(&self, id: StageId, region: &Region, memo: &mut Memo) -> Result<Data> {
         let stage = &self.plan.stages[id];
         let StageKind::Function(function) = &stage.kind else { return Err(Error::bug("a function stage")) };
         let kernel = self.block_kernel(id)?;
@@ -340,24 +344,24 @@ impl Shared<'_> {
                 views.push(View::whole(self.dense(view, &chunk.shape, input.dtype)?));
             }
             let at = format!("block {}", shape::tuple(&index));
-            let blocks = self.launch(stage, kernel, &chunk, &views).map_err(|e| e.at(at))?;
-            let block = blocks.into_iter().next().ok_or_else(|| Error::bug("a function has a result"))?;
+            let made = self.launch(stage, kernel, &chunk, &views).map_err(|e| e.at(at))?;
+            let block = made.into_iter().next().ok_or_else(|| Error::bug("a function has a result"))?;
             if chunk == *region {
                 return Ok(block);
             }
             let Some(part) = chunk.intersect(region) else { continue };
             let size = function.output.size();
             let buffer = out.get_or_insert_with(|| self.cx.memory().buffer(region.size() * size));
-            let from = View::whole(block).shifted(&part.relative_to(&chunk).start);
+            let from = View::whole(block.host()?).shifted(&part.relative_to(&chunk).start);
             let to = StridedBox::of(&region.shape, &part.relative_to(region).start);
             copy_strided(&from, to, buffer.bytes_mut(), &part.shape, size);
         }
         let buffer = out.unwrap_or_else(|| self.cx.memory().buffer(0));
-        Block::new(function.output, &region.shape, buffer)
+        Ok(self.cx.data(Block::new(function.output, &region.shape, buffer)?))
     }
 
     /// The view's elements as a block in C order; the view's own block where it is that already.
-    pub(crate) fn dense(&self, view: &View, dims: &[usize], dtype: DType) -> Result<Block> {
+    pub(crate) fn dense(&self, view: &View<Data>, dims: &[usize], dtype: DType) -> Result<Data> {
         let strides = shape::strides(dims);
         let plain = view.offset == 0
             && view.block.size() == shape::size(dims)
@@ -365,16 +369,24 @@ impl Shared<'_> {
         if plain {
             return view.block.reshaped(dims);
         }
+        if let Some((device, stream)) = self.cx.lane()
+            && view.block.is_on(device.as_ref())
+        {
+            let copy = Kernel::Elementwise(Program::identity(dtype));
+            let made = device.launch(stream, &copy, &Region::full(dims), &[view.on(device, stream)?])?.pop();
+            let data = made.ok_or_else(|| Error::bug("a copy has a result"))?;
+            return Ok(Data::resident(device, stream, data, dtype, dims));
+        }
         let mut buffer = self.cx.memory().buffer(shape::size(dims) * dtype.size());
         let to = StridedBox::of(dims, &vec![0; dims.len()]);
-        copy_strided(view, to, buffer.bytes_mut(), dims, dtype.size());
-        Block::new(dtype, dims, buffer)
+        copy_strided(&view.host()?, to, buffer.bytes_mut(), dims, dtype.size());
+        Ok(self.cx.data(Block::new(dtype, dims, buffer)?))
     }
 }
 
 /// The view that `region` has of `block` through `map`, where the block holds all of an array, or `held` of it.
-fn through(map: &IndexMap, region: &Region, block: &Block, held: Option<&Region>) -> View {
-    let inner = shape::strides(block.shape());
+fn through(map: &IndexMap, region: &Region, data: &Data, held: Option<&Region>) -> View<Data> {
+    let inner = shape::strides(data.shape());
     let mut strides = vec![0isize; region.rank()];
     let mut offset = 0isize;
     for (a, axis) in map.axes.iter().enumerate() {
@@ -386,7 +398,7 @@ fn through(map: &IndexMap, region: &Region, block: &Block, held: Option<&Region>
             strides[o] = axis.stride * step;
         }
     }
-    View { block: block.clone(), offset: offset.max(0).cast_unsigned(), strides }
+    View { block: data.clone(), offset: offset.max(0).cast_unsigned(), strides }
 }
 
 /// The indices themselves, along one axis.

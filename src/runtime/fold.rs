@@ -1,7 +1,7 @@
 //! Combines the states of tiles in a fixed tree, whatever order they come in.
 
 use super::fetch::Shared;
-use super::launch::{Launcher, StageKernels};
+use super::launch::{Launcher, StageKernels, StateKernels};
 use crate::blockwise::plan::{Part, Stage, StageId, StageKind};
 use crate::chunk::groups::Shares;
 use crate::chunk::region::Indices;
@@ -9,6 +9,7 @@ use crate::chunk::tiling::FAN_IN;
 use crate::chunk::{AxisChunks, Chunks, Region};
 use crate::device::View;
 use crate::device::block::Block;
+use crate::device::data::Data;
 use crate::dtype::scalar::Scalar;
 use crate::error::{Error, Result};
 use crate::shape;
@@ -40,15 +41,18 @@ pub(crate) struct Portion<'a> {
     pub(crate) group: Option<(usize, &'a [u32])>,
 }
 
+/// The state of a tile, or of neighbours: a view per part of it.
+pub(crate) type State = Vec<View<Data>>;
+
 /// One result block in the making.
 #[derive(Default)]
 struct Fold {
     /// The number of the first tile that is not part of it.
     next: usize,
     /// What waits for its neighbours on each level of the tree.
-    levels: Vec<Option<Vec<Block>>>,
-    /// States of tiles whose predecessors are missing.
-    waiting: BTreeMap<usize, Vec<Block>>,
+    levels: Vec<Option<State>>,
+    /// States whose predecessors are missing, by the number of their first tile, with their level.
+    waiting: BTreeMap<usize, (usize, State)>,
 }
 
 impl PartFold {
@@ -139,30 +143,62 @@ impl PartFold {
         Indices::new(&counts).filter(move |index| empty || self.portions_of(index) == 0)
     }
 
-    /// Adds the state of portion number `tile` to result block `index`; gives the result when it is the last.
+    /// Adds the states of the portions with these numbers, which lie side by side in `states`, to result block `index`.
+    /// Where they are neighbours, as much of the tree as they make up is folded at once. Gives the result when it is whole.
+    pub(crate) fn add_all(
+        &self,
+        shared: &Shared<'_>,
+        index: &[usize],
+        mut numbers: Vec<usize>,
+        mut states: Vec<Data>,
+    ) -> Result<Option<Data>> {
+        let kernel = &self.kernels(shared)?.fold;
+        let (mut level, mut portions) = (0, self.portions_of(index));
+        while numbers.len() > 1 && numbers.windows(2).all(|w| w[0] + 1 == w[1]) {
+            let end = numbers[0] + numbers.len();
+            if !numbers[0].is_multiple_of(FAN_IN) || !(end.is_multiple_of(FAN_IN) || end == portions) {
+                break;
+            }
+            let region = Region::full(states[0].shape());
+            let views: Vec<View<Data>> = states.into_iter().map(View::whole).collect();
+            states = shared.launch(&shared.plan.stages[self.stage], kernel, &region, &views)?;
+            numbers = (numbers[0] / FAN_IN..end.div_ceil(FAN_IN)).collect();
+            (level, portions) = (level + 1, portions.div_ceil(FAN_IN));
+        }
+        let mut result = None;
+        for (entry, number) in numbers.into_iter().enumerate() {
+            let state = states.iter().map(|s| row(s, entry)).collect();
+            result = self.add(shared, index, level, number * span(level), state)?;
+        }
+        Ok(result)
+    }
+
+    /// Adds the state of the tiles from portion number `tile` on that make up a node on this level of the tree to result
+    /// block `index`; gives the result when it is the last.
     pub(crate) fn add(
         &self,
         shared: &Shared<'_>,
         index: &[usize],
+        level: usize,
         tile: usize,
-        state: Vec<Block>,
-    ) -> Result<Option<Block>> {
+        state: State,
+    ) -> Result<Option<Data>> {
         let portions = self.portions_of(index);
-        if portions == 1 {
+        if portions <= span(level) {
             return self.finish(shared, index, state).map(Some);
         }
         let block = self.kept.number(index);
         let fold = Arc::clone(self.folds.lock().entry(block).or_default());
         let mut fold = fold.lock();
-        fold.waiting.insert(tile, state);
-        while let Some(state) = {
+        fold.waiting.insert(tile, (level, state));
+        while let Some((mut level, mut state)) = {
             let at = fold.next;
             fold.waiting.remove(&at)
         } {
-            fold.next += 1;
-            let (mut level, mut done, mut state) = (0, fold.next, state);
+            fold.next = portions.min(fold.next + span(level));
+            let mut done = fold.next.div_ceil(span(level));
             loop {
-                if level == fold.levels.len() {
+                while level >= fold.levels.len() {
                     fold.levels.push(None);
                 }
                 state = self.join(shared, index, fold.levels[level].take(), state)?;
@@ -176,7 +212,7 @@ impl PartFold {
         if fold.next < portions {
             return Ok(None);
         }
-        let mut total: Option<Vec<Block>> = None;
+        let mut total: Option<State> = None;
         for before in std::mem::take(&mut fold.levels).into_iter().flatten() {
             total = Some(match total {
                 None => before,
@@ -194,21 +230,22 @@ impl PartFold {
         &self,
         shared: &Shared<'_>,
         index: &[usize],
-        before: Option<Vec<Block>>,
-        after: Vec<Block>,
-    ) -> Result<Vec<Block>> {
+        before: Option<State>,
+        after: State,
+    ) -> Result<State> {
         let Some(before) = before else { return Ok(after) };
-        let inputs: Vec<Block> = before.into_iter().chain(after).collect();
-        self.run(shared, self.kernels(shared)?.0, index, inputs)
+        let inputs: State = before.into_iter().chain(after).collect();
+        let joined = self.run(shared, &self.kernels(shared)?.combine, index, &inputs)?;
+        Ok(joined.into_iter().map(View::whole).collect())
     }
 
     /// The result of a state.
-    fn finish(&self, shared: &Shared<'_>, index: &[usize], state: Vec<Block>) -> Result<Block> {
+    fn finish(&self, shared: &Shared<'_>, index: &[usize], state: State) -> Result<Data> {
         let part = part_of(&shared.plan.stages[self.stage], self.part)?;
-        let mut results = self.run(shared, self.kernels(shared)?.1, index, state)?;
+        let mut results = self.run(shared, &self.kernels(shared)?.finish, index, &state)?;
         let result = results.pop().ok_or_else(|| Error::bug("a reduction has a result"))?;
         if let Some(why) = part.reducer.no_answer
-            && result.values::<i64>()?.contains(&i64::MAX)
+            && result.host()?.values::<i64>()?.contains(&i64::MAX)
         {
             return Err(Error::numerical(part.reducer.name, why));
         }
@@ -216,7 +253,7 @@ impl PartFold {
     }
 
     /// The result of no tiles at all, for block `index`.
-    pub(crate) fn of_nothing(&self, shared: &Shared<'_>, index: &[usize]) -> Result<Block> {
+    pub(crate) fn of_nothing(&self, shared: &Shared<'_>, index: &[usize]) -> Result<Data> {
         let part = part_of(&shared.plan.stages[self.stage], self.part)?;
         let dims = self.kept.region(index).shape;
         let n = shape::size(&dims);
@@ -229,27 +266,43 @@ impl PartFold {
                 let mut buffer = shared.cx.memory().buffer(n * dtype.size());
                 let slots = buffer.bytes_mut().chunks_exact_mut(dtype.size());
                 slots.for_each(|slot| slot.copy_from_slice(&element[..dtype.size()]));
-                Block::new(dtype, &dims, buffer)
+                Ok(View::whole(shared.cx.data(Block::new(dtype, &dims, buffer)?)))
             })
-            .collect::<Result<Vec<_>>>()?;
+            .collect::<Result<State>>()?;
         self.finish(shared, index, state)
     }
 
-    fn run(&self, shared: &Shared<'_>, kernel: &Launcher, index: &[usize], inputs: Vec<Block>) -> Result<Vec<Block>> {
+    fn run(
+        &self,
+        shared: &Shared<'_>,
+        kernel: &Launcher,
+        index: &[usize],
+        inputs: &[View<Data>],
+    ) -> Result<Vec<Data>> {
         let region = self.kept.region(index);
-        let views: Vec<View> = inputs.into_iter().map(View::whole).collect();
-        shared.launch(&shared.plan.stages[self.stage], kernel, &region, &views)
+        shared.launch(&shared.plan.stages[self.stage], kernel, &region, inputs)
     }
 
-    /// What combines states, and what finishes them.
-    fn kernels<'a>(&self, shared: &'a Shared<'_>) -> Result<(&'a Launcher, &'a Launcher)> {
+    fn kernels<'a>(&self, shared: &'a Shared<'_>) -> Result<&'a StateKernels> {
         match &shared.kernels[self.stage] {
-            StageKernels::Reduction { parts, .. } => Ok((&parts[self.part].0, &parts[self.part].1)),
+            StageKernels::Reduction { parts, .. } => Ok(&parts[self.part]),
             StageKernels::Nothing | StageKernels::Block(_) | StageKernels::Product { .. } => {
                 Err(Error::bug("a reduction"))
             }
         }
     }
+}
+
+/// Tiles below a node on this level of the tree.
+fn span(level: usize) -> usize {
+    FAN_IN.saturating_pow(u32::try_from(level).unwrap_or(u32::MAX))
+}
+
+/// Entry `i` along the first axis.
+fn row(data: &Data, i: usize) -> View<Data> {
+    let mut view = View::whole(data.clone());
+    view.offset = i * view.strides.remove(0).unsigned_abs();
+    view
 }
 
 fn part_of(stage: &Stage, part: usize) -> Result<&Part> {

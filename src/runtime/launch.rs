@@ -1,16 +1,20 @@
 //! The kernels of a run: each is built once, and made ready as often as threads run it at once.
+//!
+//! Where a kernel runs is decided here and once, by what the device supports: never by the size of a block, since the
+//! bits of a result may depend on the device.
 
 use super::context::Context;
 use crate::blockwise::plan::{Part, Stage, StageKind};
 use crate::chunk::Region;
 use crate::cpu::device::Ready;
+use crate::device::View;
 use crate::device::block::{Block, Buffer};
-use crate::device::null::kept_shape;
-use crate::device::{Stream, View};
+use crate::device::data::Data;
+use crate::device::null::{kept_shape, output_shapes};
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::op::contraction::Contraction;
-use crate::op::kernel::{Kernel, PanelProduct, TilePart, TileReduce, TileScan};
+use crate::op::kernel::{Kernel, PanelProduct, ReduceTiles, TilePart, TileReduce, TileScan};
 use crate::op::program::Program;
 use crate::shape;
 use parking_lot::Mutex;
@@ -37,18 +41,23 @@ impl Launcher {
         self.on_cpu
     }
 
-    /// Runs over `region` of host blocks.
-    pub(crate) fn run(&self, cx: &Context, region: &Region, views: &[View]) -> Result<Vec<Block>> {
-        if !self.on_cpu {
-            return cx.execute(Stream(0), &self.kernel, region, views);
+    /// Runs over `region`, where the kernel runs.
+    pub(crate) fn run(&self, cx: &Context, region: &Region, views: &[View<Data>]) -> Result<Vec<Data>> {
+        if let Some((device, stream)) = cx.lane().filter(|_| !self.on_cpu) {
+            let inputs = views.iter().map(|v| v.on(device, stream)).collect::<Result<Vec<_>>>()?;
+            let made = device.launch(stream, &self.kernel, region, &inputs)?;
+            let shapes = output_shapes(&self.kernel, region);
+            let made = made.into_iter().zip(&self.dtypes).zip(&shapes);
+            return Ok(made.map(|((data, &dtype), shape)| Data::resident(device, stream, data, dtype, shape)).collect());
         }
+        let views = views.iter().map(View::host).collect::<Result<Vec<_>>>()?;
         let shapes = self.shapes(region);
         let size = |i: usize| shape::size(shapes.of(i)) * self.dtypes[i].size();
         let mut buffers: Vec<Buffer> = (0..self.dtypes.len()).map(|i| cx.memory().buffer(size(i))).collect();
         let mut outputs: Vec<&mut [u8]> = buffers.iter_mut().map(Buffer::bytes_mut).collect();
-        self.run_into(region, views, &mut outputs)?;
+        self.run_into(region, &views, &mut outputs)?;
         let made = buffers.into_iter().zip(&self.dtypes).enumerate();
-        made.map(|(i, (buffer, &dtype))| Block::new(dtype, shapes.of(i), buffer)).collect()
+        made.map(|(i, (buffer, &dtype))| Ok(cx.data(Block::new(dtype, shapes.of(i), buffer)?))).collect()
     }
 
     /// Runs on the CPU into memory that the caller has: the bytes of each output.
@@ -61,9 +70,16 @@ impl Launcher {
     }
 
     fn shapes<'a>(&self, region: &'a Region) -> Shapes<'a> {
-        let Kernel::Reduce(tile) = &self.kernel else { return Shapes::Same(&region.shape) };
-        let kept = |part: &TilePart| vec![kept_shape(&region.shape, &part.reduced); part.reducer.identity.len()];
-        Shapes::Each(tile.parts.iter().flat_map(kept).collect())
+        match &self.kernel {
+            Kernel::Reduce(tile) => {
+                let kept = |part: &TilePart| vec![kept_shape(&region.shape, &part.reduced); part.reducer.identity.len()];
+                Shapes::Each(tile.parts.iter().flat_map(kept).collect())
+            }
+            Kernel::Tiles(_) | Kernel::Fold(_) => Shapes::Each(output_shapes(&self.kernel, region)),
+            Kernel::Elementwise(_) | Kernel::Scan(_) | Kernel::Contract(_) | Kernel::Function(_) => {
+                Shapes::Same(&region.shape)
+            }
+        }
     }
 }
 
@@ -99,11 +115,31 @@ pub(crate) enum StageKernels {
     },
     /// Those of a reduction.
     Reduction {
-        /// Over tiles: parts with the same tiles share one. Each comes with the parts' numbers.
-        tiles: Vec<(Vec<usize>, Launcher)>,
-        /// Over states: what combines those of a part, and what finishes them.
-        parts: Vec<(Launcher, Launcher)>,
+        /// Over tiles: parts with the same tiles share them.
+        tiles: Vec<TileKernels>,
+        /// Over the states of each part.
+        parts: Vec<StateKernels>,
     },
+}
+
+/// The kernels over the tiles that some parts of a reduction share.
+pub(crate) struct TileKernels {
+    /// The numbers of the parts.
+    pub(crate) members: Vec<usize>,
+    /// Over one tile.
+    pub(crate) one: Launcher,
+    /// Over all tiles of a block at once, where the device does that.
+    pub(crate) all: Option<Launcher>,
+}
+
+/// The kernels over the states of one part of a reduction.
+pub(crate) struct StateKernels {
+    /// Joins two.
+    pub(crate) combine: Launcher,
+    /// Joins neighbours side by side.
+    pub(crate) fold: Launcher,
+    /// The result of one.
+    pub(crate) finish: Launcher,
 }
 
 impl StageKernels {
@@ -130,13 +166,23 @@ impl StageKernels {
             StageKind::Reduce { parts, .. } => {
                 let of_states = |part: &Part| {
                     let (combine, finish) = (part.reducer.combine.clone(), part.reducer.finish.clone());
-                    (launcher(Kernel::Elementwise(combine)), launcher(Kernel::Elementwise(finish)))
+                    StateKernels {
+                        fold: launcher(Kernel::Fold(combine.clone())),
+                        combine: launcher(Kernel::Elementwise(combine)),
+                        finish: launcher(Kernel::Elementwise(finish)),
+                    }
+                };
+                let of_tiles = |(members, tile): (Vec<usize>, TileReduce)| {
+                    let part = &parts[members[0]];
+                    let all = (part.groups.is_none()).then(|| {
+                        let kernel = ReduceTiles { tile: tile.clone(), tiles: part.tiling.clone() };
+                        launcher(Kernel::Tiles(kernel))
+                    });
+                    let all = all.filter(|kernel| !kernel.on_cpu());
+                    TileKernels { members, one: launcher(Kernel::Reduce(tile)), all }
                 };
                 Self::Reduction {
-                    tiles: tile_kernels(stage)
-                        .into_iter()
-                        .map(|(members, kernel)| (members, launcher(kernel)))
-                        .collect(),
+                    tiles: tile_kernels(stage).into_iter().map(of_tiles).collect(),
                     parts: parts.iter().map(of_states).collect(),
                 }
             }
@@ -144,8 +190,8 @@ impl StageKernels {
     }
 }
 
-/// The kernels over tiles of a reduction stage: parts with the same tiles share one. Each comes with the parts' numbers.
-pub(crate) fn tile_kernels(stage: &Stage) -> Vec<(Vec<usize>, Kernel)> {
+/// What is done to the tiles of a reduction stage: parts with the same tiles share one. Each comes with the parts' numbers.
+pub(crate) fn tile_kernels(stage: &Stage) -> Vec<(Vec<usize>, TileReduce)> {
     let StageKind::Reduce { map, parts } = &stage.kind else { return Vec::new() };
     let mut groups: Vec<Vec<usize>> = Vec::new();
     for (i, part) in parts.iter().enumerate() {
@@ -163,7 +209,7 @@ pub(crate) fn tile_kernels(stage: &Stage) -> Vec<(Vec<usize>, Kernel)> {
             let p = &parts[i];
             TilePart { value: p.value, reducer: p.reducer.clone(), reduced: p.reduced.clone(), lanes: p.lanes }
         });
-        Kernel::Reduce(TileReduce { map: map.clone(), space: stage.space.clone(), parts: tile_parts.collect() })
+        TileReduce { map: map.clone(), space: stage.space.clone(), parts: tile_parts.collect() }
     };
     groups.iter().map(|g| (g.clone(), kernel(g))).collect()
 }

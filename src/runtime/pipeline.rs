@@ -171,7 +171,7 @@ fn collect_reads(plan: &Plan, id: usize, region: &Region, out: &mut Vec<(usize, 
         match piece.origin {
             Origin::Store(s) => {
                 let store = &plan.stores[s];
-                if store.block().is_some() {
+                if store.data().is_some() {
                     continue;
                 }
                 let chunks = &store.info().chunks;
@@ -191,7 +191,7 @@ fn fallbacks(cx: &Context, plan: &Plan) -> Vec<String> {
     let kernels = plan.stages.iter().flat_map(|stage| match &stage.kind {
         StageKind::Blockwise(p) => vec![Kernel::Elementwise(p.clone())],
         StageKind::Function(f) => vec![Kernel::Function(f.clone())],
-        StageKind::Reduce { .. } => super::launch::tile_kernels(stage).into_iter().map(|(_, k)| k).collect(),
+        StageKind::Reduce { .. } => super::launch::tile_kernels(stage).into_iter().map(|(_, tile)| Kernel::Reduce(tile)).collect(),
         StageKind::Scan { .. } => super::launch::scan_kernel(stage).into_iter().collect(),
         StageKind::Contract(contraction) => vec![super::launch::product_kernel(contraction, false)],
         StageKind::Exchange { .. } | StageKind::Reshape(_) | StageKind::Take { .. } => Vec::new(),

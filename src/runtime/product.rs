@@ -7,13 +7,14 @@ use crate::blockwise::plan::{Origin, Stage, StageId, StageKind};
 use crate::chunk::{AxisChunks, Region};
 use crate::device::View;
 use crate::device::block::Block;
+use crate::device::data::Data;
 use crate::error::{Error, Result};
 use crate::op::contraction::Contraction;
 use crate::shape;
 
 impl Shared<'_> {
     /// The elements that a product has in `region`: whole cells are computed, the rest is cut off.
-    pub(crate) fn product(&self, id: StageId, region: &Region) -> Result<Block> {
+    pub(crate) fn product(&self, id: StageId, region: &Region) -> Result<Data> {
         let stage = &self.plan.stages[id];
         let (StageKind::Contract(contraction), StageKernels::Product { convert, .. }) =
             (&stage.kind, &self.kernels[id])
@@ -32,8 +33,8 @@ impl Shared<'_> {
             (one.start[0], one.shape[0]) = (cells.start[0] + segment, 1);
             self.segment(id, contraction, &one, bytes)?;
         }
-        let block = Block::new(work, &cells.shape, buffer)?;
-        let view = View::whole(block).shifted(&region.relative_to(&cells).start);
+        let data = self.cx.data(Block::new(work, &cells.shape, buffer)?);
+        let view = View::whole(data).shifted(&region.relative_to(&cells).start);
         match convert {
             Some((_, narrow)) => self.only(stage, narrow, region, &[view]),
             None => self.dense(&view, &region.shape, dtype),
@@ -86,11 +87,11 @@ impl Shared<'_> {
                 let dims: Vec<usize> = axes.iter().map(|&a| panel.shape[a]).collect();
                 let strides = axes.iter().map(|&a| view.strides[a]).collect();
                 let view = View { strides, ..view };
-                let block = match convert {
+                let data = match convert {
                     Some((wide, _)) => self.only(stage, wide, &Region::full(&dims), &[view])?,
                     None => self.dense(&view, &dims, input.dtype)?,
                 };
-                Ok(View::whole(block))
+                Ok(View::whole(data.host()?))
             })
             .collect()
     }
@@ -104,9 +105,9 @@ impl Shared<'_> {
         }
     }
 
-    fn only(&self, stage: &Stage, kernel: &Launcher, region: &Region, views: &[View]) -> Result<Block> {
-        let block = self.launch(stage, kernel, region, views)?.pop();
-        block.ok_or_else(|| Error::bug(format!("{} has a result over {}", stage.label, shape::tuple(&region.shape))))
+    fn only(&self, stage: &Stage, kernel: &Launcher, region: &Region, views: &[View<Data>]) -> Result<Data> {
+        let data = self.launch(stage, kernel, region, views)?.pop();
+        data.ok_or_else(|| Error::bug(format!("{} has a result over {}", stage.label, shape::tuple(&region.shape))))
     }
 }
 

@@ -7,6 +7,7 @@ use crate::chunk::index_map::AxisMap;
 use crate::cpu::copy::{StridedBox, copy_strided};
 use crate::device::View;
 use crate::device::block::Block;
+use crate::device::data::Data;
 use crate::error::{Error, Result};
 
 impl Shared<'_> {
@@ -18,7 +19,7 @@ impl Shared<'_> {
         positions: &[u32],
         region: &Region,
         memo: &mut Memo,
-    ) -> Result<Block> {
+    ) -> Result<Data> {
         let stage = &self.plan.stages[id];
         let input = &stage.inputs[0];
         let piece = input.single().ok_or_else(|| Error::bug("a take reads one array"))?;
@@ -39,10 +40,10 @@ impl Shared<'_> {
             (part.start[axis], part.shape[axis]) = (at, same.max(rising));
             let view = self.piece(stage, &run, &part, input.dtype, memo)?;
             let to = StridedBox::of(&region.shape, &part.relative_to(region).start);
-            copy_strided(&view, to, buffer.bytes_mut(), &part.shape, input.dtype.size());
+            copy_strided(&view.host()?, to, buffer.bytes_mut(), &part.shape, input.dtype.size());
             at += same.max(rising);
         }
-        Block::new(input.dtype, &region.shape, buffer)
+        Ok(self.cx.data(Block::new(input.dtype, &region.shape, buffer)?))
     }
 
     /// A group's share of a tile as a region of its own: the tile's views in steps where its positions are evenly apart,
@@ -50,11 +51,11 @@ impl Shared<'_> {
     pub(crate) fn share(
         &self,
         stage: &Stage,
-        views: &[View],
+        views: &[View<Data>],
         tile: &Region,
         axis: usize,
         positions: &[u32],
-    ) -> Result<(Region, Vec<View>)> {
+    ) -> Result<(Region, Vec<View<Data>>)> {
         let mut region = tile.clone();
         let at = |i: usize| positions[i] as usize - tile.start[axis];
         (region.start[axis], region.shape[axis]) = (tile.start[axis] + at(0), positions.len());
@@ -62,14 +63,15 @@ impl Shared<'_> {
         corner[axis] = at(0);
         let step = if positions.len() > 1 { at(1) - at(0) } else { 1 };
         if positions.windows(2).all(|w| (w[1] - w[0]) as usize == step) {
-            let stepped = |view: &View| {
+            let stepped = |view: &View<Data>| {
                 let mut view = view.shifted(&corner);
                 view.strides[axis] *= step.cast_signed();
                 view
             };
             return Ok((region, views.iter().map(stepped).collect()));
         }
-        let gathered = |(view, input): (&View, &Input)| {
+        let gathered = |(view, input): (&View<Data>, &Input)| {
+            let view = view.host()?;
             let size = input.dtype.size();
             let mut buffer = self.cx.memory().buffer(region.size() * size);
             let mut first = 0;
@@ -81,7 +83,7 @@ impl Shared<'_> {
                 copy_strided(&view.shifted(&from), to, buffer.bytes_mut(), &rows, size);
                 first += run;
             }
-            Ok(View::whole(Block::new(input.dtype, &region.shape, buffer)?))
+            Ok(View::whole(self.cx.data(Block::new(input.dtype, &region.shape, buffer)?)))
         };
         let views = views.iter().zip(&stage.inputs).map(gathered).collect::<Result<_>>()?;
         Ok((region, views))

@@ -7,6 +7,7 @@ use super::spill::SpillLog;
 use crate::chunk::Region;
 use crate::device::assembly::Assembly;
 use crate::device::block::Block;
+use crate::device::data::Data;
 use crate::error::Result;
 use crate::store::Sink;
 
@@ -59,7 +60,7 @@ impl Target {
     /// [`Bug`](crate::ErrorKind::Bug) when a block is missing.
     pub(crate) fn finish(self) -> Result<Finished> {
         match self {
-            Self::Memory(assembly) => assembly.finish().map(Held::Block).map(Finished::Held),
+            Self::Memory(assembly) => assembly.finish().map(Data::shared).map(Held::Data).map(Finished::Held),
             Self::Spilled(log) => Ok(Finished::Held(Held::Spilled(log))),
             Self::Stored(sink) => Ok(Finished::Stored(sink)),
         }

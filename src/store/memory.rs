@@ -3,25 +3,25 @@
 use super::{Attributes, Info, Store};
 use crate::chunk::{Chunks, Region};
 use crate::cpu::copy::copy_region;
-use crate::device::block::Block;
+use crate::device::data::Data;
 use crate::error::Result;
 
-/// A block that is read like a file; whoever can uses it in place, through [`Store::block`].
+/// Data that is read like a file; whoever can uses it in place, through [`Store::data`].
 #[derive(Debug)]
 pub struct MemoryStore {
     info: Info,
-    block: Block,
+    data: Data,
 }
 
 impl MemoryStore {
-    /// A store over `block`, cut into `chunks`.
+    /// A store over `data`, cut into `chunks`.
     #[must_use]
-    pub fn new(block: Block, chunks: Chunks) -> Self {
+    pub fn new(data: Data, chunks: Chunks) -> Self {
         let info = Info {
             path: "memory".to_owned(),
             format: "memory".to_owned(),
-            dtype: block.dtype(),
-            shape: block.shape().to_vec(),
+            dtype: data.dtype(),
+            shape: data.shape().to_vec(),
             chunks,
             shards: None,
             codecs: String::new(),
@@ -30,7 +30,7 @@ impl MemoryStore {
             fill: None,
             stored: None,
         };
-        Self { info, block }
+        Self { info, data }
     }
 }
 
@@ -40,7 +40,8 @@ impl Store for MemoryStore {
     }
 
     fn read(&self, region: &Region, out: &mut [u8]) -> Result<()> {
-        copy_region(self.block.bytes(), self.block.shape(), region, out, self.block.dtype().size());
+        let block = self.data.host()?;
+        copy_region(block.bytes(), block.shape(), region, out, block.dtype().size());
         Ok(())
     }
 
@@ -49,11 +50,12 @@ impl Store for MemoryStore {
     }
 
     fn stamp(&self) -> Option<String> {
-        let bytes = self.block.bytes();
+        let block = self.data.host().ok()?;
+        let bytes = block.bytes();
         Some(format!("{} bytes, checksum {:08x}", bytes.len(), libdeflater::crc32(bytes)))
     }
 
-    fn block(&self) -> Option<&Block> {
-        Some(&self.block)
+    fn data(&self) -> Option<&Data> {
+        Some(&self.data)
     }
 }

@@ -8,7 +8,7 @@
 //! in [`Sink::finish`], last of all, and a sink dropped before that leaves nothing behind.
 
 use crate::chunk::{Chunks, Region};
-use crate::device::block::Block;
+use crate::device::data::Data;
 use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
 use crate::error::{Error, Result};
@@ -98,8 +98,8 @@ pub trait Store: fmt::Debug + Send + Sync {
         false
     }
 
-    /// The whole array, where it lies in memory already.
-    fn block(&self) -> Option<&Block> {
+    /// The whole array, where it lies in memory already, of the host or of a device.
+    fn data(&self) -> Option<&Data> {
         None
     }
 }

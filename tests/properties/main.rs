@@ -13,8 +13,12 @@
 
 mod programs;
 
+use hyperslab::cpu::device::CpuDevice;
+use hyperslab::device::fake::{FakeDevice, Schedule};
+use hyperslab::device::memory::Memory;
 use hyperslab::{Array, Context, Error};
 use programs::{Program, Rng};
+use std::sync::Arc;
 
 /// Contexts that must all give the same bytes.
 fn contexts() -> Vec<(&'static str, Context)> {
@@ -30,7 +34,15 @@ fn contexts() -> Vec<(&'static str, Context)> {
         ("four threads, tiny blocks", build(4, Some(64), "1GiB").build().unwrap()),
         ("two threads, small budget", build(2, Some(1024), "16MiB").build().unwrap()),
         ("unoptimized", build(2, Some(256), "1GiB").unoptimized().build().unwrap()),
+        ("a lazy device", build(4, Some(1024), "1GiB").custom_device(fake(3, Schedule::Lazy)).build().unwrap()),
+        ("a random device", build(2, None, "1GiB").custom_device(fake(2, Schedule::Random(7))).build().unwrap()),
     ]
+}
+
+/// A device as asynchronous as a GPU, which computes what the CPU computes.
+fn fake(streams: usize, schedule: Schedule) -> Arc<FakeDevice> {
+    let cpu = CpuDevice::new(Memory::new(1 << 30));
+    Arc::new(FakeDevice::new(streams, schedule, Arc::new(move |kernel, region, views| cpu.execute(kernel, region, views))))
 }
 
 fn bytes(cx: &Context, array: &Array) -> Result<Vec<u8>, Error> {

@@ -1,16 +1,70 @@
 //! Memory of a GPU, and the pinned host memory through which copies go.
 //!
 //! Allocation and release are ordered by the stream on which a buffer was made; other streams that read it leave an event
-//! behind, for which the release waits. Pinned slabs are reused once the copy that used them is over.
+//! behind, for which the release waits. A [`Ledger`] counts what is allocated and holds it under a budget. Copies go to and
+//! from pinned memory: blocks that the device itself lent, or slabs, which are reused once the copy that used them is over.
 
 use super::stream::Streams;
 use crate::device::Stream;
+use crate::device::block::{Block, Buffer};
 use crate::dtype::DType;
 use crate::error::Result;
-use cudarc::driver::{CudaContext, CudaEvent, CudaSlice, DevicePtr, PinnedHostSlice};
+use cudarc::driver::{CudaContext, CudaEvent, CudaSlice, DevicePtr, DriverError, PinnedHostSlice, sys};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
+use std::ptr::NonNull;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Bytes of a device that are in use, under a budget.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    budget: u64,
+    live: AtomicU64,
+    peak: AtomicU64,
+}
+
+impl Ledger {
+    pub(crate) fn new(budget: u64) -> Arc<Self> {
+        Arc::new(Self { budget, live: AtomicU64::new(0), peak: AtomicU64::new(0) })
+    }
+
+    pub(crate) fn budget(&self) -> u64 {
+        self.budget
+    }
+
+    /// The most bytes that were ever in use at once.
+    pub(crate) fn peak(&self) -> u64 {
+        self.peak.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn live(&self) -> u64 {
+        self.live.load(Ordering::Relaxed)
+    }
+
+    /// Counts `bytes`, if the budget has room for them.
+    fn admit(self: &Arc<Self>, bytes: u64) -> Option<Entry> {
+        let room = |live: u64| live.checked_add(bytes).filter(|&sum| sum <= self.budget);
+        let before = self.live.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room).ok()?;
+        self.peak.fetch_max(before + bytes, Ordering::Relaxed);
+        Some(Entry { ledger: Arc::clone(self), bytes })
+    }
+}
+
+/// Counted bytes; no longer when dropped.
+struct Entry {
+    ledger: Arc<Ledger>,
+    bytes: u64,
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.ledger.live.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// The granularity of the driver's pools.
+const GRAIN: usize = 512;
 
 /// A block in the memory of a GPU.
 pub(crate) struct DeviceBuffer {
@@ -21,17 +75,30 @@ pub(crate) struct DeviceBuffer {
     home: Stream,
     /// Per other stream, its last use.
     uses: Mutex<BTreeMap<Stream, Arc<CudaEvent>>>,
+    _counted: Entry,
 }
 
 impl DeviceBuffer {
-    /// Memory for `shape` elements, uninitialised, allocated in the order of `home`.
-    pub(crate) fn new(streams: &Streams, home: Stream, dtype: DType, shape: &[usize]) -> Result<Self> {
-        let bytes = crate::shape::size(shape) * dtype.size();
+    /// Memory for `shape` elements, uninitialised, allocated in the order of `home`; none where there is no room for it.
+    pub(crate) fn new(
+        streams: &Streams,
+        ledger: &Arc<Ledger>,
+        home: Stream,
+        dtype: DType,
+        shape: &[usize],
+    ) -> Result<Option<Self>> {
+        let bytes = (crate::shape::size(shape) * dtype.size()).max(1).next_multiple_of(GRAIN);
+        let Some(counted) = ledger.admit(bytes as u64) else { return Ok(None) };
         let stream = streams.get(home)?;
         // SAFETY: the memory is written by the operation that asked for it before anything reads it.
-        let slice = unsafe { stream.alloc::<u8>(bytes.max(16)) }.map_err(|e| streams.fault(e))?;
+        let slice = match unsafe { stream.alloc::<u8>(bytes) } {
+            Ok(slice) => slice,
+            Err(DriverError(sys::CUresult::CUDA_ERROR_OUT_OF_MEMORY)) => return Ok(None),
+            Err(error) => return Err(streams.fault(error)),
+        };
         let address = slice.device_ptr(stream).0;
-        Ok(Self { slice, address, dtype, shape: shape.to_vec(), home, uses: Mutex::default() })
+        let uses = Mutex::default();
+        Ok(Some(Self { slice, address, dtype, shape: shape.to_vec(), home, uses, _counted: counted }))
     }
 
     pub(crate) fn slice(&self) -> &CudaSlice<u8> {
@@ -74,6 +141,17 @@ impl Drop for DeviceBuffer {
 /// Pinned host memory of one transfer.
 pub(crate) type Slab = PinnedHostSlice<u8>;
 
+/// `len` bytes of pinned memory as a buffer of the host; none where the driver has none.
+pub(crate) fn lend(context: &Arc<CudaContext>, len: usize) -> Option<Buffer> {
+    // SAFETY: the bytes are filled before anybody sees them; the flags ask for cached memory.
+    let mut slab = unsafe { context.alloc_pinned_with_flags::<u8>(len, 0) }.ok()?;
+    let bytes = slab.as_mut_slice().ok()?;
+    bytes.fill(0);
+    let ptr = NonNull::new(bytes.as_mut_ptr())?;
+    // SAFETY: the bytes were just filled; they lie outside the slab's handle and live as long as it.
+    Some(unsafe { Buffer::lent(ptr, len, Box::new(slab)) })
+}
+
 /// Slabs smaller than this share one size.
 const SMALLEST: usize = 1 << 16;
 
@@ -91,6 +169,8 @@ struct State {
     idle_bytes: usize,
     /// Slabs that a copy still uses.
     flying: Vec<(Arc<CudaEvent>, Slab)>,
+    /// Blocks that a copy still reads.
+    reading: Vec<(Arc<CudaEvent>, Block)>,
 }
 
 impl Staging {
@@ -120,7 +200,15 @@ impl Staging {
         self.land(&mut state);
     }
 
+    /// Keeps a block until `event` has happened.
+    pub(crate) fn keep(&self, block: Block, event: Arc<CudaEvent>) {
+        let mut state = self.state.lock();
+        state.reading.push((event, block));
+        self.land(&mut state);
+    }
+
     fn land(&self, state: &mut State) {
+        state.reading.retain(|(event, _)| !event.is_complete());
         let (done, flying): (Vec<_>, Vec<_>) =
             std::mem::take(&mut state.flying).into_iter().partition(|(event, _)| event.is_complete());
         state.flying = flying;
@@ -135,9 +223,14 @@ impl Staging {
 
 impl Drop for Staging {
     fn drop(&mut self) {
-        for (event, slab) in self.state.get_mut().flying.drain(..) {
+        let state = self.state.get_mut();
+        for (event, slab) in state.flying.drain(..) {
             self.context.record_err(event.synchronize());
             drop(slab);
+        }
+        for (event, block) in state.reading.drain(..) {
+            self.context.record_err(event.synchronize());
+            drop(block);
         }
     }
 }

@@ -1,30 +1,44 @@
 //! A GPU as a device.
 
-use super::buffer::{DeviceBuffer, Slab, Staging};
+use super::buffer::{DeviceBuffer, Ledger, Slab, Staging, lend};
 use super::compile::{self, Target};
-use super::launch::{Modules, Values, launch};
-use super::layout::{Layout, Operand, check};
+use super::launch::{Kernels, Key, launch, number};
+use super::layout::{Layout, Operand, ReduceLayout, check};
+use super::source::Param;
 use super::stream::Streams;
 use super::{elementwise, gemm, reduce, source};
-use crate::chunk::Region;
+use crate::chunk::region::Indices;
+use crate::chunk::tiling::FAN_IN;
+use crate::chunk::{AxisChunks, Region};
 use crate::device::block::{Block, Buffer};
+use crate::device::data::Mirror;
+use crate::device::memory::Memory;
 use crate::device::null::output_shapes;
 use crate::device::{Device, Event, Pending, Resident, Stream, View};
+use crate::dtype::DType;
 use crate::error::{Error, Result};
-use crate::op::kernel::{Kernel, TileReduce};
+use crate::op::kernel::{Kernel, ReduceTiles, TileReduce};
 use crate::op::program::{Inst, Program};
 use crate::shape;
 use cudarc::driver::{CudaContext, CudaEvent, DriverError, result, sys};
+use parking_lot::Mutex;
+use std::collections::VecDeque;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
-/// Streams of a device: two to compute, one to upload, one to download.
-const STREAMS: usize = 4;
+/// Streams of a device. A thread uploads, computes and downloads on one; streams overlap with each other.
+const STREAMS: usize = 8;
 
 /// Pinned bytes that stay allocated between copies.
 const KEEP_PINNED: usize = 256 << 20;
+
+/// Device memory left to the driver, cuBLAS and modules.
+const RESERVE: u64 = 512 << 20;
+
+/// Blocks of a grid for each multiprocessor, in kernels that walk their work in strides of the grid.
+const WAVES: u32 = 8;
 
 /// The most inputs, outputs and constants of one kernel: they share 4 KiB of arguments with the index space.
 const MAX_ARGUMENTS: usize = 16;
@@ -34,15 +48,22 @@ const MAX_CONSTANTS: usize = 64;
 pub struct CudaDevice {
     name: String,
     shared: Arc<Shared>,
-    modules: Modules,
+    kernels: Kernels,
     multiprocessors: u32,
+    /// Blocks of a grid for each multiprocessor.
+    waves: u32,
     blas: gemm::Handles,
+    /// Copies that may leave, those that came first in front.
+    mirrors: Mutex<VecDeque<Weak<Mirror>>>,
 }
 
 /// What buffers and pending downloads need after the call that made them.
 struct Shared {
     streams: Streams,
     staging: Staging,
+    ledger: Arc<Ledger>,
+    /// Where downloaded blocks go.
+    memory: Mutex<Option<Weak<Memory>>>,
 }
 
 impl fmt::Debug for CudaDevice {
@@ -61,6 +82,13 @@ fn keep_freed_memory(context: &CudaContext) -> std::result::Result<(), DriverErr
         let attribute = sys::CUmemPool_attribute_enum::CU_MEMPOOL_ATTR_RELEASE_THRESHOLD;
         result::mem_pool::set_attribute(pool, attribute, (&raw mut keep).cast())
     }
+}
+
+/// Gives freed memory back to the system.
+fn keep_no_freed_memory(context: &CudaContext) -> std::result::Result<(), DriverError> {
+    context.bind_to_thread()?;
+    // SAFETY: the pool is the device's own.
+    unsafe { result::mem_pool::trim_to(result::device::get_default_mem_pool(context.cu_device())?, 0) }
 }
 
 /// Why this machine has no GPU to use, if it has none.
@@ -99,20 +127,45 @@ impl CudaDevice {
         let attribute = sys::CUdevice_attribute_enum::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT;
         let multiprocessors = context.attribute(attribute).map_err(fault)?;
         let target = Target::of(10 * major + minor)?;
+        let (free, _) = result::mem_get_info().map_err(fault)?;
+        let budget = (free as u64 / 10 * 9).saturating_sub(RESERVE).max(free as u64 / 2);
         Ok(Self {
             name: name.to_owned(),
-            modules: Modules::new(Arc::clone(&context), target),
+            kernels: Kernels::new(Arc::clone(&context), target),
             multiprocessors: u32::try_from(multiprocessors).unwrap_or(1).max(1),
-            shared: Arc::new(Shared { streams, staging: Staging::new(context, KEEP_PINNED) }),
+            waves: WAVES,
+            shared: Arc::new(Shared {
+                streams,
+                staging: Staging::new(context, KEEP_PINNED),
+                ledger: Ledger::new(budget),
+                memory: Mutex::default(),
+            }),
             blas: gemm::Handles::default(),
+            mirrors: Mutex::default(),
         })
     }
 
     /// The same device with compiled kernels kept in `folder`.
     #[must_use]
     pub fn kernel_cache(mut self, folder: PathBuf) -> Self {
-        self.modules.folder = Some(folder);
+        self.kernels.folder = Some(folder);
         self
+    }
+
+    /// The same device with `bytes` for blocks, rather than nine tenths of what is free.
+    ///
+    /// # Errors
+    /// [`Bug`](crate::ErrorKind::Bug) for a device that is in use already.
+    pub fn memory(mut self, bytes: u64) -> Result<Self> {
+        let shared = Arc::get_mut(&mut self.shared).ok_or_else(|| Error::bug("a device is not in use yet"))?;
+        shared.ledger = Ledger::new(bytes);
+        Ok(self)
+    }
+
+    /// The most bytes of blocks that were ever there at once.
+    #[must_use]
+    pub fn peak_bytes(&self) -> u64 {
+        self.shared.ledger.peak()
     }
 
     /// The number of GPUs that the driver sees; 0 where there is none.
@@ -132,7 +185,9 @@ impl CudaDevice {
     /// [`Device`](crate::ErrorKind::Device) where cuBLAS is missing or fails.
     pub fn gemm(&self, stream: Stream, a: &Resident, b: &Resident) -> Result<Resident> {
         let (a, b) = (buffer(a)?, buffer(b)?);
-        let c = gemm::gemm(&self.blas, &self.shared.streams, stream, &a, &b)?;
+        let c = gemm::gemm(&self.blas, &self.shared.streams, stream, &a, &b, |dtype, shape| {
+            self.allocate(stream, dtype, shape)
+        })?;
         self.note_uses(stream, &[a, b])?;
         Ok(Resident(Arc::new(c)))
     }
@@ -150,18 +205,48 @@ impl CudaDevice {
         (pending.0)()
     }
 
-    /// Blocks for a grid-stride loop over `work` items.
-    fn grid(&self, work: usize) -> u32 {
-        let needed = u32::try_from(work.div_ceil(source::BLOCK as usize)).unwrap_or(u32::MAX);
-        needed.clamp(1, self.multiprocessors * 8)
+    /// The grid of a loop over this many blocks' worth of work.
+    fn grid(&self, blocks: usize) -> u32 {
+        u32::try_from(blocks).unwrap_or(u32::MAX).clamp(1, self.multiprocessors * self.waves)
     }
 
-    fn allocate(&self, stream: Stream, kernel: &Kernel, region: &Region) -> Result<Vec<Arc<DeviceBuffer>>> {
-        output_shapes(kernel, region)
-            .iter()
-            .zip(kernel.outputs())
-            .map(|(s, d)| Ok(Arc::new(DeviceBuffer::new(&self.shared.streams, stream, d, s)?)))
-            .collect()
+    /// Memory for a block. Where there is none, copies that are also elsewhere leave, then those that are not, and what
+    /// other streams are about to release is waited for.
+    fn allocate(&self, stream: Stream, dtype: DType, shape: &[usize]) -> Result<DeviceBuffer> {
+        let Shared { streams, ledger, .. } = self.shared.as_ref();
+        let mut waited = false;
+        loop {
+            if let Some(buffer) = DeviceBuffer::new(streams, ledger, stream, dtype, shape)? {
+                return Ok(buffer);
+            }
+            if self.evict()? {
+                continue;
+            }
+            if waited {
+                let needed = ledger.live() + (shape::size(shape) * dtype.size()) as u64;
+                return Err(Error::memory(&self.name, needed, ledger.budget()));
+            }
+            waited = true;
+            streams.drain()?;
+            keep_no_freed_memory(streams.context()).map_err(|e| streams.fault(e))?;
+        }
+    }
+
+    /// Makes the copy that has been here longest leave; whether there was one that could.
+    fn evict(&self) -> Result<bool> {
+        loop {
+            let Some(mirror) = self.mirrors.lock().pop_front() else { return Ok(false) };
+            let Some(mirror) = mirror.upgrade() else { continue };
+            if mirror.leave(self)? {
+                return Ok(true);
+            }
+        }
+    }
+
+    fn outputs(&self, stream: Stream, kernel: &Kernel, region: &Region) -> Result<Vec<Arc<DeviceBuffer>>> {
+        let shapes = output_shapes(kernel, region);
+        let dtypes = kernel.outputs();
+        shapes.iter().zip(dtypes).map(|(s, d)| self.allocate(stream, d, s).map(Arc::new)).collect()
     }
 
     fn elementwise(
@@ -178,51 +263,149 @@ impl CudaDevice {
         if layout.count == 0 {
             return Ok(());
         }
-        let kernel = elementwise::print(program, "fused", &layout.form)?;
-        let module = self.modules.load(&kernel.text, &self.shared.streams)?;
-        let addresses: Vec<u64> = views.iter().map(|v| v.address).collect();
-        let work = layout.count.div_ceil(width);
-        let values =
-            Values { inputs: &addresses, outputs, layout: &layout, position: 0, partials: 0, chunk: 0, blocks: 0 };
-        launch(&self.shared.streams, stream, &module, &kernel, self.grid(work), &values)
+        let streams = &self.shared.streams;
+        let ready = self.kernels.get(Key::Elementwise(program, &layout.form), streams, || {
+            elementwise::print(program, "fused", &layout.form)
+        })?;
+        let items = layout.items(width);
+        let each = source::BLOCK as usize * elementwise::unroll(program, &layout.form);
+        let grid = self.grid(items.max(1).div_ceil(each));
+        launch((streams, stream), &ready, (grid, source::BLOCK), |param| {
+            Some(match param {
+                Param::Input(i) => number(views.get(i)?.address),
+                Param::Output(i) => number(outputs.get(i)?.address),
+                Param::Space => layout.space(),
+                Param::Count => number(layout.count as u64),
+                Param::Items => number(items as u64),
+                _ => return None,
+            })
+        })
     }
 
+    /// Reduces the tiles of `region`, whose states stand side by side in `outputs`.
     fn reduce(
         &self,
         stream: Stream,
         tile: &TileReduce,
-        region: &Region,
+        (region, tiles): (&Region, &[Runs]),
         views: &[Source<'_>],
         outputs: &[Arc<DeviceBuffer>],
     ) -> Result<()> {
         let along = shape::strides(&tile.space);
-        let steps: Vec<isize> = along.iter().map(|s| s.cast_signed()).collect();
         let origin: usize = region.start.iter().zip(&along).map(|(a, b)| a * b).sum();
-        let mut operands: Vec<Operand<'_>> = views.iter().map(Source::operand).collect();
+        let steps: Vec<isize> = along.iter().map(|s| s.cast_signed()).collect();
+        let mut operands: Vec<Source<'_>> = views.to_vec();
         if reduce::uses_position(tile) {
-            operands.push(Operand { strides: &steps, size: 1, address: 0 });
+            operands.push(Source { address: 0, size: 1, strides: &steps });
         }
-        let layout = Layout::new(&region.shape, &operands, reduce::width(tile))?;
-        let printed = reduce::print(tile, "reduce", &layout.form)?;
-        let text = format!("{}\n{}{}", reduce::PRELUDE, printed.tiles.text, printed.finish.text);
-        let streams = &self.shared.streams;
-        let module = self.modules.load(&text, streams)?;
-        let (blocks, chunk) = reduce::partition(layout.count);
-        let blocks = u32::try_from(blocks).map_err(|_| Error::bug("few blocks"))?;
-        let scratch = [blocks as usize * printed.state_size];
-        let partials = DeviceBuffer::new(streams, stream, crate::dtype::DType::U8, &scratch)?;
-        let addresses: Vec<u64> = views.iter().map(|v| v.address).collect();
-        let values = Values {
-            inputs: &addresses,
-            outputs,
-            layout: &layout,
-            position: origin.cast_signed() as i64,
-            partials: partials.address,
-            chunk: chunk as u64,
-            blocks,
+        let choices: Vec<usize> = tiles.iter().map(|runs| runs.0.len()).collect();
+        for choice in Indices::new(&choices) {
+            let picked: Vec<Run> = choice.iter().zip(tiles).map(|(&c, runs)| runs.0[c]).collect();
+            self.reduce_run(stream, tile, (region, tiles), &picked, (&operands, origin), outputs)?;
+        }
+        Ok(())
+    }
+
+    /// Reduces tiles of equal shape: along each axis one run of them.
+    fn reduce_run(
+        &self,
+        stream: Stream,
+        tile: &TileReduce,
+        (region, tiles): (&Region, &[Runs]),
+        picked: &[Run],
+        (operands, origin): (&[Source<'_>], usize),
+        outputs: &[Arc<DeviceBuffer>],
+    ) -> Result<()> {
+        let rank = region.rank();
+        let reduced: Vec<usize> = (0..rank).filter(|&a| tile.parts[0].reduced[a]).collect();
+        let others: Vec<usize> = (0..rank).filter(|&a| !tile.parts[0].reduced[a]).collect();
+        // Outputs: the tiles along each reduced axis, then the axes that are kept. Elements: the reduced axes in a tile.
+        let lengths = |a: usize| picked[a].length;
+        let kept: Vec<usize> =
+            reduced.iter().map(|&a| picked[a].count).chain(others.iter().map(|&a| region.shape[a])).collect();
+        let inner: Vec<usize> = reduced.iter().map(|&a| lengths(a)).collect();
+        let corner: isize = 0;
+        let over = |s: &[isize]| -> (Vec<isize>, Vec<isize>, isize) {
+            let tiles = reduced.iter().map(|&a| s[a] * lengths(a).cast_signed());
+            let start = reduced.iter().map(|&a| s[a] * picked[a].start.cast_signed()).sum::<isize>() + corner;
+            (tiles.chain(others.iter().map(|&a| s[a])).collect(), reduced.iter().map(|&a| s[a]).collect(), start)
         };
-        launch(streams, stream, &module, &printed.tiles, blocks, &values)?;
-        launch(streams, stream, &module, &printed.finish, 1, &values)
+        let counts: Vec<usize> = reduced.iter().map(|&a| tiles[a].count()).collect();
+        let all: Vec<usize> = counts.iter().copied().chain(others.iter().map(|&a| region.shape[a])).collect();
+        let to: Vec<isize> = shape::strides(&all).iter().map(|s| s.cast_signed()).collect();
+        let first: usize = reduced.iter().zip(&to).map(|(&a, s)| picked[a].first * s.unsigned_abs()).sum();
+        let spread: Vec<_> = operands.iter().map(|o| over(o.strides)).collect();
+        let moved = |o: &Source<'_>, start: isize| o.address.wrapping_add_signed((start * o.size.cast_signed()) as i64);
+        let mut list: Vec<(Operand<'_>, &[isize])> = operands
+            .iter()
+            .zip(&spread)
+            .map(|(o, (k, r, start))| (Operand { strides: k, size: o.size, address: moved(o, *start) }, r.as_slice()))
+            .collect();
+        let still = vec![0; inner.len()];
+        list.push((Operand { strides: &to, size: 1, address: 0 }, &still));
+        let layout = ReduceLayout::new(&kept, &inner, &list, reduce::width(tile))?;
+        if layout.outputs == 0 {
+            return Ok(());
+        }
+        let streams = &self.shared.streams;
+        let ready = self
+            .kernels
+            .get(Key::Reduce(tile, &layout.form), streams, || reduce::print(tile, "reduce", &layout.form))?;
+        let (threads, lanes) = (reduce::threads(tile), reduce::lanes(tile, layout.elements));
+        let grid = u32::try_from(layout.outputs.div_ceil(threads / lanes))
+            .map_err(|_| Error::unsupported(format!("a reduction to {} outputs in one block", layout.outputs)))?;
+        let position = origin.cast_signed() + spread.get(views_of(tile)).map_or(0, |(_, _, start)| *start);
+        let threads = u32::try_from(threads).map_err(|_| Error::bug("a block has few threads"))?;
+        let wide = layout.form.wide;
+        launch((streams, stream), &ready, (grid, threads), |param| {
+            Some(match param {
+                Param::Input(i) => number(list.get(i)?.0.address),
+                Param::Output(i) => {
+                    let buffer = outputs.get(i)?;
+                    number(buffer.address + (first * buffer.dtype.size()) as u64)
+                }
+                Param::Kept => layout.kept.words(wide),
+                Param::Reduced => layout.reduced.words(wide),
+                Param::Position => number((position as i64).cast_unsigned()),
+                Param::Outputs => number(layout.outputs as u64),
+                Param::Elements => number(layout.elements as u64),
+                #[expect(clippy::cast_precision_loss, reason = "tiles are far smaller than 2^53 elements")]
+                Param::ElementsReal => number((layout.elements as f64).to_bits()),
+                Param::Lanes => number(lanes as u64),
+                Param::Across => number(u64::from(layout.runs_across())),
+                _ => return None,
+            })
+        })
+    }
+
+    /// Joins neighbouring states.
+    fn fold(
+        &self,
+        stream: Stream,
+        combine: &Program,
+        region: &Region,
+        views: &[Source<'_>],
+        outputs: &[Arc<DeviceBuffer>],
+    ) -> Result<()> {
+        let size = region.size() / region.shape[0].max(1);
+        let n = region.shape[0].div_ceil(FAN_IN) * size;
+        if n == 0 {
+            return Ok(());
+        }
+        let streams = &self.shared.streams;
+        let ready = self.kernels.get(Key::Fold(combine), streams, || reduce::print_fold(combine, "fold"))?;
+        let grid = u32::try_from(n.div_ceil(source::BLOCK as usize))
+            .map_err(|_| Error::unsupported(format!("a fold to {n} states in one block")))?;
+        launch((streams, stream), &ready, (grid, source::BLOCK), |param| {
+            Some(match param {
+                Param::Input(i) => number(views.get(i)?.address),
+                Param::Output(i) => number(outputs.get(i)?.address),
+                Param::Count => number(n as u64),
+                Param::Outputs => number(size as u64),
+                Param::Elements => number(region.shape[0] as u64),
+                _ => return None,
+            })
+        })
     }
 
     /// Notes on other streams' buffers that `stream` uses them.
@@ -232,7 +415,55 @@ impl CudaDevice {
     }
 }
 
+/// Tiles of equal length that follow each other along an axis of a region.
+#[derive(Debug, Clone, Copy)]
+struct Run {
+    /// The number of the first, among those of the region.
+    first: usize,
+    count: usize,
+    /// Where it begins in the region.
+    start: usize,
+    /// Length of each.
+    length: usize,
+}
+
+/// The tiles along an axis of a region.
+struct Runs(Vec<Run>);
+
+impl Runs {
+    /// The tiles of `cuts` between `start` and `start + length`.
+    fn of(cuts: &AxisChunks, start: usize, length: usize) -> Self {
+        let mut runs: Vec<Run> = Vec::new();
+        let (mut at, mut number) = (start, 0);
+        while at < start + length {
+            let tile = cuts.find(at);
+            let length = cuts.length(tile);
+            match runs.last_mut() {
+                Some(run) if run.length == length => run.count += 1,
+                _ => runs.push(Run { first: number, count: 1, start: at - start, length }),
+            }
+            (at, number) = (at + length, number + 1);
+        }
+        Self(runs)
+    }
+
+    /// An axis that is one tile.
+    fn one(length: usize) -> Self {
+        Self(vec![Run { first: 0, count: 1, start: 0, length }])
+    }
+
+    fn count(&self) -> usize {
+        self.0.iter().map(|run| run.count).sum()
+    }
+}
+
+/// The number of inputs of a tile's map: where the position stands among the operands.
+fn views_of(tile: &TileReduce) -> usize {
+    tile.map.inputs.len()
+}
+
 /// An input of a launch: a checked view.
+#[derive(Clone)]
 struct Source<'a> {
     address: u64,
     size: usize,
@@ -256,6 +487,29 @@ fn fits(program: &Program) -> bool {
         && program.outputs.len() <= MAX_ARGUMENTS
         && constants <= MAX_CONSTANTS
         && printable
+}
+
+/// A download on its way into memory that the device lent, which must not be anybody else's before it is over.
+struct Arriving {
+    shared: Arc<Shared>,
+    buffer: Option<Buffer>,
+    event: Arc<CudaEvent>,
+}
+
+impl Arriving {
+    fn finish(mut self, data: &DeviceBuffer) -> Result<Block> {
+        self.event.synchronize().map_err(|e| self.shared.streams.fault(e))?;
+        let buffer = self.buffer.take().ok_or_else(|| Error::bug("a download has a buffer"))?;
+        Block::new(data.dtype, &data.shape, buffer)
+    }
+}
+
+impl Drop for Arriving {
+    fn drop(&mut self) {
+        if self.buffer.is_some() {
+            self.shared.streams.context().record_err(self.event.synchronize());
+        }
+    }
 }
 
 /// A download on its way: the slab returns to the pool whether or not anybody looks at the block.
@@ -296,9 +550,9 @@ impl Device for CudaDevice {
 
     fn supports(&self, kernel: &Kernel) -> bool {
         match kernel {
-            Kernel::Elementwise(program) => fits(program),
-            Kernel::Reduce(tile) => fits(&tile.map) && reduce::supports(tile),
-            Kernel::Tiles(_) | Kernel::Fold(_) | Kernel::Scan(_) | Kernel::Contract(_) | Kernel::Function(_) => false,
+            Kernel::Elementwise(program) | Kernel::Fold(program) => fits(program),
+            Kernel::Reduce(tile) | Kernel::Tiles(ReduceTiles { tile, .. }) => fits(&tile.map) && reduce::supports(tile),
+            Kernel::Scan(_) | Kernel::Contract(_) | Kernel::Function(_) => false,
         }
     }
 
@@ -306,11 +560,31 @@ impl Device for CudaDevice {
         self.shared.streams.len()
     }
 
+    fn budget(&self) -> Option<u64> {
+        Some(self.shared.ledger.budget())
+    }
+
+    fn attach(&self, memory: &Arc<Memory>) {
+        let context = Arc::clone(self.shared.streams.context());
+        memory.borrow_from(Box::new(move |len| lend(&context, len)));
+        *self.shared.memory.lock() = Some(Arc::downgrade(memory));
+    }
+
+    fn adopt(&self, mirror: &Arc<Mirror>) {
+        self.mirrors.lock().push_back(Arc::downgrade(mirror));
+    }
+
     fn upload(&self, stream: Stream, block: &Block) -> Result<Resident> {
         let streams = &self.shared.streams;
-        let mut buffer = DeviceBuffer::new(streams, stream, block.dtype(), block.shape())?;
+        let mut buffer = self.allocate(stream, block.dtype(), block.shape())?;
         let bytes = block.bytes();
-        if !bytes.is_empty() {
+        if block.is_lent() {
+            let mut target = buffer.slice_mut().slice_mut(..bytes.len());
+            streams.get(stream)?.memcpy_htod(bytes, &mut target).map_err(|e| streams.fault(e))?;
+            streams.issued(stream);
+            let (_, event) = streams.mark(stream)?;
+            self.shared.staging.keep(block.clone(), event);
+        } else if !bytes.is_empty() {
             let mut slab = self.shared.staging.take(bytes.len(), streams)?;
             let host = slab.as_mut_slice().map_err(|e| streams.fault(e))?;
             host[..bytes.len()].copy_from_slice(bytes);
@@ -338,16 +612,21 @@ impl Device for CudaDevice {
             let size = data.dtype.size();
             views.push(Source { address: data.address + (view.offset * size) as u64, size, strides: &view.strides });
         }
-        let outputs = self.allocate(stream, kernel, region)?;
+        let outputs = self.outputs(stream, kernel, region)?;
         match kernel {
             Kernel::Elementwise(program) => self.elementwise(stream, program, &region.shape, &views, &outputs)?,
-            Kernel::Reduce(tile) if reduce::supports(tile) => self.reduce(stream, tile, region, &views, &outputs)?,
-            Kernel::Reduce(_)
-            | Kernel::Tiles(_)
-            | Kernel::Fold(_)
-            | Kernel::Scan(_)
-            | Kernel::Contract(_)
-            | Kernel::Function(_) => {
+            Kernel::Reduce(tile) => {
+                let tiles: Vec<Runs> = region.shape.iter().map(|&n| Runs::one(n)).collect();
+                self.reduce(stream, tile, (region, &tiles), &views, &outputs)?;
+            }
+            Kernel::Tiles(all) => {
+                let cuts = |a: usize| Runs::of(&all.tiles.axes()[a], region.start[a], region.shape[a]);
+                let axis = |a: usize| if all.is_reduced(a) { cuts(a) } else { Runs::one(region.shape[a]) };
+                let tiles: Vec<Runs> = (0..region.rank()).map(axis).collect();
+                self.reduce(stream, &all.tile, (region, &tiles), &views, &outputs)?;
+            }
+            Kernel::Fold(combine) => self.fold(stream, combine, region, &views, &outputs)?,
+            Kernel::Scan(_) | Kernel::Contract(_) | Kernel::Function(_) => {
                 return Err(Error::unsupported(format!("{kernel} on {}", self.name)));
             }
         }
@@ -358,6 +637,18 @@ impl Device for CudaDevice {
     fn download(&self, stream: Stream, data: &Resident) -> Result<Pending> {
         let data = buffer(data)?;
         let streams = &self.shared.streams;
+        let memory = self.shared.memory.lock().as_ref().and_then(Weak::upgrade);
+        let own = memory.map(|memory| memory.buffer(data.bytes())).filter(Buffer::is_lent);
+        if let Some(mut own) = own {
+            let queue = streams.get(stream)?;
+            let bytes = own.bytes_mut();
+            queue.memcpy_dtoh(&data.slice().slice(..bytes.len()), bytes).map_err(|e| streams.fault(e))?;
+            streams.issued(stream);
+            let (_, event) = streams.mark(stream)?;
+            data.used_on(stream, || Ok(Arc::clone(&event)))?;
+            let arriving = Arriving { shared: Arc::clone(&self.shared), buffer: Some(own), event };
+            return Ok(Pending(Box::new(move || arriving.finish(&data))));
+        }
         let mut slab = self.shared.staging.take(data.bytes(), streams)?;
         if data.bytes() > 0 {
             let queue = streams.get(stream)?;

@@ -1,6 +1,10 @@
 //! Kernels of elementwise programs.
+//!
+//! A thread handles [`width`] neighbouring elements at a time, [`unroll`] times before it writes any, so that enough bytes
+//! are on their way to keep the memory busy; blocks walk the items in strides of the grid. Operands that are contiguous
+//! along another axis than the output go through tiles of shared memory.
 
-use super::layout::{Access, Form};
+use super::layout::{Access, Form, TILE};
 use super::source::{BLOCK, KernelSource, Param, RESIDENT, function, lift, stored_type, value_type, vector_width};
 use crate::dtype::DType;
 use crate::error::Result;
@@ -17,6 +21,18 @@ fn stored(program: &Program) -> Vec<DType> {
 #[must_use]
 pub fn width(program: &Program) -> usize {
     vector_width(program, &stored(program))
+}
+
+/// Items that a thread loads before it writes the first: more for programs of few inputs.
+#[must_use]
+pub fn unroll(program: &Program, form: &Form) -> usize {
+    let inputs = program.inputs.len().max(1);
+    let heavy = vector_width(program, &stored(program)) * program.insts.len() > 64;
+    match form {
+        Form::Turned { .. } => 1,
+        _ if heavy => 1,
+        Form::Vector(_) | Form::Rows { .. } | Form::Strided { .. } => (4 / inputs).max(1),
+    }
 }
 
 /// The kernel of `program` in this form, under this name.
@@ -39,90 +55,221 @@ pub fn print(program: &Program, name: &str, form: &Form) -> Result<KernelSource>
         params.push(Param::Const(value, dtype));
         list.push(format!("const {} k{i}", stored_type(dtype)));
     }
-    if let Form::Strided { rank, wide } = form {
+    let space = match form {
+        Form::Vector(_) => None,
+        Form::Rows { rank, wide, .. } | Form::Strided { rank, wide } => Some((rank, wide, n.max(1))),
+        Form::Turned { rank, wide, .. } => Some((rank, wide, n + 1)),
+    };
+    if let Some((rank, wide, operands)) = space {
         params.push(Param::Space);
-        let bits = if *wide { 64 } else { 32 };
-        list.push(format!("const space{bits}<{rank}, {}> space", n.max(1)));
+        list.push(format!("const space{}<{rank}, {operands}> space", if *wide { 64 } else { 32 }));
     }
-    params.push(Param::Count);
-    list.push("const u64 n".to_owned());
+    params.extend([Param::Items, Param::Count]);
+    list.push("const u64 items, const u64 n".to_owned());
     let _ = writeln!(
         text,
         "extern \"C\" __global__ void __launch_bounds__({BLOCK}, {RESIDENT}) {name}({}) {{",
         list.join(", ")
     );
-    text.push_str(
-        "  const u64 lane = (u64)blockIdx.x * blockDim.x + threadIdx.x, lanes = (u64)gridDim.x * blockDim.x;\n",
-    );
-    match form {
-        Form::Vector(access) => text.push_str(&vector(program, &body, constants.len(), access)),
-        Form::Strided { wide, .. } => text.push_str(&strided(program, &body, constants.len(), *wide)),
-    }
+    let printer = Printer { program, body: &body, constants: constants.len(), unroll: unroll(program, form) };
+    text.push_str(&match form {
+        Form::Vector(access) => printer.vector(access),
+        Form::Rows { wide, width, access, .. } => printer.rows(*wide, *width, access),
+        Form::Turned { wide, turned, rank } => printer.turned(*rank, *wide, turned),
+        Form::Strided { wide, .. } => printer.strided(*wide),
+    });
     text.push_str("}\n");
     Ok(KernelSource { name: name.to_owned(), params, text })
 }
 
-/// The call of the program's function and the store of its outputs, given how to read an input and write an output.
-fn call(
-    program: &Program,
-    body: &str,
+struct Printer<'a> {
+    program: &'a Program,
+    /// The name of the program's function.
+    body: &'a str,
     constants: usize,
-    read: impl Fn(usize) -> String,
-    write: impl Fn(usize) -> String,
-) -> String {
-    let mut text = String::new();
-    let outputs = 0..program.outputs.len();
-    for i in outputs.clone() {
-        let _ = write!(text, "{} y{i}; ", value_type(program.output_dtype(i)));
-    }
-    let mut args: Vec<String> = (0..program.inputs.len()).map(read).collect();
-    args.extend((0..constants).map(|i| format!("load(k{i})")));
-    args.extend(outputs.clone().map(|i| format!("y{i}")));
-    let _ = write!(text, "{body}({});", args.join(", "));
-    for i in outputs {
-        let _ = write!(text, " {} = stored(y{i});", write(i));
-    }
-    text
+    unroll: usize,
 }
 
-fn vector(program: &Program, body: &str, constants: usize, access: &[Access]) -> String {
-    let width = width(program);
-    let whole = |i: usize| access.get(i) == Some(&Access::Whole);
-    let mut text = String::new();
-    for (i, &dtype) in program.inputs.iter().enumerate().filter(|(i, _)| !whole(*i)) {
-        let _ = writeln!(text, "  const {} one{i} = load(in{i}[0]);", value_type(dtype));
+impl Printer<'_> {
+    fn inputs(&self) -> std::ops::Range<usize> {
+        0..self.program.inputs.len()
     }
-    let _ = writeln!(text, "  const u64 groups = n / {width};");
-    text.push_str("#pragma unroll 1\n  for (u64 g = lane; g < groups; g += lanes) {\n");
-    for i in (0..program.inputs.len()).filter(|&i| whole(i)) {
-        let _ = writeln!(text, "    const auto p{i} = fetch<{width}>(in{i}, g);");
-    }
-    for i in 0..program.outputs.len() {
-        let _ = writeln!(text, "    pack<{}, {width}> q{i};", stored_type(program.output_dtype(i)));
-    }
-    let read = |i: usize| if whole(i) { format!("load(p{i}.v[j])") } else { format!("one{i}") };
-    let step = call(program, body, constants, read, |i| format!("q{i}.v[j]"));
-    let _ = writeln!(text, "#pragma unroll\n    for (int j = 0; j < {width}; ++j) {{ {step} }}");
-    for i in 0..program.outputs.len() {
-        let _ = writeln!(text, "    put<{width}>(out{i}, g, q{i});");
-    }
-    text.push_str("  }\n");
-    if width > 1 {
-        let read = |i: usize| if whole(i) { format!("load(in{i}[i])") } else { format!("one{i}") };
-        let step = call(program, body, constants, read, |i| format!("out{i}[i]"));
-        let _ =
-            writeln!(text, "#pragma unroll 1\n  for (u64 i = groups * {width} + lane; i < n; i += lanes) {{ {step} }}");
-    }
-    text
-}
 
-fn strided(program: &Program, body: &str, constants: usize, wide: bool) -> String {
-    let (index, offset) = if wide { ("u64", "i64") } else { ("u32", "i32") };
-    let read = |i: usize| format!("load(in{i}[at[{i}]])");
-    let step = call(program, body, constants, read, |i| format!("out{i}[i]"));
-    let n = program.inputs.len().max(1);
-    format!(
-        "#pragma unroll 1\n  for (u64 i = lane; i < n; i += lanes) {{\n    {offset} at[{n}];\n    locate(space, ({index})i, at);\n    \
-         {step}\n  }}\n"
-    )
+    fn outputs(&self) -> std::ops::Range<usize> {
+        0..self.program.outputs.len()
+    }
+
+    fn output_type(&self, i: usize) -> &'static str {
+        stored_type(self.program.output_dtype(i))
+    }
+
+    /// The call of the program's function and the store of its outputs, given how to read an input and write an output.
+    fn call(&self, read: impl Fn(usize) -> String, write: impl Fn(usize) -> String) -> String {
+        let mut text = String::new();
+        for i in self.outputs() {
+            let _ = write!(text, "{} y{i}; ", value_type(self.program.output_dtype(i)));
+        }
+        let mut args: Vec<String> = self.inputs().map(read).collect();
+        args.extend((0..self.constants).map(|i| format!("load(k{i})")));
+        args.extend(self.outputs().map(|i| format!("y{i}")));
+        let _ = write!(text, "{}({});", self.body, args.join(", "));
+        for i in self.outputs() {
+            let _ = write!(text, " {} = stored(y{i});", write(i));
+        }
+        text
+    }
+
+    /// A loop in strides of the grid over `items`, `unroll` of them at a time: `load` prints what is read for the item in
+    /// its first argument under names that end in its second, `finish` what is done with it.
+    fn items(&self, load: impl Fn(&str, &str) -> String, finish: impl Fn(&str, &str) -> String) -> String {
+        let step = u32::try_from(self.unroll).unwrap_or(1) * BLOCK;
+        let mut text = format!(
+            "#pragma unroll 1\n  for (u64 i0 = (u64)blockIdx.x * {step} + threadIdx.x; i0 < items; i0 += (u64)gridDim.x * {step}) {{\n"
+        );
+        if self.unroll > 1 {
+            let last = (self.unroll - 1) * BLOCK as usize;
+            let _ = writeln!(text, "    if (i0 + {last} < items) {{");
+            for k in 1..self.unroll {
+                let _ = writeln!(text, "    const u64 i{k} = i0 + {};", k * BLOCK as usize);
+            }
+            for k in 0..self.unroll {
+                text.push_str(&load(&format!("i{k}"), &format!("_{k}")));
+            }
+            for k in 0..self.unroll {
+                text.push_str(&finish(&format!("i{k}"), &format!("_{k}")));
+            }
+            text.push_str("    continue;\n    }\n");
+        }
+        let _ = writeln!(text, "#pragma unroll 1\n    for (u64 i = i0; i < items && i < i0 + {step}; i += {BLOCK}) {{");
+        text.push_str(&load("i", ""));
+        text.push_str(&finish("i", ""));
+        text.push_str("    }\n  }\n");
+        text
+    }
+
+    /// Computes `width` elements, of which input `i` is `read(i)` (`j` is the index), and puts them at `to` of each output.
+    fn pack(&self, width: usize, read: impl Fn(usize) -> String, to: &str) -> String {
+        let mut text = String::from("    {\n");
+        for i in self.outputs() {
+            let _ = writeln!(text, "    pack<{}, {width}> q{i};", self.output_type(i));
+        }
+        let step = self.call(read, |i| format!("q{i}.v[j]"));
+        let _ = writeln!(text, "#pragma unroll\n    for (int j = 0; j < {width}; ++j) {{ {step} }}");
+        for i in self.outputs() {
+            let _ = writeln!(text, "    put<{width}>(out{i}, {to}, q{i});");
+        }
+        text.push_str("    }\n");
+        text
+    }
+
+    fn vector(&self, access: &[Access]) -> String {
+        let width = width(self.program);
+        let whole = |i: usize| access.get(i) == Some(&Access::Whole);
+        let mut text = String::new();
+        for i in self.inputs().filter(|&i| !whole(i)) {
+            let _ = writeln!(text, "  const {} one{i} = load(in{i}[0]);", value_type(self.program.inputs[i]));
+        }
+        let load = |item: &str, suffix: &str| -> String {
+            let fetch = |i: usize| format!("    const auto p{i}{suffix} = fetch<{width}>(in{i}, {item});\n");
+            self.inputs().filter(|&i| whole(i)).map(fetch).collect()
+        };
+        let finish = |item: &str, suffix: &str| {
+            let read = |i: usize| if whole(i) { format!("load(p{i}{suffix}.v[j])") } else { format!("one{i}") };
+            self.pack(width, read, item)
+        };
+        text.push_str(&self.items(load, finish));
+        if width > 1 {
+            let read = |i: usize| if whole(i) { format!("load(in{i}[i])") } else { format!("one{i}") };
+            let step = self.call(read, |i| format!("out{i}[i]"));
+            let _ = writeln!(
+                text,
+                "  const u64 i = items * {width} + threadIdx.x;\n  if (blockIdx.x == 0 && i < n) {{ {step} }}"
+            );
+        }
+        text
+    }
+
+    /// Where item `item` lies in each operand.
+    fn locate(&self, wide: bool, item: &str, suffix: &str) -> String {
+        let (index, offset) = if wide { ("u64", "i64") } else { ("u32", "i32") };
+        let n = self.program.inputs.len().max(1);
+        format!("    {offset} at{suffix}[{n}]; locate(space, ({index}){item}, at{suffix});\n")
+    }
+
+    fn rows(&self, wide: bool, width: usize, access: &[Access]) -> String {
+        let whole = |i: usize| access.get(i) == Some(&Access::Whole);
+        let load = |item: &str, suffix: &str| {
+            let mut text = self.locate(wide, item, suffix);
+            for (i, &dtype) in self.program.inputs.iter().enumerate() {
+                let _ = if whole(i) {
+                    writeln!(text, "    const auto p{i}{suffix} = fetch<{width}>(in{i} + at{suffix}[{i}], 0);")
+                } else {
+                    writeln!(text, "    const {} p{i}{suffix} = load(in{i}[at{suffix}[{i}]]);", value_type(dtype))
+                };
+            }
+            text
+        };
+        let finish = |item: &str, suffix: &str| {
+            let read = |i: usize| if whole(i) { format!("load(p{i}{suffix}.v[j])") } else { format!("p{i}{suffix}") };
+            self.pack(width, read, item)
+        };
+        self.items(load, finish)
+    }
+
+    fn strided(&self, wide: bool) -> String {
+        let load = |item: &str, suffix: &str| {
+            let mut text = self.locate(wide, item, suffix);
+            for (i, &dtype) in self.program.inputs.iter().enumerate() {
+                let _ = writeln!(text, "    const {} p{i}{suffix} = load(in{i}[at{suffix}[{i}]]);", value_type(dtype));
+            }
+            text
+        };
+        let finish = |item: &str, suffix: &str| {
+            format!("    {{ {} }}\n", self.call(|i| format!("p{i}{suffix}"), |i| format!("out{i}[{item}]")))
+        };
+        self.items(load, finish)
+    }
+
+    /// A block takes a tile of the last two axes: turned operands are read along the first of them into shared memory,
+    /// everything else along the second.
+    fn turned(&self, rank: usize, wide: bool, turned: &[bool]) -> String {
+        let (index, offset) = if wide { ("u64", "i64") } else { ("u32", "i32") };
+        let n = self.program.inputs.len();
+        let (down, right) = (rank - 2, rank - 1);
+        let rows = BLOCK as usize / TILE;
+        let mut text = String::new();
+        let is_turned = |i: &usize| turned.get(*i) == Some(&true);
+        for i in self.inputs().filter(is_turned) {
+            let kind = stored_type(self.program.inputs[i]);
+            let _ = writeln!(text, "  __shared__ {kind} tile{i}[{TILE}][{TILE} + 1];");
+        }
+        let element = |i: usize| format!("at[{i}] + ({offset})r * space.stride[{i}][{down}] + ({offset})c * space.stride[{i}][{right}]");
+        let _ = write!(
+            text,
+            "  const u32 tx = threadIdx.x % {TILE}, ty = threadIdx.x / {TILE};\n  \
+             const {index} height = space.dim[{down}], length = space.dim[{right}];\n  \
+             const {index} across = (length + {TILE} - 1) / {TILE}, tiles = (height + {TILE} - 1) / {TILE} * across;\n  \
+             const u64 all = n / height / length * tiles;\n#pragma unroll 1\n  \
+             for (u64 t = blockIdx.x; t < all; t += gridDim.x) {{\n    \
+             const {index} stack = ({index})(t / tiles), tile = ({index})(t % tiles);\n    \
+             const {index} r0 = tile / across * {TILE}, c0 = tile % across * {TILE};\n    \
+             {offset} at[{operands}]; locate(space, stack * height * length, at);\n",
+            operands = n + 1
+        );
+        let _ = writeln!(text, "#pragma unroll\n    for (u32 j = 0; j < {TILE}; j += {rows}) {{");
+        let _ = writeln!(text, "      const {index} r = r0 + tx, c = c0 + ty + j;\n      if (r < height && c < length) {{");
+        for i in self.inputs().filter(is_turned) {
+            let _ = writeln!(text, "        tile{i}[ty + j][tx] = in{i}[{}];", element(i));
+        }
+        text.push_str("      }\n    }\n    __syncthreads();\n");
+        let _ = writeln!(text, "#pragma unroll\n    for (u32 j = 0; j < {TILE}; j += {rows}) {{");
+        let _ = writeln!(text, "      const {index} r = r0 + ty + j, c = c0 + tx;\n      if (r < height && c < length) {{");
+        let _ = writeln!(text, "        const {offset} to = {};", element(n));
+        let read = |i: usize| {
+            if is_turned(&i) { format!("load(tile{i}[tx][ty + j])") } else { format!("load(in{i}[{}])", element(i)) }
+        };
+        let _ = writeln!(text, "        {}", self.call(read, |i| format!("out{i}[to]")));
+        text.push_str("      }\n    }\n    __syncthreads();\n  }\n");
+        text
+    }
 }

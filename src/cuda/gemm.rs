@@ -35,6 +35,7 @@ pub(crate) fn gemm(
     stream: Stream,
     a: &DeviceBuffer,
     b: &DeviceBuffer,
+    allocate: impl FnOnce(DType, &[usize]) -> Result<DeviceBuffer>,
 ) -> Result<DeviceBuffer> {
     let ([m, k], [inner, n]) = (a.shape.as_slice(), b.shape.as_slice()) else {
         return Err(Error::shape("matmul", format!("{} and {} are not matrices", tuple(&a.shape), tuple(&b.shape))));
@@ -45,7 +46,7 @@ pub(crate) fn gemm(
     if a.dtype != b.dtype {
         return Err(Error::dtype("matmul", format!("{} and {} differ", a.dtype, b.dtype)));
     }
-    let mut c = DeviceBuffer::new(streams, stream, a.dtype, &[*m, *n])?;
+    let mut c = allocate(a.dtype, &[*m, *n])?;
     if c.bytes() > 0 {
         let sides = [*m, *n, *k];
         match a.dtype {

@@ -1,95 +1,141 @@
 //! Launching generated kernels: arguments in the order of their parameters, modules loaded once per source.
 
-use super::buffer::DeviceBuffer;
 use super::cache;
 use super::compile::{Target, compile_cached};
-use super::layout::Layout;
-use super::source::{BLOCK, KernelSource, PRELUDE, Param};
+use super::layout::{Form, ReduceForm};
+use super::source::{KernelSource, PRELUDE, Param};
 use super::stream::Streams;
 use crate::device::Stream;
 use crate::error::{Error, Result};
+use crate::op::kernel::TileReduce;
+use crate::op::program::Program;
 use cudarc::driver::{CudaContext, CudaFunction, CudaModule};
 use cudarc::nvrtc::Ptx;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::ffi::c_void;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Compiled and loaded kernels.
-pub(crate) struct Modules {
+/// What decides a kernel's code.
+#[derive(Clone, Copy, Hash)]
+pub(crate) enum Key<'a> {
+    Elementwise(&'a Program, &'a Form),
+    Reduce(&'a TileReduce, &'a ReduceForm),
+    Fold(&'a Program),
+}
+
+/// A [`Key`] that is kept.
+#[derive(Hash)]
+enum Kept {
+    Elementwise(Program, Form),
+    Reduce(TileReduce, ReduceForm),
+    Fold(Program),
+}
+
+impl Key<'_> {
+    fn keep(self) -> Kept {
+        match self {
+            Self::Elementwise(program, form) => Kept::Elementwise(program.clone(), form.clone()),
+            Self::Reduce(tile, form) => Kept::Reduce(tile.clone(), form.clone()),
+            Self::Fold(combine) => Kept::Fold(combine.clone()),
+        }
+    }
+
+    fn is(self, kept: &Kept) -> bool {
+        match (self, kept) {
+            (Self::Elementwise(a, f), Kept::Elementwise(b, g)) => a == b && f == g,
+            (Self::Reduce(a, f), Kept::Reduce(b, g)) => a == b && f == g,
+            (Self::Fold(a), Kept::Fold(b)) => a == b,
+            _ => false,
+        }
+    }
+
+    fn digest(self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.hash(&mut hasher);
+        hasher.finish()
+    }
+}
+
+/// A kernel that is loaded: what it is called with, and its function.
+pub(crate) struct Ready {
+    source: KernelSource,
+    function: CudaFunction,
+}
+
+/// Compiled and loaded kernels, by what they were printed from and by their code.
+pub(crate) struct Kernels {
     context: Arc<CudaContext>,
     target: Target,
     pub(crate) folder: Option<PathBuf>,
-    loaded: Mutex<BTreeMap<u128, Arc<CudaModule>>>,
+    ready: Mutex<BTreeMap<u64, Vec<(Kept, Arc<Ready>)>>>,
+    modules: Mutex<BTreeMap<u128, Arc<CudaModule>>>,
 }
 
-impl Modules {
+impl Kernels {
     pub(crate) fn new(context: Arc<CudaContext>, target: Target) -> Self {
-        Self { context, target, folder: None, loaded: Mutex::default() }
+        Self { context, target, folder: None, ready: Mutex::default(), modules: Mutex::default() }
+    }
+
+    /// The kernel for `key`, printed by `print` where it is not here yet.
+    pub(crate) fn get(
+        &self,
+        key: Key<'_>,
+        streams: &Streams,
+        print: impl FnOnce() -> Result<KernelSource>,
+    ) -> Result<Arc<Ready>> {
+        let digest = key.digest();
+        if let Some(list) = self.ready.lock().get(&digest)
+            && let Some((_, found)) = list.iter().find(|(kept, _)| key.is(kept))
+        {
+            return Ok(Arc::clone(found));
+        }
+        let source = print()?;
+        let module = self.module(&source.text, streams)?;
+        let function = module.load_function(&source.name).map_err(|e| streams.fault(e))?;
+        let ready = Arc::new(Ready { source, function });
+        self.ready.lock().entry(digest).or_default().push((key.keep(), Arc::clone(&ready)));
+        Ok(ready)
     }
 
     /// The module of this code, which follows the prelude.
-    pub(crate) fn load(&self, text: &str, streams: &Streams) -> Result<Arc<CudaModule>> {
+    fn module(&self, text: &str, streams: &Streams) -> Result<Arc<CudaModule>> {
         let key = cache::hash([text.as_bytes()]);
-        if let Some(module) = self.loaded.lock().get(&key) {
+        if let Some(module) = self.modules.lock().get(&key) {
             return Ok(Arc::clone(module));
         }
         let image = compile_cached(&format!("{PRELUDE}\n{text}"), self.target, self.folder.as_deref())?;
         let module = self.context.load_module(Ptx::from_binary(image)).map_err(|e| streams.fault(e))?;
-        Ok(Arc::clone(self.loaded.lock().entry(key).or_insert(module)))
+        Ok(Arc::clone(self.modules.lock().entry(key).or_insert(module)))
     }
 }
 
-/// What the parameters of one launch stand for.
-pub(crate) struct Values<'a> {
-    /// Address of the first element of each input's view.
-    pub(crate) inputs: &'a [u64],
-    pub(crate) outputs: &'a [Arc<DeviceBuffer>],
-    pub(crate) layout: &'a Layout,
-    /// Position of the first element, for reductions.
-    pub(crate) position: i64,
-    /// Partial states, elements per block, number of blocks, for reductions.
-    pub(crate) partials: u64,
-    pub(crate) chunk: u64,
-    pub(crate) blocks: u32,
+/// The bytes of one argument, in 16-byte words.
+pub(crate) type Argument = Vec<u128>;
+
+/// An argument of up to 8 bytes.
+pub(crate) fn number(value: u64) -> Argument {
+    vec![u128::from(value)]
 }
 
-impl Values<'_> {
-    /// The bytes of one argument, in 16-byte words.
-    fn argument(&self, param: Param) -> Result<Vec<u128>> {
-        let one = |v: u64| vec![u128::from(v)];
-        let missing = || Error::bug("a launch has a buffer for each parameter");
-        Ok(match param {
-            Param::Input(i) => one(*self.inputs.get(i).ok_or_else(missing)?),
-            Param::Output(i) => one(self.outputs.get(i).ok_or_else(missing)?.address),
-            Param::Const(value, dtype) => vec![u128::from_ne_bytes(value.to_bytes(dtype))],
-            Param::Space => self.layout.space(),
-            Param::Count => one(self.layout.count as u64),
-            Param::Position => one(self.position.cast_unsigned()),
-            Param::Partials => one(self.partials),
-            Param::Chunk => one(self.chunk),
-            Param::Blocks => one(self.blocks.into()),
-            #[expect(clippy::cast_precision_loss, reason = "blocks are far smaller than 2^53 elements")]
-            Param::CountReal => one((self.layout.count as f64).to_bits()),
-        })
-    }
-}
-
-/// Enqueues a kernel of `module` on `grid` blocks.
+/// Enqueues a kernel on `grid` blocks of `threads`; `argument` gives what a parameter stands for, constants
+/// left out.
 ///
 /// # Errors
 /// What the driver reports.
 pub(crate) fn launch(
-    streams: &Streams,
-    stream: Stream,
-    module: &Arc<CudaModule>,
-    kernel: &KernelSource,
-    grid: u32,
-    values: &Values<'_>,
+    (streams, stream): (&Streams, Stream),
+    kernel: &Ready,
+    (grid, threads): (u32, u32),
+    argument: impl Fn(Param) -> Option<Argument>,
 ) -> Result<()> {
-    let function: CudaFunction = module.load_function(&kernel.name).map_err(|e| streams.fault(e))?;
-    let mut arguments = kernel.params.iter().map(|&p| values.argument(p)).collect::<Result<Vec<_>>>()?;
+    let given = |&param: &Param| match param {
+        Param::Const(value, dtype) => Ok(vec![u128::from_ne_bytes(value.to_bytes(dtype))]),
+        other => argument(other).ok_or_else(|| Error::bug("a launch has an argument for each parameter")),
+    };
+    let mut arguments = kernel.source.params.iter().map(given).collect::<Result<Vec<_>>>()?;
     let mut pointers: Vec<*mut c_void> = arguments.iter_mut().map(|a| a.as_mut_ptr().cast()).collect();
     let queue = streams.get(stream)?;
     queue.context().bind_to_thread().map_err(|e| streams.fault(e))?;
@@ -98,9 +144,9 @@ pub(crate) fn launch(
     // are those of live buffers that the views were checked against, released in stream order.
     let launched = unsafe {
         cudarc::driver::result::launch_kernel(
-            function.cu_function(),
+            kernel.function.cu_function(),
             (grid, 1, 1),
-            (BLOCK, 1, 1),
+            (threads, 1, 1),
             0,
             queue.cu_stream(),
             &mut pointers,

@@ -1,25 +1,49 @@
 //! Which kernel fits the views of a launch.
 //!
-//! Neighbouring axes merge where every operand allows it. When each operand is then contiguous or one element, the
-//! launch has the [`Form::Vector`]; otherwise [`Form::Strided`], with 32-bit indices where they suffice.
+//! Neighbouring axes merge where every operand allows it. When each operand of an elementwise launch is then contiguous or
+//! one element, the launch has the [`Form::Vector`]; when that holds along the last axis, [`Form::Rows`]; when an operand
+//! is contiguous along another axis, [`Form::Turned`]; otherwise [`Form::Strided`]. Reductions have a [`ReduceForm`].
+//! Indices take 32 bits where they suffice.
 
 use crate::error::{Error, Result};
 use crate::shape;
 
-/// How the vector kernel reads an operand.
+/// How a kernel reads an operand in the direction in which it walks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Access {
-    /// Element `i` at index `i`.
+    /// Neighbours are neighbours in memory, and aligned for wide accesses.
     Whole,
-    /// The same element at every index.
+    /// The same element for all.
     One,
+    /// Any distance between neighbours.
+    Any,
 }
 
-/// The form of a kernel.
+/// The form of an elementwise kernel.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Form {
     /// Contiguous operands and scalars, several elements at a time.
     Vector(Vec<Access>),
+    /// Operands that are contiguous or constant along the last axis, several elements of it at a time.
+    Rows {
+        /// Number of axes after merging, at least 1.
+        rank: usize,
+        /// Whether indices and offsets need 64 bits.
+        wide: bool,
+        /// Elements at a time.
+        width: usize,
+        /// How each operand is read along the last axis.
+        access: Vec<Access>,
+    },
+    /// Some operands are contiguous along another axis than the output: these go through shared memory, tile by tile.
+    Turned {
+        /// Number of axes after merging, at least 2; the last two are the axes of a tile.
+        rank: usize,
+        /// Whether indices and offsets need 64 bits.
+        wide: bool,
+        /// Which operands are contiguous along the last axis but one.
+        turned: Vec<bool>,
+    },
     /// Any strides.
     Strided {
         /// Number of axes after merging, at least 1.
@@ -40,53 +64,43 @@ pub struct Operand<'a> {
     pub address: u64,
 }
 
-/// An index space with merged axes.
+/// Merged axes, and how far apart neighbours along them are in each operand.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Layout {
-    /// Number of elements.
-    pub count: usize,
-    dims: Vec<usize>,
-    /// Per operand, the strides of the merged axes.
-    strides: Vec<Vec<isize>>,
-    /// The kernel that fits.
-    pub form: Form,
+pub struct Space {
+    /// Lengths of the axes.
+    pub dims: Vec<usize>,
+    /// Per operand, the strides of the axes.
+    pub strides: Vec<Vec<isize>>,
 }
 
-/// The most axes that a strided kernel takes after merging.
-pub const MAX_RANK: usize = 16;
-
-impl Layout {
-    /// The space of shape `dims` over these operands; vector kernels move `width` elements at a time.
-    ///
-    /// # Errors
-    /// [`Unsupported`](crate::ErrorKind::Unsupported) for more than [`MAX_RANK`] axes that do not merge.
-    pub fn new(dims: &[usize], operands: &[Operand<'_>], width: usize) -> Result<Self> {
-        let count = shape::size(dims);
-        let (dims, strides) = merge(dims, operands);
-        let whole = |s: &[isize]| s.is_empty() || s == [1];
-        let access: Option<Vec<Access>> = operands
-            .iter()
-            .zip(&strides)
-            .map(|(o, s)| match s {
-                s if s.iter().all(|&d| d == 0) => Some(Access::One),
-                s if whole(s) && o.address % (width * o.size).clamp(1, 16) as u64 == 0 => Some(Access::Whole),
-                _ => None,
-            })
-            .collect();
-        let form = match access {
-            Some(access) => Form::Vector(access),
-            None => Form::Strided { rank: dims.len().max(1), wide: is_wide(count, &dims, &strides) },
-        };
-        if dims.len() > MAX_RANK {
-            return Err(Error::unsupported(format!("views of {} axes that do not merge on a GPU", dims.len())));
-        }
-        Ok(Self { count, dims, strides, form })
+impl Space {
+    /// The space of shape `dims` over operands with these strides.
+    #[must_use]
+    pub fn new(dims: &[usize], strides: &[&[isize]]) -> Self {
+        let (dims, strides) = merge(dims, strides);
+        Self { dims, strides }
     }
 
-    /// The bytes of the kernel's space parameter, as 16-byte words.
+    /// Number of axes that a kernel is printed for, at least 1.
     #[must_use]
-    pub fn space(&self) -> Vec<u128> {
-        let wide = matches!(self.form, Form::Strided { wide: true, .. });
+    pub fn rank(&self) -> usize {
+        self.dims.len().max(1)
+    }
+
+    /// Whether an index or an offset needs more than 31 bits.
+    #[must_use]
+    pub fn is_wide(&self) -> bool {
+        let limit = 1usize << 31;
+        let reach = |s: &Vec<isize>| -> usize {
+            self.dims.iter().zip(s).map(|(&n, d)| n.saturating_sub(1).saturating_mul(d.unsigned_abs())).sum()
+        };
+        let count = self.dims.iter().fold(1usize, |n, &d| n.saturating_mul(d));
+        count >= limit || self.strides.iter().any(|s| reach(s) >= limit)
+    }
+
+    /// The bytes of a kernel's space parameter, as 16-byte words.
+    #[must_use]
+    pub fn words(&self, wide: bool) -> Vec<u128> {
         let dims: Vec<u64> = if self.dims.is_empty() { vec![1] } else { self.dims.iter().map(|&d| d as u64).collect() };
         let mut words: Vec<u64> = dims.clone();
         if !wide {
@@ -113,16 +127,221 @@ impl Layout {
             })
             .collect()
     }
+
+    fn check_rank(&self) -> Result<()> {
+        if self.dims.len() > MAX_RANK {
+            return Err(Error::unsupported(format!("views of {} axes that do not merge on a GPU", self.dims.len())));
+        }
+        Ok(())
+    }
+}
+
+/// An elementwise launch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layout {
+    /// Number of elements.
+    pub count: usize,
+    /// The axes that the kernel indexes.
+    pub space: Space,
+    /// The kernel that fits.
+    pub form: Form,
+}
+
+/// The most axes that a strided kernel takes after merging.
+pub const MAX_RANK: usize = 16;
+
+/// The side of the tiles that turned operands go through.
+pub const TILE: usize = 32;
+
+/// Operands that a kernel can turn: each takes a tile of shared memory.
+const MAX_TURNED: usize = 2;
+
+impl Layout {
+    /// The space of shape `dims` over these operands; vector kernels move up to `width` elements at a time.
+    ///
+    /// # Errors
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) for more than [`MAX_RANK`] axes that do not merge.
+    pub fn new(dims: &[usize], operands: &[Operand<'_>], width: usize) -> Result<Self> {
+        let count = shape::size(dims);
+        let strides: Vec<&[isize]> = operands.iter().map(|o| o.strides).collect();
+        let space = Space::new(dims, &strides);
+        space.check_rank()?;
+        if let Some(access) = vector(&space, operands, width) {
+            return Ok(Self { count, space, form: Form::Vector(access) });
+        }
+        if let Some((space, form)) = rows(&space, operands, width).or_else(|| turned(&space, operands)) {
+            return Ok(Self { count, space, form });
+        }
+        let form = Form::Strided { rank: space.rank(), wide: space.is_wide() };
+        Ok(Self { count, space, form })
+    }
+
+    /// The bytes of the kernel's space parameter, as 16-byte words.
+    #[must_use]
+    pub fn space(&self) -> Vec<u128> {
+        match self.form {
+            Form::Rows { wide, .. } | Form::Turned { wide, .. } | Form::Strided { wide, .. } => self.space.words(wide),
+            Form::Vector(_) => Vec::new(),
+        }
+    }
+
+    /// Items of work: what one thread does in one step.
+    #[must_use]
+    pub fn items(&self, width: usize) -> usize {
+        match &self.form {
+            Form::Vector(_) => self.count / width,
+            Form::Rows { width, .. } => self.count / width,
+            Form::Turned { .. } | Form::Strided { .. } => self.count,
+        }
+    }
+}
+
+/// Whether accesses of `width` elements from here on are aligned.
+fn is_aligned(operand: &Operand<'_>, width: usize) -> bool {
+    operand.address.is_multiple_of((width * operand.size).clamp(1, 16) as u64)
+}
+
+/// How each operand is read when all axes merge into one, where that is so.
+fn vector(space: &Space, operands: &[Operand<'_>], width: usize) -> Option<Vec<Access>> {
+    let access = |(o, s): (&Operand<'_>, &Vec<isize>)| match s.as_slice() {
+        s if s.iter().all(|&d| d == 0) => Some(Access::One),
+        [] | [1] if is_aligned(o, width) => Some(Access::Whole),
+        _ => None,
+    };
+    operands.iter().zip(&space.strides).map(access).collect()
+}
+
+/// The space with its last axis in steps of as many elements as divide it, where every operand is contiguous or constant
+/// along it.
+fn rows(space: &Space, operands: &[Operand<'_>], width: usize) -> Option<(Space, Form)> {
+    let &last = space.dims.last()?;
+    let width = (1..=width).rev().find(|w| w.is_power_of_two() && last.is_multiple_of(*w)).filter(|&w| w > 1)?;
+    let access = |(o, s): (&Operand<'_>, &Vec<isize>)| {
+        let (&step, outer) = s.split_last()?;
+        let steps = outer.iter().all(|d| d.unsigned_abs().is_multiple_of(width));
+        match step {
+            0 => Some(Access::One),
+            1 if steps && is_aligned(o, width) => Some(Access::Whole),
+            _ => None,
+        }
+    };
+    let access: Vec<Access> = operands.iter().zip(&space.strides).map(access).collect::<Option<_>>()?;
+    let mut space = space.clone();
+    let axis = space.dims.len() - 1;
+    space.dims[axis] /= width;
+    for (strides, access) in space.strides.iter_mut().zip(&access) {
+        strides[axis] = if *access == Access::Whole { width.cast_signed() } else { 0 };
+    }
+    let form = Form::Rows { rank: space.rank(), wide: space.is_wide(), width, access };
+    Some((space, form))
+}
+
+/// The space with the axis along which some operands are contiguous as the last but one, where it is the same for all of
+/// them and both axes are long enough to be worth a tile.
+fn turned(space: &Space, operands: &[Operand<'_>]) -> Option<(Space, Form)> {
+    let rank = space.dims.len();
+    let last = rank.checked_sub(1)?;
+    let along = |s: &[isize]| (0..last).find(|&a| s[a].unsigned_abs() == 1 && s[last].unsigned_abs() > 1);
+    let axes: Vec<Option<usize>> = space.strides.iter().map(|s| along(s)).collect();
+    let axis = axes.iter().flatten().copied().next()?;
+    let count = axes.iter().flatten().count();
+    let same = axes.iter().flatten().all(|&a| a == axis);
+    let small = operands.iter().zip(&axes).all(|(o, a)| a.is_none() || o.size <= 8);
+    if !same || !small || count > MAX_TURNED || space.dims[axis] < TILE / 2 || space.dims[last] < TILE / 2 {
+        return None;
+    }
+    // The output stays in its own order: the kernel is told where its elements go by one more operand.
+    let mut space = space.clone();
+    space.strides.push(shape::strides(&space.dims).iter().map(|s| s.cast_signed()).collect());
+    let n = space.dims.remove(axis);
+    space.dims.insert(last - 1, n);
+    for strides in &mut space.strides {
+        let step = strides.remove(axis);
+        strides.insert(last - 1, step);
+    }
+    let turned = axes.iter().map(Option::is_some).collect();
+    let form = Form::Turned { rank, wide: space.is_wide(), turned };
+    Some((space, form))
+}
+
+/// How a reduction reads its operands.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ReduceForm {
+    /// How each operand is read along the reduced elements.
+    pub access: Vec<Access>,
+    /// Axes of the outputs after merging.
+    pub kept: usize,
+    /// Reduced axes after merging.
+    pub reduced: usize,
+    /// Whether indices and offsets need 64 bits.
+    pub wide: bool,
+}
+
+/// A launch that reduces: outputs, and the elements of each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReduceLayout {
+    /// Number of outputs.
+    pub outputs: usize,
+    /// Elements of each.
+    pub elements: usize,
+    /// The axes of the outputs.
+    pub kept: Space,
+    /// The axes of the elements.
+    pub reduced: Space,
+    /// The kernel that fits.
+    pub form: ReduceForm,
+}
+
+impl ReduceLayout {
+    /// A reduction of axes of lengths `reduced` to outputs of shape `kept`. Operands have strides over both; the last one
+    /// is where the results go. A thread takes `width` elements at a time.
+    ///
+    /// # Errors
+    /// As [`Layout::new`].
+    pub fn new(kept: &[usize], reduced: &[usize], operands: &[(Operand<'_>, &[isize])], width: usize) -> Result<Self> {
+        let (outputs, elements) = (shape::size(kept), shape::size(reduced));
+        let over_kept: Vec<&[isize]> = operands.iter().map(|(o, _)| o.strides).collect();
+        let over_reduced: Vec<&[isize]> = operands.iter().map(|(_, s)| *s).collect();
+        let (kept, reduced) = (Space::new(kept, &over_kept), Space::new(reduced, &over_reduced));
+        kept.check_rank()?;
+        reduced.check_rank()?;
+        let access = |i: usize| {
+            let (operand, along, across) = (&operands[i].0, &reduced.strides[i], &kept.strides[i]);
+            let steps = across.iter().all(|d| d.unsigned_abs().is_multiple_of(width));
+            match along.as_slice() {
+                s if s.iter().all(|&d| d == 0) => Access::One,
+                [1] if steps && is_aligned(operand, width) => Access::Whole,
+                _ => Access::Any,
+            }
+        };
+        let form = ReduceForm {
+            access: (0..operands.len() - 1).map(access).collect(),
+            kept: kept.rank(),
+            reduced: reduced.rank(),
+            wide: kept.is_wide() || reduced.is_wide(),
+        };
+        Ok(Self { outputs, elements, kept, reduced, form })
+    }
+
+    /// Whether neighbouring outputs lie side by side in most of what is read, rather than the elements of one.
+    #[must_use]
+    pub fn runs_across(&self) -> bool {
+        let votes = |s: &Vec<isize>| s.last().is_some_and(|d| d.unsigned_abs() == 1);
+        let inputs = self.form.access.len();
+        let across = self.kept.strides.iter().take(inputs).filter(|s| votes(s)).count();
+        let along = self.reduced.strides.iter().take(inputs).filter(|s| votes(s)).count();
+        across > along
+    }
 }
 
 /// Merges axes along which every operand continues, and drops those of length 1.
-fn merge(dims: &[usize], operands: &[Operand<'_>]) -> (Vec<usize>, Vec<Vec<isize>>) {
+fn merge(dims: &[usize], operands: &[&[isize]]) -> (Vec<usize>, Vec<Vec<isize>>) {
     let mut merged: Vec<usize> = Vec::new();
     let mut strides: Vec<Vec<isize>> = vec![Vec::new(); operands.len()];
     for axis in (0..dims.len()).filter(|&a| dims[a] != 1) {
         let n = dims[axis].cast_signed();
         let joins = !merged.is_empty()
-            && operands.iter().zip(&strides).all(|(o, have)| have.last() == Some(&(o.strides[axis] * n)));
+            && operands.iter().zip(&strides).all(|(o, have)| have.last() == Some(&(o[axis] * n)));
         match merged.last_mut() {
             Some(last) if joins => *last *= dims[axis],
             _ => merged.push(dims[axis]),
@@ -131,19 +350,10 @@ fn merge(dims: &[usize], operands: &[Operand<'_>]) -> (Vec<usize>, Vec<Vec<isize
             if joins {
                 have.pop();
             }
-            have.push(operand.strides[axis]);
+            have.push(operand[axis]);
         }
     }
     (merged, strides)
-}
-
-/// Whether an index or an offset needs more than 31 bits.
-fn is_wide(count: usize, dims: &[usize], strides: &[Vec<isize>]) -> bool {
-    let limit = 1usize << 31;
-    let reach = |s: &Vec<isize>| -> usize {
-        dims.iter().zip(s).map(|(&n, d)| n.saturating_sub(1).saturating_mul(d.unsigned_abs())).sum()
-    };
-    count >= limit || strides.iter().any(|s| reach(s) >= limit)
 }
 
 /// Multiplier and shift that divide numbers below `2^31` by `d`, see `kernels/prelude.cu`.
@@ -184,11 +394,33 @@ mod tests {
         let layout = Layout::new(&[4, 1, 6], &[operand(&[6, 6, 1]), operand(&[0, 0, 0])], 4).unwrap();
         assert_eq!(layout.form, Form::Vector(vec![Access::Whole, Access::One]));
         let rows = Layout::new(&[4, 6], &[operand(&[6, 1]), operand(&[0, 1])], 4).unwrap();
-        assert_eq!(rows.form, Form::Strided { rank: 2, wide: false });
+        let access = vec![Access::Whole, Access::Whole];
+        assert_eq!(rows.form, Form::Rows { rank: 2, wide: false, width: 2, access });
+        assert_eq!((rows.space.dims, rows.space.strides), (vec![4, 3], vec![vec![6, 2], vec![0, 2]]));
+        let odd = Layout::new(&[4, 7], &[operand(&[7, 1]), operand(&[0, 1])], 4).unwrap();
+        assert_eq!(odd.form, Form::Strided { rank: 2, wide: false });
         let misaligned = Operand { strides: &[1], size: 4, address: 260 };
         assert_eq!(Layout::new(&[8], &[misaligned], 4).unwrap().form, Form::Strided { rank: 1, wide: false });
-        let huge = Layout::new(&[1 << 16, 1 << 16], &[operand(&[1, 1 << 16])], 4).unwrap();
+        let huge = Layout::new(&[1 << 16, 1 << 16], &[operand(&[2, 1 << 17])], 4).unwrap();
         assert_eq!(huge.form, Form::Strided { rank: 2, wide: true });
+    }
+
+    #[test]
+    fn transposed_operands_are_turned() {
+        let layout = Layout::new(&[40, 3, 50], &[operand(&[150, 50, 1]), operand(&[1, 2000, 40])], 4).unwrap();
+        assert_eq!(layout.form, Form::Turned { rank: 3, wide: false, turned: vec![false, true] });
+        assert_eq!(layout.space.dims, vec![3, 40, 50]);
+        let strides = vec![vec![50, 150, 1], vec![2000, 1, 40], vec![50, 150, 1]];
+        assert_eq!(layout.space.strides, strides);
+    }
+
+    #[test]
+    fn reductions_read_along_or_across() {
+        let out = operand(&[1]);
+        let along = ReduceLayout::new(&[8], &[1024], &[(operand(&[1024]), &[1]), (out, &[0])], 4).unwrap();
+        assert_eq!((along.form.access.clone(), along.runs_across()), (vec![Access::Whole], false));
+        let across = ReduceLayout::new(&[8], &[1024], &[(operand(&[1]), &[8]), (out, &[0])], 4).unwrap();
+        assert_eq!((across.form.access.clone(), across.runs_across()), (vec![Access::Any], true));
     }
 
     #[test]

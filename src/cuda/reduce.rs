@@ -1,67 +1,76 @@
-//! Kernels of full reductions: every axis of the tile, one phase.
+//! Kernels of reductions: over any axes, of every tile of a block at once.
 //!
-//! Two passes, both deterministic. In the first a block takes a chunk of consecutive elements; a thread runs the fused
-//! map and step over groups of them into a few accumulators (element `j` of a group into accumulator `j mod L`), and the
-//! block's threads merge by halves. In the second one block merges the partial states in order and finishes. Chunks
-//! depend on the number of elements and the program alone, never on strides or the device, so that they decide the
-//! result's bits together with the data and nothing else.
+//! An output of a launch is one tile's state of one result. Its elements, in row-major order of the reduced axes, are
+//! dealt in groups of [`width`] to [`lanes`] threads, which run the fused map and the steps of every part over them and
+//! merge by halves. Parts of several phases (variances) go through their phases group by group, while it is in registers,
+//! and merge what the phases give, so memory is read once. Who takes what depends on the program, the length of the tile
+//! and the shape of the whole array, never on strides, blocks or the device: these decide which thread of a block is which
+//! lane of which output ([`ReduceLayout::runs_across`]), and nothing of the result's bits.
+//!
+//! [`print_fold`] is the kernel that joins states with their neighbours.
 
-use super::layout::{Access, Form};
-use super::source::{
-    BLOCK, KernelSource, Param, RESIDENT, function, lift, literal, stored_type, value_type, vector_width,
-};
+use super::layout::{Access, ReduceForm};
+use super::source::{BLOCK, KernelSource, Param, RESIDENT, function, lift, literal, stored_type, value_type, vector_width};
+use crate::chunk::tiling::FAN_IN;
 use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
-use crate::error::{Error, Result};
-use crate::op::kernel::TileReduce;
-use crate::op::program::{Program, Value};
+use crate::error::Result;
+use crate::op::kernel::{TilePart, TileReduce};
+use crate::op::program::Program;
 use std::fmt::Write;
 
-/// What stands before the kernels of this file, after the prelude.
-pub const PRELUDE: &str = include_str!("kernels/reduce.cu");
+#[cfg(doc)]
+use super::layout::ReduceLayout;
 
-/// The most bytes of state that the threads of a block can merge in shared memory.
-const MAX_STATE: usize = 128;
+/// The most bytes of state that one thread can merge with others.
+const MAX_STATE: usize = 1024;
 
-/// The most blocks of the first pass.
-const MAX_BLOCKS: usize = 1024;
+/// Bytes of shared memory for the states of a block's threads.
+const SHARED: usize = 32 << 10;
 
-/// Fewest elements that a block of the first pass takes, a multiple of every vector width times [`BLOCK`].
-const MIN_CHUNK: usize = 16 * BLOCK as usize;
+/// States that a thread of a fold has on their way at a time.
+const AHEAD: usize = 4;
+
+/// Groups that a thread should have to itself.
+const GROUPS: usize = 16;
 
 /// Whether the kernels of this file can run `tile`.
 #[must_use]
 pub fn supports(tile: &TileReduce) -> bool {
-    let full = |reduced: &[bool]| reduced.iter().all(|r| *r);
+    let same = |p: &TilePart| p.reduced == tile.parts[0].reduced;
     !tile.parts.is_empty()
-        && tile.parts.iter().all(|p| full(&p.reduced) && p.reducer.phases.len() == 1)
-        && Fused::new(tile).is_ok_and(|f| f.state_size() <= MAX_STATE)
+        && tile.parts.iter().all(same)
+        && state_size(tile) <= MAX_STATE
+        && print(tile, "probe", &ReduceForm { access: vec![Access::Any; tile.map.inputs.len()], kept: 1, reduced: 1, wide: false })
+            .is_ok()
 }
 
-/// The two kernels of a reduction, and what a launch needs to know.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Printed {
-    /// One partial state per block.
-    pub tiles: KernelSource,
-    /// Partial states to the states that the kernel gives.
-    pub finish: KernelSource,
-    /// Bytes of one partial state.
-    pub state_size: usize,
-    /// Whether the last operand of the layout is the position, which is computed and not read.
-    pub uses_position: bool,
-}
-
-/// Blocks of the first pass, and elements per block.
-#[must_use]
-pub fn partition(count: usize) -> (usize, usize) {
-    let chunk = count.div_ceil(MAX_BLOCKS).next_multiple_of(MIN_CHUNK);
-    (count.div_ceil(chunk.max(1)).max(1), chunk.max(MIN_CHUNK))
-}
-
-/// Elements of a group.
+/// Elements that a thread takes at a time.
 #[must_use]
 pub fn width(tile: &TileReduce) -> usize {
-    vector_width(&tile.map, &tile.map.inputs).min(8)
+    let width = vector_width(&tile.map, &tile.map.inputs).min(8);
+    if tile.parts.iter().any(has_phases) { 8 } else { width }
+}
+
+/// Threads of a block.
+#[must_use]
+pub fn threads(tile: &TileReduce) -> usize {
+    let fit = SHARED / state_size(tile).max(1);
+    1 << fit.min(BLOCK as usize).max(1).ilog2()
+}
+
+/// Threads that share an output of this many elements: few enough to have some groups each, and to leave room in a block for
+/// neighbouring outputs where the last axis is kept.
+#[must_use]
+pub fn lanes(tile: &TileReduce, elements: usize) -> usize {
+    let reduced = &tile.parts[0].reduced;
+    let last = (0..tile.space.len()).rev().find(|&a| tile.space[a] > 1);
+    let neighbours = match last {
+        Some(a) if !reduced[a] => tile.space[a].next_power_of_two().min(32),
+        _ => 1,
+    };
+    let wanted = (elements / (GROUPS * width(tile))).max(1);
+    (1 << wanted.ilog2()).min(threads(tile) / neighbours.min(threads(tile))).max(1)
 }
 
 /// Whether a part of `tile` looks at positions.
@@ -70,250 +79,367 @@ pub fn uses_position(tile: &TileReduce) -> bool {
     tile.parts.iter().any(|p| p.reducer.uses_position())
 }
 
-/// The one phase of every part as one phase.
-struct Fused {
-    init: Vec<(DType, Scalar)>,
-    /// `(map inputs, constants, accumulators, position) -> accumulators`.
-    step: Program,
-    merge: Program,
-    /// `(accumulators, count) -> states`.
-    finish: Program,
-    constants: Vec<(Scalar, DType)>,
+/// Whether a part loops over its elements more than once; such a part merges states.
+fn has_phases(part: &TilePart) -> bool {
+    part.reducer.phases.len() > 1
 }
 
-impl Fused {
-    fn new(tile: &TileReduce) -> Result<Self> {
-        let (map, constants) = lift(&tile.map);
-        let phase = |i: usize| {
-            let phases = &tile.parts[i].reducer.phases;
-            phases.first().ok_or_else(|| Error::bug("a reducer has a phase"))
-        };
-        let mut init = Vec::new();
-        for i in 0..tile.parts.len() {
-            init.extend(phase(i)?.init.iter().copied());
+/// What a thread keeps of a part: accumulators, or a state.
+fn kept(part: &TilePart) -> &[(DType, Scalar)] {
+    match part.reducer.phases.as_slice() {
+        [only] => &only.init,
+        _ => &part.reducer.identity,
+    }
+}
+
+/// Size of the C struct of what a thread keeps.
+fn state_size(tile: &TileReduce) -> usize {
+    let (mut at, mut align) = (0usize, 1);
+    for (dtype, _) in tile.parts.iter().flat_map(kept) {
+        let size = dtype.size();
+        at = at.next_multiple_of(size) + size;
+        align = align.max(size);
+    }
+    at.next_multiple_of(align)
+}
+
+/// `a.s0, a.s1, ...` for the fields in `range`.
+fn fields(of: &str, range: std::ops::Range<usize>) -> Vec<String> {
+    range.map(|i| format!("{of}.s{i}")).collect()
+}
+
+/// Declares one variable per output of `program`, named `prefix0`, `prefix1`, ...; their names.
+fn declare(text: &mut String, program: &Program, prefix: &str) -> Vec<String> {
+    let names: Vec<String> = (0..program.outputs.len()).map(|i| format!("{prefix}{i}")).collect();
+    for (i, name) in names.iter().enumerate() {
+        let _ = write!(text, "{} {name}; ", value_type(program.output_dtype(i)));
+    }
+    names
+}
+
+/// `{of}0 = {from}0; ...`.
+fn assign(text: &mut String, to: &[String], from: &[String]) {
+    for (to, from) in to.iter().zip(from) {
+        let _ = write!(text, "{to} = {from}; ");
+    }
+}
+
+/// The code of one kernel while it is put together.
+struct Printer<'a> {
+    tile: &'a TileReduce,
+    name: &'a str,
+    form: &'a ReduceForm,
+    constants: Vec<(Scalar, DType)>,
+    /// Where the fields of each part begin, and where the last one's end.
+    starts: Vec<usize>,
+}
+
+/// The kernel of `tile` in this form, under this name.
+///
+/// # Errors
+/// [`Bug`](crate::ErrorKind::Bug) for an instruction without a CUDA expression.
+pub fn print(tile: &TileReduce, name: &str, form: &ReduceForm) -> Result<KernelSource> {
+    let (mut map, constants) = lift(&tile.map);
+    map.outputs = tile.parts.iter().map(|p| map.cast(map.outputs[p.value], p.reducer.input)).collect();
+    let mut starts = vec![0];
+    for part in &tile.parts {
+        starts.push(starts[starts.len() - 1] + kept(part).len());
+    }
+    let printer = Printer { tile, name, form, constants, starts };
+    let mut text = function(&map, &format!("{name}_map"))?;
+    for (q, part) in tile.parts.iter().enumerate() {
+        for (k, phase) in part.reducer.phases.iter().enumerate() {
+            text.push_str(&function(&phase.step, &format!("{name}_step{q}_{k}"))?);
+            text.push_str(&function(&phase.result, &format!("{name}_result{q}_{k}"))?);
         }
-        let mut step = Program::default();
-        let given: Vec<Value> = map.inputs.iter().map(|&d| step.input(d)).collect();
-        let accs: Vec<Value> = init.iter().map(|(d, _)| step.input(*d)).collect();
-        let position = step.input(DType::I64);
-        let mapped = step.inline(&map, &given);
-        let (mut merge, mut finish) = (Program::default(), Program::default());
-        let left: Vec<Value> = init.iter().map(|(d, _)| merge.input(*d)).collect();
-        let right: Vec<Value> = init.iter().map(|(d, _)| merge.input(*d)).collect();
-        let finals: Vec<Value> = init.iter().map(|(d, _)| finish.input(*d)).collect();
-        let count = finish.input(DType::F64);
-        let mut a = 0;
-        for (i, part) in tile.parts.iter().enumerate() {
-            let b = a + phase(i)?.init.len();
-            let element = step.cast(mapped[part.value], part.reducer.input);
-            let mut args = accs[a..b].to_vec();
-            args.extend([element, position]);
-            let next = step.inline(&phase(i)?.step, &args);
-            step.outputs.extend(next);
-            let both: Vec<Value> = left[a..b].iter().chain(&right[a..b]).copied().collect();
-            let merged = merge.inline(&phase(i)?.merge, &both);
-            merge.outputs.extend(merged);
-            let mut args = finals[a..b].to_vec();
-            args.push(count);
-            let mut results = finish.inline(&phase(i)?.result, &args);
-            results.push(count);
-            let states = finish.inline(&part.reducer.leaf, &results);
-            finish.outputs.extend(states);
-            a = b;
-        }
-        Ok(Self { init, step, merge, finish, constants })
+        let merge = if has_phases(part) { &part.reducer.combine } else { &part.reducer.phases[0].merge };
+        text.push_str(&function(merge, &format!("{name}_merge{q}"))?);
+        text.push_str(&function(&part.reducer.leaf, &format!("{name}_leaf{q}"))?);
+    }
+    text.push_str(&printer.state());
+    let (signature, params) = printer.signature();
+    text.push_str(&signature);
+    text.push_str(&printer.body(&map));
+    Ok(KernelSource { name: name.to_owned(), params, text })
+}
+
+impl Printer<'_> {
+    fn inputs(&self) -> usize {
+        self.tile.map.inputs.len()
     }
 
-    /// Size of the C struct of the accumulators.
-    fn state_size(&self) -> usize {
-        let (mut at, mut align) = (0usize, 1);
-        for (dtype, _) in &self.init {
-            let size = dtype.size();
-            at = at.next_multiple_of(size) + size;
-            align = align.max(size);
-        }
-        at.next_multiple_of(align)
+    /// Operands of the index spaces: inputs, the position where somebody looks at it, the output.
+    fn operands(&self) -> usize {
+        self.inputs() + usize::from(uses_position(self.tile)) + 1
     }
 
-    /// The struct `K` of state, initial value and merge.
-    fn state(&self, name: &str) -> String {
+    fn of_part(&self, q: usize) -> std::ops::Range<usize> {
+        self.starts[q]..self.starts[q + 1]
+    }
+
+    /// The struct of what a thread keeps: its fields, their initial values, how two merge.
+    fn state(&self) -> String {
+        let name = self.name;
+        let all: Vec<(DType, Scalar)> = self.tile.parts.iter().flat_map(kept).copied().collect();
         let mut text = format!("struct {name}_k {{\n  struct State {{ ");
-        for (i, (dtype, _)) in self.init.iter().enumerate() {
+        for (i, (dtype, _)) in all.iter().enumerate() {
             let _ = write!(text, "{} s{i}; ", value_type(*dtype));
         }
-        text.push_str("};\n  static FN void init(State& s) {");
-        for (i, &(dtype, value)) in self.init.iter().enumerate() {
-            let _ = write!(text, " s.s{i} = {};", literal(value, dtype));
+        text.push_str("};\n  static FN void init(State& s) { ");
+        for (i, &(dtype, value)) in all.iter().enumerate() {
+            let _ = write!(text, "s.s{i} = {}; ", literal(value, dtype));
         }
-        let side = |s: &str| (0..self.init.len()).map(|i| format!("{s}.s{i}")).collect::<Vec<_>>().join(", ");
-        let (a, b, r) = (side("a"), side("b"), side("r"));
-        let _ = writeln!(text, " }}");
-        let _ = writeln!(
-            text,
-            "  static FN void merge(State& a, const State& b) {{ State r; {name}_merge({a}, {b}, {r}); a = r; }}"
+        text.push_str("}\n  static FN void merge(State& a, const State& b) { State r; ");
+        for q in 0..self.tile.parts.len() {
+            let args: Vec<String> = ["a", "b", "r"].iter().flat_map(|s| fields(s, self.of_part(q))).collect();
+            let _ = write!(text, "{name}_merge{q}({}); ", args.join(", "));
+        }
+        let size = state_size(self.tile);
+        let _ = writeln!(text, "a = r; }}\n}};\nstatic_assert(sizeof({name}_k::State) == {size}, \"layout\");");
+        text
+    }
+
+    fn signature(&self) -> (String, Vec<Param>) {
+        let (tile, name, form) = (self.tile, self.name, self.form);
+        let mut params: Vec<Param> = (0..self.inputs()).map(Param::Input).collect();
+        let mut list: Vec<String> = (0..self.inputs())
+            .map(|i| format!("const {}* __restrict__ in{i}", stored_type(tile.map.inputs[i])))
+            .collect();
+        let states = tile.parts.iter().flat_map(|p| p.reducer.identity.iter());
+        for (i, (dtype, _)) in states.enumerate() {
+            params.push(Param::Output(i));
+            list.push(format!("{}* __restrict__ out{i}", stored_type(*dtype)));
+        }
+        for (i, &(value, dtype)) in self.constants.iter().enumerate() {
+            params.push(Param::Const(value, dtype));
+            list.push(format!("const {} k{i}", stored_type(dtype)));
+        }
+        let (bits, n) = (if form.wide { 64 } else { 32 }, self.operands());
+        params.extend([Param::Kept, Param::Reduced, Param::Position, Param::Outputs, Param::Elements]);
+        params.extend([Param::ElementsReal, Param::Lanes, Param::Across]);
+        list.push(format!("const space{bits}<{}, {n}> kept", form.kept));
+        list.push(format!("const space{bits}<{}, {n}> reduced", form.reduced));
+        list.push("const i64 origin, const u64 outputs, const u64 elements, const f64 count".to_owned());
+        list.push("const u32 lanes, const u32 across".to_owned());
+        let threads = threads(tile);
+        let list = list.join(", ");
+        (format!("extern \"C\" __global__ void __launch_bounds__({threads}, {RESIDENT}) {name}({list}) {{\n"), params)
+    }
+
+    fn body(&self, map: &Program) -> String {
+        let (width, name) = (width(self.tile), self.name);
+        let (index, offset) = if self.form.wide { ("u64", "i64") } else { ("u32", "i32") };
+        let several = self.tile.parts.iter().any(has_phases);
+        let accumulators = if several { 1 } else { width.min(4) };
+        let mut text = format!(
+            "  typedef {name}_k K;\n  __shared__ K::State states[{threads}];\n  \
+             const u32 per = blockDim.x / lanes;\n  \
+             const u32 mine = across ? threadIdx.x % per : threadIdx.x / lanes;\n  \
+             const u32 lane = across ? threadIdx.x / per : threadIdx.x % lanes;\n  \
+             const u64 output = (u64)blockIdx.x * per + mine;\n  const bool live = output < outputs;\n  \
+             {offset} at[{n}];\n  locate(kept, ({index})(live ? output : 0), at);\n  \
+             K::State acc[{accumulators}];\n#pragma unroll\n  for (int k = 0; k < {accumulators}; ++k) K::init(acc[k]);\n  \
+             if (live) {{\n",
+            threads = threads(self.tile),
+            n = self.operands()
         );
-        let _ = writeln!(text, "}};\nstatic_assert(sizeof({name}_k::State) == {}, \"layout\");", self.state_size());
+        for i in 0..self.inputs() {
+            let _ = writeln!(text, "    const auto from{i} = in{i} + at[{i}];");
+            if self.form.access[i] == Access::One {
+                let _ = writeln!(text, "    const {} one{i} = load(from{i}[0]);", value_type(self.tile.map.inputs[i]));
+            }
+        }
+        let unroll = if several { 1 } else { 2 };
+        let _ = writeln!(text, "    const u64 groups = elements / {width};\n#pragma unroll {unroll}");
+        let _ = writeln!(text, "    for (u64 g = lane; g < groups; g += lanes) {{\n      const int m = {width};");
+        text.push_str(&self.group(map, width, accumulators, true));
+        let _ = writeln!(text, "    }}\n    if (groups * {width} < elements && groups % lanes == lane) {{");
+        let _ = writeln!(text, "      const u64 g = groups;\n      const int m = (int)(elements - groups * {width});");
+        text.push_str(&self.group(map, width, accumulators, false));
+        text.push_str("    }\n  }\n");
+        let mut half = accumulators / 2;
+        while half > 0 {
+            for k in 0..half {
+                let _ = writeln!(text, "  K::merge(acc[{k}], acc[{}]);", k + half);
+            }
+            half /= 2;
+        }
+        text.push_str(
+            "  if (lanes > 1) {\n    K::State* const ours = states + mine * lanes;\n    ours[lane] = acc[0];\n    __syncthreads();\n    \
+             for (u32 half = lanes / 2; half > 0; half /= 2) {\n      if (lane < half) K::merge(ours[lane], ours[lane + half]);\n      \
+             __syncthreads();\n    }\n    acc[0] = ours[0];\n  }\n",
+        );
+        let _ = writeln!(text, "  if (live && lane == 0) {{\n    const {offset} to = at[{}];", self.operands() - 1);
+        text.push_str(&self.results());
+        text.push_str("  }\n}\n");
+        text
+    }
+
+    /// Takes group `g`, of which `m` elements are there: all of `width` where `full`.
+    fn group(&self, map: &Program, width: usize, accumulators: usize, full: bool) -> String {
+        let (index, offset) = if self.form.wide { ("u64", "i64") } else { ("u32", "i32") };
+        let guard = if full { "" } else { "if (j < m) " };
+        let mut text = String::new();
+        let whole = |i: usize| full && self.form.access[i] == Access::Whole;
+        for i in (0..self.inputs()).filter(|&i| whole(i)) {
+            let _ = writeln!(text, "      const auto p{i} = fetch<{width}>(from{i}, g);");
+        }
+        for (q, _) in self.tile.parts.iter().enumerate() {
+            let _ = writeln!(text, "      {} v{q}[{width}];", value_type(map.output_dtype(q)));
+        }
+        let position = uses_position(self.tile);
+        if position {
+            let _ = writeln!(text, "      i64 position[{width}];");
+        }
+        let located = self.form.reduced > 1;
+        let _ = writeln!(text, "#pragma unroll\n      for (int j = 0; j < {width}; ++j) {guard}{{");
+        let _ = writeln!(text, "        const {index} r = ({index})(g * {width} + j);");
+        if located {
+            let _ = writeln!(text, "        {offset} in[{}]; locate(reduced, r, in);", self.operands());
+        }
+        let away = |i: usize| {
+            if located { format!("in[{i}]") } else { format!("({offset})r * reduced.stride[{i}][0]") }
+        };
+        let mut args: Vec<String> = (0..self.inputs())
+            .map(|i| match self.form.access[i] {
+                Access::One => format!("one{i}"),
+                Access::Whole if full => format!("load(p{i}.v[j])"),
+                Access::Whole | Access::Any => format!("load(from{i}[{}])", away(i)),
+            })
+            .collect();
+        args.extend((0..self.constants.len()).map(|i| format!("load(k{i})")));
+        args.extend((0..self.tile.parts.len()).map(|q| format!("v{q}[j]")));
+        let _ = writeln!(text, "        {}_map({});", self.name, args.join(", "));
+        if position {
+            let p = self.inputs();
+            let _ = writeln!(text, "        position[j] = origin + at[{p}] + {};", away(p));
+        }
+        text.push_str("      }\n");
+        for (q, part) in self.tile.parts.iter().enumerate() {
+            text.push_str(&self.take(q, part, width, accumulators, guard));
+        }
+        text
+    }
+
+    /// Takes the values of a group into part `q`.
+    fn take(&self, q: usize, part: &TilePart, width: usize, accumulators: usize, guard: &str) -> String {
+        let name = self.name;
+        let at = if uses_position(self.tile) { "position[j]" } else { "0" };
+        let element = |args: &mut Vec<String>| args.extend([format!("v{q}[j]"), at.to_owned()]);
+        let mut text = String::new();
+        let steps = format!("#pragma unroll\n      for (int j = 0; j < {width}; ++j) {guard}{{ ");
+        if !has_phases(part) {
+            let mine = fields(&format!("acc[j % {accumulators}]"), self.of_part(q));
+            text.push_str(&steps);
+            let next = declare(&mut text, &part.reducer.phases[0].step, "n");
+            let mut args = mine.clone();
+            element(&mut args);
+            args.extend(next.iter().cloned());
+            let _ = write!(text, "{name}_step{q}_0({}); ", args.join(", "));
+            assign(&mut text, &mine, &next);
+            text.push_str("}\n");
+            return text;
+        }
+        text.push_str("      {\n");
+        let mut results: Vec<String> = Vec::new();
+        for (k, phase) in part.reducer.phases.iter().enumerate() {
+            let accs: Vec<String> = (0..phase.init.len()).map(|i| format!("a{k}_{i}")).collect();
+            for (acc, &(dtype, value)) in accs.iter().zip(&phase.init) {
+                let _ = write!(text, "{} {acc} = {}; ", value_type(dtype), literal(value, dtype));
+            }
+            text.push('\n');
+            text.push_str(&steps);
+            let next = declare(&mut text, &phase.step, "n");
+            let mut args = accs.clone();
+            element(&mut args);
+            args.extend(results.iter().cloned());
+            args.extend(next.iter().cloned());
+            let _ = write!(text, "{name}_step{q}_{k}({}); ", args.join(", "));
+            assign(&mut text, &accs, &next);
+            text.push_str("}\n      ");
+            let given = declare(&mut text, &phase.result, &format!("r{k}_"));
+            let args: Vec<String> = accs.iter().cloned().chain(["(f64)m".to_owned()]).chain(given.clone()).collect();
+            let _ = writeln!(text, "{name}_result{q}_{k}({});", args.join(", "));
+            results.extend(given);
+        }
+        let state = declare(&mut text, &part.reducer.leaf, "s");
+        let args: Vec<String> = results.into_iter().chain(["(f64)m".to_owned()]).chain(state.clone()).collect();
+        let _ = writeln!(text, "{name}_leaf{q}({});", args.join(", "));
+        let mine = fields("acc[0]", self.of_part(q));
+        let joined = declare(&mut text, &part.reducer.combine, "c");
+        let args: Vec<String> = mine.iter().chain(&state).chain(&joined).cloned().collect();
+        let _ = write!(text, "{name}_merge{q}({}); ", args.join(", "));
+        assign(&mut text, &mine, &joined);
+        text.push_str("\n      }\n");
+        text
+    }
+
+    /// Writes the states of an output from what its threads have merged.
+    fn results(&self) -> String {
+        let name = self.name;
+        let mut text = String::new();
+        let mut out = 0;
+        for (q, part) in self.tile.parts.iter().enumerate() {
+            let mine = fields("acc[0]", self.of_part(q));
+            text.push_str("    {\n    ");
+            let states = if has_phases(part) {
+                mine
+            } else {
+                let results = declare(&mut text, &part.reducer.phases[0].result, "r");
+                let args: Vec<String> = mine.into_iter().chain(["count".to_owned()]).chain(results.clone()).collect();
+                let _ = write!(text, "{name}_result{q}_0({}); ", args.join(", "));
+                let states = declare(&mut text, &part.reducer.leaf, "s");
+                let args: Vec<String> = results.into_iter().chain(["count".to_owned()]).chain(states.clone()).collect();
+                let _ = write!(text, "{name}_leaf{q}({}); ", args.join(", "));
+                states
+            };
+            for state in states {
+                let _ = write!(text, "out{out}[to] = stored({state}); ");
+                out += 1;
+            }
+            text.push_str("\n    }\n");
+        }
         text
     }
 }
 
-/// The kernels of `tile` in this form, named `{name}_tiles` and `{name}_finish`. Where [`uses_position`], the form has an
-/// operand for the position after those of the inputs.
+/// The kernel that joins up to [`FAN_IN`] neighbouring states with `combine`, from left to right: item `i` of a launch is
+/// element `i % size` of the `i / size`-th group of states of `size` elements each.
 ///
 /// # Errors
 /// [`Bug`](crate::ErrorKind::Bug) for an instruction without a CUDA expression.
-pub fn print(tile: &TileReduce, name: &str, form: &Form) -> Result<Printed> {
-    let fused = Fused::new(tile)?;
-    let mut text = function(&fused.step, &format!("{name}_step"))?;
-    text.push_str(&function(&fused.merge, &format!("{name}_merge"))?);
-    text.push_str(&fused.state(name));
-    let (entry, params) = first_pass(tile, &fused, name, form);
-    text.push_str(&entry);
-    let tiles = KernelSource { name: format!("{name}_tiles"), params, text };
-    let finish = second_pass(&fused, name)?;
-    Ok(Printed { tiles, finish, state_size: fused.state_size(), uses_position: uses_position(tile) })
-}
-
-fn first_pass(tile: &TileReduce, fused: &Fused, name: &str, form: &Form) -> (String, Vec<Param>) {
-    let n = tile.map.inputs.len();
-    let position = uses_position(tile);
-    let mut params: Vec<Param> = (0..n).map(Param::Input).collect();
-    let mut list: Vec<String> =
-        (0..n).map(|i| format!("const {}* __restrict__ in{i}", stored_type(tile.map.inputs[i]))).collect();
-    for (i, &(value, dtype)) in fused.constants.iter().enumerate() {
-        params.push(Param::Const(value, dtype));
-        list.push(format!("const {} k{i}", stored_type(dtype)));
-    }
-    if let Form::Strided { rank, wide } = form {
-        params.push(Param::Space);
-        let bits = if *wide { 64 } else { 32 };
-        list.push(format!("const space{bits}<{rank}, {}> space", (n + usize::from(position)).max(1)));
-    }
-    params.extend([Param::Position, Param::Partials, Param::Count, Param::Chunk]);
-    list.push("const i64 origin".to_owned());
-    list.push(format!("{name}_k::State* __restrict__ partials"));
-    list.push("const u64 n".to_owned());
-    list.push("const u64 chunk".to_owned());
-    let width = width(tile);
-    let lanes = width.min(4);
-    let mut text = format!(
-        "extern \"C\" __global__ void __launch_bounds__({BLOCK}, {RESIDENT}) {name}_tiles({}) {{\n  typedef {name}_k K;\n  __shared__ K::State lanes[{BLOCK}];\n",
-        list.join(", ")
-    );
-    let _ = writeln!(text, "  const u64 begin = blockIdx.x * chunk, end = begin + chunk < n ? begin + chunk : n;");
-    let _ = writeln!(
-        text,
-        "  K::State acc[{lanes}];\n#pragma unroll\n  for (int k = 0; k < {lanes}; ++k) K::init(acc[k]);"
-    );
-    match form {
-        Form::Vector(access) => text.push_str(&vector(tile, fused, name, access)),
-        Form::Strided { wide, .. } => text.push_str(&strided(tile, fused, name, *wide)),
-    }
-    let mut half = lanes / 2;
-    while half > 0 {
-        for k in 0..half {
-            let _ = writeln!(text, "  K::merge(acc[{k}], acc[{}]);", k + half);
-        }
-        half /= 2;
-    }
-    text.push_str("  merge_block<K>(lanes, acc[0]);\n  if (threadIdx.x == 0) partials[blockIdx.x] = acc[0];\n}\n");
-    (text, params)
-}
-
-/// The call that takes one element into accumulator `acc[{acc}]`.
-fn take(tile: &TileReduce, fused: &Fused, name: &str, acc: &str, read: impl Fn(usize) -> String, at: &str) -> String {
-    let side = |s: &str| (0..fused.init.len()).map(|i| format!("{s}.s{i}")).collect::<Vec<_>>();
-    let mut args: Vec<String> = (0..tile.map.inputs.len()).map(read).collect();
-    args.extend((0..fused.constants.len()).map(|i| format!("load(k{i})")));
-    args.extend(side(acc));
-    args.push(at.to_owned());
-    args.extend(side("next"));
-    format!("K::State next; {name}_step({}); {acc} = next;", args.join(", "))
-}
-
-fn vector(tile: &TileReduce, fused: &Fused, name: &str, access: &[Access]) -> String {
-    let width = width(tile);
-    let lanes = width.min(4);
-    let whole = |i: usize| access.get(i) == Some(&Access::Whole);
-    let inputs = 0..tile.map.inputs.len();
-    let mut text = String::new();
-    for i in inputs.clone().filter(|&i| !whole(i)) {
-        let _ = writeln!(text, "  const {} one{i} = load(in{i}[0]);", value_type(tile.map.inputs[i]));
-    }
-    let _ = writeln!(
-        text,
-        "#pragma unroll 2\n  for (u64 g = begin / {width} + threadIdx.x; g < end / {width}; g += blockDim.x) {{"
-    );
-    for i in inputs.filter(|&i| whole(i)) {
-        let _ = writeln!(text, "    const auto p{i} = fetch<{width}>(in{i}, g);");
-    }
-    let read = |i: usize| if whole(i) { format!("load(p{i}.v[j])") } else { format!("one{i}") };
-    let position =
-        |at: &str| if whole(tile.map.inputs.len()) { format!("origin + (i64)({at})") } else { "origin".to_owned() };
-    let step = take(tile, fused, name, &format!("acc[j % {lanes}]"), read, &position(&format!("g * {width} + j")));
-    let _ = writeln!(text, "#pragma unroll\n    for (int j = 0; j < {width}; ++j) {{ {step} }}\n  }}");
-    let read = |i: usize| if whole(i) { format!("load(in{i}[i])") } else { format!("one{i}") };
-    let step = take(tile, fused, name, "acc[0]", read, &position("i"));
-    let _ = writeln!(
-        text,
-        "#pragma unroll 1\n  for (u64 i = end / {width} * {width} + threadIdx.x; i < end; i += blockDim.x) {{ {step} }}"
-    );
-    text
-}
-
-fn strided(tile: &TileReduce, fused: &Fused, name: &str, wide: bool) -> String {
-    let width = width(tile);
-    let lanes = width.min(4);
-    let (index, offset) = if wide { ("u64", "i64") } else { ("u32", "i32") };
-    let inputs = tile.map.inputs.len();
-    let n = (inputs + usize::from(uses_position(tile))).max(1);
-    let position = if uses_position(tile) { format!("origin + at[{inputs}]") } else { "origin".to_owned() };
-    let step = |acc: &str, i: &str| {
-        let call = take(tile, fused, name, acc, |i| format!("load(in{i}[at[{i}]])"), &position);
-        format!("{offset} at[{n}]; locate(space, ({index})({i}), at); {call}")
-    };
-    let mut text = String::new();
-    let _ = writeln!(
-        text,
-        "#pragma unroll 1\n  for (u64 g = begin / {width} + threadIdx.x; g < end / {width}; g += blockDim.x) {{"
-    );
-    let each = step(&format!("acc[j % {lanes}]"), &format!("g * {width} + j"));
-    let _ = writeln!(text, "#pragma unroll\n    for (int j = 0; j < {width}; ++j) {{ {each} }}\n  }}");
-    let each = step("acc[0]", "i");
-    let _ = writeln!(
-        text,
-        "#pragma unroll 1\n  for (u64 i = end / {width} * {width} + threadIdx.x; i < end; i += blockDim.x) {{ {each} }}"
-    );
-    text
-}
-
-fn second_pass(fused: &Fused, name: &str) -> Result<KernelSource> {
-    let mut text = function(&fused.finish, &format!("{name}_result"))?;
-    let outputs = 0..fused.finish.outputs.len();
-    let mut params = vec![Param::Partials, Param::Blocks, Param::CountReal];
-    params.extend(outputs.clone().map(Param::Output));
-    let mut list = vec![
-        format!("const {name}_k::State* __restrict__ partials"),
-        "const u32 blocks".to_owned(),
-        "const f64 count".to_owned(),
-    ];
-    let mut args: Vec<String> = (0..fused.init.len()).map(|i| format!("mine.s{i}")).collect();
-    args.push("count".to_owned());
-    let (mut declare, mut store) = (String::new(), String::new());
-    for i in outputs {
-        let dtype = fused.finish.output_dtype(i);
-        list.push(format!("{}* __restrict__ out{i}", stored_type(dtype)));
-        args.push(format!("y{i}"));
-        let _ = write!(declare, "{} y{i}; ", value_type(dtype));
-        let _ = write!(store, " *out{i} = stored(y{i});");
-    }
+pub fn print_fold(combine: &Program, name: &str) -> Result<KernelSource> {
+    let parts = combine.outputs.len();
+    let mut text = function(combine, &format!("{name}_merge"))?;
+    let mut params: Vec<Param> = (0..parts).map(Param::Input).collect();
+    let kinds: Vec<&str> = (0..parts).map(|i| stored_type(combine.output_dtype(i))).collect();
+    let mut list: Vec<String> = (0..parts).map(|i| format!("const {}* __restrict__ in{i}", kinds[i])).collect();
+    params.extend((0..parts).map(Param::Output));
+    list.extend((0..parts).map(|i| format!("{}* __restrict__ out{i}", kinds[i])));
+    params.extend([Param::Count, Param::Outputs, Param::Elements]);
+    list.push("const u64 n, const u64 size, const u64 entries".to_owned());
     let _ = write!(
         text,
-        "extern \"C\" __global__ void __launch_bounds__({BLOCK}, {RESIDENT}) {name}_finish({list}) {{\n  typedef {name}_k K;\n  __shared__ K::State lanes[{BLOCK}];\n  K::State mine;\n  \
-         K::init(mine);\n#pragma unroll 1\n  for (u32 b = threadIdx.x; b < blocks; b += blockDim.x) K::merge(mine, partials[b]);\n  \
-         merge_block<K>(lanes, mine);\n  if (threadIdx.x == 0) {{ {declare}{name}_result({args});{store} }}\n}}\n",
-        list = list.join(", "),
-        args = args.join(", ")
+        "extern \"C\" __global__ void __launch_bounds__({BLOCK}, {RESIDENT}) {name}({list}) {{\n  \
+         const u64 i = (u64)blockIdx.x * blockDim.x + threadIdx.x;\n  if (i >= n) return;\n  \
+         const u64 first = i / size * {FAN_IN}, at = i % size;\n  \
+         const int m = (int)(entries - first < {FAN_IN} ? entries - first : {FAN_IN});\n",
+        list = list.join(", ")
     );
-    Ok(KernelSource { name: format!("{name}_finish"), params, text })
+    for i in 0..parts {
+        let _ = writeln!(text, "  {} s{i} = load(in{i}[first * size + at]);", value_type(combine.output_dtype(i)));
+    }
+    let _ = write!(text, "#pragma unroll {AHEAD}\n  for (int k = 1; k < m; ++k) {{ ");
+    let joined = declare(&mut text, combine, "c");
+    let mine: Vec<String> = (0..parts).map(|i| format!("s{i}")).collect();
+    let next = (0..parts).map(|i| format!("load(in{i}[(first + k) * size + at])"));
+    let args: Vec<String> = mine.iter().cloned().chain(next).chain(joined.clone()).collect();
+    let _ = write!(text, "{name}_merge({}); ", args.join(", "));
+    assign(&mut text, &mine, &joined);
+    text.push_str("}\n");
+    for i in 0..parts {
+        let _ = writeln!(text, "  out{i}[i] = stored(s{i});");
+    }
+    text.push_str("}\n");
+    Ok(KernelSource { name: name.to_owned(), params, text })
 }

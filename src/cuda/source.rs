@@ -35,16 +35,24 @@ pub enum Param {
     Space,
     /// Number of elements, `u64`.
     Count,
+    /// Number of items, each some elements, `u64`.
+    Items,
+    /// The index space of the outputs of a reduction.
+    Kept,
+    /// That of the elements of one output.
+    Reduced,
     /// Position of the first element, `i64`.
     Position,
-    /// Address of the partial states of a reduction.
-    Partials,
-    /// Elements per block of a reduction, `u64`.
-    Chunk,
-    /// Number of partial states, `u32`.
-    Blocks,
-    /// Number of elements, `f64`.
-    CountReal,
+    /// Number of outputs of a reduction, `u64`.
+    Outputs,
+    /// Elements of one output, `u64`.
+    Elements,
+    /// The same, `f64`.
+    ElementsReal,
+    /// Threads that share an output, `u32`, a power of 2.
+    Lanes,
+    /// Whether neighbouring threads take neighbouring outputs, `u32`.
+    Across,
 }
 
 /// A generated kernel.
@@ -189,7 +197,8 @@ pub fn vector_width(program: &Program, stored: &[DType]) -> usize {
     let sizes = || stored.iter().map(|d| d.size());
     let (smallest, largest, all) = (sizes().min().unwrap_or(4), sizes().max().unwrap_or(4), sizes().sum::<usize>());
     let work: usize = program.insts.iter().map(|&inst| weight(inst)).sum();
-    let mut width = 16 / smallest;
+    // Where sizes differ, the largest elements decide: their accesses are adjacent only if each is one access.
+    let mut width = if smallest == largest { 16 / smallest } else { (16 / largest).max(2) };
     while width > 16 / largest && (width * all > 128 || width * work > 64) {
         width /= 2;
     }

@@ -23,6 +23,8 @@ struct Queue {
 struct Marks {
     /// Operations enqueued so far.
     issued: u64,
+    /// Operations that are known to have happened.
+    done: u64,
     /// Recorded events, by the number of operations before them.
     events: VecDeque<(u64, Arc<CudaEvent>)>,
     /// A failure that had no call to report it.
@@ -39,6 +41,15 @@ impl Streams {
 
     pub(crate) fn len(&self) -> usize {
         self.list.len()
+    }
+
+    pub(crate) fn context(&self) -> &Arc<CudaContext> {
+        &self.context
+    }
+
+    /// Waits for everything that was enqueued.
+    pub(crate) fn drain(&self) -> Result<()> {
+        self.list.iter().try_for_each(|queue| queue.stream.synchronize().map_err(|e| self.fault(e)))
     }
 
     /// What the driver reports, as an error of this device.
@@ -71,31 +82,33 @@ impl Streams {
         {
             return Ok((at, Arc::clone(event)));
         }
-        while marks.events.len() > 1 && marks.events.front().is_some_and(|(_, e)| e.is_complete()) {
-            marks.events.pop_front();
+        while marks.events.front().is_some_and(|(_, e)| e.is_complete()) {
+            let Some((position, _)) = marks.events.pop_front() else { break };
+            marks.done = marks.done.max(position);
         }
         let event = Arc::new(queue.stream.record_event(None).map_err(|e| self.fault(e))?);
         marks.events.push_back((at, Arc::clone(&event)));
         Ok((at, event))
     }
 
-    /// [`Device::record`](crate::device::Device::record): a failure is kept for the next wait.
+    /// [`Device::record`](crate::device::Device::record). Costs nothing: the driver's event is recorded when somebody waits.
     pub(crate) fn record(&self, stream: Stream) -> Event {
-        match self.mark(stream) {
-            Ok((position, _)) => Event { stream, position },
-            Err(error) => {
-                if let Ok(queue) = self.queue(stream) {
-                    queue.marks.lock().fault.get_or_insert(error);
-                }
-                Event { stream, position: u64::MAX }
-            }
-        }
+        let position = self.queue(stream).map_or(u64::MAX, |queue| queue.marks.lock().issued);
+        Event { stream, position }
     }
 
-    /// The first recorded event at or after `event`; none where all of them are known to have happened.
+    /// An event at or after `event`, recorded now where there is none; none where it is known to have happened.
     fn find(&self, event: Event) -> Result<Option<Arc<CudaEvent>>> {
-        let marks = self.queue(event.stream)?.marks.lock();
-        Ok(marks.events.iter().find(|(position, _)| *position >= event.position).map(|(_, e)| Arc::clone(e)))
+        {
+            let marks = self.queue(event.stream)?.marks.lock();
+            if event.position <= marks.done {
+                return Ok(None);
+            }
+            if let Some((_, found)) = marks.events.iter().find(|(position, _)| *position >= event.position) {
+                return Ok(Some(Arc::clone(found)));
+            }
+        }
+        self.mark(event.stream).map(|(_, event)| Some(event))
     }
 
     /// [`Device::order`](crate::device::Device::order): a failure is kept for the next wait.
@@ -118,6 +131,7 @@ impl Streams {
         while marks.events.front().is_some_and(|(position, _)| *position <= event.position) {
             marks.events.pop_front();
         }
+        marks.done = marks.done.max(event.position);
         let fault = marks.fault.take();
         drop(marks);
         self.context.check_err().map_err(|e| self.fault(e))?;

@@ -27,6 +27,8 @@ enum Owner {
     Alloc(Option<Layout>),
     /// Bytes of a `Vec` or an ndarray that lives in this box.
     Foreign(Box<dyn Any + Send + Sync>),
+    /// So many bytes that a device lends, which it copies to and from directly.
+    Lent(#[expect(dead_code, reason = "keeps the bytes alive")] Box<dyn Any + Send + Sync>, usize),
 }
 
 /// Where a buffer goes when it is dropped.
@@ -91,6 +93,20 @@ impl Buffer {
         Self { ptr, len, owner: Owner::Alloc(Some(layout)), pool: None }
     }
 
+    /// `len` bytes from `ptr` on that a device lends for as long as `owner` lives.
+    ///
+    /// # Safety
+    /// The bytes are initialised and nobody else's while `owner` lives, wherever that moves.
+    pub unsafe fn lent(ptr: NonNull<u8>, len: usize, owner: Box<dyn Any + Send + Sync>) -> Self {
+        Self { ptr, len, owner: Owner::Lent(owner, len), pool: None }
+    }
+
+    /// Whether the bytes are lent by a device.
+    #[must_use]
+    pub fn is_lent(&self) -> bool {
+        matches!(self.owner, Owner::Lent(..))
+    }
+
     /// The bytes of `values`, without a copy.
     #[must_use]
     pub fn from_vec<T: Pod + Send + Sync>(mut values: Vec<T>) -> Self {
@@ -113,7 +129,7 @@ impl Buffer {
                     Err(self)
                 }
             },
-            other @ Owner::Alloc(_) => {
+            other @ (Owner::Alloc(_) | Owner::Lent(..)) => {
                 self.owner = other;
                 Err(self)
             }
@@ -161,6 +177,7 @@ impl Buffer {
         match &self.owner {
             Owner::Alloc(layout) => layout.map_or(0, |l| l.size()),
             Owner::Foreign(_) => self.len,
+            Owner::Lent(_, capacity) => *capacity,
         }
     }
 
@@ -171,12 +188,10 @@ impl Buffer {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        let Owner::Alloc(Some(layout)) = self.owner else { return };
         if let Some(pool) = self.pool.take() {
-            let again = Self { ptr: self.ptr, len: self.len, owner: Owner::Alloc(Some(layout)), pool: None };
-            self.owner = Owner::Alloc(None);
-            pool.take_back(again);
-        } else {
+            let owner = std::mem::replace(&mut self.owner, Owner::Alloc(None));
+            pool.take_back(Self { ptr: self.ptr, len: self.len, owner, pool: None });
+        } else if let Owner::Alloc(Some(layout)) = self.owner {
             // SAFETY: `ptr` was allocated with this layout in `allocate`, and this is its only owner.
             unsafe { std::alloc::dealloc(self.ptr.as_ptr(), layout) };
         }
@@ -248,6 +263,12 @@ impl Block {
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         self.data.bytes()
+    }
+
+    /// Whether the bytes are lent by a device, which copies to and from them directly.
+    #[must_use]
+    pub fn is_lent(&self) -> bool {
+        self.data.is_lent()
     }
 
     /// The elements.

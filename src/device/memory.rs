@@ -8,16 +8,29 @@ use super::block::{Buffer, Recycle};
 use crate::error::{Error, Result};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 /// Buffers smaller than this are not worth pooling.
 const SMALLEST_POOLED: usize = 4096;
 
+/// Buffers from this size on are asked of a device that lends memory.
+const LENT: usize = 64 << 10;
+
+/// Gives memory of this many bytes, or nothing.
+pub type Lender = dyn Fn(usize) -> Option<Buffer> + Send + Sync;
+
 /// A byte budget with a pool of reusable buffers.
-#[derive(Debug)]
 pub struct Memory {
     budget: u64,
     state: Mutex<State>,
+    lender: OnceLock<Box<Lender>>,
+}
+
+impl fmt::Debug for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Memory").field("budget", &self.budget).field("state", &self.state).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -41,7 +54,13 @@ impl Memory {
     /// A pool that may hold `budget` bytes.
     #[must_use]
     pub fn new(budget: u64) -> Arc<Self> {
-        Arc::new(Self { budget, state: Mutex::default() })
+        Arc::new(Self { budget, state: Mutex::default(), lender: OnceLock::new() })
+    }
+
+    /// Takes the memory of new large buffers from `lender` where it gives some: memory that a device copies to and from
+    /// directly.
+    pub fn borrow_from(&self, lender: Box<Lender>) {
+        let _ = self.lender.set(lender);
     }
 
     /// The budget in bytes.
@@ -116,7 +135,8 @@ impl Memory {
             reused
         };
         drop(evicted);
-        let mut buffer = reused.unwrap_or_else(|| Buffer::allocate(class));
+        let lent = || self.lender.get().filter(|_| class >= LENT).and_then(|lend| lend(class));
+        let mut buffer = reused.or_else(lent).unwrap_or_else(|| Buffer::allocate(class));
         buffer.resize(len);
         buffer.join(Arc::<Self>::clone(self));
         buffer

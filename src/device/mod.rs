@@ -21,6 +21,7 @@ pub mod fake;
 
 use block::Block;
 use data::{Data, Mirror};
+use memory::Memory;
 
 /// A block read through strides: broadcast axes have stride 0, flipped axes a negative one.
 #[derive(Debug, Clone)]
@@ -110,6 +111,12 @@ pub trait Device: fmt::Debug + Send + Sync {
     /// Bytes of blocks that the device has room for; none where blocks are on the host.
     fn budget(&self) -> Option<u64> {
         None
+    }
+
+    /// Makes blocks of `memory` such that the device copies to and from them directly, and takes those it downloads from
+    /// there.
+    fn attach(&self, memory: &Arc<Memory>) {
+        let _ = memory;
     }
 
     /// Learns of a copy on this device that it may ask to leave ([`Mirror::leave`]) when memory is short.

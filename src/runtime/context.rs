@@ -185,6 +185,9 @@ impl Builder {
             None => find_device(self.device.or(knobs.device).as_deref().unwrap_or("auto"))?,
         };
         let memory = Memory::new(budget);
+        if let Some(device) = &device {
+            device.attach(&memory);
+        }
         Ok(Context(Arc::new(Inner {
             threads,
             cpu: CpuDevice::new(Arc::clone(&memory)),

@@ -1,7 +1,7 @@
 //! Every kernel that the printer must be able to emit: each operation, conversion, choice and reduction over each dtype,
 //! in each form, and some fused programs.
 
-use hyperslab::cuda::layout::{Access, Form};
+use hyperslab::cuda::layout::{Access, Form, ReduceForm};
 use hyperslab::cuda::{elementwise, reduce, source};
 use hyperslab::dtype::DType;
 use hyperslab::op::elementwise::ElementOp;
@@ -128,17 +128,41 @@ pub(crate) fn reductions() -> Vec<(String, TileReduce)> {
 }
 
 /// The forms in which kernel number `serial` of `n` operands is printed.
-fn forms(n: usize, serial: usize, strided: bool) -> Vec<Form> {
+fn forms(program: &Program, serial: usize, strided: bool) -> Vec<Form> {
+    let n = program.inputs.len();
     let mut forms = vec![Form::Vector(vec![Access::Whole; n])];
     if strided {
-        forms.push(Form::Strided { rank: 1 + serial % 4, wide: serial % 3 == 2 });
-        let mut mixed = vec![Access::Whole; n];
-        if let Some(last) = mixed.last_mut() {
+        let (rank, wide) = (1 + serial % 4, serial % 3 == 2);
+        forms.push(Form::Strided { rank, wide });
+        let mut access = vec![Access::Whole; n];
+        if let Some(last) = access.last_mut() {
             *last = Access::One;
         }
-        forms.push(Form::Vector(mixed));
+        forms.push(Form::Vector(access.clone()));
+        let width = elementwise::width(program).max(2);
+        forms.push(Form::Rows { rank, wide, width, access });
+        let mut turned = vec![false; n];
+        if let Some(last) = turned.last_mut() {
+            *last = program.inputs[n - 1].size() <= 8;
+        }
+        forms.push(Form::Turned { rank: rank + 1, wide, turned });
     }
     forms
+}
+
+/// The forms in which reduction number `serial` of `n` operands is printed.
+fn reduce_forms(n: usize, serial: usize) -> Vec<ReduceForm> {
+    let form = |access: Access, kept: usize, reduced: usize, wide: bool| {
+        let mut access = vec![access; n];
+        if serial % 4 == 3 && n > 1 {
+            access[0] = Access::One;
+        }
+        ReduceForm { access, kept, reduced, wide }
+    };
+    vec![
+        form(Access::Whole, 1, 1, false),
+        form(Access::Any, 1 + serial % 3, 1 + serial % 2, serial % 3 == 2),
+    ]
 }
 
 /// Whether the program is neither another one with conversions around it, nor one of integers of a further width.
@@ -156,7 +180,7 @@ pub(crate) fn entries() -> Vec<Entry> {
     for (serial, (label, program)) in programs().into_iter().enumerate() {
         let always = program.insts.iter().filter(|i| matches!(i, Inst::Op(..))).count() != 1;
         let strided = always || serial % 8 == 0;
-        for (k, form) in forms(program.inputs.len(), serial, strided).iter().enumerate() {
+        for (k, form) in forms(&program, serial, strided).iter().enumerate() {
             let name = format!("e{serial}_{k}_");
             let kernel = elementwise::print(&program, &name, form).unwrap();
             let core = is_core(&program) && k < 2;
@@ -164,13 +188,16 @@ pub(crate) fn entries() -> Vec<Entry> {
         }
     }
     for (serial, (label, tile)) in reductions().into_iter().enumerate() {
-        let operands = tile.map.inputs.len() + usize::from(reduce::uses_position(&tile));
-        for (k, form) in forms(operands, serial, true).iter().take(2).enumerate() {
+        for (k, form) in reduce_forms(tile.map.inputs.len(), serial).iter().enumerate() {
             let name = format!("r{serial}_{k}_");
-            let printed = reduce::print(&tile, &name, form).unwrap();
-            let text = printed.tiles.text + &printed.finish.text;
+            let text = reduce::print(&tile, &name, form).unwrap().text;
             let core = k == serial % 2 && serial % 3 == 0;
-            out.push(Entry { label: format!("{label} {form:?}"), name, text, kernels: 2, core });
+            out.push(Entry { label: format!("{label} {form:?}"), name, text, kernels: 1, core });
+        }
+        for (p, part) in tile.parts.iter().enumerate() {
+            let name = format!("f{serial}_{p}_");
+            let text = reduce::print_fold(&part.reducer.combine, &name).unwrap().text;
+            out.push(Entry { label: format!("fold {label}"), name, text, kernels: 1, core: serial % 3 == 0 });
         }
     }
     out
@@ -178,5 +205,5 @@ pub(crate) fn entries() -> Vec<Entry> {
 
 /// What stands before a batch of the corpus.
 pub(crate) fn preludes() -> String {
-    format!("{}\n{}\n", source::PRELUDE, reduce::PRELUDE)
+    format!("{}\n", source::PRELUDE)
 }

@@ -1,5 +1,5 @@
-//! Generated CUDA code without a GPU: NVRTC compiles every kernel of a corpus for real architectures, and a host compiler
-//! runs the same code against the CPU's kernels.
+//! Generated CUDA code: NVRTC compiles every kernel of a corpus for real architectures, and where there is a GPU, or a
+//! stand-in for its driver, they run there against the CPU's kernels.
 
 #![allow(clippy::unwrap_used, clippy::panic, unreachable_pub, reason = "a test binary: failures say what they were")]
 #![cfg(feature = "cuda")]
@@ -7,5 +7,5 @@
 mod compile;
 mod corpus;
 mod device;
-mod host;
+mod kernels;
 mod values;

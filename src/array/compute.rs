@@ -7,16 +7,19 @@ use crate::chunk::Chunks;
 use crate::device::block::Block;
 use crate::dtype::Element;
 use crate::error::{Error, Result};
+use crate::expr::build;
 use crate::expr::canonical::fingerprint;
 use crate::runtime::context::Context;
-use crate::runtime::executor;
+use crate::runtime::executor::{self, Answer};
 use crate::runtime::pipeline::{Stage, explain, prepare};
 use crate::shape;
+use crate::store::memory::MemoryStore;
 use crate::store::{self, Create, Layout};
 use bytemuck::Pod;
 use ndarray::ArrayD;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Something that can be computed: an array, an array to be stored, or a tuple or vector of these. All of one call share
@@ -32,7 +35,7 @@ pub trait Compute {
     ///
     /// # Errors
     /// Only for broken invariants.
-    fn take(answers: &mut dyn Iterator<Item = Option<Block>>) -> Result<Self::Output>;
+    fn take(answers: &mut dyn Iterator<Item = Answer>) -> Result<Self::Output>;
 }
 
 /// One thing asked for: an expression, and where it is to be stored.
@@ -40,6 +43,7 @@ pub trait Compute {
 pub struct Wanted {
     expr: crate::expr::Expr,
     stored: Option<(PathBuf, Create)>,
+    persists: bool,
 }
 
 impl Wanted {
@@ -134,10 +138,10 @@ impl<T: Kind + FromBlock> Compute for Array<T> {
     type Output = ArrayD<T>;
 
     fn collect(&self, wanted: &mut Vec<Wanted>) {
-        wanted.push(Wanted { expr: self.expr().clone(), stored: None });
+        wanted.push(Wanted { expr: self.expr().clone(), stored: None, persists: false });
     }
 
-    fn take(answers: &mut dyn Iterator<Item = Option<Block>>) -> Result<ArrayD<T>> {
+    fn take(answers: &mut dyn Iterator<Item = Answer>) -> Result<ArrayD<T>> {
         T::from_block(answer(answers)?)
     }
 }
@@ -146,10 +150,10 @@ impl Compute for Array<Dyn> {
     type Output = Computed;
 
     fn collect(&self, wanted: &mut Vec<Wanted>) {
-        wanted.push(Wanted { expr: self.expr().clone(), stored: None });
+        wanted.push(Wanted { expr: self.expr().clone(), stored: None, persists: false });
     }
 
-    fn take(answers: &mut dyn Iterator<Item = Option<Block>>) -> Result<Computed> {
+    fn take(answers: &mut dyn Iterator<Item = Answer>) -> Result<Computed> {
         answer(answers).map(Computed)
     }
 }
@@ -161,7 +165,7 @@ impl Compute for Stored {
         wanted.push(self.wanted.clone());
     }
 
-    fn take(answers: &mut dyn Iterator<Item = Option<Block>>) -> Result<()> {
+    fn take(answers: &mut dyn Iterator<Item = Answer>) -> Result<()> {
         answers.next().map(|_| ()).ok_or_else(|| Error::bug("an answer for each request"))
     }
 }
@@ -175,7 +179,7 @@ impl<C: Compute> Compute for Vec<C> {
         }
     }
 
-    fn take(answers: &mut dyn Iterator<Item = Option<Block>>) -> Result<Self::Output> {
+    fn take(answers: &mut dyn Iterator<Item = Answer>) -> Result<Self::Output> {
         let mut left = answers.peekable();
         let mut out = Vec::new();
         while left.peek().is_some() {
@@ -192,7 +196,7 @@ macro_rules! tuples {
             fn collect(&self, wanted: &mut Vec<Wanted>) {
                 $(self.$i.collect(wanted);)*
             }
-            fn take(answers: &mut dyn Iterator<Item = Option<Block>>) -> Result<Self::Output> {
+            fn take(answers: &mut dyn Iterator<Item = Answer>) -> Result<Self::Output> {
                 Ok(($($C::take(answers)?,)*))
             }
         }
@@ -207,8 +211,11 @@ tuples! {
     A 0, B 1, C 2, D 3, E 4, F 5;
 }
 
-fn answer(answers: &mut dyn Iterator<Item = Option<Block>>) -> Result<Block> {
-    answers.next().flatten().ok_or_else(|| Error::bug("an answer for each request"))
+fn answer(answers: &mut dyn Iterator<Item = Answer>) -> Result<Block> {
+    match answers.next() {
+        Some(Answer::Block(block)) => Ok(block),
+        Some(Answer::Written | Answer::Blocks(_)) | None => Err(Error::bug("an answer for each request")),
+    }
 }
 
 impl<T: Kind> Array<T> {
@@ -216,7 +223,7 @@ impl<T: Kind> Array<T> {
     /// appears under its name when it is whole.
     #[must_use]
     pub fn store(&self, path: impl Into<PathBuf>, how: Create) -> Stored {
-        Stored { wanted: Wanted { expr: self.expr().clone(), stored: Some((path.into(), how)) } }
+        Stored { wanted: Wanted { expr: self.expr().clone(), stored: Some((path.into(), how)), persists: false } }
     }
 }
 
@@ -240,6 +247,34 @@ impl Context {
         what.collect(&mut wanted);
         let answers = run(self, &wanted)?;
         C::take(&mut answers.into_iter())
+    }
+
+    /// Computes an array and keeps it: the array that is given back holds the answer, in blocks that stay where they were
+    /// computed. On a GPU that is its memory, as long as there is room, so what is computed from it next moves nothing.
+    ///
+    /// ```
+    /// # use hyperslab::Context;
+    /// let cx = Context::default();
+    /// let x = cx.persist(&(cx.arange(100)? * 2))?;
+    /// assert_eq!(cx.compute(x.sum(..))?[[]], 9900);
+    /// # Ok::<(), hyperslab::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Context::compute`].
+    #[track_caller]
+    pub fn persist<T: Kind>(&self, array: &Array<T>) -> Result<Array<T>> {
+        let expr = array.expr();
+        let answers = run(self, &[Wanted { expr: expr.clone(), stored: None, persists: true }])?;
+        let source = match answers.into_iter().next() {
+            Some(Answer::Blocks(blocks)) => build::source(Arc::new(blocks.named(&expr.names))),
+            Some(Answer::Block(block)) => {
+                let chunks = Chunks::whole(block.shape());
+                build::source(Arc::new(MemoryStore::new(self.data(block), chunks).named(&expr.names)))
+            }
+            Some(Answer::Written) | None => return Err(Error::bug("an answer for each request")),
+        };
+        Ok(Array::of(source))
     }
 
     /// How it would be computed, at one of the pipeline's stages.
@@ -286,7 +321,7 @@ fn requests(wanted: &[Wanted]) -> Result<(Vec<Request>, Vec<Option<Layout>>)> {
         }
         let layout = w.stored.as_ref().map(|(path, how)| layout(&w.expr, path, how)).transpose()?;
         let grid = layout.as_ref().map(|l| Chunks::regular(&l.shape, l.how.shards.as_ref().unwrap_or(&l.chunks)));
-        requests.push(Request { expr: w.expr.clone(), stored: grid.transpose()? });
+        requests.push(Request { expr: w.expr.clone(), stored: grid.transpose()?, persists: w.persists });
         layouts.push(layout);
     }
     Ok((requests, layouts))
@@ -326,7 +361,7 @@ fn natural_chunks(expr: &crate::expr::Expr, lengths: &[usize]) -> Vec<usize> {
     chosen.iter().map(|&c| c.max(1)).collect()
 }
 
-fn run(cx: &Context, wanted: &[Wanted]) -> Result<Vec<Option<Block>>> {
+fn run(cx: &Context, wanted: &[Wanted]) -> Result<Vec<Answer>> {
     let start = Instant::now();
     let (requests, layouts) = requests(wanted)?;
     let (plan, graph) = prepare(cx, &requests)?;

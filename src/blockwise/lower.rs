@@ -16,6 +16,8 @@ pub struct Request {
     pub expr: Expr,
     /// The grid of the stored array.
     pub stored: Option<Chunks>,
+    /// Whether the answer stays in blocks, where they are.
+    pub persists: bool,
 }
 
 /// The plan of these requests, before any rule.
@@ -27,7 +29,7 @@ pub fn lower(requests: &[Request]) -> Result<Plan> {
     for request in requests {
         let shape = request.expr.shape.known()?;
         let (stage, result) = lowering.output(&request.expr)?;
-        lowering.plan.outputs.push(Output { stage, result, shape, stored: request.stored.clone() });
+        lowering.plan.outputs.push(Output { stage, result, shape, stored: request.stored.clone(), persists: request.persists });
     }
     lowering.plan.remove_dead();
     keep_whole(&mut lowering.plan);
@@ -134,7 +136,7 @@ impl Lowering {
             }
             ExprKind::Take { input, axis, positions } => {
                 let origin = match self.lower(input)? {
-                    Origin::Store(s) if self.plan.stores[s].data().is_some() => Origin::Store(s),
+                    Origin::Store(s) if self.plan.stores[s].in_memory() => Origin::Store(s),
                     Origin::Stage(id, result) => Origin::Stage(id, result),
                     origin => Origin::Stage(self.copy(input, origin, IndexMap::identity(space.len()))?, 0),
                 };

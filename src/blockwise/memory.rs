@@ -67,7 +67,7 @@ fn inputs_bytes(plan: &Plan, id: StageId, block: &[usize], seen: &mut Vec<(Origi
             seen.push(key);
             let dense = buffer(&counts, input.dtype);
             total += match piece.origin {
-                Origin::Store(s) if plan.stores[s].data().is_some() => 0,
+                Origin::Store(s) if plan.stores[s].in_memory() => 0,
                 Origin::Store(s) => dense + chunk_bytes(plan, s, &counts),
                 Origin::Iota(_) => dense,
                 Origin::Stage(inner, _) if plan.stages[inner].is_spilled() => {

@@ -40,6 +40,8 @@ pub struct Output {
     pub shape: Vec<usize>,
     /// The grid of the array it is written to; none for an answer in memory.
     pub stored: Option<Chunks>,
+    /// Whether an answer in memory stays in blocks, where they are.
+    pub persists: bool,
 }
 
 /// A computation over an index space.

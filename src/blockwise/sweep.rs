@@ -23,10 +23,33 @@ pub struct Machine {
     pub budget: u64,
     /// The most bytes a block should take, where that is limited from outside.
     pub block_bytes: Option<u64>,
+    /// Bytes that a device has for blocks, where one runs the kernels.
+    pub device: Option<u64>,
 }
 
-/// Blocks smaller than this are joined: it hides the cost of a task many times over.
+impl Machine {
+    /// Blocks smaller than this are joined: it hides the cost of a task many times over, on a device that of launches.
+    fn small_block(&self) -> u64 {
+        self.device.map_or(SMALL_BLOCK, |bytes| (bytes / DEVICE_BLOCKS).clamp(SMALL_BLOCK, DEVICE_BLOCK))
+    }
+
+    /// Bytes that a task may take of `share` bytes of the host, and of the device.
+    fn per_task(&self, share: u64) -> u64 {
+        let tasks = self.threads as u64 + 1;
+        let device = self.device.map_or(u64::MAX, |bytes| bytes / tasks);
+        (share / tasks).min(device).max(1)
+    }
+}
+
+/// Bytes of a small block.
 const SMALL_BLOCK: u64 = 2 << 20;
+
+/// Bytes of a small block on a device: twenty microseconds of its memory.
+const DEVICE_BLOCK: u64 = 64 << 20;
+
+/// Blocks for which a device should have room.
+const DEVICE_BLOCKS: u64 = 256;
+
 /// Cuts that have common boundaries only every so many pieces have none worth waiting for.
 const FAR: usize = 8;
 
@@ -153,7 +176,8 @@ pub fn sweeps(plan: &Plan, machine: &Machine) -> Result<Vec<Sweep>> {
             return Err(Error::memory(label(), held + carried + bytes, machine.budget));
         }
         let share = share - carried;
-        let fit = usize::try_from(share / bytes.max(1)).unwrap_or(usize::MAX);
+        let room = machine.device.map_or(share, |device| share.min(device));
+        let fit = usize::try_from(room / bytes.max(1)).unwrap_or(usize::MAX);
         let width = machine.threads.min(fit).max(1);
         let shared_bytes = Sources::of(plan, &stages).cached(&grid);
         let (window, waiting_bytes) = (usize::MAX, 0);
@@ -305,12 +329,12 @@ pub fn grid(plan: &Plan, stages: &[StageId], machine: &Machine, share: u64) -> C
     // Arrays in memory and generated ones take no memory of a task, but walking them takes time.
     let walked = |axes: &[Axis]| bytes(axes).max(walked_bytes(plan, stages, &longest(axes)));
     // Where what must not be cut and what is stored hardly have boundaries in common, few blocks would be left.
-    if count(&axes) < 2 * machine.threads && walked(&axes) > SMALL_BLOCK && !sources.is_joined() {
+    if count(&axes) < 2 * machine.threads && walked(&axes) > machine.small_block() && !sources.is_joined() {
         for axis in &mut axes {
             axis.now = axis.hard.clone().unwrap_or_else(|| axis.now.clone());
         }
     }
-    let per_task = (share / (machine.threads as u64 + 1)).max(1);
+    let per_task = machine.per_task(share);
     let cap = machine.block_bytes.map_or(per_task, |b| b.min(per_task));
     if cells.is_some() {
         widen(&mut axes, machine.threads, cap, &bytes);
@@ -320,12 +344,12 @@ pub fn grid(plan: &Plan, stages: &[StageId], machine: &Machine, share: u64) -> C
         let elements = |axes: &[Axis]| walked_bytes(plan, stages, &longest(axes));
         join(&mut axes, (cap / 3).max(1), &elements);
     } else {
-        join(&mut axes, SMALL_BLOCK.min(cap), &walked);
+        join(&mut axes, machine.small_block().min(cap), &walked);
     }
     shrink(&mut axes, per_task, &bytes);
     shrink(&mut axes, machine.block_bytes.unwrap_or(u64::MAX).max(1), &walked);
     if sources.is_empty() && cells.is_none() {
-        spread(&mut axes, machine.threads, &walked);
+        spread(&mut axes, machine, &walked);
     }
     Chunks::new(axes.into_iter().map(|a| a.now).collect())
 }
@@ -467,11 +491,11 @@ fn count(axes: &[Axis]) -> usize {
 }
 
 /// Cuts blocks of generated or contiguous data until every thread has some, along free axes.
-fn spread(axes: &mut [Axis], threads: usize, bytes: &dyn Fn(&[Axis]) -> u64) {
+fn spread(axes: &mut [Axis], machine: &Machine, bytes: &dyn Fn(&[Axis]) -> u64) {
     for at in 0..axes.len() {
         while axes[at].hard.is_none()
-            && count(axes) < 4 * threads
-            && bytes(axes) > SMALL_BLOCK
+            && count(axes) < 4 * machine.threads
+            && bytes(axes) > machine.small_block()
             && axes[at].now.longest() > 1
         {
             axes[at].now = divided(&axes[at].now, 2);

@@ -229,7 +229,7 @@ mod tests {
         let cx = Context::builder().threads(1).build().unwrap();
         let x = cx.from_ndarray(ndarray::Array2::<f64>::zeros((4, 5)).into_dyn()).unwrap();
         let expr = (&x - x.mean(0)).into_dyn().expr().clone();
-        let (plan, _) = prepare(&cx, &[Request { expr, stored: None }]).unwrap();
+        let (plan, _) = prepare(&cx, &[Request { expr, stored: None, persists: false }]).unwrap();
         let graph = Graph::new(&plan);
         let dot = graph.dot();
         assert!(dot.starts_with("digraph plan {") && dot.ends_with('}'), "{dot}");

@@ -10,6 +10,7 @@ use crate::device::block::Block;
 use crate::error::{Bytes, Error, Result};
 use crate::expr::{Expr, ExprKind};
 use crate::runtime::context::Context;
+use crate::runtime::executor::Answer;
 use crate::runtime::interrupt::cancel_on_signal;
 use crate::runtime::pipeline::Stage;
 use crate::runtime::trace::Report;
@@ -37,8 +38,12 @@ impl Compute for Goal {
         }
     }
 
-    fn take(answers: &mut dyn Iterator<Item = Option<Block>>) -> Result<Option<Block>> {
-        answers.next().ok_or_else(|| Error::bug("an answer for each request"))
+    fn take(answers: &mut dyn Iterator<Item = Answer>) -> Result<Option<Block>> {
+        match answers.next() {
+            Some(Answer::Block(block)) => Ok(Some(block)),
+            Some(Answer::Written | Answer::Blocks(_)) => Ok(None),
+            None => Err(Error::bug("an answer for each request")),
+        }
     }
 }
 

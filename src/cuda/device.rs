@@ -293,9 +293,12 @@ impl CudaDevice {
         views: &[Source<'_>],
         outputs: &[Arc<DeviceBuffer>],
     ) -> Result<()> {
-        let along = shape::strides(&tile.space);
-        let origin: usize = region.start.iter().zip(&along).map(|(a, b)| a * b).sum();
-        let steps: Vec<isize> = along.iter().map(|s| s.cast_signed()).collect();
+        // Positions count reduced elements alone.
+        let reduced = &tile.parts[0].reduced;
+        let counted: Vec<usize> = tile.space.iter().zip(reduced).map(|(&n, &r)| if r { n } else { 1 }).collect();
+        let along = shape::strides(&counted);
+        let steps: Vec<isize> = along.iter().zip(reduced).map(|(s, &r)| if r { s.cast_signed() } else { 0 }).collect();
+        let origin: isize = region.start.iter().zip(&steps).map(|(a, b)| a.cast_signed() * b).sum();
         let mut operands: Vec<Source<'_>> = views.to_vec();
         if reduce::uses_position(tile) {
             operands.push(Source { address: 0, size: 1, strides: &steps });
@@ -315,7 +318,7 @@ impl CudaDevice {
         tile: &TileReduce,
         (region, tiles): (&Region, &[Runs]),
         picked: &[Run],
-        (operands, origin): (&[Source<'_>], usize),
+        (operands, origin): (&[Source<'_>], isize),
         outputs: &[Arc<DeviceBuffer>],
     ) -> Result<()> {
         let rank = region.rank();
@@ -326,10 +329,9 @@ impl CudaDevice {
         let kept: Vec<usize> =
             reduced.iter().map(|&a| picked[a].count).chain(others.iter().map(|&a| region.shape[a])).collect();
         let inner: Vec<usize> = reduced.iter().map(|&a| lengths(a)).collect();
-        let corner: isize = 0;
         let over = |s: &[isize]| -> (Vec<isize>, Vec<isize>, isize) {
             let tiles = reduced.iter().map(|&a| s[a] * lengths(a).cast_signed());
-            let start = reduced.iter().map(|&a| s[a] * picked[a].start.cast_signed()).sum::<isize>() + corner;
+            let start = reduced.iter().map(|&a| s[a] * picked[a].start.cast_signed()).sum::<isize>();
             (tiles.chain(others.iter().map(|&a| s[a])).collect(), reduced.iter().map(|&a| s[a]).collect(), start)
         };
         let counts: Vec<usize> = reduced.iter().map(|&a| tiles[a].count()).collect();
@@ -356,7 +358,7 @@ impl CudaDevice {
         let (threads, lanes) = (reduce::threads(tile), reduce::lanes(tile, layout.elements));
         let grid = u32::try_from(layout.outputs.div_ceil(threads / lanes))
             .map_err(|_| Error::unsupported(format!("a reduction to {} outputs in one block", layout.outputs)))?;
-        let position = origin.cast_signed() + spread.get(views_of(tile)).map_or(0, |(_, _, start)| *start);
+        let position = origin + spread.get(views_of(tile)).map_or(0, |(_, _, start)| *start);
         let threads = u32::try_from(threads).map_err(|_| Error::bug("a block has few threads"))?;
         let wide = layout.form.wide;
         launch((streams, stream), &ready, (grid, threads), |param| {

@@ -82,7 +82,7 @@ pub fn simplify(requests: &[Request]) -> Result<Vec<Request>> {
     for rule in EXPR_RULES {
         exprs = simplify::walk(*rule, &exprs)?;
     }
-    Ok(requests.iter().zip(exprs).map(|(r, expr)| Request { expr, stored: r.stored.clone() }).collect())
+    Ok(requests.iter().zip(exprs).map(|(r, expr)| Request { expr, ..r.clone() }).collect())
 }
 
 /// Applies the plan rules in order; `observe` sees the plan after each.

@@ -66,14 +66,14 @@ pub(super) fn rewritten(rule: &dyn ExprRule, exprs: &[Expr]) -> String {
 
 /// What plan rules make of these expressions, with a budget of 1 MiB.
 pub(super) fn planned(rules: &[&dyn PlanRule], exprs: &[Expr]) -> String {
-    let requests: Vec<Request> = exprs.iter().map(|e| Request { expr: e.clone(), stored: None }).collect();
+    let requests: Vec<Request> = exprs.iter().map(|e| Request { expr: e.clone(), stored: None, persists: false }).collect();
     planned_requests(rules, &requests)
 }
 
 /// As [`planned`], for outputs of which some are stored.
 pub(super) fn planned_requests(rules: &[&dyn PlanRule], requests: &[Request]) -> String {
     let mut plan = lower(requests).unwrap();
-    let machine = Machine { threads: 2, budget: 1 << 20, block_bytes: None };
+    let machine = Machine { threads: 2, budget: 1 << 20, block_bytes: None, device: None };
     for rule in rules {
         rule.apply(&mut plan, &machine).unwrap();
         plan.remove_dead();

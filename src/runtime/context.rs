@@ -176,13 +176,13 @@ impl Builder {
             return Err(Error::argument("threads", "at least one thread is needed"));
         }
         let total = machine_memory();
-        let budget = match self.memory.or(knobs.memory) {
+        let budget = match self.memory.or_else(|| knobs.memory.clone()) {
             Some(text) => parse_bytes(&text, total)?,
             None => total / 10 * 6,
         };
         let device = match self.custom {
             Some(device) => Some(device),
-            None => find_device(self.device.or(knobs.device).as_deref().unwrap_or("auto"))?,
+            None => find_device(self.device.or_else(|| knobs.device.clone()).as_deref().unwrap_or("auto"), &knobs)?,
         };
         let memory = Memory::new(budget);
         if let Some(device) = &device {
@@ -216,26 +216,42 @@ fn temporary_folder() -> PathBuf {
 }
 
 /// The device of this name; none for the CPU itself.
-fn find_device(name: &str) -> Result<Option<Arc<dyn Device>>> {
+fn find_device(name: &str, knobs: &Knobs) -> Result<Option<Arc<dyn Device>>> {
     let ordinal = match name.split_once(':') {
         None => "0",
         Some((_, n)) => n,
     };
     match (name.split(':').next().unwrap_or(name), ordinal.parse::<usize>()) {
         ("cpu" | "auto", _) => Ok(None),
-        ("cuda", Ok(ordinal)) => cuda(ordinal).map(Some),
+        ("cuda", Ok(ordinal)) => cuda(ordinal, knobs).map(Some),
         _ => Err(Error::argument("device", format!("`{name}` is no device: write cpu, cuda, cuda:1 or auto"))),
     }
 }
 
 #[cfg(not(feature = "cuda"))]
-fn cuda(ordinal: usize) -> Result<Arc<dyn Device>> {
+fn cuda(ordinal: usize, _knobs: &Knobs) -> Result<Arc<dyn Device>> {
     Err(Error::device(format!("cuda:{ordinal}"), "this build has no CUDA; build it with the feature `cuda`"))
 }
 
 #[cfg(feature = "cuda")]
-fn cuda(ordinal: usize) -> Result<Arc<dyn Device>> {
-    Ok(Arc::new(crate::cuda::device::CudaDevice::new(ordinal)?))
+fn cuda(ordinal: usize, knobs: &Knobs) -> Result<Arc<dyn Device>> {
+    let mut device = crate::cuda::device::CudaDevice::new(ordinal)?;
+    if let Some(folder) = knobs.kernel_cache.clone().or_else(cache_folder) {
+        device = device.kernel_cache(folder);
+    }
+    if let Some(size) = &knobs.device_memory {
+        let bytes = parse_bytes(size, device.budget().unwrap_or(0))?;
+        device = device.memory(bytes)?;
+    }
+    Ok(Arc::new(device))
+}
+
+/// Where users keep what can be made again.
+#[cfg(feature = "cuda")]
+fn cache_folder() -> Option<PathBuf> {
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
+    let cache = std::env::var_os("XDG_CACHE_HOME").filter(|v| !v.is_empty()).map(PathBuf::from).or_else(home)?;
+    Some(cache.join("hyperslab").join("kernels"))
 }
 
 impl Context {
@@ -284,7 +300,12 @@ impl Context {
     /// What plans are made for.
     #[must_use]
     pub fn machine(&self) -> Machine {
-        Machine { threads: self.0.threads, budget: self.0.memory.budget(), block_bytes: self.0.block_bytes }
+        Machine {
+            threads: self.0.threads,
+            budget: self.0.memory.budget(),
+            block_bytes: self.0.block_bytes,
+            device: self.0.device.as_ref().and_then(|d| d.budget()),
+        }
     }
 
     /// Whether the context's device runs `kernel`, rather than the CPU in its place.

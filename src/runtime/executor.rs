@@ -12,9 +12,9 @@ use super::fold::PartFold;
 use super::launch::{StageKernels, TileKernels};
 use super::retry::retry;
 use super::spill::SpillLog;
-use super::target::{Finished, Target};
+use super::target::{Blocks, Finished, Target};
 use super::trace::{Report, Span, Trace, timed};
-use crate::blockwise::plan::{Origin, Placement, Plan, StageId, StageKind};
+use crate::blockwise::plan::{Origin, Output, Placement, Plan, StageId, StageKind};
 use crate::blockwise::sweep::Sweep;
 use crate::chunk::region::Indices;
 use crate::chunk::{Chunks, Region};
@@ -26,6 +26,7 @@ use crate::dtype::DType;
 use crate::error::{Error, ErrorKind, Result, panic_text};
 use crate::shape;
 use crate::store::Sink;
+use crate::store::memory::BlockStore;
 use crate::task::{Task, TaskGraph};
 use parking_lot::{Condvar, Mutex};
 use std::collections::BTreeMap;
@@ -33,6 +34,17 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// An answer of a run.
+#[derive(Debug)]
+pub enum Answer {
+    /// Written to its array.
+    Written,
+    /// In memory.
+    Block(Block),
+    /// In blocks, each where it was computed.
+    Blocks(BlockStore),
+}
 
 /// Runs `graph`; `sinks` holds the arrays that outputs are written to, by output number. Gives the answers in memory.
 ///
@@ -43,7 +55,7 @@ pub fn run(
     plan: &Plan,
     graph: &TaskGraph,
     sinks: Vec<Option<Box<dyn Sink>>>,
-) -> Result<(Vec<Option<Block>>, Report)> {
+) -> Result<(Vec<Answer>, Report)> {
     let results = plan.stages.iter().map(|s| s.result_dtypes().iter().map(|_| OnceLock::new()).collect()).collect();
     let cache = ChunkCache::new(graph.cache_bytes());
     let kernels = plan.stages.iter().map(|stage| StageKernels::new(cx, stage)).collect();
@@ -52,9 +64,9 @@ pub fn run(
     let mut sinks: BTreeMap<usize, Box<dyn Sink>> =
         sinks.into_iter().enumerate().filter_map(|(i, s)| s.map(|s| (i, s))).collect();
     let progress = AtomicUsize::new(0);
-    let mut whole = Vec::new();
+    let mut done = Done::default();
     for number in 0..graph.sweeps.len() {
-        whole.extend(run_sweep(&mut shared, graph, number, &mut sinks, &progress)?);
+        run_sweep(&mut shared, graph, number, &mut sinks, (&progress, &mut done))?;
         for &id in &graph.sweeps[number].releases {
             shared.results[id].iter_mut().for_each(|result| drop(result.take()));
         }
@@ -65,24 +77,35 @@ pub fn run(
             Some(Held::Data(data)) => Some(data.host()?.reshaped(&output.shape)?),
             _ => None,
         };
-        match (sinks.remove(&i), block) {
-            (Some(sink), Some(block)) => {
+        answers.push(match (sinks.remove(&i), done.kept.remove(&i), block) {
+            (Some(sink), _, Some(block)) => {
                 write_whole(&shared, sink.as_ref(), &block)?;
-                whole.push(sink);
-                answers.push(None);
+                done.written.push(sink);
+                Answer::Written
             }
-            (None, block) => answers.push(block.filter(|_| output.stored.is_none())),
-            (Some(_), None) => return Err(Error::bug("an array that is left to write has been computed")),
-        }
+            (None, Some(blocks), _) => Answer::Blocks(blocks),
+            (None, None, Some(block)) if output.stored.is_none() => Answer::Block(block),
+            (None, None, _) if output.stored.is_some() => Answer::Written,
+            _ => return Err(Error::bug("what is asked for has been computed")),
+        });
     }
     // Visible last, and together: a run that fails shows none of them.
-    whole.into_iter().try_for_each(Sink::finish)?;
+    done.written.into_iter().try_for_each(Sink::finish)?;
     let report = Report {
         projected_bytes: graph.projected_bytes(),
         peak_bytes: cx.memory().peak_live(),
         ..shared.trace.report()
     };
     Ok((answers, report))
+}
+
+/// What sweeps have finished.
+#[derive(Default)]
+struct Done {
+    /// Arrays that are written, and not visible yet.
+    written: Vec<Box<dyn Sink>>,
+    /// Answers in blocks, by number.
+    kept: BTreeMap<usize, BlockStore>,
 }
 
 /// One sink of a sweep while it runs.
@@ -92,14 +115,14 @@ enum Running {
     Reduction { id: StageId, folds: Vec<PartFold>, results: Vec<Target> },
 }
 
-/// Runs one sweep; the arrays that it has written.
+/// Runs one sweep.
 fn run_sweep(
     shared: &mut Shared<'_>,
     graph: &TaskGraph,
     number: usize,
     sinks: &mut BTreeMap<usize, Box<dyn Sink>>,
-    progress: &AtomicUsize,
-) -> Result<Vec<Box<dyn Sink>>> {
+    (progress, done): (&AtomicUsize, &mut Done),
+) -> Result<()> {
     let sweep = &graph.sweeps[number];
     let _span = tracing::debug_span!("sweep", number, tasks = sweep.grid.count()).entered();
     let running: Vec<Running> =
@@ -110,11 +133,7 @@ fn run_sweep(
     let job = Job { shared, running: &running, sweep, total: graph.len(), progress };
     job.run(graph, number)?;
     drop(reservation);
-    let mut whole = Vec::new();
-    for sink in running {
-        finish(shared, sink, &mut whole)?;
-    }
-    Ok(whole)
+    running.into_iter().try_for_each(|sink| finish(shared, sink, done))
 }
 
 /// Sets up where the results of stage `id` go.
@@ -153,8 +172,12 @@ fn start(
         let log = SpillLog::create(shared.cx.spill_folder(), dtype, &sweep.grid, read)?;
         targets.push((Target::Spilled(log), Some(0)));
     }
+    for (i, _) in outputs().filter(|(_, o)| o.persists) {
+        targets.push((Target::Kept(i, Blocks::new(dtype, sweep.grid.clone())), None));
+    }
     let kept = matches!(stage.placement, Placement::Memory(_));
-    let wanted = kept || outputs().any(|(i, o)| o.stored.is_none() || sinks.contains_key(&i));
+    let in_memory_too = |(i, o): (usize, &Output)| (o.stored.is_none() && !o.persists) || sinks.contains_key(&i);
+    let wanted = kept || outputs().any(in_memory_too);
     if wanted {
         targets.push((Target::Memory(in_memory(dtype, &sweep.grid)?), Some(0)));
     }
@@ -171,12 +194,13 @@ fn in_memory(dtype: DType, grid: &Chunks) -> Result<Assembly> {
 }
 
 /// Makes the results of a finished sink known, and collects the arrays that are written.
-fn finish(shared: &mut Shared<'_>, sink: Running, whole: &mut Vec<Box<dyn Sink>>) -> Result<()> {
+fn finish(shared: &mut Shared<'_>, sink: Running, done: &mut Done) -> Result<()> {
     match sink {
         Running::Blocks { id, targets } | Running::Scan { id, targets, .. } => {
             for (target, result) in targets {
                 match (result, target.finish()?) {
-                    (_, Finished::Stored(sink)) => whole.push(sink),
+                    (_, Finished::Stored(sink)) => done.written.push(sink),
+                    (_, Finished::Kept(output, blocks)) => drop(done.kept.insert(output, blocks)),
                     (Some(result), Finished::Held(held)) => drop(shared.results[id][result].set(held)),
                     (None, Finished::Held(_)) => {}
                 }
@@ -365,11 +389,15 @@ impl Job<'_, '_> {
     /// Gives a finished block to one target, and counts it.
     fn put(&self, target: &Target, index: &[usize], region: &Region, data: &Data) -> Result<()> {
         let counters = &self.shared.trace.counters;
+        if let Target::Kept(_, blocks) = target {
+            blocks.put(index, data.clone());
+            return Ok(());
+        }
         let block = &timed(&counters.compute_ns, || data.host())?;
         let counter = match target {
             Target::Stored(_) => Some(&counters.bytes_written),
             Target::Spilled(_) => Some(&counters.bytes_spilled),
-            Target::Memory(_) => None,
+            Target::Memory(_) | Target::Kept(..) => None,
         };
         if let Some(counter) = counter {
             counter.fetch_add(block.bytes().len() as u64, Ordering::Relaxed);

@@ -145,8 +145,10 @@ impl Shared<'_> {
         match piece.origin {
             Origin::Store(s) => {
                 let store = &self.plan.stores[s];
-                if let Some(data) = store.data() {
-                    return Ok(through(&piece.map, region, data, None));
+                if store.in_memory()
+                    && let Some((data, held)) = store.held(&piece.map.source(region).0)
+                {
+                    return Ok(through(&piece.map, region, &data, Some(&held)));
                 }
                 let positions = piece.map.positions(region);
                 let block = self.remembered(piece.origin, &positions, memo, |shared, memo| {

@@ -7,6 +7,8 @@
 //! | `HYPERSLAB_DEVICE` | `auto` | `cpu`, `cuda`, `cuda:1`, `auto` |
 //! | `HYPERSLAB_SPILL` | `TMPDIR`, else `/var/tmp` | folder for intermediate results that do not fit into memory |
 //! | `HYPERSLAB_BLOCK_BYTES` | none | cap on the planner's blocks, in bytes |
+//! | `HYPERSLAB_DEVICE_MEMORY` | 90 % of what is free | bytes of a GPU for blocks, as `4GiB` or `50%` |
+//! | `HYPERSLAB_KERNEL_CACHE` | `hyperslab/kernels` in `XDG_CACHE_HOME`, else in `~/.cache` | folder of compiled kernels |
 
 use crate::error::{Error, Result};
 use std::path::PathBuf;
@@ -24,6 +26,10 @@ pub struct Knobs {
     pub block_bytes: Option<u64>,
     /// `HYPERSLAB_SPILL`
     pub spill: Option<PathBuf>,
+    /// `HYPERSLAB_DEVICE_MEMORY`
+    pub device_memory: Option<String>,
+    /// `HYPERSLAB_KERNEL_CACHE`
+    pub kernel_cache: Option<PathBuf>,
 }
 
 impl Knobs {
@@ -38,6 +44,8 @@ impl Knobs {
             device: text("HYPERSLAB_DEVICE"),
             block_bytes: number("HYPERSLAB_BLOCK_BYTES")?,
             spill: text("HYPERSLAB_SPILL").map(PathBuf::from),
+            device_memory: text("HYPERSLAB_DEVICE_MEMORY"),
+            kernel_cache: text("HYPERSLAB_KERNEL_CACHE").map(PathBuf::from),
         })
     }
 }

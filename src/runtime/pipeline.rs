@@ -171,7 +171,7 @@ fn collect_reads(plan: &Plan, id: usize, region: &Region, out: &mut Vec<(usize, 
         match piece.origin {
             Origin::Store(s) => {
                 let store = &plan.stores[s];
-                if store.data().is_some() {
+                if store.in_memory() {
                     continue;
                 }
                 let chunks = &store.info().chunks;

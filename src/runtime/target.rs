@@ -4,12 +4,15 @@ use super::context::Context;
 use super::fetch::Held;
 use super::retry::retry;
 use super::spill::SpillLog;
-use crate::chunk::Region;
+use crate::chunk::{Chunks, Region};
 use crate::device::assembly::Assembly;
 use crate::device::block::Block;
 use crate::device::data::Data;
-use crate::error::Result;
+use crate::dtype::DType;
+use crate::error::{Error, Result};
 use crate::store::Sink;
+use crate::store::memory::BlockStore;
+use parking_lot::Mutex;
 
 /// Takes the blocks of one result.
 #[derive(Debug)]
@@ -20,6 +23,34 @@ pub(crate) enum Target {
     Stored(Box<dyn Sink>),
     /// An intermediate array on disk.
     Spilled(SpillLog),
+    /// The answer of this number, whose blocks stay where they are.
+    Kept(usize, Blocks),
+}
+
+/// Blocks that stay where they are.
+#[derive(Debug)]
+pub(crate) struct Blocks {
+    dtype: DType,
+    grid: Chunks,
+    blocks: Mutex<Vec<Option<Data>>>,
+}
+
+impl Blocks {
+    /// Room for the blocks of `grid`.
+    pub(crate) fn new(dtype: DType, grid: Chunks) -> Self {
+        let blocks = Mutex::new(vec![None; grid.count()]);
+        Self { dtype, grid, blocks }
+    }
+
+    /// Keeps block `index`.
+    pub(crate) fn put(&self, index: &[usize], data: Data) {
+        self.blocks.lock()[self.grid.number(index)] = Some(data);
+    }
+
+    fn finish(self) -> Result<BlockStore> {
+        let blocks = self.blocks.into_inner().into_iter().collect::<Option<Vec<Data>>>();
+        BlockStore::new(self.dtype, self.grid, blocks.ok_or_else(|| Error::bug("every block is computed"))?)
+    }
 }
 
 /// A result that is whole.
@@ -29,6 +60,8 @@ pub(crate) enum Finished {
     Held(Held),
     /// An array on disk, not visible yet.
     Stored(Box<dyn Sink>),
+    /// The answer of this number, in blocks.
+    Kept(usize, BlockStore),
 }
 
 impl Target {
@@ -42,6 +75,10 @@ impl Target {
             Self::Spilled(log) => log.write(cx.memory(), region, block),
             Self::Memory(assembly) => assembly.write(index, block),
             Self::Stored(sink) => retry(&cx.cancel_token(), || sink.write(region, block.bytes())),
+            Self::Kept(_, blocks) => {
+                blocks.put(index, Data::shared(block.clone()));
+                Ok(())
+            }
         }
     }
 
@@ -49,7 +86,7 @@ impl Target {
     #[must_use]
     pub(crate) fn has(&self, region: &Region) -> bool {
         match self {
-            Self::Memory(_) | Self::Spilled(_) => false,
+            Self::Memory(_) | Self::Spilled(_) | Self::Kept(..) => false,
             Self::Stored(sink) => sink.has(region),
         }
     }
@@ -63,6 +100,7 @@ impl Target {
             Self::Memory(assembly) => assembly.finish().map(Data::shared).map(Held::Data).map(Finished::Held),
             Self::Spilled(log) => Ok(Finished::Held(Held::Spilled(log))),
             Self::Stored(sink) => Ok(Finished::Stored(sink)),
+            Self::Kept(output, blocks) => Ok(Finished::Kept(output, blocks.finish()?)),
         }
     }
 }

@@ -1,12 +1,30 @@
-//! Arrays in memory as stores: ndarray in, and the result of an earlier computation.
+//! Arrays in memory as stores: ndarray in, and the results of earlier computations.
 
 use super::{Attributes, Info, Store};
+use crate::chunk::region::Indices;
 use crate::chunk::{Chunks, Region};
-use crate::cpu::copy::copy_region;
+use crate::cpu::copy::{copy_box, copy_region};
 use crate::device::data::Data;
-use crate::error::Result;
+use crate::dtype::DType;
+use crate::error::{Error, Result};
 
-/// Data that is read like a file; whoever can uses it in place, through [`Store::data`].
+fn info(dtype: DType, chunks: Chunks) -> Info {
+    Info {
+        path: "memory".to_owned(),
+        format: "memory".to_owned(),
+        dtype,
+        shape: chunks.shape(),
+        chunks,
+        shards: None,
+        codecs: String::new(),
+        names: Vec::new(),
+        attributes: Attributes::new(),
+        fill: None,
+        stored: None,
+    }
+}
+
+/// Data that is read like a file; whoever can uses it in place, through [`Store::held`].
 #[derive(Debug)]
 pub struct MemoryStore {
     info: Info,
@@ -17,20 +35,14 @@ impl MemoryStore {
     /// A store over `data`, cut into `chunks`.
     #[must_use]
     pub fn new(data: Data, chunks: Chunks) -> Self {
-        let info = Info {
-            path: "memory".to_owned(),
-            format: "memory".to_owned(),
-            dtype: data.dtype(),
-            shape: data.shape().to_vec(),
-            chunks,
-            shards: None,
-            codecs: String::new(),
-            names: Vec::new(),
-            attributes: Attributes::new(),
-            fill: None,
-            stored: None,
-        };
-        Self { info, data }
+        Self { info: info(data.dtype(), chunks), data }
+    }
+
+    /// The same with these dimension names.
+    #[must_use]
+    pub fn named(mut self, names: &[Option<String>]) -> Self {
+        self.info.names = names.to_vec();
+        self
     }
 }
 
@@ -55,7 +67,73 @@ impl Store for MemoryStore {
         Some(format!("{} bytes, checksum {:08x}", bytes.len(), libdeflater::crc32(bytes)))
     }
 
-    fn data(&self) -> Option<&Data> {
-        Some(&self.data)
+    fn in_memory(&self) -> bool {
+        true
+    }
+
+    fn held(&self, _span: &Region) -> Option<(Data, Region)> {
+        Some((self.data.clone(), Region::full(&self.info.shape)))
+    }
+}
+
+/// The blocks of a result, each where it was computed.
+#[derive(Debug)]
+pub struct BlockStore {
+    info: Info,
+    blocks: Vec<Data>,
+}
+
+impl BlockStore {
+    /// A store over the blocks of `grid`, in row-major order.
+    ///
+    /// # Errors
+    /// [`Bug`](crate::ErrorKind::Bug) when they are not the grid's.
+    pub fn new(dtype: DType, grid: Chunks, blocks: Vec<Data>) -> Result<Self> {
+        if blocks.len() != grid.count() {
+            return Err(Error::bug(format!("{} blocks fill a grid of {}", blocks.len(), grid.count())));
+        }
+        Ok(Self { info: info(dtype, grid), blocks })
+    }
+
+    /// The same with these dimension names.
+    #[must_use]
+    pub fn named(mut self, names: &[Option<String>]) -> Self {
+        self.info.names = names.to_vec();
+        self
+    }
+}
+
+impl Store for BlockStore {
+    fn info(&self) -> &Info {
+        &self.info
+    }
+
+    fn read(&self, region: &Region, out: &mut [u8]) -> Result<()> {
+        let grid = &self.info.chunks;
+        let touching = grid.touching(region);
+        for step in Indices::new(&touching.shape) {
+            let index: Vec<usize> = step.iter().zip(&touching.start).map(|(a, b)| a + b).collect();
+            let chunk = grid.region(&index);
+            let Some(part) = chunk.intersect(region) else { continue };
+            let block = self.blocks[grid.number(&index)].host()?;
+            let (from, to) = (part.relative_to(&chunk).start, part.relative_to(region).start);
+            let size = self.info.dtype.size();
+            copy_box(block.bytes(), &chunk.shape, &from, out, &region.shape, &to, &part.shape, size);
+        }
+        Ok(())
+    }
+
+    fn random_access(&self) -> bool {
+        true
+    }
+
+    fn in_memory(&self) -> bool {
+        true
+    }
+
+    fn held(&self, span: &Region) -> Option<(Data, Region)> {
+        let grid = &self.info.chunks;
+        let touching = grid.touching(span);
+        (touching.size() == 1).then(|| (self.blocks[grid.number(&touching.start)].clone(), grid.region(&touching.start)))
     }
 }

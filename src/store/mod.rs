@@ -98,8 +98,14 @@ pub trait Store: fmt::Debug + Send + Sync {
         false
     }
 
-    /// The whole array, where it lies in memory already, of the host or of a device.
-    fn data(&self) -> Option<&Data> {
+    /// Whether the array lies in memory already, of the host or of a device, and takes none to be read.
+    fn in_memory(&self) -> bool {
+        false
+    }
+
+    /// What lies in memory around `span`, and the box that it is, where one piece holds all of `span`.
+    fn held(&self, span: &Region) -> Option<(Data, Region)> {
+        let _ = span;
         None
     }
 }

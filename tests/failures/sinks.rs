@@ -50,7 +50,7 @@ fn run(at: usize) -> (Result<()>, bool) {
     let cx = hyperslab::Context::builder().threads(2).memory("64MiB").block_bytes(400).device("cpu").build().unwrap();
     let (x, _) = Synthetic::new(40, 40, [10, 10]).into_array();
     let grid = Chunks::regular(&[40, 40], &[10, 10]).unwrap();
-    let request = Request { expr: (&x + 1.0).expr().clone(), stored: Some(grid.clone()) };
+    let request = Request { expr: (&x + 1.0).expr().clone(), stored: Some(grid.clone()), persists: false };
     let (plan, graph) = pipeline::prepare(&cx, &[request]).unwrap();
     let dropped = Arc::new(AtomicBool::new(false));
     let writes = AtomicUsize::new(0);

@@ -167,7 +167,7 @@ mod tests {
 
     fn written(expr: &Expr, chunk: &[usize]) -> Request {
         let grid = Chunks::regular(&expr.lengths(), chunk).unwrap();
-        Request { expr: expr.clone(), stored: Some(grid) }
+        Request { expr: expr.clone(), stored: Some(grid), persists: false }
     }
 
     #[test]

@@ -80,7 +80,7 @@ mod tests {
         };
         let expr = (0..11).map(sums).reduce(add).unwrap();
         let grid = Chunks::regular(&[100, 256], &[10, 256]).unwrap();
-        let request = [Request { expr, stored: Some(grid) }];
+        let request = [Request { expr, stored: Some(grid), persists: false }];
         let text = planned_requests(&[&FuseElementwise, &PlaceResults, &SpillOverflow], &request);
         let (kept, spilled) = (text.matches("-> kept").count(), text.matches("-> spilled").count());
         assert!(kept > 0 && spilled > 0 && kept + spilled == 11, "{text}");

@@ -336,7 +336,8 @@ pub fn grid(plan: &Plan, stages: &[StageId], machine: &Machine, share: u64) -> C
     }
     let per_task = machine.per_task(share);
     let cap = machine.block_bytes.map_or(per_task, |b| b.min(per_task));
-    if cells.is_some() {
+    // A device keeps cells apart, each in one launch.
+    if cells.is_some() && machine.device.is_none() {
         widen(&mut axes, machine.threads, cap, &bytes);
     }
     if spills(plan, stages) {

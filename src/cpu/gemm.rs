@@ -17,7 +17,12 @@ use num_complex::{Complex32, Complex64};
 /// # Errors
 /// [`Bug`](crate::ErrorKind::Bug) for views that are not dense blocks of the right size.
 pub(crate) fn run(product: &PanelProduct, region: &Region, inputs: &[View], outputs: &mut [&mut [u8]]) -> Result<()> {
-    let ([a, b], [out]) = (inputs, outputs) else { return Err(Error::bug("a product has two factors and a result")) };
+    let ([a, b, before @ ..], [out]) = (inputs, outputs) else {
+        return Err(Error::bug("a product has two factors and a result"));
+    };
+    if let Some(before) = before.first() {
+        out.copy_from_slice(before.block.bytes());
+    }
     let [stack @ .., m, n] = region.shape.as_slice() else { return Err(Error::bug("a product has matrices")) };
     let stack = shape::size(stack);
     if stack * m * n == 0 {

@@ -2,6 +2,7 @@
 
 use super::buffer::{DeviceBuffer, Ledger, Slab, Staging, lend};
 use super::compile::{self, Target};
+use super::gemm::Product;
 use super::launch::{Kernels, Key, launch, number};
 use super::layout::{Layout, Operand, ReduceLayout, check};
 use super::source::Param;
@@ -17,7 +18,7 @@ use crate::device::null::output_shapes;
 use crate::device::{Device, Event, Pending, Resident, Stream, View};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
-use crate::op::kernel::{Kernel, ReduceTiles, TileReduce};
+use crate::op::kernel::{Kernel, PanelProduct, ReduceTiles, TileReduce};
 use crate::op::program::{Inst, Program};
 use crate::shape;
 use cudarc::driver::{CudaContext, CudaEvent, DriverError, result, sys};
@@ -53,6 +54,8 @@ pub struct CudaDevice {
     /// Blocks of a grid for each multiprocessor.
     waves: u32,
     blas: gemm::Handles,
+    /// Whether products of `f32` may round to TF32.
+    tf32: bool,
     /// Copies that may leave, those that came first in front.
     mirrors: Mutex<VecDeque<Weak<Mirror>>>,
 }
@@ -143,6 +146,7 @@ impl CudaDevice {
                 memory: Mutex::default(),
             }),
             blas: gemm::Handles::default(),
+            tf32: false,
             mirrors: Mutex::default(),
         })
     }
@@ -164,6 +168,14 @@ impl CudaDevice {
         Ok(self)
     }
 
+    /// The same device, on which factors of products in `f32` round to TF32: ten bits of precision, at the speed of tensor
+    /// cores.
+    #[must_use]
+    pub fn tf32(mut self, yes: bool) -> Self {
+        self.tf32 = yes;
+        self
+    }
+
     /// The most bytes of blocks that were ever there at once.
     #[must_use]
     pub fn peak_bytes(&self) -> u64 {
@@ -180,18 +192,73 @@ impl CudaDevice {
         found.and_then(|n| usize::try_from(n).ok()).unwrap_or(0)
     }
 
-    /// The matrix product of two resident row-major matrices of `f32` or `f64`, enqueued on `stream`.
+    /// The matrix product of two resident row-major matrices of floats or complex numbers, enqueued on `stream`; that of
+    /// 16-bit floats is `f32`.
     ///
     /// # Errors
     /// [`Shape`](crate::ErrorKind::Shape) and [`DType`](crate::ErrorKind::DType) for matrices that do not multiply,
     /// [`Device`](crate::ErrorKind::Device) where cuBLAS is missing or fails.
     pub fn gemm(&self, stream: Stream, a: &Resident, b: &Resident) -> Result<Resident> {
         let (a, b) = (buffer(a)?, buffer(b)?);
-        let c = gemm::gemm(&self.blas, &self.shared.streams, stream, &a, &b, |dtype, shape| {
-            self.allocate(stream, dtype, shape)
-        })?;
-        self.note_uses(stream, &[a, b])?;
+        let shapes = || (shape::tuple(&a.shape), shape::tuple(&b.shape));
+        let ([m, k], [inner, n]) = (a.shape.as_slice(), b.shape.as_slice()) else {
+            return Err(Error::shape("matmul", format!("{} and {} are not matrices", shapes().0, shapes().1)));
+        };
+        if k != inner {
+            return Err(Error::shape("matmul", format!("{} and {} do not multiply", shapes().0, shapes().1)));
+        }
+        if a.dtype != b.dtype {
+            return Err(Error::dtype("matmul", format!("{} and {} differ", a.dtype, b.dtype)));
+        }
+        let dtype = if a.dtype.size() == 2 { DType::F32 } else { a.dtype };
+        let c = self.allocate(stream, dtype, &[*m, *n])?;
+        let product = Product {
+            dtype: a.dtype,
+            stack: 1,
+            sides: [*m, *n, *k],
+            addresses: [a.address, b.address, c.address],
+            onto: false,
+            tf32: self.tf32,
+        };
+        if c.bytes() > 0 {
+            self.blas.multiply(&self.shared.streams, stream, &product)?;
+        }
+        self.note_uses(stream, &[Arc::clone(&a), Arc::clone(&b)])?;
         Ok(Resident(Arc::new(c)))
+    }
+
+    /// Multiplies a panel of both factors, onto a third input where there is one.
+    fn contract(
+        &self,
+        stream: Stream,
+        (product, region): (&PanelProduct, &Region),
+        (views, buffers): (&[Source<'_>], &[Arc<DeviceBuffer>]),
+    ) -> Result<Arc<DeviceBuffer>> {
+        let ([a, b, ..], [.., m, n]) = (views, region.shape.as_slice()) else {
+            return Err(Error::bug("a product has two factors"));
+        };
+        let stack = shape::size(&region.shape) / (m * n).max(1);
+        let work = product.contraction.work();
+        let c = match buffers.get(2) {
+            Some(before) if product.onto => Arc::clone(before),
+            _ => Arc::new(self.allocate(stream, work, &region.shape)?),
+        };
+        let depth = buffers[0].size() / (stack * m).max(1);
+        if buffers[0].size() != stack * m * depth || buffers[1].size() != stack * depth * n || c.size() != stack * m * n {
+            return Err(Error::bug("the factors of a panel are dense"));
+        }
+        if c.size() > 0 && depth > 0 {
+            let product = Product {
+                dtype: buffers[0].dtype,
+                stack,
+                sides: [*m, *n, depth],
+                addresses: [a.address, b.address, c.address],
+                onto: product.onto,
+                tf32: self.tf32,
+            };
+            self.blas.multiply(&self.shared.streams, stream, &product)?;
+        }
+        Ok(c)
     }
 
     /// The matrix product of two host matrices: upload, multiply, download, wait.
@@ -556,7 +623,11 @@ impl Device for CudaDevice {
         match kernel {
             Kernel::Elementwise(program) | Kernel::Fold(program) => fits(program),
             Kernel::Reduce(tile) | Kernel::Tiles(ReduceTiles { tile, .. }) => fits(&tile.map) && reduce::supports(tile),
-            Kernel::Scan(_) | Kernel::Contract(_) | Kernel::Function(_) => false,
+            Kernel::Contract(product) => {
+                let contraction = &product.contraction;
+                gemm::supports(if product.narrow { contraction.dtype } else { contraction.work() })
+            }
+            Kernel::Scan(_) | Kernel::Function(_) => false,
         }
     }
 
@@ -612,9 +683,17 @@ impl Device for CudaDevice {
         let buffers = inputs.iter().map(|v| buffer(&v.block)).collect::<Result<Vec<_>>>()?;
         let mut views = Vec::with_capacity(inputs.len());
         for (view, data) in inputs.iter().zip(&buffers) {
-            check(&region.shape, view.offset, &view.strides, data.size())?;
+            // Factors of products have shapes of their own.
+            if !matches!(kernel, Kernel::Contract(_)) {
+                check(&region.shape, view.offset, &view.strides, data.size())?;
+            }
             let size = data.dtype.size();
             views.push(Source { address: data.address + (view.offset * size) as u64, size, strides: &view.strides });
+        }
+        if let Kernel::Contract(product) = kernel {
+            let made = self.contract(stream, (product, region), (&views, &buffers))?;
+            self.note_uses(stream, &buffers)?;
+            return Ok(vec![Resident(made)]);
         }
         let outputs = self.outputs(stream, kernel, region)?;
         match kernel {

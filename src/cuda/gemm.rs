@@ -1,18 +1,18 @@
 //! Matrix products by cuBLAS.
 //!
-//! cuBLAS counts columns first: the row-major `C = A B` is its `C^T = B^T A^T`, which needs no transposition at all.
+//! cuBLAS counts columns first: the row-major `C = A B` is its `C^T = B^T A^T`, which needs no transposition at all. 16-bit
+//! floats multiply into `f32`; `f32` rounds to TF32 on the way only where that was asked for.
 
-use super::buffer::DeviceBuffer;
 use super::stream::Streams;
 use crate::device::Stream;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
-use crate::shape::tuple;
-use cudarc::cublas::{CudaBlas, Gemm, GemmConfig, sys};
-use cudarc::driver::DeviceRepr;
+use cudarc::cublas::{CudaBlas, result, sys};
+use num_complex::{Complex32, Complex64};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::ffi::c_void;
 use std::sync::Arc;
 
 /// cuBLAS handles, one per stream: a workspace each keeps results reproducible.
@@ -24,81 +24,113 @@ struct Handle(CudaBlas);
 // SAFETY: a handle may be used from any thread, by one at a time, which the mutex around all of them sees to.
 unsafe impl Send for Handle {}
 
-/// Enqueues the product of two row-major matrices of `f32` or `f64` on `stream`.
-///
-/// # Errors
-/// [`Shape`](crate::ErrorKind::Shape) and [`DType`](crate::ErrorKind::DType) for matrices that do not multiply,
-/// [`Device`](crate::ErrorKind::Device) where cuBLAS is missing or fails.
-pub(crate) fn gemm(
-    handles: &Handles,
-    streams: &Streams,
-    stream: Stream,
-    a: &DeviceBuffer,
-    b: &DeviceBuffer,
-    allocate: impl FnOnce(DType, &[usize]) -> Result<DeviceBuffer>,
-) -> Result<DeviceBuffer> {
-    let ([m, k], [inner, n]) = (a.shape.as_slice(), b.shape.as_slice()) else {
-        return Err(Error::shape("matmul", format!("{} and {} are not matrices", tuple(&a.shape), tuple(&b.shape))));
-    };
-    if k != inner {
-        return Err(Error::shape("matmul", format!("{} and {} do not multiply", tuple(&a.shape), tuple(&b.shape))));
+/// A stack of row-major products `C = A B`, or `C += A B`, of dense matrices at these addresses.
+pub(crate) struct Product {
+    /// The dtype of the factors.
+    pub(crate) dtype: DType,
+    /// Products in the stack.
+    pub(crate) stack: usize,
+    /// Rows, columns and depth of each.
+    pub(crate) sides: [usize; 3],
+    /// Where both factors and the product lie.
+    pub(crate) addresses: [u64; 3],
+    /// Whether the product is added to what is there.
+    pub(crate) onto: bool,
+    /// Whether `f32` may round to TF32.
+    pub(crate) tf32: bool,
+}
+
+/// What cuBLAS calls the dtype of the factors, that of the product, and how it computes.
+fn types(dtype: DType, tf32: bool) -> Option<(sys::cudaDataType, sys::cudaDataType, sys::cublasComputeType_t)> {
+    use sys::cublasComputeType_t as Compute;
+    use sys::cudaDataType as Type;
+    let single = if tf32 { Compute::CUBLAS_COMPUTE_32F_FAST_TF32 } else { Compute::CUBLAS_COMPUTE_32F };
+    Some(match dtype {
+        DType::F16 => (Type::CUDA_R_16F, Type::CUDA_R_32F, Compute::CUBLAS_COMPUTE_32F),
+        DType::BF16 => (Type::CUDA_R_16BF, Type::CUDA_R_32F, Compute::CUBLAS_COMPUTE_32F),
+        DType::F32 => (Type::CUDA_R_32F, Type::CUDA_R_32F, single),
+        DType::F64 => (Type::CUDA_R_64F, Type::CUDA_R_64F, Compute::CUBLAS_COMPUTE_64F),
+        DType::C64 => (Type::CUDA_C_32F, Type::CUDA_C_32F, single),
+        DType::C128 => (Type::CUDA_C_64F, Type::CUDA_C_64F, Compute::CUBLAS_COMPUTE_64F),
+        _ => return None,
+    })
+}
+
+/// Whether factors of `dtype` multiply here.
+pub(crate) fn supports(dtype: DType) -> bool {
+    // SAFETY: only looks for the library by its usual names.
+    types(dtype, false).is_some() && unsafe { sys::is_culib_present() }
+}
+
+/// 0 and 1 in the dtype that products are scaled in, wide enough for each.
+fn scale(dtype: DType, one: bool) -> [u8; 16] {
+    let mut bytes = [0; 16];
+    let value = f64::from(u8::from(one));
+    match dtype {
+        DType::F64 => bytes[..8].copy_from_slice(&value.to_ne_bytes()),
+        DType::C128 => bytes.copy_from_slice(bytemuck::bytes_of(&Complex64::new(value, 0.0))),
+        DType::C64 => bytes[..8].copy_from_slice(bytemuck::bytes_of(&Complex32::new(f32::from(u8::from(one)), 0.0))),
+        _ => bytes[..4].copy_from_slice(&f32::from(u8::from(one)).to_ne_bytes()),
     }
-    if a.dtype != b.dtype {
-        return Err(Error::dtype("matmul", format!("{} and {} differ", a.dtype, b.dtype)));
-    }
-    let mut c = allocate(a.dtype, &[*m, *n])?;
-    if c.bytes() > 0 {
-        let sides = [*m, *n, *k];
-        match a.dtype {
-            DType::F32 => handles.multiply::<f32>(streams, stream, sides, [a, b], &mut c)?,
-            DType::F64 => handles.multiply::<f64>(streams, stream, sides, [a, b], &mut c)?,
-            other => return Err(Error::dtype("matmul", format!("is not defined for {other} on a GPU"))),
-        }
-    }
-    Ok(c)
+    bytes
 }
 
 impl Handles {
-    fn multiply<T: DeviceRepr + num_traits::Float>(
-        &self,
-        streams: &Streams,
-        stream: Stream,
-        [m, n, k]: [usize; 3],
-        [a, b]: [&DeviceBuffer; 2],
-        c: &mut DeviceBuffer,
-    ) -> Result<()>
-    where
-        CudaBlas: Gemm<T>,
-    {
+    /// Enqueues a stack of products on `stream`. The addresses hold as many elements as the sides say.
+    ///
+    /// # Errors
+    /// [`DType`](crate::ErrorKind::DType) for what cuBLAS does not multiply, [`Device`](crate::ErrorKind::Device) where it
+    /// is missing or fails.
+    pub(crate) fn multiply(&self, streams: &Streams, stream: Stream, product: &Product) -> Result<()> {
+        let Some((factor, result_type, compute)) = types(product.dtype, product.tf32) else {
+            return Err(Error::dtype("matmul", format!("is not defined for {} on a GPU", product.dtype)));
+        };
         let side =
             |v: usize| i32::try_from(v).map_err(|_| Error::unsupported("a matrix side of 2^31 or more on a GPU"));
+        let [m, n, k] = product.sides;
+        let stride = |rows: usize, columns: usize| (rows * columns).cast_signed() as i64;
+        let (strides, stack) = ([stride(m, k), stride(k, n), stride(m, n)], side(product.stack)?);
         let (m, n, k) = (side(m)?, side(n)?, side(k)?);
-        let config = GemmConfig {
-            transa: sys::cublasOperation_t::CUBLAS_OP_N,
-            transb: sys::cublasOperation_t::CUBLAS_OP_N,
-            m: n,
-            n: m,
-            k,
-            alpha: T::one(),
-            lda: n,
-            ldb: k.max(1),
-            beta: T::zero(),
-            ldc: n,
-        };
-        let short = || Error::bug("a matrix has the bytes of its shape");
-        let size = c.size();
-        // SAFETY: the buffers hold `size` elements of `T`: the caller matched the dtype.
-        let (a, b, c) = unsafe {
-            (a.slice().transmute::<T>(a.size()), b.slice().transmute::<T>(b.size()), c.slice_mut().transmute_mut(size))
-        };
-        let (a, b, mut c) = (a.ok_or_else(short)?, b.ok_or_else(short)?, c.ok_or_else(short)?);
+        let [a, b, c] = product.addresses;
+        let (alpha, beta) = (scale(product.dtype, true), scale(product.dtype, product.onto));
         let mut known = self.0.lock();
         let handle = match known.entry(stream) {
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(entry) => entry.insert(Handle(open(streams, stream)?)),
         };
-        // SAFETY: extents and leading dimensions are those of the three matrices, checked by the caller.
-        unsafe { handle.0.gemm(config, &b, &a, &mut c) }.map_err(|e| streams.fault(e))?;
+        let none = sys::cublasOperation_t::CUBLAS_OP_N;
+        let context = streams.context();
+        context.bind_to_thread().map_err(|e| streams.fault(e))?;
+        // SAFETY: the caller vouches for the extents behind the addresses; leading dimensions and strides are those of dense
+        // row-major matrices, seen column-major; both scales are as wide as the computation needs.
+        let done = unsafe {
+            result::gemm_strided_batched_ex(
+                *handle.0.handle(),
+                none,
+                none,
+                n,
+                m,
+                k,
+                alpha.as_ptr().cast(),
+                b as *const c_void,
+                factor,
+                n.max(1),
+                strides[1],
+                a as *const c_void,
+                factor,
+                k.max(1),
+                strides[0],
+                beta.as_ptr().cast(),
+                c as *mut c_void,
+                result_type,
+                n.max(1),
+                strides[2],
+                stack,
+                compute,
+                sys::cublasGemmAlgo_t::CUBLAS_GEMM_DEFAULT,
+            )
+        };
+        done.map_err(|e| streams.fault(e))?;
         streams.issued(stream);
         Ok(())
     }

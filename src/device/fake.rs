@@ -15,7 +15,7 @@ use super::null::output_shapes;
 use super::{Device, Event, Pending, Resident, Stream, View};
 use crate::chunk::Region;
 use crate::error::{Error, Result};
-use crate::op::kernel::Kernel;
+use crate::op::kernel::{Kernel, PanelProduct};
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -286,8 +286,8 @@ impl Device for FakeDevice {
         "fake".to_owned()
     }
 
-    fn supports(&self, _kernel: &Kernel) -> bool {
-        true
+    fn supports(&self, kernel: &Kernel) -> bool {
+        !matches!(kernel, Kernel::Contract(PanelProduct { narrow: true, .. }))
     }
 
     fn streams(&self) -> usize {

@@ -118,8 +118,10 @@ pub struct TileScan {
 pub struct PanelProduct {
     /// What is multiplied.
     pub contraction: Contraction,
-    /// Whether products are added to what the output holds, in memory that the caller has.
+    /// Whether products are added to what the output holds, in memory that the caller has; on a device, to a third input.
     pub onto: bool,
+    /// Whether factors come in their own dtype rather than in the one in which products are added up.
+    pub narrow: bool,
 }
 
 /// What the lanes of a vector hold while a tile is reduced or scanned. Part of the meaning: it decides the order of summation, so

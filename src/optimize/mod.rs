@@ -62,6 +62,8 @@ static PLAN_RULES: &[&dyn PlanRule] = &[
     &fuse::elementwise::FuseElementwise,
     // Reductions over the same elements then share one pass.
     &fuse::reductions::MergeReductions,
+    // Blocks are made of cells, so these are settled first.
+    &place::cells::JoinCells,
     // Who reads what, and in which blocks, is known now: what must not or should not run again is computed once,
     &place::results::PlaceResults,
     // and what would be read from stores again and again is exchanged through memory or disk.

@@ -127,8 +127,10 @@ pub(crate) enum StageKernels {
         first: Launcher,
         /// Adds to them.
         onto: Launcher,
-        /// To what is multiplied and back, where that is another dtype.
-        convert: Option<(Launcher, Launcher)>,
+        /// To what is multiplied, where that is another dtype,
+        widen: Option<Launcher>,
+        /// and back.
+        narrow: Option<Launcher>,
     },
     /// Those of a reduction.
     Reduction {
@@ -167,8 +169,9 @@ impl StageKernels {
             StageKind::Function(function) => Self::Block(launcher(Kernel::Function(function.clone()))),
             StageKind::Scan { .. } => scan_kernel(stage).map_or(Self::Nothing, |kernel| Self::Block(launcher(kernel))),
             StageKind::Contract(contraction) => {
-                let panel = |onto| launcher(product_kernel(contraction, onto));
                 let (dtype, work) = (contraction.dtype, contraction.work());
+                let narrow = dtype != work && cx.lane().is_some_and(|(d, _)| d.supports(&product_kernel(contraction, false, true)));
+                let panel = |onto| launcher(product_kernel(contraction, onto, narrow));
                 let cast = |from: DType, to: DType| {
                     let mut p = Program::default();
                     let x = p.input(from);
@@ -176,8 +179,13 @@ impl StageKernels {
                     p.outputs.push(y);
                     launcher(Kernel::Elementwise(p))
                 };
-                let convert = (dtype != work).then(|| (cast(dtype, work), cast(work, dtype)));
-                Self::Product { first: panel(false), onto: panel(true), convert }
+                let differs = dtype != work;
+                Self::Product {
+                    first: panel(false),
+                    onto: panel(true),
+                    widen: (differs && !narrow).then(|| cast(dtype, work)),
+                    narrow: differs.then(|| cast(work, dtype)),
+                }
             }
             StageKind::Exchange { .. } | StageKind::Reshape(_) | StageKind::Take { .. } => Self::Nothing,
             StageKind::Reduce { parts, .. } => {
@@ -232,8 +240,8 @@ pub(crate) fn tile_kernels(stage: &Stage) -> Vec<(Vec<usize>, TileReduce)> {
 }
 
 /// The kernel that multiplies a panel.
-pub(crate) fn product_kernel(contraction: &Contraction, onto: bool) -> Kernel {
-    Kernel::Contract(PanelProduct { contraction: contraction.clone(), onto })
+pub(crate) fn product_kernel(contraction: &Contraction, onto: bool, narrow: bool) -> Kernel {
+    Kernel::Contract(PanelProduct { contraction: contraction.clone(), onto, narrow })
 }
 
 /// The kernel that scans the tiles of a block.

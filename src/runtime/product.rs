@@ -5,6 +5,7 @@ use super::launch::{Launcher, StageKernels};
 use super::trace::timed;
 use crate::blockwise::plan::{Origin, Stage, StageId, StageKind};
 use crate::chunk::{AxisChunks, Region};
+use crate::cpu::copy::{StridedBox, copy_strided};
 use crate::device::View;
 use crate::device::block::Block;
 use crate::device::data::Data;
@@ -16,15 +17,25 @@ impl Shared<'_> {
     /// The elements that a product has in `region`: whole cells are computed, the rest is cut off.
     pub(crate) fn product(&self, id: StageId, region: &Region) -> Result<Data> {
         let stage = &self.plan.stages[id];
-        let (StageKind::Contract(contraction), StageKernels::Product { convert, .. }) =
+        let (StageKind::Contract(contraction), StageKernels::Product { first, narrow, .. }) =
             (&stage.kind, &self.kernels[id])
         else {
             return Err(Error::bug("a product"));
         };
         let (dtype, work, rank) = (contraction.dtype, contraction.work(), region.rank());
+        let finish = |data: Data, held: &Region| {
+            let view = View::whole(data).shifted(&region.relative_to(held).start);
+            match narrow {
+                Some(narrow) => self.only(stage, narrow, region, &[view]),
+                None => self.dense(&view, &region.shape, dtype),
+            }
+        };
         let mut cells = region.clone();
         cover(&mut cells, rank - 2, &contraction.rows);
         cover(&mut cells, rank - 1, &contraction.columns);
+        if !first.on_cpu() {
+            return finish(self.cells(id, contraction, &cells)?, &cells);
+        }
         let mut buffer = self.cx.memory().buffer(cells.size() * work.size());
         let each = cells.size() / cells.shape[0].max(1) * work.size();
         for segment in 0..cells.shape[0] {
@@ -33,48 +44,105 @@ impl Shared<'_> {
             (one.start[0], one.shape[0]) = (cells.start[0] + segment, 1);
             self.segment(id, contraction, &one, bytes)?;
         }
-        let data = self.cx.data(Block::new(work, &cells.shape, buffer)?);
-        let view = View::whole(data).shifted(&region.relative_to(&cells).start);
-        match convert {
-            Some((_, narrow)) => self.only(stage, narrow, region, &[view]),
-            None => self.dense(&view, &region.shape, dtype),
+        finish(self.cx.data(Block::new(work, &cells.shape, buffer)?), &cells)
+    }
+
+    /// The products of some cells on a device, each by itself: how a device rounds depends on the size of a product.
+    fn cells(&self, id: StageId, contraction: &Contraction, cells: &Region) -> Result<Data> {
+        let (work, rank) = (contraction.work(), cells.rank());
+        let list = |axis: usize, cuts: &AxisChunks| -> Vec<(usize, usize)> {
+            let (first, end) = (cuts.find(cells.start[axis]), cells.end(axis));
+            let inside = (first..cuts.count()).take_while(|&i| cuts.start(i) < end);
+            inside.map(|i| (cuts.start(i), cuts.length(i))).collect()
+        };
+        let mut buffer = None;
+        for segment in 0..cells.shape[0] {
+            for &(row, rows) in &list(rank - 2, &contraction.rows) {
+                for &(column, columns) in &list(rank - 1, &contraction.columns) {
+                    let mut cell = cells.clone();
+                    (cell.start[0], cell.shape[0]) = (cells.start[0] + segment, 1);
+                    (cell.start[rank - 2], cell.shape[rank - 2]) = (row, rows);
+                    (cell.start[rank - 1], cell.shape[rank - 1]) = (column, columns);
+                    let data = self.cell(id, contraction, &cell)?;
+                    if cell == *cells {
+                        return Ok(data);
+                    }
+                    let all = buffer.get_or_insert_with(|| self.cx.memory().buffer(cells.size() * work.size()));
+                    let to = StridedBox::of(&cells.shape, &cell.relative_to(cells).start);
+                    copy_strided(&View::whole(data.host()?), to, all.bytes_mut(), &cell.shape, work.size());
+                }
+            }
         }
+        let buffer = buffer.unwrap_or_else(|| self.cx.memory().buffer(cells.size() * work.size()));
+        Ok(self.cx.data(Block::new(work, &cells.shape, buffer)?))
+    }
+
+    /// The product of one cell on a device, panel after panel.
+    fn cell(&self, id: StageId, contraction: &Contraction, cell: &Region) -> Result<Data> {
+        let stage = &self.plan.stages[id];
+        let StageKernels::Product { first, onto, .. } = &self.kernels[id] else { return Err(Error::bug("a product")) };
+        let mut sum: Option<Data> = None;
+        for panel in self.panels(stage, contraction, cell) {
+            let mut inputs = self.factors(id, &panel)?;
+            sum = Some(match sum.take() {
+                None => self.only(stage, first, cell, &inputs)?,
+                Some(before) => {
+                    inputs.push(View::whole(before));
+                    self.only(stage, onto, cell, &inputs)?
+                }
+            });
+        }
+        sum.map_or_else(
+            || {
+                let mut buffer = self.cx.memory().buffer(cell.size() * contraction.work().size());
+                buffer.bytes_mut().fill(0);
+                Ok(self.cx.data(Block::new(contraction.work(), &cell.shape, buffer)?))
+            },
+            Ok,
+        )
+    }
+
+    /// The panels of both factors that `cells` need, in the order in which they are added up.
+    fn panels(&self, stage: &Stage, contraction: &Contraction, cells: &Region) -> Vec<Region> {
+        let Contraction { panels, segments, .. } = contraction;
+        let (from, to) = (segments.start(cells.start[0]), segments.start(cells.start[0] + 1));
+        let mut out = Vec::new();
+        let mut at = from;
+        while at < to {
+            let next = panels.start(panels.find(at) + 1).min(to);
+            let mut panel = stage.input_region(cells);
+            let last = panel.rank() - 1;
+            (panel.start[last], panel.shape[last]) = (at, next - at);
+            out.push(panel);
+            at = next;
+        }
+        out
     }
 
     /// The sum over one segment for `cells`, into `bytes`.
     fn segment(&self, id: StageId, contraction: &Contraction, cells: &Region, bytes: &mut [u8]) -> Result<()> {
         let stage = &self.plan.stages[id];
         let StageKernels::Product { first, onto, .. } = &self.kernels[id] else { return Err(Error::bug("a product")) };
-        let Contraction { panels, segments, .. } = contraction;
-        let (from, to) = (segments.start(cells.start[0]), segments.start(cells.start[0] + 1));
-        if from == to {
+        let panels = self.panels(stage, contraction, cells);
+        if panels.is_empty() {
             bytes.fill(0);
         }
-        let mut at = from;
-        while at < to {
-            let next = panels.start(panels.find(at) + 1);
-            let panel = |start: usize, end: usize| {
-                let mut panel = stage.input_region(cells);
-                let last = panel.rank() - 1;
-                (panel.start[last], panel.shape[last]) = (start, end - start);
-                panel
-            };
-            if next < to {
-                self.announce(stage, &panel(next, panels.start(panels.find(next) + 1)));
+        for (i, panel) in panels.iter().enumerate() {
+            if let Some(next) = panels.get(i + 1) {
+                self.announce(stage, next);
             }
-            let factors = self.factors(id, &panel(at, next))?;
-            let kernel = if at == from { first } else { onto };
+            let factors = self.factors(id, panel)?.iter().map(View::host).collect::<Result<Vec<_>>>()?;
+            let kernel = if i == 0 { first } else { onto };
             timed(&self.trace.counters.compute_ns, || kernel.run_into(cells, &factors, &mut [bytes]))
                 .map_err(|e| e.at(format!("in {} built at {}", stage.label, stage.site)))?;
-            at = next;
         }
         Ok(())
     }
 
     /// A panel of both factors, dense and in the dtype that they are multiplied in.
-    fn factors(&self, id: StageId, panel: &Region) -> Result<Vec<View>> {
+    fn factors(&self, id: StageId, panel: &Region) -> Result<Vec<View<Data>>> {
         let stage = &self.plan.stages[id];
-        let StageKernels::Product { convert, .. } = &self.kernels[id] else { return Err(Error::bug("a product")) };
+        let StageKernels::Product { widen, .. } = &self.kernels[id] else { return Err(Error::bug("a product")) };
         let views = self.views(id, panel, &mut Memo::to_read_again())?;
         let rank = panel.rank();
         let outer = 0..rank - 3;
@@ -87,11 +155,11 @@ impl Shared<'_> {
                 let dims: Vec<usize> = axes.iter().map(|&a| panel.shape[a]).collect();
                 let strides = axes.iter().map(|&a| view.strides[a]).collect();
                 let view = View { strides, ..view };
-                let data = match convert {
-                    Some((wide, _)) => self.only(stage, wide, &Region::full(&dims), &[view])?,
+                let data = match widen {
+                    Some(widen) => self.only(stage, widen, &Region::full(&dims), &[view])?,
                     None => self.dense(&view, &dims, input.dtype)?,
                 };
-                Ok(View::whole(data.host()?))
+                Ok(View::whole(data))
             })
             .collect()
     }

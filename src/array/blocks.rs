@@ -4,7 +4,7 @@ use super::{Array, Kind, done};
 use crate::dtype::Element;
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::build;
-use crate::op::function::{BlockFunction, RawBlock};
+use crate::op::function::{BlockFunction, CudaSource, RawBlock};
 use bytemuck::Pod;
 use ndarray::{ArrayD, ArrayViewD};
 use std::marker::PhantomData;
@@ -45,7 +45,53 @@ impl<T: Element + Pod, U: Element + Pod> BlockFn<T, U> {
             out.copy_from_slice(bytemuck::cast_slice(values));
             Ok(())
         };
-        Self { function: BlockFunction { name, output: U::DTYPE, body: Arc::new(raw) }, kind: PhantomData }
+        Self { function: BlockFunction { name, output: U::DTYPE, body: Arc::new(raw), cuda: None }, kind: PhantomData }
+    }
+
+    /// The function that does the same to every element.
+    ///
+    /// ```
+    /// use hyperslab::{Context, array::blocks::BlockFn};
+    /// let cx = Context::default();
+    /// let softplus = BlockFn::of_elements(|x: f64| x.exp().ln_1p()).cuda_element("log1p(exp(x))");
+    /// let y = cx.compute(cx.linspace(0.0, 1.0, 2)?.map_blocks(&softplus))?;
+    /// assert_eq!(y[0], 2f64.ln());
+    /// # Ok::<(), hyperslab::Error>(())
+    /// ```
+    pub fn of_elements(body: impl Fn(T) -> U + Send + Sync + 'static) -> Self {
+        Self::named("element function", move |block: ArrayViewD<'_, T>| block.mapv(&body))
+    }
+
+    /// The same function, for which a GPU evaluates `expression`, CUDA C of the element `x`, at each element: its value
+    /// is converted to the element type of the result. It is for the caller to see that both compute the same.
+    #[must_use]
+    pub fn cuda_element(mut self, expression: impl Into<String>) -> Self {
+        self.function.cuda = Some(CudaSource::Element(expression.into()));
+        self
+    }
+
+    /// The same function, for which a GPU launches the kernel `entry` of this CUDA C once a block:
+    ///
+    /// ```cuda
+    /// extern "C" __global__ void entry(const T* in, U* out, unsigned long long n, unsigned long long length0, ...)
+    /// ```
+    ///
+    /// with the dense block of `n` elements, the block to fill, and the lengths of its axes. The grid has a thread for each
+    /// element, but for very large blocks, so elements are walked in strides of the grid. It is for the caller to see that
+    /// the kernel computes what the function does and stays inside its blocks.
+    ///
+    /// ```
+    /// use hyperslab::array::blocks::BlockFn;
+    /// let code = r#"extern "C" __global__ void twice(const float* in, float* out, unsigned long long n, unsigned long long) {
+    ///     for (unsigned long long i = blockIdx.x * blockDim.x + threadIdx.x; i < n; i += gridDim.x * blockDim.x)
+    ///         out[i] = 2 * in[i];
+    /// }"#;
+    /// let twice = BlockFn::<f32, f32>::new(|block| &block * 2.0).cuda_kernel("twice", code);
+    /// ```
+    #[must_use]
+    pub fn cuda_kernel(mut self, entry: impl Into<String>, code: impl Into<String>) -> Self {
+        self.function.cuda = Some(CudaSource::Kernel { entry: entry.into(), code: code.into() });
+        self
     }
 }
 

@@ -7,7 +7,7 @@ use super::launch::{Kernels, Key, launch, number};
 use super::layout::{Layout, Operand, ReduceLayout, check};
 use super::source::Param;
 use super::stream::Streams;
-use super::{elementwise, gemm, reduce, source};
+use super::{elementwise, function, gemm, reduce, source};
 use crate::chunk::region::Indices;
 use crate::chunk::tiling::FAN_IN;
 use crate::chunk::{AxisChunks, Region};
@@ -18,6 +18,7 @@ use crate::device::null::output_shapes;
 use crate::device::{Device, Event, Pending, Resident, Stream, View};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
+use crate::op::function::BlockFunction;
 use crate::op::kernel::{Kernel, PanelProduct, ReduceTiles, TileReduce};
 use crate::op::program::{Inst, Program};
 use crate::shape;
@@ -479,6 +480,41 @@ impl CudaDevice {
         })
     }
 
+    /// Launches a user's kernel on a dense block.
+    fn function(
+        &self,
+        stream: Stream,
+        function: &BlockFunction,
+        dims: &[usize],
+        (views, buffers): (&[Source<'_>], &[Arc<DeviceBuffer>]),
+        outputs: &[Arc<DeviceBuffer>],
+    ) -> Result<()> {
+        let (Some(source), Some(input)) = (&function.cuda, buffers.first()) else {
+            return Err(Error::bug("a function with a kernel has an input"));
+        };
+        let n = shape::size(dims);
+        if n == 0 {
+            return Ok(());
+        }
+        let (input, output) = (input.dtype, function.output);
+        let key = Key::Function(source, input, output, dims.len());
+        let streams = &self.shared.streams;
+        let ready = self
+            .kernels
+            .get(key, streams, || Ok(function::print(source, input, output, dims.len())))
+            .map_err(|e| e.at(format!("in the CUDA code of {}", function.name)))?;
+        let grid = self.grid(n.div_ceil(source::BLOCK as usize));
+        launch((streams, stream), &ready, (grid, source::BLOCK), |param| {
+            Some(match param {
+                Param::Input(i) => number(views.get(i)?.address),
+                Param::Output(i) => number(outputs.get(i)?.address),
+                Param::Count => number(n as u64),
+                Param::Length(axis) => number(*dims.get(axis)? as u64),
+                _ => return None,
+            })
+        })
+    }
+
     /// Notes on other streams' buffers that `stream` uses them.
     fn note_uses(&self, stream: Stream, buffers: &[Arc<DeviceBuffer>]) -> Result<()> {
         let mark = || self.shared.streams.mark(stream).map(|(_, event)| event);
@@ -627,7 +663,8 @@ impl Device for CudaDevice {
                 let contraction = &product.contraction;
                 gemm::supports(if product.narrow { contraction.dtype } else { contraction.work() })
             }
-            Kernel::Scan(_) | Kernel::Function(_) => false,
+            Kernel::Function(function) => function.cuda.is_some(),
+            Kernel::Scan(_) => false,
         }
     }
 
@@ -709,6 +746,9 @@ impl Device for CudaDevice {
                 self.reduce(stream, &all.tile, (region, &tiles), &views, &outputs)?;
             }
             Kernel::Fold(combine) => self.fold(stream, combine, region, &views, &outputs)?,
+            Kernel::Function(function) if function.cuda.is_some() => {
+                self.function(stream, function, &region.shape, (&views, &buffers), &outputs)?;
+            }
             Kernel::Scan(_) | Kernel::Contract(_) | Kernel::Function(_) => {
                 return Err(Error::unsupported(format!("{kernel} on {}", self.name)));
             }

@@ -6,7 +6,9 @@ use super::layout::{Form, ReduceForm};
 use super::source::{KernelSource, PRELUDE, Param};
 use super::stream::Streams;
 use crate::device::Stream;
+use crate::dtype::DType;
 use crate::error::{Error, Result};
+use crate::op::function::CudaSource;
 use crate::op::kernel::TileReduce;
 use crate::op::program::Program;
 use cudarc::driver::{CudaContext, CudaFunction, CudaModule};
@@ -24,6 +26,7 @@ pub(crate) enum Key<'a> {
     Elementwise(&'a Program, &'a Form),
     Reduce(&'a TileReduce, &'a ReduceForm),
     Fold(&'a Program),
+    Function(&'a CudaSource, DType, DType, usize),
 }
 
 /// A [`Key`] that is kept.
@@ -32,6 +35,7 @@ enum Kept {
     Elementwise(Program, Form),
     Reduce(TileReduce, ReduceForm),
     Fold(Program),
+    Function(CudaSource, DType, DType, usize),
 }
 
 impl Key<'_> {
@@ -40,6 +44,7 @@ impl Key<'_> {
             Self::Elementwise(program, form) => Kept::Elementwise(program.clone(), form.clone()),
             Self::Reduce(tile, form) => Kept::Reduce(tile.clone(), form.clone()),
             Self::Fold(combine) => Kept::Fold(combine.clone()),
+            Self::Function(source, input, output, rank) => Kept::Function(source.clone(), input, output, rank),
         }
     }
 
@@ -48,6 +53,7 @@ impl Key<'_> {
             (Self::Elementwise(a, f), Kept::Elementwise(b, g)) => a == b && f == g,
             (Self::Reduce(a, f), Kept::Reduce(b, g)) => a == b && f == g,
             (Self::Fold(a), Kept::Fold(b)) => a == b,
+            (Self::Function(a, i, o, r), Kept::Function(b, j, p, s)) => a == b && (i, o, r) == (*j, *p, *s),
             _ => false,
         }
     }

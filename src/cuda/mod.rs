@@ -2,7 +2,7 @@
 //!
 //! Nothing here is needed to build: the driver, NVRTC and cuBLAS are looked up when [`device::CudaDevice::new`] runs. A
 //! [`Program`](crate::op::program::Program) prints as CUDA C from the table's own expressions (`source.rs`), inside the
-//! kernels of `elementwise.rs` and `reduce.rs`; `layout.rs` decides which kernel fits the views of a launch;
+//! kernels of `elementwise.rs` and `reduce.rs`; users' own kernels are in `function.rs`; `layout.rs` decides which kernel fits the views of a launch;
 //! `compile.rs` compiles for the device's architecture and remembers the result (`cache.rs`); `gemm.rs` is cuBLAS;
 //! `device.rs` is the [`crate::device::Device`], its memory is in `buffer.rs`. Printing needs no GPU, so every kernel is
 //! compiled for real architectures by tests that run anywhere.
@@ -13,6 +13,7 @@ pub mod layout;
 
 pub mod elementwise;
 pub mod reduce;
+pub mod function;
 
 pub mod cache;
 pub mod compile;

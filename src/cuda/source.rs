@@ -53,6 +53,8 @@ pub enum Param {
     Lanes,
     /// Whether neighbouring threads take neighbouring outputs, `u32`.
     Across,
+    /// Length of an axis, `u64`.
+    Length(usize),
 }
 
 /// A generated kernel.

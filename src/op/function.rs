@@ -20,6 +20,20 @@ pub struct RawBlock<'a> {
 /// What runs: the input blocks, the output's shape, and the output's bytes to fill.
 pub type Body = dyn Fn(&[RawBlock<'_>], &[usize], &mut [u8]) -> Result<()> + Send + Sync;
 
+/// What a GPU runs in place of a function's body.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum CudaSource {
+    /// An expression in CUDA C of the element `x`.
+    Element(String),
+    /// CUDA C that defines the kernel of this name.
+    Kernel {
+        /// `extern "C" __global__ void name(const T* in, U* out, unsigned long long n, unsigned long long length0, ...)`.
+        entry: String,
+        /// The code.
+        code: String,
+    },
+}
+
 /// A named, pure function from blocks to a block. Two are equal when they are the same closure.
 #[derive(Clone)]
 pub struct BlockFunction {
@@ -29,6 +43,8 @@ pub struct BlockFunction {
     pub output: DType,
     /// What runs.
     pub body: Arc<Body>,
+    /// What runs on a GPU, where that is known.
+    pub cuda: Option<CudaSource>,
 }
 
 impl PartialEq for BlockFunction {

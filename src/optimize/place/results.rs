@@ -146,7 +146,7 @@ mod tests {
         let body = Arc::new(|_: &[crate::op::function::RawBlock<'_>], _: &[usize], _: &mut [u8]| Ok(()));
         build::blocks(
             std::slice::from_ref(x),
-            BlockFunction { name: "f".to_owned(), output: crate::dtype::DType::F32, body },
+            BlockFunction { name: "f".to_owned(), output: crate::dtype::DType::F32, body, cuda: None },
         )
         .unwrap()
     }

@@ -85,7 +85,9 @@ impl CudaDevice {
         let (major, minor) = context.compute_capability().map_err(fault)?;
         let attribute = sys::CUdevice_attribute_enum::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT;
         let multiprocessors = context.attribute(attribute).map_err(fault)?;
-        let target = Target::of(10 * major + minor)?;
+        // The stand-in for the driver interprets PTX.
+        let simulated = context.name().is_ok_and(|name| name == "simgpu");
+        let target = if simulated { Target::Ptx(90) } else { Target::of(10 * major + minor)? };
         Ok(Self {
             name: name.to_owned(),
             modules: Modules::new(Arc::clone(&context), target),

@@ -159,7 +159,8 @@ impl Device {
             }
             None => return Err(Status::OutOfMemory),
         };
-        self.used += bytes;
+        // Variables of modules are not what callers count.
+        self.used += if module { 0 } else { bytes };
         self.allocations.insert(at, Allocation { bytes, live: false, freeing: false, module });
         Ok(at)
     }
@@ -181,7 +182,7 @@ impl Device {
     /// Gives an allocation back; its bytes.
     pub fn release(&mut self, at: u64) -> Option<usize> {
         let allocation = self.allocations.remove(&at)?;
-        self.used -= allocation.bytes;
+        self.used -= if allocation.module { 0 } else { allocation.bytes };
         let size = Self::size(allocation.bytes);
         if size >= GIVE_BACK {
             let mode = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;

@@ -10,12 +10,11 @@ use crate::ptx::lanes::{Bf16, F16, Lane, Two};
 use crate::ptx::types::Ty;
 
 impl Warp {
-    pub fn atomic(&mut self, cx: &mut Context<'_>, atomic: &Atomic, mask: u32) -> Result<(), Fault> {
+    pub fn atomic(&mut self, cx: &mut Context<'_>, atomic: &Atomic, index: u32, mask: u32) -> Result<(), Fault> {
         let ty = atomic.access.ty;
         let wide = ty.bytes() == 8;
         for lane in lanes_of(mask) {
-            // Atomic operations do not keep a span: they are rare.
-            let host = self.locate(cx, &atomic.access, u32::MAX, lane, Kind::Atomic, None)?;
+            let host = self.locate(cx, &atomic.access, index, lane, Kind::Atomic, None)?;
             let value = self.regs.get(atomic.value, wide, lane);
             let swap = if atomic.swap == NONE { 0 } else { self.regs.get(atomic.swap, wide, lane) };
             // SAFETY: `locate` checked the element.

@@ -171,7 +171,10 @@ impl Warp {
                 Op::Load(access) => self.load(cx, &kernel.code.accesses[access as usize], access, mask)?,
                 Op::Store(access) => self.store(cx, &kernel.code.accesses[access as usize], access, mask)?,
                 Op::Argument(access) => self.argument(cx, &kernel.code.accesses[access as usize], mask)?,
-                Op::Atomic(atomic) => self.atomic(cx, &kernel.code.atomics[atomic as usize], mask)?,
+                Op::Atomic(i) => {
+                    let span = kernel.code.accesses.len() as u32 + i;
+                    self.atomic(cx, &kernel.code.atomics[i as usize], span, mask)?;
+                }
                 Op::Exit => {
                     self.exited |= mask;
                     self.active &= !mask;

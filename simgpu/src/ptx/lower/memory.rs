@@ -166,7 +166,7 @@ impl Lower<'_> {
             (None, operands)
         };
         let [place, values @ ..] = rest else { return Err("an address expected".to_owned()) };
-        let access = self.place(place, space(m), ty, 1)?;
+        let mut access = self.place(place, space(m), ty, 1)?;
         let class = ty.class();
         let result = match to {
             None => NONE,
@@ -179,6 +179,7 @@ impl Lower<'_> {
             }
         };
         let value = self.source(values.first().ok_or("a value expected")?, class)?;
+        access.regs.push(value);
         let swap = match (op, values.get(1)) {
             (AtomicOp::CompareSwap, Some(operand)) => self.source(operand, class)?,
             (AtomicOp::CompareSwap, None) => return Err("a second value expected".to_owned()),

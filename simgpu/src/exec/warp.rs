@@ -124,11 +124,13 @@ impl Warp {
         if self.active == 0 {
             self.select();
         }
-        let mut lanes = u64::from(self.active.count_ones());
+        let (mut counted, mut lanes) = (0, 0);
         while self.active != 0 {
             if self.pc >= self.limit {
                 self.meet();
-                lanes = u64::from(self.active.count_ones());
+            }
+            if self.active != counted {
+                (counted, lanes) = (self.active, u64::from(self.active.count_ones()));
             }
             let at = self.pc;
             let Some(inst) = insts.get(at as usize) else {
@@ -155,7 +157,6 @@ impl Warp {
                     self.pc = at + 1;
                 } else {
                     self.part(mask, target, at + 1);
-                    lanes = u64::from(self.active.count_ones());
                 }
                 if target <= at && cx.steps > turn {
                     cx.check_limit(self)?;
@@ -202,7 +203,6 @@ impl Warp {
             if self.active == 0 && self.ready != 0 {
                 self.select();
             }
-            lanes = u64::from(self.active.count_ones());
         }
         Ok(())
     }

@@ -24,7 +24,7 @@ fn libraries() -> &'static Path {
         let deps = exe.parent().unwrap();
         let places = [deps.join("libsimgpu.so"), deps.parent().unwrap().join("libsimgpu.so")];
         let library = places.iter().find(|p| p.exists()).unwrap_or_else(|| panic!("none of {places:?} exists"));
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("libraries-{}", std::process::id()));
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("libraries");
         std::fs::create_dir_all(&folder).unwrap();
         for name in ["libcuda.so", "libcublas.so"] {
             let _ = std::fs::remove_file(folder.join(name));

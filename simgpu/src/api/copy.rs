@@ -124,7 +124,7 @@ fn fill(sim: &mut Sim, handle: usize, at: u64, value: &[u8], count: usize) -> Re
         return Ok(());
     }
     device(sim, at, "the destination of a fill")?;
-    if at % value.len() as u64 != 0 {
+    if !at.is_multiple_of(value.len() as u64) {
         return Err(Status::InvalidValue);
     }
     sim.counters.memsets += 1;

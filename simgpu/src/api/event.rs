@@ -41,7 +41,7 @@ driver! {
         sim.healthy(device)?;
         let created = sim.handle();
         let timing = flags & DISABLE_TIMING == 0;
-        sim.events.insert(created, Event { device, generation: 0, done: 0, at: None, timing });
+        sim.events.insert(created, Event { device, generation: 0, done: 0, at: None, timing, polls: 0 });
         handle.set(created)
     }
     fn cuEventDestroy_v2(handle: usize) |sim| {

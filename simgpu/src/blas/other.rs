@@ -30,7 +30,7 @@ fn trsm(
         let (t, given) = (a.read(sim, "trsm: A")?, b.read(sim, "trsm: B")?);
         let order = a.rows;
         // Element (i, j) of op(A); a right-hand solve is a left-hand one with op(A) transposed.
-        let swap = (trans != 0) != !left;
+        let swap = (trans != 0) == left;
         let of = |i: usize, j: usize| if swap { t[i * order + j].re } else { t[j * order + i].re };
         // Whether op(A), so arranged, is lower.
         let lower = (uplo == 0) != swap;

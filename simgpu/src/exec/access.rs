@@ -160,7 +160,7 @@ impl Warp {
             different |= address ^ first.wrapping_add((lane * bytes) as u64);
         }
         let first = first.wrapping_add_signed(access.offset);
-        if different != 0 || first % bytes as u64 != 0 {
+        if different != 0 || !first.is_multiple_of(bytes as u64) {
             return false;
         }
         let span = &mut cx.spans[index as usize];
@@ -255,7 +255,7 @@ impl Warp {
     ) -> Result<*mut u8, Fault> {
         let bytes = access.bytes();
         let mut address = self.address(access, lane);
-        if address % bytes as u64 != 0 {
+        if !address.is_multiple_of(bytes as u64) {
             let why = format!("a {bytes}-byte access at {address:#x} is not aligned");
             return Err(cx.fault(Status::MisalignedAddress, self, 1 << lane, why));
         }

@@ -381,6 +381,7 @@ fn testp<T: Classes>(m: &Mnemonic<'_>) -> Option<Alu> {
 }
 
 /// The comparison `setp.<how>` of floats.
+#[allow(clippy::neg_cmp_op_on_partial_ord, clippy::double_comparisons, reason = "what NaN gives is different in each")]
 pub fn comparison(how: &str, ty: Ty, ftz: bool) -> Option<Alu> {
     macro_rules! table {
         ($t:ty, |$x:ident| $value:expr) => {{
@@ -414,8 +415,8 @@ pub fn comparison(how: &str, ty: Ty, ftz: bool) -> Option<Alu> {
                 "leu" => test!(|a, b| !(a > b)),
                 "gtu" => test!(|a, b| !(a <= b)),
                 "geu" => test!(|a, b| !(a < b)),
-                "num" => test!(|a, b| a == a && b == b),
-                "nan" => test!(|a, b| a != a || b != b),
+                "num" => test!(|a, b| a.partial_cmp(&b).is_some()),
+                "nan" => test!(|a, b| a.partial_cmp(&b).is_none()),
                 _ => return None,
             })
         }};

@@ -50,7 +50,8 @@ driver! {
             // Streams that wait for it still do: it is kept until it has happened.
             let (device, generation) = (event.device, event.generation);
             let waits = |t: &Task| matches!(t, Task::Wait(e, _) | Task::Record(e, _) if *e == handle);
-            if generation > 0 && sim.devices[device].failed.is_none() && sim.streams.values().any(|s| s.queue.iter().any(waits)) {
+            let healthy = sim.devices[device].failed.is_none();
+            if generation > 0 && healthy && sim.streams.values().any(|s| s.queue.iter().any(waits)) {
                 return Ok(());
             }
         }

@@ -11,7 +11,8 @@ fn main() {
             top = at + bytes as u64;
             Ok(at)
         };
-        let loaded = std::fs::read_to_string(&path).map_err(|e| e.to_string()).and_then(|t| simgpu::ptx::load(&t, place));
+        let loaded =
+            std::fs::read_to_string(&path).map_err(|e| e.to_string()).and_then(|t| simgpu::ptx::load(&t, place));
         match loaded {
             Ok(module) => {
                 kernels += module.kernels.len();

@@ -120,14 +120,21 @@ impl Device {
         {
             let (bytes, offset) = (a.bytes, address - low);
             let whose = if a.module { "module variable" } else { "allocation" };
-            let order = if a.live { "" } else { ", which its stream has not reached or has freed: not live in stream order" };
+            let order =
+                if a.live { "" } else { ", which its stream has not reached or has freed: not live in stream order" };
             return format!("offset {offset} of a {whose} of {bytes} bytes at {low:#x} (device {}){order}", self.id);
         }
         if let Some((low, bytes)) = self.quarantine.iter().rev().find(|(l, b)| (*l..l + b).contains(&address)) {
-            return format!("offset {} of an allocation at {low:#x} (device {}, at most {bytes} bytes) that was freed", address - low, self.id);
+            return format!(
+                "offset {} of an allocation at {low:#x} (device {}, at most {bytes} bytes) that was freed",
+                address - low,
+                self.id
+            );
         }
         match self.allocations.range(..=address).next_back() {
-            Some((low, a)) => format!("no allocation; the nearest below is {} bytes at {low:#x} (device {})", a.bytes, self.id),
+            Some((low, a)) => {
+                format!("no allocation; the nearest below is {} bytes at {low:#x} (device {})", a.bytes, self.id)
+            }
             None => format!("no allocation of device {}", self.id),
         }
     }
@@ -152,7 +159,8 @@ impl Device {
             }
             None => return Err(Status::OutOfMemory),
         };
-        self.used += bytes;
+        // Variables of modules are not what callers count.
+        self.used += if module { 0 } else { bytes };
         self.allocations.insert(at, Allocation { bytes, live: false, freeing: false, module });
         Ok(at)
     }
@@ -174,7 +182,7 @@ impl Device {
     /// Gives an allocation back; its bytes.
     pub fn release(&mut self, at: u64) -> Option<usize> {
         let allocation = self.allocations.remove(&at)?;
-        self.used -= allocation.bytes;
+        self.used -= if allocation.module { 0 } else { allocation.bytes };
         let size = Self::size(allocation.bytes);
         if size >= GIVE_BACK {
             let mode = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;

@@ -11,6 +11,9 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::time::Instant;
 
+/// Questions about an event or a stream that change nothing.
+const PATIENCE: u32 = 8;
+
 /// Work of a stream.
 pub type Work = Box<dyn FnOnce(&mut Sim) -> Result<()> + Send>;
 
@@ -41,11 +44,13 @@ pub struct Stream {
     /// Whether it is ordered with the default stream.
     pub blocking: bool,
     pub priority: i32,
+    /// How often its state was asked for.
+    pub polls: u32,
 }
 
 impl Stream {
     pub fn new(device: usize, blocking: bool) -> Self {
-        Self { device, queue: VecDeque::new(), blocking, priority: 0 }
+        Self { device, queue: VecDeque::new(), blocking, priority: 0, polls: 0 }
     }
 }
 
@@ -58,13 +63,16 @@ pub struct Event {
     pub done: u64,
     pub at: Option<Instant>,
     pub timing: bool,
+    /// How often its state was asked for.
+    pub polls: u32,
 }
 
 impl Sim {
     /// Queues work on a stream, and runs it where the schedule is eager. A fault shows at a later call, as it does on a
     /// real device.
     pub fn push(&mut self, stream: usize, task: Task) -> Result<()> {
-        let (device, blocking) = self.streams.get(&stream).map(|s| (s.device, s.blocking)).ok_or(Status::InvalidHandle)?;
+        let (device, blocking) =
+            self.streams.get(&stream).map(|s| (s.device, s.blocking)).ok_or(Status::InvalidHandle)?;
         self.healthy(device)?;
         if self.config.schedule != Schedule::Eager && blocking {
             self.order_with_default(stream, device)?;
@@ -115,8 +123,7 @@ impl Sim {
 
     /// Runs the next operation of a stream.
     fn step(&mut self, stream: usize) -> Result<()> {
-        let Some((device, task)) =
-            self.streams.get_mut(&stream).and_then(|s| Some((s.device, s.queue.pop_front()?)))
+        let Some((device, task)) = self.streams.get_mut(&stream).and_then(|s| Some((s.device, s.queue.pop_front()?)))
         else {
             return Ok(());
         };
@@ -208,27 +215,30 @@ impl Sim {
         self.healthy(device)
     }
 
-    /// Whether an event has happened. In the random schedule asking may bring streams forward.
+    /// Whether an event has happened. Who asks again and again sees it happen in the end: from then on, asking brings the
+    /// stream forward.
     pub fn query_event(&mut self, event: usize) -> Result<bool> {
-        let found = self.events.get(&event).ok_or(Status::InvalidHandle)?;
-        let (generation, device) = (found.generation, found.device);
+        let found = self.events.get_mut(&event).ok_or(Status::InvalidHandle)?;
+        found.polls += 1;
+        let (generation, device, patient) = (found.generation, found.device, found.polls > PATIENCE);
         self.healthy(device)?;
         if !self.reached(event, generation)
-            && self.config.schedule != Schedule::Eager
+            && patient
             && let Some(stream) = self.recorder(event, generation)
         {
-            // Someone who polls must see it happen in the end.
             self.progress(stream)?;
         }
         Ok(self.reached(event, generation))
     }
 
-    /// Whether a stream has nothing to do. Asking brings it one step forward.
+    /// Whether a stream has nothing to do; as [`Sim::query_event`].
     pub fn query_stream(&mut self, stream: usize) -> Result<bool> {
-        let device = self.streams.get(&stream).ok_or(Status::InvalidHandle)?.device;
+        let found = self.streams.get_mut(&stream).ok_or(Status::InvalidHandle)?;
+        found.polls += 1;
+        let (device, patient) = (found.device, found.polls > PATIENCE);
         self.healthy(device)?;
         let busy = |sim: &Self| sim.streams.get(&stream).is_some_and(|s| !s.queue.is_empty());
-        if busy(self) {
+        if busy(self) && patient {
             self.progress(stream)?;
         }
         Ok(!busy(self))

@@ -223,7 +223,10 @@ impl Memory for View<'_> {
         let device = &self.sim.devices[owner];
         if owner != self.device && !self.sim.devices[self.device].peers.contains(&owner) {
             let there = device.describe(address);
-            return Err(format!("this is memory of another device, to which device {} has no access: {there}", self.device));
+            return Err(format!(
+                "this is memory of another device, to which device {} has no access: {there}",
+                self.device
+            ));
         }
         device.span(address, bytes).ok_or_else(|| device.describe(address))
     }

@@ -70,9 +70,8 @@ fn either(sim: &mut Sim, at: u64, bytes: usize, what: &str) -> Result<End> {
 fn place(sim: &mut Sim, end: &End, bytes: usize, what: &str) -> Result<*mut u8> {
     match end {
         End::Device(at) => sim.device_range(*at, bytes, what),
-        End::Pinned(at) if !sim.is_pinned(*at, bytes) => {
-            sim.refuse(Status::IllegalAddress, &format!("{what}: pinned memory at {at:#x} was freed before its copy ran"))
-        }
+        End::Pinned(at) if !sim.is_pinned(*at, bytes) => sim
+            .refuse(Status::IllegalAddress, &format!("{what}: pinned memory at {at:#x} was freed before its copy ran")),
         End::Pinned(at) | End::Pageable(at) => Ok(*at as *mut u8),
         End::Snapshot(bytes) => Ok(bytes.as_ptr().cast_mut()),
     }
@@ -125,7 +124,7 @@ fn fill(sim: &mut Sim, handle: usize, at: u64, value: &[u8], count: usize) -> Re
         return Ok(());
     }
     device(sim, at, "the destination of a fill")?;
-    if at % value.len() as u64 != 0 {
+    if !at.is_multiple_of(value.len() as u64) {
         return Err(Status::InvalidValue);
     }
     sim.counters.memsets += 1;
@@ -217,15 +216,29 @@ fn any(sim: &mut Sim, to: u64, from: u64, bytes: usize, handle: usize, wait: boo
 }
 
 driver! {
-    fn cuMemcpyHtoDAsync_v2(to: u64, from: usize, bytes: usize, handle: usize) |sim| { up(sim, to, from, bytes, handle, false) }
-    fn cuMemcpyDtoHAsync_v2(to: usize, from: u64, bytes: usize, handle: usize) |sim| { down(sim, to, from, bytes, handle, false) }
-    fn cuMemcpyDtoDAsync_v2(to: u64, from: u64, bytes: usize, handle: usize) |sim| { across(sim, to, from, bytes, handle, false) }
+    fn cuMemcpyHtoDAsync_v2(
+        to: u64, from: usize, bytes: usize, handle: usize,
+    ) |sim| {
+        up(sim, to, from, bytes, handle, false)
+    }
+    fn cuMemcpyDtoHAsync_v2(
+        to: usize, from: u64, bytes: usize, handle: usize,
+    ) |sim| {
+        down(sim, to, from, bytes, handle, false)
+    }
+    fn cuMemcpyDtoDAsync_v2(
+        to: u64, from: u64, bytes: usize, handle: usize,
+    ) |sim| {
+        across(sim, to, from, bytes, handle, false)
+    }
     fn cuMemcpyHtoD_v2(to: u64, from: usize, bytes: usize) |sim| { up(sim, to, from, bytes, 0, true) }
     fn cuMemcpyDtoH_v2(to: usize, from: u64, bytes: usize) |sim| { down(sim, to, from, bytes, 0, true) }
     fn cuMemcpyDtoD_v2(to: u64, from: u64, bytes: usize) |sim| { across(sim, to, from, bytes, 0, true) }
     fn cuMemcpy(to: u64, from: u64, bytes: usize) |sim| { any(sim, to, from, bytes, 0, true) }
     fn cuMemcpyAsync(to: u64, from: u64, bytes: usize, handle: usize) |sim| { any(sim, to, from, bytes, handle, false) }
-    fn cuMemcpyPeerAsync(to: u64, _to_context: usize, from: u64, _from_context: usize, bytes: usize, handle: usize) |sim| {
+    fn cuMemcpyPeerAsync(
+        to: u64, _to_context: usize, from: u64, _from_context: usize, bytes: usize, handle: usize,
+    ) |sim| {
         across(sim, to, from, bytes, handle, false)
     }
     fn cuMemcpyPeer(to: u64, _to_context: usize, from: u64, _from_context: usize, bytes: usize) |sim| {
@@ -234,7 +247,11 @@ driver! {
     fn cuMemcpy2DAsync_v2(copy: *const Rows, handle: usize) |sim| { rows(sim, copy, handle, false) }
     fn cuMemcpy2D_v2(copy: *const Rows) |sim| { rows(sim, copy, 0, true) }
     fn cuMemcpy2DUnaligned_v2(copy: *const Rows) |sim| { rows(sim, copy, 0, true) }
-    fn cuMemsetD8Async(at: u64, value: c_uchar, count: usize, handle: usize) |sim| { fill(sim, handle, at, &[value], count) }
+    fn cuMemsetD8Async(
+        at: u64, value: c_uchar, count: usize, handle: usize,
+    ) |sim| {
+        fill(sim, handle, at, &[value], count)
+    }
     fn cuMemsetD16Async(at: u64, value: c_ushort, count: usize, handle: usize) |sim| {
         fill(sim, handle, at, &value.to_le_bytes(), count)
     }

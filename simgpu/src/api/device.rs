@@ -18,7 +18,7 @@ pub const MAX_SHARED: i32 = 232_448;
 
 fn attribute(which: c_uint, device: usize) -> i32 {
     match which {
-        1 | 2 | 3 => 1024,
+        1..=3 => 1024,
         4 => 64,
         5 => i32::MAX,
         6 | 7 => 65535,

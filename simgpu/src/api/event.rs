@@ -41,7 +41,7 @@ driver! {
         sim.healthy(device)?;
         let created = sim.handle();
         let timing = flags & DISABLE_TIMING == 0;
-        sim.events.insert(created, Event { device, generation: 0, done: 0, at: None, timing });
+        sim.events.insert(created, Event { device, generation: 0, done: 0, at: None, timing, polls: 0 });
         handle.set(created)
     }
     fn cuEventDestroy_v2(handle: usize) |sim| {
@@ -50,7 +50,8 @@ driver! {
             // Streams that wait for it still do: it is kept until it has happened.
             let (device, generation) = (event.device, event.generation);
             let waits = |t: &Task| matches!(t, Task::Wait(e, _) | Task::Record(e, _) if *e == handle);
-            if generation > 0 && sim.devices[device].failed.is_none() && sim.streams.values().any(|s| s.queue.iter().any(waits)) {
+            let healthy = sim.devices[device].failed.is_none();
+            if generation > 0 && healthy && sim.streams.values().any(|s| s.queue.iter().any(waits)) {
                 return Ok(());
             }
         }

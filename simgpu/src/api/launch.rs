@@ -37,7 +37,10 @@ fn check(function: &Function, shape: Shape) -> Option<(Status, String)> {
         return Some((Status::InvalidValue, why));
     }
     if fixed + dynamic > 49152 && function.max_dynamic <= 49152 {
-        return Some((Status::InvalidValue, format!("{} bytes of shared memory without cuFuncSetAttribute", fixed + dynamic)));
+        return Some((
+            Status::InvalidValue,
+            format!("{} bytes of shared memory without cuFuncSetAttribute", fixed + dynamic),
+        ));
     }
     None
 }
@@ -80,7 +83,11 @@ fn launch(
     if function.device != device || current()? != device {
         return sim.refuse(
             Status::InvalidHandle,
-            &format!("launch of {name}: its module is of device {}, the stream of {device}, the context of {}", function.device, current()?),
+            &format!(
+                "launch of {name}: its module is of device {}, the stream of {device}, the context of {}",
+                function.device,
+                current()?
+            ),
         );
     }
     if let Some((status, why)) = check(&function, shape) {
@@ -109,7 +116,11 @@ fn launch(
                     if config.trace {
                         let seconds = begin.elapsed().as_secs_f64();
                         let rate = 1e-6 * instructions as f64 / seconds.max(1e-9);
-                        eprintln!("simgpu: {}: {instructions} instructions in {:.3} ms, {rate:.0} M/s", function.kernel.name, 1e3 * seconds);
+                        eprintln!(
+                            "simgpu: {}: {instructions} instructions in {:.3} ms, {rate:.0} M/s",
+                            function.kernel.name,
+                            1e3 * seconds
+                        );
                     }
                     Ok(())
                 }

@@ -133,7 +133,8 @@ driver! {
         let device = free(sim, at)?;
         sim.push(stream, Task::Run(Box::new(move |sim| {
             if sim.devices[device].allocations.get(&at).is_some_and(|a| !a.live) {
-                return sim.refuse(Status::IllegalAddress, &format!("free at {at:#x} before its stream reached the allocation"));
+                let why = format!("free at {at:#x} before its stream reached the allocation");
+                return sim.refuse(Status::IllegalAddress, &why);
             }
             release(sim, device, at);
             Ok(())

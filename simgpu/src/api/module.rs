@@ -49,7 +49,8 @@ fn image(sim: &mut Sim, image: *const c_void) -> Result<String> {
     if text.starts_with(b"\x7fELF") || text.starts_with(b"\x50\xed\x55\xba") {
         return sim.refuse(
             Status::NoBinaryForGpu,
-            "this is machine code, and the stand-in runs PTX: compile for compute_90, not sm_90, where cuDeviceGetName says \"simgpu\"",
+            "this is machine code, and the stand-in runs PTX: compile for compute_90, not sm_90, where the device is \
+             called simgpu",
         );
     }
     Ok(String::from_utf8_lossy(text).into_owned())
@@ -78,7 +79,9 @@ driver! {
         let loaded = load(sim, &text)?;
         module.set(loaded)
     }
-    fn cuModuleLoadDataEx(module: Out<usize>, data: *const c_void, _n: c_uint, _options: *mut c_void, _values: *mut c_void) |sim| {
+    fn cuModuleLoadDataEx(
+        module: Out<usize>, data: *const c_void, _n: c_uint, _options: *mut c_void, _values: *mut c_void,
+    ) |sim| {
         let text = image(sim, data)?;
         let loaded = load(sim, &text)?;
         module.set(loaded)
@@ -145,13 +148,19 @@ driver! {
         Ok(())
     }
     fn cuFuncSetCacheConfig(handle: usize, _config: c_uint) |sim| { function(sim, handle).map(|_| ()) }
-    fn cuOccupancyMaxActiveBlocksPerMultiprocessor(count: Out<c_int>, handle: usize, threads: c_int, dynamic: usize) |sim| {
+    fn cuOccupancyMaxActiveBlocksPerMultiprocessor(
+        count: Out<c_int>, handle: usize, threads: c_int, dynamic: usize,
+    ) |sim| {
         count.set(blocks(function(sim, handle)?, threads, dynamic))
     }
-    fn cuOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(count: Out<c_int>, handle: usize, threads: c_int, dynamic: usize, _flags: c_uint) |sim| {
+    fn cuOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(
+        count: Out<c_int>, handle: usize, threads: c_int, dynamic: usize, _flags: c_uint,
+    ) |sim| {
         count.set(blocks(function(sim, handle)?, threads, dynamic))
     }
-    fn cuOccupancyMaxPotentialBlockSize(grid: Out<c_int>, block: Out<c_int>, handle: usize, _size: usize, dynamic: usize, limit: c_int) |sim| {
+    fn cuOccupancyMaxPotentialBlockSize(
+        grid: Out<c_int>, block: Out<c_int>, handle: usize, _size: usize, dynamic: usize, limit: c_int,
+    ) |sim| {
         let f = function(sim, handle)?;
         let most = c_int::try_from(f.kernel.max_threads).unwrap_or(1024);
         let threads = if limit > 0 { most.min(limit) } else { most };

@@ -42,7 +42,11 @@ impl Product {
     fn run(&self, sim: &mut Sim) -> Result<(), Status> {
         let (alpha, beta) = (self.alpha.get(sim)?, self.beta.get(sim)?);
         for i in 0..self.batch {
-            let [a, b, c] = [self.a.shifted(i * self.strides[0]), self.b.shifted(i * self.strides[1]), self.c.shifted(i * self.strides[2])];
+            let [a, b, c] = [
+                self.a.shifted(i * self.strides[0]),
+                self.b.shifted(i * self.strides[1]),
+                self.c.shifted(i * self.strides[2]),
+            ];
             let (left, right) = (a.read(sim, "gemm: A")?, b.read(sim, "gemm: B")?);
             let left = arranged(&left, &a, self.op_a == 0, self.op_a == 2);
             let right = arranged(&right, &b, self.op_b != 0, self.op_b == 2);
@@ -154,20 +158,42 @@ fn scalar_of(compute: c_uint, a: Element, b: Element, c: Element) -> Result<Elem
 macro_rules! typed {
     ($($gemm:ident, $batched:ident, $gemm64:ident, $element:ident;)*) => {
         cublas! {$(
-            fn $gemm(h: *mut Handle, ta: c_uint, tb: c_uint, m: c_int, n: c_int, k: c_int, alpha: *const c_void, a: u64, lda: c_int, b: u64, ldb: c_int, beta: *const c_void, c: u64, ldc: c_int) {
+            fn $gemm(
+                h: *mut Handle, ta: c_uint, tb: c_uint, m: c_int, n: c_int, k: c_int, alpha: *const c_void, a: u64,
+                lda: c_int, b: u64, ldb: c_int, beta: *const c_void, c: u64, ldc: c_int,
+            ) {
                 let e = Element::$element;
                 let operand = |at, leading: c_int| Operand { at, element: e, leading: leading.into(), stride: 0 };
-                gemm(h, [ta, tb], [m.into(), n.into(), k.into()], [alpha, beta], e, operand(a, lda), operand(b, ldb), operand(c, ldc), 1)
+                gemm(
+                    h, [ta, tb], [m.into(), n.into(), k.into()],
+                    [alpha, beta], e,
+                    operand(a, lda), operand(b, ldb), operand(c, ldc), 1,
+                )
             }
-            fn $gemm64(h: *mut Handle, ta: c_uint, tb: c_uint, m: i64, n: i64, k: i64, alpha: *const c_void, a: u64, lda: i64, b: u64, ldb: i64, beta: *const c_void, c: u64, ldc: i64) {
+            fn $gemm64(
+                h: *mut Handle, ta: c_uint, tb: c_uint, m: i64, n: i64, k: i64, alpha: *const c_void, a: u64,
+                lda: i64, b: u64, ldb: i64, beta: *const c_void, c: u64, ldc: i64,
+            ) {
                 let e = Element::$element;
                 let operand = |at, leading| Operand { at, element: e, leading, stride: 0 };
-                gemm(h, [ta, tb], [m, n, k], [alpha, beta], e, operand(a, lda), operand(b, ldb), operand(c, ldc), 1)
+                gemm(
+                    h, [ta, tb], [m, n, k],
+                    [alpha, beta], e,
+                    operand(a, lda), operand(b, ldb), operand(c, ldc), 1,
+                )
             }
-            fn $batched(h: *mut Handle, ta: c_uint, tb: c_uint, m: c_int, n: c_int, k: c_int, alpha: *const c_void, a: u64, lda: c_int, sa: c_longlong, b: u64, ldb: c_int, sb: c_longlong, beta: *const c_void, c: u64, ldc: c_int, sc: c_longlong, batch: c_int) {
+            fn $batched(
+                h: *mut Handle, ta: c_uint, tb: c_uint, m: c_int, n: c_int, k: c_int, alpha: *const c_void, a: u64,
+                lda: c_int, sa: c_longlong, b: u64, ldb: c_int, sb: c_longlong, beta: *const c_void, c: u64,
+                ldc: c_int, sc: c_longlong, batch: c_int,
+            ) {
                 let e = Element::$element;
                 let operand = |at, leading: c_int, stride| Operand { at, element: e, leading: leading.into(), stride };
-                gemm(h, [ta, tb], [m.into(), n.into(), k.into()], [alpha, beta], e, operand(a, lda, sa), operand(b, ldb, sb), operand(c, ldc, sc), batch.into())
+                gemm(
+                    h, [ta, tb], [m.into(), n.into(), k.into()],
+                    [alpha, beta], e,
+                    operand(a, lda, sa), operand(b, ldb, sb), operand(c, ldc, sc), batch.into(),
+                )
             }
         )*}
     };
@@ -185,22 +211,47 @@ fn element(code: c_uint) -> Result<Element, Failure> {
 }
 
 cublas! {
-    fn cublasGemmEx(h: *mut Handle, ta: c_uint, tb: c_uint, m: c_int, n: c_int, k: c_int, alpha: *const c_void, a: u64, type_a: c_uint, lda: c_int, b: u64, type_b: c_uint, ldb: c_int, beta: *const c_void, c: u64, type_c: c_uint, ldc: c_int, compute: c_uint, _algorithm: c_int) {
+    fn cublasGemmEx(
+        h: *mut Handle, ta: c_uint, tb: c_uint, m: c_int, n: c_int, k: c_int, alpha: *const c_void, a: u64,
+        type_a: c_uint, lda: c_int, b: u64, type_b: c_uint, ldb: c_int, beta: *const c_void, c: u64, type_c: c_uint,
+        ldc: c_int, compute: c_uint, _algorithm: c_int,
+    ) {
         let (ea, eb, ec) = (element(type_a)?, element(type_b)?, element(type_c)?);
         let scalar = scalar_of(compute, ea, eb, ec)?;
         let operand = |at, element, leading: c_int| Operand { at, element, leading: leading.into(), stride: 0 };
-        gemm(h, [ta, tb], [m.into(), n.into(), k.into()], [alpha, beta], scalar, operand(a, ea, lda), operand(b, eb, ldb), operand(c, ec, ldc), 1)
+        gemm(
+            h, [ta, tb], [m.into(), n.into(), k.into()],
+            [alpha, beta], scalar,
+            operand(a, ea, lda), operand(b, eb, ldb), operand(c, ec, ldc), 1,
+        )
     }
-    fn cublasGemmEx_64(h: *mut Handle, ta: c_uint, tb: c_uint, m: i64, n: i64, k: i64, alpha: *const c_void, a: u64, type_a: c_uint, lda: i64, b: u64, type_b: c_uint, ldb: i64, beta: *const c_void, c: u64, type_c: c_uint, ldc: i64, compute: c_uint, _algorithm: c_int) {
+    fn cublasGemmEx_64(
+        h: *mut Handle, ta: c_uint, tb: c_uint, m: i64, n: i64, k: i64, alpha: *const c_void, a: u64, type_a: c_uint,
+        lda: i64, b: u64, type_b: c_uint, ldb: i64, beta: *const c_void, c: u64, type_c: c_uint, ldc: i64,
+        compute: c_uint, _algorithm: c_int,
+    ) {
         let (ea, eb, ec) = (element(type_a)?, element(type_b)?, element(type_c)?);
         let scalar = scalar_of(compute, ea, eb, ec)?;
         let operand = |at, element, leading| Operand { at, element, leading, stride: 0 };
-        gemm(h, [ta, tb], [m, n, k], [alpha, beta], scalar, operand(a, ea, lda), operand(b, eb, ldb), operand(c, ec, ldc), 1)
+        gemm(
+            h, [ta, tb], [m, n, k],
+            [alpha, beta], scalar,
+            operand(a, ea, lda), operand(b, eb, ldb), operand(c, ec, ldc), 1,
+        )
     }
-    fn cublasGemmStridedBatchedEx(h: *mut Handle, ta: c_uint, tb: c_uint, m: c_int, n: c_int, k: c_int, alpha: *const c_void, a: u64, type_a: c_uint, lda: c_int, sa: c_longlong, b: u64, type_b: c_uint, ldb: c_int, sb: c_longlong, beta: *const c_void, c: u64, type_c: c_uint, ldc: c_int, sc: c_longlong, batch: c_int, compute: c_uint, _algorithm: c_int) {
+    fn cublasGemmStridedBatchedEx(
+        h: *mut Handle, ta: c_uint, tb: c_uint, m: c_int, n: c_int, k: c_int, alpha: *const c_void, a: u64,
+        type_a: c_uint, lda: c_int, sa: c_longlong, b: u64, type_b: c_uint, ldb: c_int, sb: c_longlong,
+        beta: *const c_void, c: u64, type_c: c_uint, ldc: c_int, sc: c_longlong, batch: c_int, compute: c_uint,
+        _algorithm: c_int,
+    ) {
         let (ea, eb, ec) = (element(type_a)?, element(type_b)?, element(type_c)?);
         let scalar = scalar_of(compute, ea, eb, ec)?;
         let operand = |at, element, leading: c_int, stride| Operand { at, element, leading: leading.into(), stride };
-        gemm(h, [ta, tb], [m.into(), n.into(), k.into()], [alpha, beta], scalar, operand(a, ea, lda, sa), operand(b, eb, ldb, sb), operand(c, ec, ldc, sc), batch.into())
+        gemm(
+            h, [ta, tb], [m.into(), n.into(), k.into()],
+            [alpha, beta], scalar,
+            operand(a, ea, lda, sa), operand(b, eb, ldb, sb), operand(c, ec, ldc, sc), batch.into(),
+        )
     }
 }

@@ -30,7 +30,7 @@ fn trsm(
         let (t, given) = (a.read(sim, "trsm: A")?, b.read(sim, "trsm: B")?);
         let order = a.rows;
         // Element (i, j) of op(A); a right-hand solve is a left-hand one with op(A) transposed.
-        let swap = (trans != 0) != !left;
+        let swap = (trans != 0) == left;
         let of = |i: usize, j: usize| if swap { t[i * order + j].re } else { t[j * order + i].re };
         // Whether op(A), so arranged, is lower.
         let lower = (uplo == 0) != swap;
@@ -118,13 +118,22 @@ fn gemv(
 macro_rules! typed {
     ($($trsm:ident, $syrk:ident, $gemv:ident, $element:ident;)*) => {
         cublas! {$(
-            fn $trsm(h: *mut Handle, side: c_uint, uplo: c_uint, trans: c_uint, diag: c_uint, m: c_int, n: c_int, alpha: *const c_void, a: u64, lda: c_int, b: u64, ldb: c_int) {
+            fn $trsm(
+                h: *mut Handle, side: c_uint, uplo: c_uint, trans: c_uint, diag: c_uint, m: c_int, n: c_int,
+                alpha: *const c_void, a: u64, lda: c_int, b: u64, ldb: c_int,
+            ) {
                 trsm(h, Element::$element, [side, uplo, trans, diag], [m, n], alpha, (a, lda), (b, ldb))
             }
-            fn $syrk(h: *mut Handle, uplo: c_uint, trans: c_uint, n: c_int, k: c_int, alpha: *const c_void, a: u64, lda: c_int, beta: *const c_void, c: u64, ldc: c_int) {
+            fn $syrk(
+                h: *mut Handle, uplo: c_uint, trans: c_uint, n: c_int, k: c_int, alpha: *const c_void, a: u64,
+                lda: c_int, beta: *const c_void, c: u64, ldc: c_int,
+            ) {
                 syrk(h, Element::$element, [uplo, trans], [n, k], [alpha, beta], (a, lda), (c, ldc))
             }
-            fn $gemv(h: *mut Handle, trans: c_uint, m: c_int, n: c_int, alpha: *const c_void, a: u64, lda: c_int, x: u64, step_x: c_int, beta: *const c_void, y: u64, step_y: c_int) {
+            fn $gemv(
+                h: *mut Handle, trans: c_uint, m: c_int, n: c_int, alpha: *const c_void, a: u64, lda: c_int, x: u64,
+                step_x: c_int, beta: *const c_void, y: u64, step_y: c_int,
+            ) {
                 gemv(h, Element::$element, trans, [m, n], [alpha, beta], (a, lda), (x, step_x), (y, step_y))
             }
         )*}

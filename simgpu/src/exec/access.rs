@@ -51,6 +51,36 @@ pub unsafe fn put(to: *mut u8, ty: Ty, value: u64) {
     }
 }
 
+/// An element of each lane.
+///
+/// # Safety
+/// `from` points to 32 elements, `stride` bytes apart.
+unsafe fn strided<T: Cell>(from: *const u8, stride: usize) -> [T; LANES] {
+    // SAFETY: the caller's promise; reads need no alignment.
+    unsafe {
+        if stride == size_of::<T>() {
+            return from.cast::<[T; LANES]>().read_unaligned();
+        }
+        std::array::from_fn(|lane| from.add(lane * stride).cast::<T>().read_unaligned())
+    }
+}
+
+/// The reverse of [`strided`].
+///
+/// # Safety
+/// As there, for writing.
+unsafe fn spread<T: Cell>(lanes: &[T; LANES], to: *mut u8, stride: usize) {
+    // SAFETY: the caller's promise; writes need no alignment.
+    unsafe {
+        if stride == size_of::<T>() {
+            return to.cast::<[T; LANES]>().write_unaligned(*lanes);
+        }
+        for (lane, value) in lanes.iter().enumerate() {
+            to.add(lane * stride).cast::<T>().write_unaligned(*value);
+        }
+    }
+}
+
 /// Which way data goes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Way {
@@ -60,7 +90,10 @@ enum Way {
 
 impl Warp {
     pub fn load(&mut self, cx: &mut Context<'_>, access: &Access, index: u32, mask: u32) -> Result<(), Fault> {
-        if mask == FULL && matches!(access.space, Space::Global | Space::Const) && self.whole(cx, access, index, Way::Load) {
+        if mask == FULL
+            && matches!(access.space, Space::Global | Space::Const)
+            && self.whole(cx, access, index, Way::Load)
+        {
             return Ok(());
         }
         self.each(cx, access, index, mask, Way::Load)
@@ -75,6 +108,17 @@ impl Warp {
 
     /// Kernel arguments: the same for every lane unless their address is computed.
     pub fn argument(&mut self, cx: &Context<'_>, access: &Access, mask: u32) -> Result<(), Fault> {
+        if mask == FULL && access.base == NONE {
+            let at = usize::try_from(access.offset).unwrap_or(usize::MAX);
+            if let Some(bytes) = cx.args.get(at..).and_then(|b| b.get(..access.bytes())) {
+                for (i, row) in access.regs.iter().enumerate() {
+                    // SAFETY: the element lies within `bytes`.
+                    let value = unsafe { get(bytes[i * access.ty.bytes()..].as_ptr(), access.ty) };
+                    self.regs.fill(*row, access.regs_wide, value);
+                }
+                return Ok(());
+            }
+        }
         for lane in lanes_of(mask) {
             let at = self.address(access, lane);
             let Some(bytes) = usize::try_from(at).ok().and_then(|at| cx.args.get(at..)?.get(..access.bytes())) else {
@@ -100,19 +144,23 @@ impl Warp {
 
     /// The access of 32 lanes to consecutive elements of one allocation; false where it is none.
     fn whole(&mut self, cx: &mut Context<'_>, access: &Access, index: u32, way: Way) -> bool {
-        if access.base == NONE || !access.wide || cx.global.is_some() || (access.regs.len() > 1 && access.ty.bytes() < 4) {
+        if access.base == NONE
+            || !access.wide
+            || cx.global.is_some()
+            || (access.regs.len() > 1 && access.ty.bytes() < 4)
+        {
             return false;
         }
         let bytes = access.bytes();
         // SAFETY: the base is a wide register of this kernel.
         let lanes = unsafe { &*u64::row(&mut self.regs, access.base) };
         let first = lanes[0];
-        let mut straight = true;
+        let mut different = 0;
         for (lane, address) in lanes.iter().enumerate() {
-            straight &= *address == first.wrapping_add((lane * bytes) as u64);
+            different |= address ^ first.wrapping_add((lane * bytes) as u64);
         }
         let first = first.wrapping_add_signed(access.offset);
-        if !straight || first % bytes as u64 != 0 {
+        if different != 0 || !first.is_multiple_of(bytes as u64) {
             return false;
         }
         let span = &mut cx.spans[index as usize];
@@ -133,22 +181,39 @@ impl Warp {
         let width = access.ty.bytes();
         let (stride, ty) = (access.bytes(), access.ty);
         for (i, row) in access.regs.iter().enumerate() {
-            for lane in 0..LANES {
-                // SAFETY: the span holds all lanes' elements.
-                let value = unsafe { get(host.add(lane * stride + i * width), ty) };
-                self.regs.set(*row, access.regs_wide, lane, value);
+            // SAFETY: the span holds all lanes' elements, and the row is of the width that the access says.
+            unsafe {
+                let from = host.add(i * width);
+                match (width, access.regs_wide) {
+                    (4, false) => *u32::row(&mut self.regs, *row) = strided(from, stride),
+                    (8, true) => *u64::row(&mut self.regs, *row) = strided(from, stride),
+                    _ => {
+                        for lane in 0..LANES {
+                            self.regs.set(*row, access.regs_wide, lane, get(from.add(lane * stride), ty));
+                        }
+                    }
+                }
             }
         }
     }
 
-    fn scatter(&self, access: &Access, host: *mut u8) {
+    /// Stores all lanes into consecutive elements.
+    fn scatter(&mut self, access: &Access, host: *mut u8) {
         let width = access.ty.bytes();
         let (stride, ty) = (access.bytes(), access.ty);
         for (i, row) in access.regs.iter().enumerate() {
-            for lane in 0..LANES {
-                let value = self.regs.get(*row, access.regs_wide, lane);
-                // SAFETY: the span holds all lanes' elements.
-                unsafe { put(host.add(lane * stride + i * width), ty, value) };
+            // SAFETY: as in `gather`.
+            unsafe {
+                let to = host.add(i * width);
+                match (width, access.regs_wide) {
+                    (4, false) => spread(&*u32::row(&mut self.regs, *row), to, stride),
+                    (8, true) => spread(&*u64::row(&mut self.regs, *row), to, stride),
+                    _ => {
+                        for lane in 0..LANES {
+                            put(to.add(lane * stride), ty, self.regs.get(*row, access.regs_wide, lane));
+                        }
+                    }
+                }
             }
         }
     }
@@ -190,7 +255,7 @@ impl Warp {
     ) -> Result<*mut u8, Fault> {
         let bytes = access.bytes();
         let mut address = self.address(access, lane);
-        if address % bytes as u64 != 0 {
+        if !address.is_multiple_of(bytes as u64) {
             let why = format!("a {bytes}-byte access at {address:#x} is not aligned");
             return Err(cx.fault(Status::MisalignedAddress, self, 1 << lane, why));
         }
@@ -232,7 +297,8 @@ impl Warp {
                 let size = cx.shared.len();
                 let at = usize::try_from(address).unwrap_or(usize::MAX);
                 if at.checked_add(bytes).is_none_or(|end| end > size) {
-                    let why = format!("an access of {bytes} bytes of shared memory at offset {address:#x}: there are {size}");
+                    let why =
+                        format!("an access of {bytes} bytes of shared memory at offset {address:#x}: there are {size}");
                     return Err(cx.fault(Status::IllegalAddress, self, 1 << lane, why));
                 }
                 let host = cx.shared[at..].as_mut_ptr();
@@ -248,7 +314,8 @@ impl Warp {
                 let size = self.local.len() / LANES;
                 let at = usize::try_from(address).unwrap_or(usize::MAX);
                 if at.checked_add(bytes).is_none_or(|end| end > size) {
-                    let why = format!("an access of {bytes} bytes of local memory at offset {address:#x}: there are {size}");
+                    let why =
+                        format!("an access of {bytes} bytes of local memory at offset {address:#x}: there are {size}");
                     return Err(cx.fault(Status::IllegalAddress, self, 1 << lane, why));
                 }
                 Ok(self.local[lane * size + at..].as_mut_ptr())

@@ -10,12 +10,11 @@ use crate::ptx::lanes::{Bf16, F16, Lane, Two};
 use crate::ptx::types::Ty;
 
 impl Warp {
-    pub fn atomic(&mut self, cx: &mut Context<'_>, atomic: &Atomic, mask: u32) -> Result<(), Fault> {
+    pub fn atomic(&mut self, cx: &mut Context<'_>, atomic: &Atomic, index: u32, mask: u32) -> Result<(), Fault> {
         let ty = atomic.access.ty;
         let wide = ty.bytes() == 8;
         for lane in lanes_of(mask) {
-            // Atomic operations do not keep a span: they are rare.
-            let host = self.locate(cx, &atomic.access, u32::MAX, lane, Kind::Atomic, None)?;
+            let host = self.locate(cx, &atomic.access, index, lane, Kind::Atomic, None)?;
             let value = self.regs.get(atomic.value, wide, lane);
             let swap = if atomic.swap == NONE { 0 } else { self.regs.get(atomic.swap, wide, lane) };
             // SAFETY: `locate` checked the element.
@@ -43,15 +42,33 @@ fn combine(op: AtomicOp, ty: Ty, old: u64, value: u64, swap: u64) -> u64 {
             let bits = u64::MAX >> (64 - 8 * ty.bytes());
             if old & bits == value & bits { swap } else { old }
         }
-        (Increment, _) => if old >= value { 0 } else { old + 1 },
-        (Decrement, _) => if old == 0 || old > value { value } else { old - 1 },
+        (Increment, _) => {
+            if old >= value {
+                0
+            } else {
+                old + 1
+            }
+        }
+        (Decrement, _) => {
+            if old == 0 || old > value {
+                value
+            } else {
+                old - 1
+            }
+        }
         _ if ty.is_float() => float(op, ty, old, value),
         (Add, _) => old.wrapping_add(value),
         (Min | Max, Ty::S32 | Ty::S64) => {
             let signed = |x: u64| if ty == Ty::S32 { i64::from(narrow(x).cast_signed()) } else { x.cast_signed() };
             if (signed(value) < signed(old)) == (op == Min) { value } else { old }
         }
-        (Min | Max, _) => if (value < old) == (op == Min) { value } else { old },
+        (Min | Max, _) => {
+            if (value < old) == (op == Min) {
+                value
+            } else {
+                old
+            }
+        }
     }
 }
 

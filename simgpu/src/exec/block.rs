@@ -3,9 +3,9 @@
 use super::races::{self, Kind, Touch};
 use super::warp::{Warp, lanes_of};
 use super::{Fault, Memory, Span};
+use crate::ptx::Kernel;
 use crate::ptx::inst::Special;
 use crate::ptx::regs::{LANES, Regs};
-use crate::ptx::Kernel;
 use crate::status::Status;
 
 /// What a launch runs.
@@ -35,7 +35,6 @@ pub struct Context<'a> {
     /// Per access and per atomic operation, the allocation it touched last.
     pub spans: Vec<Span>,
     pub dims: [u32; 3],
-    pub grid: [u32; 3],
     pub cta: [u32; 3],
     /// The block's number in the grid.
     pub block: u32,
@@ -134,7 +133,6 @@ pub fn run(launch: &Launch<'_>, memory: &mut dyn Memory) -> Result<u64, Fault> {
         global: launch.races.then(races::Global::default),
         spans: vec![Span::EMPTY; code.accesses.len() + code.atomics.len()],
         dims: launch.block,
-        grid: launch.grid,
         cta: [0; 3],
         block: 0,
         interval: 0,

@@ -111,20 +111,19 @@ impl Shared {
     }
 }
 
-/// Cells of global memory, by word, for one launch.
+/// Cells of global memory, a byte each, for one launch.
 #[derive(Debug, Default)]
 pub struct Global {
     pages: HashMap<u64, Vec<Cell>>,
 }
 
-/// Bytes of a cell and cells of a page.
-const GRAIN: u64 = 1;
+/// Cells of a page.
 const PAGE: u64 = 4096;
 
 impl Global {
     pub fn touch(&mut self, address: u64, bytes: usize, kind: Kind, now: Touch) -> Option<Race> {
         let mut found = None;
-        for at in (address / GRAIN)..(address + bytes as u64).div_ceil(GRAIN) {
+        for at in address..address + bytes as u64 {
             let page = self.pages.entry(at / PAGE).or_insert_with(|| vec![Cell::UNTOUCHED; PAGE as usize]);
             found = page[(at % PAGE) as usize].touch(kind, now).or(found);
         }

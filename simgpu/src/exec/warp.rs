@@ -124,11 +124,13 @@ impl Warp {
         if self.active == 0 {
             self.select();
         }
-        let mut lanes = u64::from(self.active.count_ones());
+        let (mut counted, mut lanes) = (0, 0);
         while self.active != 0 {
             if self.pc >= self.limit {
                 self.meet();
-                lanes = u64::from(self.active.count_ones());
+            }
+            if self.active != counted {
+                (counted, lanes) = (self.active, u64::from(self.active.count_ones()));
             }
             let at = self.pc;
             let Some(inst) = insts.get(at as usize) else {
@@ -155,7 +157,6 @@ impl Warp {
                     self.pc = at + 1;
                 } else {
                     self.part(mask, target, at + 1);
-                    lanes = u64::from(self.active.count_ones());
                 }
                 if target <= at && cx.steps > turn {
                     cx.check_limit(self)?;
@@ -171,7 +172,10 @@ impl Warp {
                 Op::Load(access) => self.load(cx, &kernel.code.accesses[access as usize], access, mask)?,
                 Op::Store(access) => self.store(cx, &kernel.code.accesses[access as usize], access, mask)?,
                 Op::Argument(access) => self.argument(cx, &kernel.code.accesses[access as usize], mask)?,
-                Op::Atomic(atomic) => self.atomic(cx, &kernel.code.atomics[atomic as usize], mask)?,
+                Op::Atomic(i) => {
+                    let span = kernel.code.accesses.len() as u32 + i;
+                    self.atomic(cx, &kernel.code.atomics[i as usize], span, mask)?;
+                }
                 Op::Exit => {
                     self.exited |= mask;
                     self.active &= !mask;
@@ -199,7 +203,6 @@ impl Warp {
             if self.active == 0 && self.ready != 0 {
                 self.select();
             }
-            lanes = u64::from(self.active.count_ones());
         }
         Ok(())
     }

@@ -21,25 +21,63 @@ pub fn select(m: &Mnemonic<'_>) -> Option<Alu> {
 macro_rules! with_ints {
     ($ty:expr, $t:ident => $body:expr) => {
         match $ty {
-            Ty::U8 | Ty::B8 => { type $t = u8; $body }
-            Ty::S8 => { type $t = i8; $body }
-            Ty::U16 | Ty::B16 => { type $t = u16; $body }
-            Ty::S16 => { type $t = i16; $body }
-            Ty::U32 | Ty::B32 => { type $t = u32; $body }
-            Ty::S32 => { type $t = i32; $body }
-            Ty::U64 | Ty::B64 => { type $t = u64; $body }
-            Ty::S64 => { type $t = i64; $body }
+            Ty::U8 | Ty::B8 => {
+                type $t = u8;
+                $body
+            }
+            Ty::S8 => {
+                type $t = i8;
+                $body
+            }
+            Ty::U16 | Ty::B16 => {
+                type $t = u16;
+                $body
+            }
+            Ty::S16 => {
+                type $t = i16;
+                $body
+            }
+            Ty::U32 | Ty::B32 => {
+                type $t = u32;
+                $body
+            }
+            Ty::S32 => {
+                type $t = i32;
+                $body
+            }
+            Ty::U64 | Ty::B64 => {
+                type $t = u64;
+                $body
+            }
+            Ty::S64 => {
+                type $t = i64;
+                $body
+            }
             _ => return None,
         }
     };
 }
 
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_possible_wrap, clippy::unnecessary_cast, clippy::cast_lossless, reason = "conversions between all pairs of integers")]
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_possible_wrap,
+    clippy::unnecessary_cast,
+    clippy::cast_lossless,
+    reason = "conversions between all pairs of integers"
+)]
 fn resize(to: Ty, from: Ty) -> Option<Alu> {
     Some(with_ints!(to, T => with_ints!(from, F => un::<F, T>(|a| a as T))))
 }
 
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_possible_wrap, clippy::unnecessary_cast, clippy::cast_lossless, reason = "clamped before")]
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_possible_wrap,
+    clippy::unnecessary_cast,
+    clippy::cast_lossless,
+    reason = "clamped before"
+)]
 fn clamp(to: Ty, from: Ty) -> Option<Alu> {
     Some(with_ints!(to, T => with_ints!(from, F => {
         un::<F, T>(|a| (a as i128).clamp(T::MIN as i128, T::MAX as i128) as T)
@@ -131,7 +169,12 @@ fn whole(m: &Mnemonic<'_>) -> Option<&'static str> {
     ["rni", "rzi", "rmi", "rpi"].into_iter().find(|r| m.has(r))
 }
 
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_lossless, reason = "casts of floats saturate, as the instruction does")]
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_lossless,
+    reason = "casts of floats saturate, as the instruction does"
+)]
 fn to_int(m: &Mnemonic<'_>, to: Ty, from: Ty) -> Option<Alu> {
     // NaN gives 0 from narrow floats to narrow integers, else the integer with only its top bit set.
     macro_rules! one {
@@ -275,7 +318,9 @@ fn toward_zero(x: f64, nearest: u16) -> u16 {
 fn packed(m: &Mnemonic<'_>, to: Ty, from: Ty) -> Option<Alu> {
     let relu = m.has("relu");
     match (to, from, relu) {
-        (Ty::F16x2, Ty::F32, false) => Some(bin::<f32, f32, Two<u16>>(|a, b| Two(single_to_half(b), single_to_half(a)))),
+        (Ty::F16x2, Ty::F32, false) => {
+            Some(bin::<f32, f32, Two<u16>>(|a, b| Two(single_to_half(b), single_to_half(a))))
+        }
         (Ty::F16x2, Ty::F32, true) => {
             Some(bin::<f32, f32, Two<u16>>(|a, b| Two(single_to_half(b.max(0.0)), single_to_half(a.max(0.0)))))
         }
@@ -294,10 +339,22 @@ fn integral(m: &Mnemonic<'_>, how: &str, ty: Ty) -> Option<Alu> {
     macro_rules! table {
         ($t:ty, |$x:ident| $pre:expr, |$y:ident| $post:expr) => {
             match how {
-                "rni" => un::<$t, $t>(|$x| { let $y = $pre.round_ties_even(); $post }),
-                "rzi" => un::<$t, $t>(|$x| { let $y = $pre.trunc(); $post }),
-                "rmi" => un::<$t, $t>(|$x| { let $y = $pre.floor(); $post }),
-                _ => un::<$t, $t>(|$x| { let $y = $pre.ceil(); $post }),
+                "rni" => un::<$t, $t>(|$x| {
+                    let $y = $pre.round_ties_even();
+                    $post
+                }),
+                "rzi" => un::<$t, $t>(|$x| {
+                    let $y = $pre.trunc();
+                    $post
+                }),
+                "rmi" => un::<$t, $t>(|$x| {
+                    let $y = $pre.floor();
+                    $post
+                }),
+                _ => un::<$t, $t>(|$x| {
+                    let $y = $pre.ceil();
+                    $post
+                }),
             }
         };
     }

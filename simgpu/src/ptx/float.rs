@@ -63,10 +63,22 @@ macro_rules! single {
 macro_rules! directed {
     ($direction:expr, $d:ident => $make:expr) => {
         match $direction {
-            Rounding::Zero => { const $d: Rounding = Rounding::Zero; $make }
-            Rounding::Down => { const $d: Rounding = Rounding::Down; $make }
-            Rounding::Up => { const $d: Rounding = Rounding::Up; $make }
-            Rounding::Nearest => { const $d: Rounding = Rounding::Nearest; $make }
+            Rounding::Zero => {
+                const $d: Rounding = Rounding::Zero;
+                $make
+            }
+            Rounding::Down => {
+                const $d: Rounding = Rounding::Down;
+                $make
+            }
+            Rounding::Up => {
+                const $d: Rounding = Rounding::Up;
+                $make
+            }
+            Rounding::Nearest => {
+                const $d: Rounding = Rounding::Nearest;
+                $make
+            }
         }
     };
 }
@@ -117,8 +129,20 @@ fn single(m: &Mnemonic<'_>) -> Option<Alu> {
         "copysign" => bin::<f32, f32, f32>(|a, b| b.copysign(a)),
         "min" if m.has("NaN") => single!(m, bin, |a, b| if a.is_nan() || b.is_nan() { f32::NAN } else { least(a, b) }),
         "max" if m.has("NaN") => single!(m, bin, |a, b| if a.is_nan() || b.is_nan() { f32::NAN } else { most(a, b) }),
-        "min" => single!(m, bin, |a, b| if a.is_nan() { b } else if b.is_nan() { a } else { least(a, b) }),
-        "max" => single!(m, bin, |a, b| if a.is_nan() { b } else if b.is_nan() { a } else { most(a, b) }),
+        "min" => single!(m, bin, |a, b| if a.is_nan() {
+            b
+        } else if b.is_nan() {
+            a
+        } else {
+            least(a, b)
+        }),
+        "max" => single!(m, bin, |a, b| if a.is_nan() {
+            b
+        } else if b.is_nan() {
+            a
+        } else {
+            most(a, b)
+        }),
         "testp" => return testp::<f32>(m),
         _ => return None,
     })
@@ -174,8 +198,24 @@ fn double(m: &Mnemonic<'_>) -> Option<Alu> {
         "abs" => un::<f64, f64>(f64::abs),
         "neg" => un::<f64, f64>(|a| -a),
         "copysign" => bin::<f64, f64, f64>(|a, b| b.copysign(a)),
-        "min" => bin::<f64, f64, f64>(|a, b| if a.is_nan() { b } else if b.is_nan() { a } else { least64(a, b) }),
-        "max" => bin::<f64, f64, f64>(|a, b| if a.is_nan() { b } else if b.is_nan() { a } else { most64(a, b) }),
+        "min" => bin::<f64, f64, f64>(|a, b| {
+            if a.is_nan() {
+                b
+            } else if b.is_nan() {
+                a
+            } else {
+                least64(a, b)
+            }
+        }),
+        "max" => bin::<f64, f64, f64>(|a, b| {
+            if a.is_nan() {
+                b
+            } else if b.is_nan() {
+                a
+            } else {
+                most64(a, b)
+            }
+        }),
         "testp" => return testp::<f64>(m),
         _ => return None,
     })
@@ -226,21 +266,48 @@ macro_rules! small {
             "tanh" => $un!(|a| a.tanh()),
             "min" if $m.has("NaN") => $bin!(|a, b| if a.is_nan() || b.is_nan() { f64::NAN } else { least64(a, b) }),
             "max" if $m.has("NaN") => $bin!(|a, b| if a.is_nan() || b.is_nan() { f64::NAN } else { most64(a, b) }),
-            "min" => $bin!(|a, b| if a.is_nan() { b } else if b.is_nan() { a } else { least64(a, b) }),
-            "max" => $bin!(|a, b| if a.is_nan() { b } else if b.is_nan() { a } else { most64(a, b) }),
+            "min" => $bin!(|a, b| if a.is_nan() {
+                b
+            } else if b.is_nan() {
+                a
+            } else {
+                least64(a, b)
+            }),
+            "max" => $bin!(|a, b| if a.is_nan() {
+                b
+            } else if b.is_nan() {
+                a
+            } else {
+                most64(a, b)
+            }),
             _ => return None,
         })
     };
 }
 
 fn small<T: Small>(m: &Mnemonic<'_>) -> Option<Alu> {
-    macro_rules! one { (|$a:ident| $e:expr) => { un::<T, T>(|a| { let $a = a.value(); T::of($e) }) }; }
+    macro_rules! one {
+        (|$a:ident| $e:expr) => {
+            un::<T, T>(|a| {
+                let $a = a.value();
+                T::of($e)
+            })
+        };
+    }
     macro_rules! two {
-        (|$a:ident, $b:ident| $e:expr) => { bin::<T, T, T>(|a, b| { let ($a, $b) = (a.value(), b.value()); T::of($e) }) };
+        (|$a:ident, $b:ident| $e:expr) => {
+            bin::<T, T, T>(|a, b| {
+                let ($a, $b) = (a.value(), b.value());
+                T::of($e)
+            })
+        };
     }
     macro_rules! three {
         (|$a:ident, $b:ident, $c:ident| $e:expr) => {
-            tri::<T, T, T, T>(|a, b, c| { let ($a, $b, $c) = (a.value(), b.value(), c.value()); T::of($e) })
+            tri::<T, T, T, T>(|a, b, c| {
+                let ($a, $b, $c) = (a.value(), b.value(), c.value());
+                T::of($e)
+            })
         };
     }
     small!(m, one, two, three)
@@ -250,7 +317,10 @@ fn pair<T: Small + Lane<Bits = u32>>(m: &Mnemonic<'_>) -> Option<Alu> {
     macro_rules! one {
         (|$a:ident| $e:expr) => {
             un::<Two<T>, Two<T>>(|a| {
-                let f = |a: T| { let $a = a.value(); T::of($e) };
+                let f = |a: T| {
+                    let $a = a.value();
+                    T::of($e)
+                };
                 Two(f(a.0), f(a.1))
             })
         };
@@ -258,7 +328,10 @@ fn pair<T: Small + Lane<Bits = u32>>(m: &Mnemonic<'_>) -> Option<Alu> {
     macro_rules! two {
         (|$a:ident, $b:ident| $e:expr) => {
             bin::<Two<T>, Two<T>, Two<T>>(|a, b| {
-                let f = |a: T, b: T| { let ($a, $b) = (a.value(), b.value()); T::of($e) };
+                let f = |a: T, b: T| {
+                    let ($a, $b) = (a.value(), b.value());
+                    T::of($e)
+                };
                 Two(f(a.0, b.0), f(a.1, b.1))
             })
         };
@@ -266,7 +339,10 @@ fn pair<T: Small + Lane<Bits = u32>>(m: &Mnemonic<'_>) -> Option<Alu> {
     macro_rules! three {
         (|$a:ident, $b:ident, $c:ident| $e:expr) => {
             tri::<Two<T>, Two<T>, Two<T>, Two<T>>(|a, b, c| {
-                let f = |a: T, b: T, c: T| { let ($a, $b, $c) = (a.value(), b.value(), c.value()); T::of($e) };
+                let f = |a: T, b: T, c: T| {
+                    let ($a, $b, $c) = (a.value(), b.value(), c.value());
+                    T::of($e)
+                };
                 Two(f(a.0, b.0, c.0), f(a.1, b.1, c.1))
             })
         };
@@ -305,13 +381,23 @@ fn testp<T: Classes>(m: &Mnemonic<'_>) -> Option<Alu> {
 }
 
 /// The comparison `setp.<how>` of floats.
+#[allow(clippy::neg_cmp_op_on_partial_ord, clippy::double_comparisons, reason = "what NaN gives is different in each")]
 pub fn comparison(how: &str, ty: Ty, ftz: bool) -> Option<Alu> {
     macro_rules! table {
         ($t:ty, |$x:ident| $value:expr) => {{
             macro_rules! test {
                 (|$a:ident, $b:ident| $e:expr) => {
                     compare::<$t>(|a, b| {
-                        let ($a, $b) = ({ let $x = a; $value }, { let $x = b; $value });
+                        let ($a, $b) = (
+                            {
+                                let $x = a;
+                                $value
+                            },
+                            {
+                                let $x = b;
+                                $value
+                            },
+                        );
                         $e
                     })
                 };
@@ -329,8 +415,8 @@ pub fn comparison(how: &str, ty: Ty, ftz: bool) -> Option<Alu> {
                 "leu" => test!(|a, b| !(a > b)),
                 "gtu" => test!(|a, b| !(a <= b)),
                 "geu" => test!(|a, b| !(a < b)),
-                "num" => test!(|a, b| a == a && b == b),
-                "nan" => test!(|a, b| a != a || b != b),
+                "num" => test!(|a, b| a.partial_cmp(&b).is_some()),
+                "nan" => test!(|a, b| a.partial_cmp(&b).is_none()),
                 _ => return None,
             })
         }};

@@ -153,11 +153,19 @@ pub enum CollectiveOp {
     All,
     Any,
     Uniform,
-    MatchAny { wide: bool },
-    MatchAll { wide: bool },
+    MatchAny {
+        wide: bool,
+    },
+    MatchAll {
+        wide: bool,
+    },
     ReduceAdd,
-    ReduceMin { signed: bool },
-    ReduceMax { signed: bool },
+    ReduceMin {
+        signed: bool,
+    },
+    ReduceMax {
+        signed: bool,
+    },
     ReduceAnd,
     ReduceOr,
     ReduceXor,

@@ -7,14 +7,38 @@ use super::types::{Mnemonic, Ty};
 macro_rules! with_int {
     ($ty:expr, $t:ident => $body:expr) => {
         match $ty {
-            Ty::U8 | Ty::B8 => { type $t = u8; Some($body) }
-            Ty::S8 => { type $t = i8; Some($body) }
-            Ty::U16 | Ty::B16 => { type $t = u16; Some($body) }
-            Ty::S16 => { type $t = i16; Some($body) }
-            Ty::U32 | Ty::B32 => { type $t = u32; Some($body) }
-            Ty::S32 => { type $t = i32; Some($body) }
-            Ty::U64 | Ty::B64 => { type $t = u64; Some($body) }
-            Ty::S64 => { type $t = i64; Some($body) }
+            Ty::U8 | Ty::B8 => {
+                type $t = u8;
+                Some($body)
+            }
+            Ty::S8 => {
+                type $t = i8;
+                Some($body)
+            }
+            Ty::U16 | Ty::B16 => {
+                type $t = u16;
+                Some($body)
+            }
+            Ty::S16 => {
+                type $t = i16;
+                Some($body)
+            }
+            Ty::U32 | Ty::B32 => {
+                type $t = u32;
+                Some($body)
+            }
+            Ty::S32 => {
+                type $t = i32;
+                Some($body)
+            }
+            Ty::U64 | Ty::B64 => {
+                type $t = u64;
+                Some($body)
+            }
+            Ty::S64 => {
+                type $t = i64;
+                Some($body)
+            }
             _ => None,
         }
     };
@@ -24,9 +48,18 @@ macro_rules! with_int {
 macro_rules! with_bits {
     ($ty:expr, $t:ident => $body:expr) => {
         match $ty.bytes() {
-            2 => { type $t = u16; Some($body) }
-            4 => { type $t = u32; Some($body) }
-            8 => { type $t = u64; Some($body) }
+            2 => {
+                type $t = u16;
+                Some($body)
+            }
+            4 => {
+                type $t = u32;
+                Some($body)
+            }
+            8 => {
+                type $t = u64;
+                Some($body)
+            }
             _ => None,
         }
     };
@@ -83,9 +116,7 @@ fn product(m: &Mnemonic<'_>) -> Option<Alu> {
         macro_rules! wide {
             ($from:ty, $to:ty) => {
                 if mad {
-                    tri::<$from, $from, $to, $to>(|a, b, c| {
-                        <$to>::from(a).wrapping_mul(<$to>::from(b)).wrapping_add(c)
-                    })
+                    tri::<$from, $from, $to, $to>(|a, b, c| <$to>::from(a).wrapping_mul(<$to>::from(b)).wrapping_add(c))
                 } else {
                     bin::<$from, $from, $to>(|a, b| <$to>::from(a).wrapping_mul(<$to>::from(b)))
                 }

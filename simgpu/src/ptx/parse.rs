@@ -51,7 +51,11 @@ impl<'a> Parser<'a> {
     }
 
     fn expect(&mut self, mark: char) -> Parsed<()> {
-        if self.take(mark) { Ok(()) } else { Err(format!("`{mark}` expected, {:?} found", self.peek().map(|t| t.kind))) }
+        if self.take(mark) {
+            Ok(())
+        } else {
+            Err(format!("`{mark}` expected, {:?} found", self.peek().map(|t| t.kind)))
+        }
     }
 
     fn word(&mut self) -> Parsed<&'a str> {
@@ -280,9 +284,11 @@ impl<'a> Parser<'a> {
         }
         match word {
             ".loc" => self.skip_line(),
-            ".pragma" => while !self.take(';') {
-                self.next()?;
-            },
+            ".pragma" => {
+                while !self.take(';') {
+                    self.next()?;
+                }
+            }
             ".reg" => out.push(self.registers()?),
             _ if space(word).is_some() => {
                 self.at = begin;

@@ -80,9 +80,17 @@ impl Regs {
         }
     }
 
+    /// The same value in all lanes.
+    #[expect(clippy::cast_possible_truncation, reason = "halves of a 64-bit value")]
     pub fn fill(&mut self, row: u32, wide: bool, value: u64) {
-        for lane in 0..LANES {
-            self.set(row, wide, lane, value);
+        let at = row as usize;
+        if wide {
+            let pair = [value as u32, (value >> 32) as u32];
+            for row in &mut self.rows[at..at + 2] {
+                row.0.as_chunks_mut::<2>().0.fill(pair);
+            }
+        } else {
+            self.rows[at].0 = [value as u32; LANES];
         }
     }
 }

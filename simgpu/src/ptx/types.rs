@@ -122,10 +122,8 @@ impl<'a> Mnemonic<'a> {
 
     /// Elements of a vector access.
     pub fn vector(&self) -> usize {
-        match self.mods.iter().find_map(|m| m.strip_prefix('v')).and_then(|n| n.parse().ok()) {
-            Some(n @ (2 | 4 | 8)) => n,
-            _ => 1,
-        }
+        let named = self.mods.iter().find_map(|m| m.strip_prefix('v')).and_then(|n| n.parse().ok());
+        named.filter(|n| matches!(n, 2 | 4 | 8)).unwrap_or(1)
     }
 
     /// How results are rounded, to the nearest where nothing is said.

@@ -86,7 +86,9 @@ impl<'a> Lower<'a> {
         match (to, from) {
             (Operand::List(parts), _) => self.unpack(ty, parts, from),
             (_, Operand::List(parts)) => self.pack(ty, to, parts),
-            (_, Operand::Name(name)) if matches!(name.as_str(), "%clock" | "%clock_hi" | "%clock64" | "%globaltimer") => {
+            (_, Operand::Name(name))
+                if matches!(name.as_str(), "%clock" | "%clock_hi" | "%clock64" | "%globaltimer") =>
+            {
                 let (class, d) = self.destination(to, ty.class())?;
                 self.guarded(Op::Clock, d, [u32::from(class == Class::Wide), NONE, NONE, NONE]);
                 Ok(())
@@ -251,7 +253,11 @@ impl<'a> Lower<'a> {
         let [to, a, b, c] = operands else { return Err(unknown()) };
         let c = self.source(c, Class::Narrow)?;
         let zero = self.constant(Class::Narrow, 0);
-        let test = if sign.is_float() { float::comparison("ge", Ty::F32, m.has("ftz")) } else { int::comparison("ge", Ty::S32) };
+        let test = if sign.is_float() {
+            float::comparison("ge", Ty::F32, m.has("ftz"))
+        } else {
+            int::comparison("ge", Ty::S32)
+        };
         let test = self.compute(test.ok_or_else(unknown)?, &[c, zero]);
         let choice = if ty.class() == Class::Wide { choose::<u64>() } else { choose::<u32>() };
         let (a, b) = (self.source(a, choice.src[0])?, self.source(b, choice.src[1])?);

@@ -127,7 +127,9 @@ impl<'a> Lower<'a> {
                     self.predicate(inner)?
                 }
                 operand if vote => self.predicate(operand)?,
-                operand if matches!(op, CollectiveOp::MatchAny { wide: true } | CollectiveOp::MatchAll { wide: true }) => {
+                operand
+                    if matches!(op, CollectiveOp::MatchAny { wide: true } | CollectiveOp::MatchAll { wide: true }) =>
+                {
                     self.source(operand, Class::Wide)?
                 }
                 operand => self.source(operand, Class::Narrow)?,

@@ -53,7 +53,16 @@ impl Lower<'_> {
         if matches!(space, Space::Shared | Space::Generic) {
             self.code.grain = self.code.grain.min(ty.bytes());
         }
-        Ok(Access { space, base: row, wide, offset, ty, regs: Vec::with_capacity(count), regs_wide: false, volatile: false })
+        Ok(Access {
+            space,
+            base: row,
+            wide,
+            offset,
+            ty,
+            regs: Vec::with_capacity(count),
+            regs_wide: false,
+            volatile: false,
+        })
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "far fewer than 2^32 accesses")]
@@ -63,7 +72,11 @@ impl Lower<'_> {
     }
 
     pub(super) fn load(&mut self, m: &Mnemonic<'_>, operands: &[Operand]) -> Lowered<()> {
-        let [to, from] = operands.get(..2).and_then(|o| o.try_into().ok()).map(|o: &[Operand; 2]| o).ok_or("two operands expected")?;
+        let [to, from] = operands
+            .get(..2)
+            .and_then(|o| o.try_into().ok())
+            .map(|o: &[Operand; 2]| o)
+            .ok_or("two operands expected")?;
         let to = match to {
             Operand::List(parts) => parts.as_slice(),
             one => std::slice::from_ref(one),
@@ -153,7 +166,7 @@ impl Lower<'_> {
             (None, operands)
         };
         let [place, values @ ..] = rest else { return Err("an address expected".to_owned()) };
-        let access = self.place(place, space(m), ty, 1)?;
+        let mut access = self.place(place, space(m), ty, 1)?;
         let class = ty.class();
         let result = match to {
             None => NONE,
@@ -166,6 +179,7 @@ impl Lower<'_> {
             }
         };
         let value = self.source(values.first().ok_or("a value expected")?, class)?;
+        access.regs.push(value);
         let swap = match (op, values.get(1)) {
             (AtomicOp::CompareSwap, Some(operand)) => self.source(operand, class)?,
             (AtomicOp::CompareSwap, None) => return Err("a second value expected".to_owned()),

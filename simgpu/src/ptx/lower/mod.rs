@@ -6,11 +6,11 @@ mod control;
 mod memory;
 mod names;
 
+use super::Kernel;
 use super::ast::{Ast, Function, Instruction, Space, Statement, Variable};
 use super::inst::{Code, Inst, NONE, Op, Special};
 use super::lanes::Alu;
 use super::types::{Class, Mnemonic};
-use super::Kernel;
 use names::{Frame, Symbol};
 use std::collections::HashMap;
 
@@ -42,11 +42,7 @@ struct Lower<'a> {
 ///
 /// # Errors
 /// The instruction or name that is not known, with its line.
-pub fn kernel(
-    ast: &Ast,
-    variables: &HashMap<String, (u64, usize)>,
-    function: &Function,
-) -> Result<Kernel, String> {
+pub fn kernel(ast: &Ast, variables: &HashMap<String, (u64, usize)>, function: &Function) -> Result<Kernel, String> {
     let mut lower = Lower {
         ast,
         variables,

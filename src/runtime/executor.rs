@@ -74,6 +74,9 @@ pub fn run(
             (Some(_), None) => return Err(Error::bug("an array that is left to write has been computed")),
         }
     }
+    if cx.cancel_token().is_cancelled() {
+        return Err(ErrorKind::Cancelled.into());
+    }
     // Visible last, and together: a run that fails shows none of them.
     whole.into_iter().try_for_each(Sink::finish)?;
     let report = Report {

@@ -95,8 +95,7 @@ impl Session {
 
     /// Sees to it that an interrupted run ends in about a second; unless it adds to a file, which has to be closed.
     fn watch(&self) -> Option<Watch> {
-        let places: Vec<(PathBuf, String)> =
-            self.outputs.iter().map(|o| store::destination(o)).collect::<Result<_>>().ok()?;
+        let places: Vec<(PathBuf, String)> = self.outputs.iter().map(store::destination).collect::<Result<_>>().ok()?;
         if places.iter().any(|(file, inside)| file.is_file() && !inside.is_empty()) {
             return None;
         }
@@ -104,7 +103,9 @@ impl Session {
         let (bar, keep) = (Arc::clone(&self.bar), self.resume);
         Some(insist(self.cx.cancel_token(), move || {
             bar.clear();
-            traces.iter().for_each(|t| t.clear(keep));
+            for place in &traces {
+                place.clear(keep);
+            }
             note(&format!("error: {}", ErrorKind::Cancelled));
         }))
     }

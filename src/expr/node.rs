@@ -216,10 +216,8 @@ impl Expr {
         let mut done: BTreeMap<usize, Self> = BTreeMap::new();
         let mut left = vec![self.clone()];
         while let Some(next) = left.last().cloned() {
-            let missing: Vec<Self> = match older(&next) {
-                true => Vec::new(),
-                false => next.inputs().into_iter().filter(|e| !done.contains_key(&e.id())).cloned().collect(),
-            };
+            let of_next = if older(&next) { Vec::new() } else { next.inputs() };
+            let missing: Vec<Self> = of_next.into_iter().filter(|e| !done.contains_key(&e.id())).cloned().collect();
             if !missing.is_empty() {
                 left.extend(missing);
                 continue;

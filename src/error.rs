@@ -313,19 +313,20 @@ pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
 pub struct Bytes(pub u64);
 
 impl Bytes {
-    /// The least count that is not smaller and that prints exactly.
+    /// The least count that is not smaller and that reads back as it prints.
     ///
     /// ```
     /// use hyperslab::error::Bytes;
     /// assert_eq!(Bytes((62 << 20) + 1).to_string(), "62 MiB");
     /// assert_eq!(Bytes((62 << 20) + 1).rounded_up().to_string(), "62.1 MiB");
+    /// assert_eq!(Bytes((62 << 20) + 1).rounded_up().rounded_up().to_string(), "62.1 MiB");
     /// ```
     #[must_use]
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of bytes, a little larger")]
     pub fn rounded_up(self) -> Self {
         let (value, scale, _) = self.scaled();
         let digits = if value >= 100.0 { 1.0 } else { 10.0 };
-        Self(((value * digits).ceil() / digits * scale).ceil() as u64)
+        Self(((value * digits).ceil() / digits * scale) as u64)
     }
 
     /// The count in a unit that suits it, the unit in bytes and its name.

@@ -206,7 +206,7 @@ pub(crate) fn full_like(like: &Expr, value: Scalar, dtype: DType) -> Result<Expr
         shape: expr.shape.clone(),
         chunks: like.chunks.clone(),
         names: like.names.clone(),
-        site: expr.site,
+        site: expr.site.clone(),
     }))
 }
 

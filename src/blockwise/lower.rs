@@ -236,7 +236,7 @@ impl Lowering {
 
     fn push(&mut self, expr: &Expr, space: Vec<usize>, chunks: Chunks, kind: StageKind, inputs: Vec<Input>) -> Origin {
         let placement = Placement::OnDemand;
-        let (label, site, blocks) = (expr.label(), expr.site, None);
+        let (label, site, blocks) = (expr.label(), expr.site.clone(), None);
         self.plan.stages.push(Stage { label, site, space, chunks, kind, inputs, placement, blocks });
         Origin::Stage(self.plan.stages.len() - 1, 0)
     }

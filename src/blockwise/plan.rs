@@ -4,6 +4,7 @@ use crate::chunk::groups::Groups;
 use crate::chunk::reshape::Reshape;
 use crate::chunk::{AxisChunks, Chunks, IndexMap, Region};
 use crate::dtype::DType;
+use crate::expr::Site;
 use crate::op::contraction::Contraction;
 use crate::op::function::BlockFunction;
 use crate::op::kernel::Lanes;
@@ -12,7 +13,6 @@ use crate::op::reduction::Reducer;
 use crate::op::scan::Scanner;
 use crate::store::Store;
 use std::fmt;
-use std::panic::Location;
 use std::sync::Arc;
 
 /// Position of a stage in [`Plan::stages`].
@@ -50,7 +50,7 @@ pub struct Stage {
     /// The expression it came from.
     pub label: String,
     /// Where the user built that.
-    pub site: &'static Location<'static>,
+    pub site: Site,
     /// The index space: the shape of the result, or of what is reduced.
     pub space: Vec<usize>,
     /// Logical chunks of the space.

@@ -15,6 +15,8 @@ struct Source {
     grid: Chunks,
     /// Whether it is one of several arrays that are joined, whose grids do not cover the space.
     joined: bool,
+    /// The chunks of all of them side by side, and their bytes; known to one of them.
+    side_by_side: Option<(Chunks, u64)>,
     /// Whether chunks are read in part wherever blocks are cut: in steps, or one index of many.
     partial: bool,
     /// Bytes of the chunks that are read.
@@ -26,7 +28,8 @@ impl Source {
     /// along an axis, these are the chunks that a row of blocks touches: those that a block covers along outer axes, one
     /// along that axis, all along inner ones.
     fn shared(&self, block: &[usize], itemsize: usize) -> u64 {
-        let (chunk, counts) = (self.grid.longest(), self.grid.counts());
+        let grid = self.side_by_side.as_ref().map_or(&self.grid, |(grid, _)| grid);
+        let (chunk, counts) = (grid.longest(), grid.counts());
         let Some(cut) = block.iter().zip(&chunk).position(|(&b, &c)| b < c) else { return 0 };
         let covered: usize = (0..cut).map(|a| block[a].div_ceil(chunk[a].max(1)).min(counts[a])).product();
         let row: usize = counts[cut + 1..].iter().product();
@@ -35,16 +38,18 @@ impl Source {
 
     /// Bytes that are read more than once when each block of `grid` reads the chunks that it touches.
     fn again(&self, grid: &Chunks) -> u64 {
-        if self.joined {
-            return 0;
-        }
+        let (chunks, bytes) = match &self.side_by_side {
+            Some((chunks, bytes)) => (chunks, *bytes),
+            None if self.joined => return 0,
+            None => (&self.grid, self.bytes),
+        };
         #[expect(
             clippy::cast_precision_loss,
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             reason = "an estimate"
         )]
-        let again = (self.bytes as f64 * (times(grid, &self.grid) - 1.0)) as u64;
+        let again = (bytes as f64 * (times(grid, chunks) - 1.0)) as u64;
         again
     }
 }
@@ -126,6 +131,7 @@ impl Sources {
     }
 
     fn input(&mut self, plan: &Plan, input: &Input, map: &IndexMap, space: &[usize], joined: bool) {
+        let mut side_by_side = if joined { None } else { side_by_side(plan, input, map, space) };
         let joined = joined || input.pieces.len() > 1;
         for piece in &input.pieces {
             let through = map.compose(&piece.map);
@@ -141,7 +147,7 @@ impl Sources {
                     let partial = joined || (0..longest.len()).any(skips);
                     let grid = if joined { Chunks::whole(space) } else { through.chunks(space, chunks) };
                     let bytes = touched(plan, store, (!joined).then_some(&through), space);
-                    let source = Source { store, grid, joined, partial, bytes };
+                    let source = Source { store, grid, joined, side_by_side: side_by_side.take(), partial, bytes };
                     self.widest = self.widest.max(input.dtype.size());
                     if !self.list.contains(&source) {
                         self.list.push(source);
@@ -213,6 +219,38 @@ impl Sources {
         }
         most
     }
+}
+
+/// The chunks of stored arrays that are joined along an axis, as `space` sees them through `map`, and their bytes; none
+/// where there is only one, or where others are among them. Across that axis the finest grid stands for all.
+fn side_by_side(plan: &Plan, input: &Input, map: &IndexMap, space: &[usize]) -> Option<(Chunks, u64)> {
+    let second = input.pieces.get(1)?;
+    let along = second.out.start.iter().position(|&start| start > 0)?;
+    let (mut axes, mut bounds, mut bytes) = (Vec::new(), Vec::new(), 0);
+    for piece in &input.pieces {
+        let Origin::Store(store) = piece.origin else { return None };
+        if plan.stores[store].random_access() {
+            return None;
+        }
+        let mut own = piece.map.clone();
+        for axis in &mut own.axes {
+            let start = axis.out.map_or(0, |o| piece.out.start[o]).cast_signed();
+            axis.offset = axis.offset.wrapping_add_signed(start * axis.stride);
+        }
+        let cuts = own.chunks(&piece.out.shape, &plan.stores[store].info().chunks);
+        bytes += touched(plan, store, Some(&own), &piece.out.shape);
+        bounds.extend(cuts.axes()[along].bounds().into_iter().map(|b| piece.out.start[along] + b));
+        if axes.is_empty() {
+            axes = cuts.axes().to_vec();
+        }
+        for (axis, cut) in axes.iter_mut().zip(cuts.axes()).filter(|(axis, cut)| cut.count() > axis.count()) {
+            axis.clone_from(cut);
+        }
+    }
+    bounds.sort_unstable();
+    bounds.dedup();
+    axes[along] = AxisChunks::from_bounds(&bounds);
+    Some((map.chunks(space, &Chunks::new(axes)), bytes))
 }
 
 /// Bytes of the chunks of a store that `map` of all of `space` touches; of all chunks without a map.

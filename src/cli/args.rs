@@ -170,7 +170,7 @@ pub struct Running {
     /// Worker threads [default: all processors]
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
-    /// Memory budget: 2GiB or 50% [default: 60% of the machine]
+    /// Memory budget: 2GiB, 50% or 0.5 [default: 60% of the machine or its cgroup]
     #[arg(long, value_name = "SIZE")]
     pub memory: Option<String>,
     /// Folder for intermediate results that do not fit into memory [default: $TMPDIR or /var/tmp]

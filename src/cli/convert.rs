@@ -31,6 +31,7 @@ pub fn rechunk(args: &Convert) -> Result<(), Failure> {
 pub fn convert(args: &Convert) -> Result<(), Failure> {
     let dtype = args.dtype.as_deref().map(DType::from_str).transpose()?;
     let mut session = Session::start(&args.running)?;
+    session.writes_to(std::slice::from_ref(&args.target));
     let (container, inner) = store::container(&args.source)?;
     let nodes = store::tree(&args.source)?;
     let arrays: Vec<(&Node, &Info)> = nodes

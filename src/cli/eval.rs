@@ -36,6 +36,7 @@ pub fn eval(args: &Eval) -> Result<(), Failure> {
         let paths: Vec<&Path> = inputs.iter().map(|i| Path::new(&i.path)).collect();
         super::expansion::check(&arrays, &paths)?;
     }
+    session.writes_to(&args.outputs);
     let outputs = Outputs::of(args, source.trim(), &arrays)?;
     if outputs.are_done() {
         return Ok(outputs.finish()?);

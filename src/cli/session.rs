@@ -7,13 +7,15 @@ use super::progress::Bar;
 use crate::array::Array;
 use crate::array::compute::{Compute, Stored, Wanted};
 use crate::device::block::Block;
-use crate::error::{Bytes, Error, Result};
+use crate::error::{Bytes, Error, ErrorKind, Result};
 use crate::expr::{Expr, ExprKind};
 use crate::runtime::context::Context;
 use crate::runtime::executor::Answer;
-use crate::runtime::interrupt::cancel_on_signal;
+use crate::runtime::interrupt::{Watch, cancel_on_signal, insist};
 use crate::runtime::pipeline::Stage;
 use crate::runtime::trace::Report;
+use crate::store;
+use crate::store::staging::Traces;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -56,6 +58,8 @@ pub struct Session {
     talks: bool,
     profile: Option<PathBuf>,
     totals: Totals,
+    outputs: Vec<PathBuf>,
+    resume: bool,
 }
 
 impl Session {
@@ -85,8 +89,30 @@ impl Session {
         }
         let cx = builder.build()?;
         cancel_on_signal(cx.cancel_token());
-        let (profile, totals) = (options.profile.clone(), Totals::default());
-        Ok(Self { cx, bar, began: Instant::now(), talks, profile, totals })
+        let (profile, totals, outputs) = (options.profile.clone(), Totals::default(), Vec::new());
+        Ok(Self { cx, bar, began: Instant::now(), talks, profile, totals, outputs, resume: options.resume })
+    }
+
+    /// Tells where the results go, so that an end in the middle of a huge chunk leaves nothing there.
+    pub fn writes_to(&mut self, outputs: &[PathBuf]) {
+        self.outputs = outputs.to_vec();
+    }
+
+    /// Sees to it that an interrupted run ends in about a second; unless it adds to a file, which has to be closed.
+    fn watch(&self) -> Option<Watch> {
+        let places: Vec<(PathBuf, String)> = self.outputs.iter().map(store::destination).collect::<Result<_>>().ok()?;
+        if places.iter().any(|(file, inside)| file.is_file() && !inside.is_empty()) {
+            return None;
+        }
+        let traces: Vec<Traces> = places.iter().map(|(container, _)| Traces::of(container)).collect();
+        let (bar, keep) = (Arc::clone(&self.bar), self.resume);
+        Some(insist(self.cx.cancel_token(), move || {
+            bar.clear();
+            for place in &traces {
+                place.clear(keep);
+            }
+            note(&format!("error: {}", ErrorKind::Cancelled));
+        }))
     }
 
     /// The context.
@@ -102,7 +128,9 @@ impl Session {
     pub fn compute(&mut self, goals: Vec<Goal>) -> Result<Vec<Option<Block>>> {
         let again = self.profile.is_some().then(|| goals.clone());
         let sources = source_bytes(&goals);
+        let watch = self.watch();
         let answers = self.cx.compute(goals)?;
+        drop(watch);
         self.totals.source_bytes += sources;
         if let Some(goals) = again {
             append(&mut self.totals.plan, &self.cx.explain(goals.clone(), Stage::Fused)?);

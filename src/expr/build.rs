@@ -1,6 +1,6 @@
 //! Constructors: one per kind of expression. Each infers dtype, shape, chunks and names, and refuses what cannot be.
 
-use super::node::{Expr, ExprKind, Node};
+use super::node::{Expr, ExprKind, Node, Site};
 use crate::chunk::groups::Groups;
 use crate::chunk::index_map::AxisMap;
 use crate::chunk::reshape::Reshape;
@@ -557,5 +557,5 @@ pub fn blocks(inputs: &[Expr], function: BlockFunction) -> Result<Expr> {
 
 #[track_caller]
 fn node(kind: ExprKind, dtype: DType, shape: Shape, chunks: Chunks, names: Vec<Option<String>>) -> Expr {
-    Expr::new(Node { kind, dtype, shape, chunks, names, site: Location::caller() })
+    Expr::new(Node { kind, dtype, shape, chunks, names, site: Site::Code(Location::caller()) })
 }

@@ -86,7 +86,7 @@ fn blank(of: &Expr) -> Expr {
         shape: of.shape.clone(),
         chunks: of.chunks.clone(),
         names: Vec::new(),
-        site: of.site,
+        site: of.site.clone(),
     })
 }
 

@@ -10,4 +10,4 @@ pub mod canonical;
 pub mod build;
 pub mod deviation;
 
-pub use node::{Expr, ExprKind, Node};
+pub use node::{Expr, ExprKind, Node, Site};

@@ -12,9 +12,28 @@ use crate::op::reduction::Reducer;
 use crate::op::scan::Scanner;
 use crate::shape::Shape;
 use crate::store::Store;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
+
+/// Where an expression was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Site {
+    /// In a program.
+    Code(&'static Location<'static>),
+    /// In a text of the expression language: `column 5`.
+    Text(Arc<str>),
+}
+
+impl fmt::Display for Site {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code(location) => write!(f, "{location}"),
+            Self::Text(place) => write!(f, "{place}"),
+        }
+    }
+}
 
 /// A handle on an immutable expression; cloning is free.
 #[derive(Clone)]
@@ -34,7 +53,7 @@ pub struct Node {
     /// Dimension names; empty, or one per axis.
     pub names: Vec<Option<String>>,
     /// Where the user built it.
-    pub site: &'static Location<'static>,
+    pub site: Site,
 }
 
 /// The kinds of expression.
@@ -186,14 +205,48 @@ impl Expr {
     /// A node of another kind with the same value.
     #[must_use]
     pub fn with_kind(&self, kind: ExprKind) -> Self {
-        Self::new(Node {
-            kind,
+        Self::new(Node { kind, ..self.parts() })
+    }
+
+    /// The same value, built at `site`: this node and those that it is made of, down to stored arrays, to the nodes that
+    /// `known` says are older, and to what stands in a text already. Deep expressions do not take stack.
+    #[must_use]
+    pub fn placed(&self, site: &Site, known: &dyn Fn(&Self) -> bool) -> Self {
+        let older = |e: &Self| matches!(e.kind, ExprKind::Source(_)) || matches!(e.site, Site::Text(_)) || known(e);
+        let mut done: BTreeMap<usize, Self> = BTreeMap::new();
+        let mut left = vec![self.clone()];
+        while let Some(next) = left.last().cloned() {
+            let of_next = if older(&next) { Vec::new() } else { next.inputs() };
+            let missing: Vec<Self> = of_next.into_iter().filter(|e| !done.contains_key(&e.id())).cloned().collect();
+            if !missing.is_empty() {
+                left.extend(missing);
+                continue;
+            }
+            left.pop();
+            if done.contains_key(&next.id()) {
+                continue;
+            }
+            let new = if older(&next) {
+                next.clone()
+            } else {
+                let inputs: Vec<Self> = next.inputs().iter().filter_map(|e| done.get(&e.id()).cloned()).collect();
+                let moved = next.with_inputs(&inputs);
+                Self::new(Node { site: site.clone(), ..moved.parts() })
+            };
+            done.insert(next.id(), new);
+        }
+        done.remove(&self.id()).unwrap_or_else(|| self.clone())
+    }
+
+    fn parts(&self) -> Node {
+        Node {
+            kind: self.kind.clone(),
             dtype: self.dtype,
             shape: self.shape.clone(),
             chunks: self.chunks.clone(),
             names: self.names.clone(),
-            site: self.site,
-        })
+            site: self.site.clone(),
+        }
     }
 
     /// The lengths of the axes; data-dependent ones at their largest.

@@ -10,6 +10,7 @@ use crate::array::Array;
 use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
 use crate::error::{Error, ErrorKind, Result};
+use crate::expr::{Expr as Lazy, Site};
 use num_complex::Complex64;
 use std::collections::BTreeMap;
 
@@ -87,7 +88,36 @@ impl<'a> Evaluator<'a> {
         Ok(value)
     }
 
+    /// The value of an expression; what it builds knows where in the text it stands.
     fn expr(&self, expr: &'a Expr) -> Result<Value> {
+        let value = self.value(expr)?;
+        let at = match &expr.kind {
+            ExprKind::Unary { .. } => expr.span.start,
+            ExprKind::Binary { left, .. } => self.skip_space(left.span.end),
+            ExprKind::Compare { first, .. } => self.skip_space(first.span.end),
+            ExprKind::Subscript { value, .. } => self.skip_space(value.span.end),
+            ExprKind::Attribute { name_span, .. } => name_span.start,
+            ExprKind::Call { function, .. } => called_at(function),
+            _ => return Ok(value),
+        };
+        Ok(self.placed(value, at))
+    }
+
+    /// The value, whose new arrays were built at this offset.
+    fn placed(&self, value: Value, offset: usize) -> Value {
+        match value {
+            Value::Array(array) => {
+                let site = Site::Text(parse::place(self.source, offset).into());
+                let known = |e: &Lazy| self.inputs.values().any(|input| input.expr().id() == e.id());
+                Value::Array(Array::from_expr(array.expr().placed(&site, &known)))
+            }
+            Value::Tuple(items) => Value::Tuple(items.into_iter().map(|item| self.placed(item, offset)).collect()),
+            Value::List(items) => Value::List(items.into_iter().map(|item| self.placed(item, offset)).collect()),
+            other => other,
+        }
+    }
+
+    fn value(&self, expr: &'a Expr) -> Result<Value> {
         let start = expr.span.start;
         match &expr.kind {
             ExprKind::Int(v) => Ok(Value::Scalar(Scalar::Int(*v))),
@@ -231,10 +261,7 @@ impl<'a> Evaluator<'a> {
     }
 
     fn call(&self, function: &'a Expr, args: &'a [Argument]) -> Result<Value> {
-        let start = match &function.kind {
-            ExprKind::Attribute { name_span, .. } => name_span.start,
-            _ => function.span.start,
-        };
+        let start = called_at(function);
         let mut given = Vec::with_capacity(args.len() + 1);
         let callee = match self.expr(function)? {
             Value::Callable(callable) => callable,
@@ -302,5 +329,13 @@ impl<'a> Evaluator<'a> {
             DType::I64 => Scalar::Int(scalar.to_i128()),
             _ => Scalar::Float(scalar.to_f64()),
         }))
+    }
+}
+
+/// Where a call stands: at the name of what is called.
+fn called_at(function: &Expr) -> usize {
+    match &function.kind {
+        ExprKind::Attribute { name_span, .. } => name_span.start,
+        _ => function.span.start,
     }
 }

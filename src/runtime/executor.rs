@@ -89,6 +89,9 @@ pub fn run(
             _ => return Err(Error::bug("what is asked for has been computed")),
         });
     }
+    if cx.cancel_token().is_cancelled() {
+        return Err(ErrorKind::Cancelled.into());
+    }
     // Visible last, and together: a run that fails shows none of them.
     done.written.into_iter().try_for_each(Sink::finish)?;
     let report = Report {

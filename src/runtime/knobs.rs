@@ -11,7 +11,7 @@
 //! | `HYPERSLAB_KERNEL_CACHE` | `hyperslab/kernels` in `XDG_CACHE_HOME`, else in `~/.cache` | folder of compiled kernels |
 
 use crate::error::{Error, Result};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What the environment asks for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -59,7 +59,7 @@ fn number<T: std::str::FromStr>(name: &str) -> Result<Option<T>> {
     value.parse().map(Some).map_err(|_| Error::argument(name, format!("`{value}` is not a whole number")))
 }
 
-/// The bytes that `text` means: `1000`, `512MiB`, `2 GB`, or a share of `total` such as `50%`.
+/// The bytes that `text` means: `1000`, `512MiB`, `2 GB`, or a share of `total` such as `50%` or `0.5`.
 ///
 /// # Errors
 /// [`Argument`](crate::ErrorKind::Argument) when it is none of these.
@@ -68,6 +68,7 @@ fn number<T: std::str::FromStr>(name: &str) -> Result<Option<T>> {
 /// use hyperslab::runtime::knobs::parse_bytes;
 /// assert_eq!(parse_bytes("512MiB", 0).unwrap(), 512 << 20);
 /// assert_eq!(parse_bytes("25%", 4000).unwrap(), 1000);
+/// assert_eq!(parse_bytes("0.25", 4000).unwrap(), 1000);
 /// assert!(parse_bytes("lots", 0).is_err());
 /// ```
 #[expect(
@@ -77,12 +78,14 @@ fn number<T: std::str::FromStr>(name: &str) -> Result<Option<T>> {
     reason = "sizes people write"
 )]
 pub fn parse_bytes(text: &str, total: u64) -> Result<u64> {
-    let refuse = || Error::argument("memory", format!("`{text}` is no size: write 512MiB, 4GiB or 50%"));
+    let refuse = || Error::argument("memory", format!("`{text}` is no size: write 512MiB, 4GiB, 50% or 0.5"));
     let trimmed = text.trim();
     let digits = trimmed.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(trimmed.len());
     let (number, unit) = trimmed.split_at(digits);
     let value: f64 = number.parse().map_err(|_| refuse())?;
     let scale = match unit.trim().to_ascii_lowercase().as_str() {
+        // Nobody means a part of a byte.
+        "" if value < 1.0 => total as f64,
         "" | "b" => 1.0,
         "k" | "kib" => 1024.0,
         "m" | "mib" => 1024.0 * 1024.0,
@@ -108,7 +111,65 @@ pub fn machine_memory() -> u64 {
             t.lines().find_map(|l| l.strip_prefix("MemTotal:")?.trim().strip_suffix("kB")?.trim().parse().ok())
         })
         .map_or(4 << 30, |kib: u64| kib << 10);
-    let limit = |path: &str| std::fs::read_to_string(path).ok().and_then(|t| t.trim().parse::<u64>().ok());
-    let of_group = limit("/sys/fs/cgroup/memory.max").or_else(|| limit("/sys/fs/cgroup/memory/memory.limit_in_bytes"));
-    of_group.map_or(of_machine, |g| g.min(of_machine))
+    let groups = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    group_limit(Path::new("/sys/fs/cgroup"), &groups).map_or(of_machine, |g| g.min(of_machine))
+}
+
+/// The least limit on the memory of a process in `groups`, as `/proc/self/cgroup` lists them, or of what holds those. In a
+/// container, the process's own group may be the root of what is mounted.
+fn group_limit(mounted: &Path, groups: &str) -> Option<u64> {
+    let limits = groups.lines().filter_map(|line| {
+        let (controllers, path) = line.split_once(':')?.1.split_once(':')?;
+        let (root, file) = match controllers {
+            "" => (mounted.to_owned(), "memory.max"),
+            _ if controllers.split(',').any(|c| c == "memory") => (mounted.join("memory"), "memory.limit_in_bytes"),
+            _ => return None,
+        };
+        let own = root.join(path.trim_start_matches('/'));
+        let above = own.ancestors().take_while(|folder| folder.starts_with(&root));
+        above.filter_map(|folder| std::fs::read_to_string(folder.join(file)).ok()?.trim().parse::<u64>().ok()).min()
+    });
+    limits.min()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_and_shares() {
+        let bytes = |text: &str| parse_bytes(text, 1000);
+        assert_eq!(bytes("0.5").unwrap(), 500);
+        assert_eq!(bytes(" 12.5 % ").unwrap(), 125);
+        assert_eq!(bytes("1").unwrap(), 1);
+        assert_eq!(bytes("1.5KiB").unwrap(), 1536);
+        for text in ["", "0", "0%", "-1", "half", "1 MiBs", "1e5000"] {
+            let error = bytes(text).unwrap_err().to_string();
+            assert!(error.contains("is no size: write 512MiB, 4GiB, 50% or 0.5"), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_tightest_group_decides() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        let limit = |groups: &str| group_limit(folder.path(), groups);
+        write("memory.max", "max\n");
+        assert_eq!(limit("0::/user.slice/job.scope\n"), None);
+        write("user.slice/memory.max", "3000\n");
+        write("user.slice/job.scope/memory.max", "max\n");
+        assert_eq!(limit("0::/user.slice/job.scope\n"), Some(3000));
+        write("user.slice/job.scope/memory.max", "2000\n");
+        assert_eq!(limit("0::/user.slice/job.scope\n"), Some(2000));
+        write("memory/memory.limit_in_bytes", "9223372036854771712\n");
+        write("memory/batch/7/memory.limit_in_bytes", "1000\n");
+        assert_eq!(limit("12:cpu,cpuacct:/x\n4:memory:/batch/7\n0::/\n"), Some(1000));
+        // The path is that of the host; what is mounted is the group itself.
+        write("memory/memory.limit_in_bytes", "500\n");
+        assert_eq!(limit("4:memory:/docker/abc\n"), Some(500));
+    }
 }

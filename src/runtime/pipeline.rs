@@ -3,10 +3,10 @@
 use super::context::Context;
 use crate::blockwise::lower::{Request, lower};
 use crate::blockwise::plan::{Origin, Placement, Plan, StageKind};
-use crate::blockwise::sweep::Sweep;
+use crate::blockwise::sweep::{Machine, Sweep};
 use crate::blockwise::verify::verify;
 use crate::chunk::Region;
-use crate::error::{Error, Result};
+use crate::error::{Bytes, Error, ErrorKind, Result};
 use crate::op::kernel::Kernel;
 use crate::optimize;
 use crate::shape;
@@ -61,25 +61,65 @@ impl FromStr for Stage {
 /// The fused plan of these requests and its tasks.
 ///
 /// # Errors
-/// [`Memory`](crate::ErrorKind::Memory) when it cannot stay within the context's budget.
+/// [`Memory`](crate::ErrorKind::Memory) when it cannot stay within the context's budget, with the smallest that would do.
 pub fn prepare(cx: &Context, requests: &[Request]) -> Result<(Plan, TaskGraph)> {
     let _span = tracing::debug_span!("plan").entered();
-    if !cx.optimizes() {
-        let plan = lower(requests)?;
-        let graph = TaskGraph::new(&plan, &cx.machine())?;
-        return Ok((plan, graph));
-    }
-    let simplified = optimize::simplify(requests)?;
-    let plan = lower(&simplified)?;
+    let simplified = if cx.optimizes() { &optimize::simplify(requests)? } else { requests };
+    let plan = lower(simplified)?;
     if cfg!(debug_assertions) {
         verify(&plan, "lowering")?;
     }
     let machine = cx.machine();
-    let plan = optimize::fuse(plan, &machine, &mut |rule, plan| {
-        tracing::trace!(rule, stages = plan.stages.len(), "rule applied");
-    })?;
-    let graph = TaskGraph::new(&plan, &machine)?;
+    planned(cx, plan.clone(), &machine).map_err(|error| {
+        let ErrorKind::Memory { op, needed, budget } = error.kind() else { return error };
+        let fits = |budget| planned(cx, plan.clone(), &Machine { budget, ..machine }).map(drop);
+        Error::memory(op.as_str(), smallest(*needed, *budget, &fits), *budget)
+    })
+}
+
+/// The fused plan and its tasks on `machine`.
+fn planned(cx: &Context, plan: Plan, machine: &Machine) -> Result<(Plan, TaskGraph)> {
+    let plan = if cx.optimizes() {
+        optimize::fuse(plan, machine, &mut |rule, plan| {
+            tracing::trace!(rule, stages = plan.stages.len(), "rule applied");
+        })?
+    } else {
+        plan
+    };
+    let graph = TaskGraph::new(&plan, machine)?;
     Ok((plan, graph))
+}
+
+/// Budgets that are tried for a refusal, at most: planning takes milliseconds, and nobody wants to wait for a refusal.
+const TRIALS: usize = 16;
+
+/// The smallest budget above `budget` that `fits`, as people write it, within a hundredth; `needed` at least for the plan
+/// that was refused, but blocks grow with the budget.
+fn smallest(needed: u64, budget: u64, fits: &dyn Fn(u64) -> Result<()>) -> u64 {
+    let rounded = |bytes: u64| Bytes(bytes).rounded_up().0;
+    let (mut refused, mut enough) = (budget, rounded(needed));
+    for _ in 0..TRIALS {
+        match fits(enough).as_ref().map_err(Error::kind) {
+            Ok(()) => break,
+            Err(ErrorKind::Memory { needed, .. }) => {
+                refused = enough;
+                enough = rounded((*needed).max(enough + enough / 16));
+            }
+            Err(_) => return rounded(needed),
+        }
+    }
+    for _ in 0..TRIALS {
+        let middle = rounded(refused + (enough - refused) / 2);
+        if middle <= refused || middle >= enough || enough - refused <= enough / 100 {
+            break;
+        }
+        if fits(middle).is_ok() {
+            enough = middle;
+        } else {
+            refused = middle;
+        }
+    }
+    enough
 }
 
 /// The requests at `stage`, as text.
@@ -100,9 +140,9 @@ pub fn explain(cx: &Context, requests: &[Request], stage: Stage) -> Result<Strin
             let _ = write!(
                 text,
                 ", {} to read, {} of memory projected, budget {}",
-                crate::error::Bytes(read),
-                crate::error::Bytes(graph.projected_bytes()),
-                crate::error::Bytes(cx.memory().budget())
+                Bytes(read),
+                Bytes(graph.projected_bytes()),
+                Bytes(cx.memory().budget())
             );
             for choice in choices(&plan, &graph) {
                 let _ = write!(text, "\n{choice}");
@@ -121,7 +161,7 @@ fn choices(plan: &Plan, graph: &TaskGraph) -> Vec<String> {
     for (id, stage) in plan.stages.iter().enumerate() {
         let results = stage.result_dtypes().into_iter().enumerate();
         let bytes: usize = results.map(|(r, d)| shape::size(&stage.result_shape(r)) * d.size()).sum();
-        let bytes = crate::error::Bytes(bytes as u64);
+        let bytes = Bytes(bytes as u64);
         match &stage.placement {
             Placement::OnDemand => {}
             Placement::Memory(why) => out.push(format!("stage {id} is computed once and kept ({bytes}): {why}")),
@@ -132,7 +172,7 @@ fn choices(plan: &Plan, graph: &TaskGraph) -> Vec<String> {
     }
     for one in &graph.shared {
         let info = plan.stores[one.store].info();
-        let (path, n, bytes) = (&info.path, one.sweeps, crate::error::Bytes(one.bytes));
+        let (path, n, bytes) = (&info.path, one.sweeps, Bytes(one.bytes));
         out.push(match (one.cached, info.decodes_slowly()) {
             (true, _) => format!("{path} is decoded once for {n} sweeps and held ({bytes})"),
             (false, true) => format!("{path} is read {n} times, once a sweep: holding it would take {bytes}"),

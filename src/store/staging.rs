@@ -313,6 +313,54 @@ pub(crate) fn settle(container: &Path, inner: &str) -> Result<()> {
     remove(&place.path("manifest"))
 }
 
+/// What a process that ends in the middle of its runs leaves no trace of.
+#[cfg(feature = "cli")]
+#[derive(Debug, Clone)]
+pub(crate) struct Traces {
+    /// Where hidden names are.
+    folders: Vec<PathBuf>,
+    /// Folders that are not there before the run, the innermost first.
+    made: Vec<PathBuf>,
+}
+
+#[cfg(feature = "cli")]
+impl Traces {
+    /// Those of writing into `container`.
+    pub(crate) fn of(container: &Path) -> Self {
+        let real = container.canonicalize().unwrap_or_else(|_| container.to_path_buf());
+        let parent = match real.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
+            _ => PathBuf::from("."),
+        };
+        let missing = container.ancestors().skip(1).filter(|p| !p.as_os_str().is_empty());
+        let made = missing.take_while(|p| !p.exists()).map(Path::to_path_buf).collect();
+        Self { folders: vec![parent, real], made }
+    }
+
+    /// Removes what this process has staged, whose threads may still write it: what it holds the locks of. What is to be
+    /// gone on with is kept.
+    pub(crate) fn clear(&self, keep: bool) {
+        let own = std::process::id().to_string();
+        for folder in &self.folders {
+            let Ok(entries) = std::fs::read_dir(folder) else { continue };
+            let names: Vec<String> = entries.flatten().map(|e| e.file_name().to_string_lossy().into_owned()).collect();
+            let holds =
+                |name: &&str| std::fs::read_to_string(folder.join(format!(".lock.{name}"))).is_ok_and(|t| t == own);
+            let held: Vec<&str> = names.iter().filter_map(|n| n.strip_prefix(".lock.")).filter(holds).collect();
+            let ours = |stem: &str| {
+                held.iter().any(|h| *h == stem || stem.starts_with(&format!(".partial.{h}%")))
+                    || stem.starts_with(&format!("{own}."))
+            };
+            for kind in if keep { &[".lock."][..] } else { &[".partial.", ".manifest.", ".lock."] } {
+                for name in names.iter().filter(|n| n.strip_prefix(*kind).is_some_and(ours)) {
+                    let _ = (0..10).try_for_each(|_| if remove(&folder.join(name)).is_ok() { Err(()) } else { Ok(()) });
+                }
+            }
+        }
+        remove_empty(&self.made);
+    }
+}
+
 /// Removes a file or a folder, if it is there.
 fn remove(path: &Path) -> Result<()> {
     let removed = match std::fs::symlink_metadata(path) {
@@ -361,6 +409,31 @@ mod tests {
         // The kernel gives the lock back.
         staging.place.lock = None;
         std::mem::forget(staging);
+    }
+
+    #[cfg(feature = "cli")]
+    #[test]
+    fn a_process_that_ends_early_clears_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let below = folder.path().join("new");
+        let target = below.join("o.zarr");
+        let traces = Traces::of(&target);
+        let mut staging = Staging::of_container(&target, &resume(), Some(&run())).unwrap();
+        staging.open().unwrap();
+        let nested = staging.part();
+        let mut inner = Staging::begin_deep(&nested, "x", &resume(), Some(&run())).unwrap();
+        inner.open().unwrap();
+        fs::create_dir_all(inner.part().join("c")).unwrap();
+        fs::create_dir_all(nested.join("y")).unwrap();
+        // Another process works beside it.
+        fs::create_dir(below.join(".partial.other.zarr")).unwrap();
+        fs::write(below.join(".lock.other.zarr"), "1").unwrap();
+        traces.clear(false);
+        assert_eq!(names(&below), [".lock.other.zarr", ".partial.other.zarr"]);
+        fs::remove_dir_all(&below).unwrap();
+        fs::create_dir(&below).unwrap();
+        traces.clear(true);
+        assert!(!below.exists());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Runs that are killed, stopped and interrupted at any moment.
+//! Runs that are killed, stopped and interrupted at any moment. `KILL_SEED` draws other moments.
 
 use super::Bench;
 use hyperslab::Context;
@@ -120,7 +120,8 @@ fn kill_and_resume(args: &[&str], out: &str, kills: u64) {
     let mut took = u64::try_from(begin.elapsed().as_micros()).unwrap();
     let whole = files(&path);
     let resumed: Vec<&str> = args.iter().copied().chain(["--resume"]).collect();
-    let (mut random, midway) = (Random(20), Cell::new(0));
+    let seed = std::env::var("KILL_SEED").map_or(20, |seed| seed.parse().unwrap());
+    let (mut random, midway) = (Random(seed), Cell::new(0));
     // More where the machine was so fast or slow that none was in time.
     for round in (0..20 * kills).take_while(|&round| round < kills || midway.get() == 0) {
         remove(&path);
@@ -227,6 +228,32 @@ fn an_interrupted_run_that_may_resume_keeps_what_is_done() {
     assert!(code == 1 && why.contains("the run that was interrupted is not this one"), "{why}");
     bench.says(&["eval", "sin(arange(10.0))", "-o", "out.zarr"]);
     assert!(bench.hidden().is_empty());
+}
+
+#[test]
+fn a_run_in_the_middle_of_a_huge_chunk_stops_all_the_same() {
+    // One task, which takes many seconds.
+    let program = format!("x = arange(16000000.0){}; x", "; x = sin(x)".repeat(200));
+    for (more, left) in [(&[][..], &[][..]), (&["--resume"][..], &[".manifest.", ".partial."][..])] {
+        let bench = Bench::new();
+        let before = bench.names();
+        let args = ["eval", &program, "-o", "new/out.zarr", "--chunks", "16000000", "--expand"];
+        let mut child = bench.start(&[&args[..], more].concat());
+        bench.wait_for("a hidden output", || bench.path("new/.partial.out.zarr").exists());
+        std::thread::sleep(Duration::from_millis(300));
+        child.signal("INT");
+        let begin = Instant::now();
+        let (code, why) = child.end();
+        assert_eq!((code, why.as_str()), (Some(130), "error: cancelled\n"));
+        // A second, on a machine that does nothing else.
+        assert!(begin.elapsed() < Duration::from_secs(4), "it took {:?} to stop", begin.elapsed());
+        if more.is_empty() {
+            assert_eq!(bench.names(), before);
+        } else {
+            let kept: Vec<String> = left.iter().map(|kind| format!("{kind}out.zarr")).collect();
+            assert_eq!(bench.names_in("new"), kept);
+        }
+    }
 }
 
 #[test]

@@ -58,7 +58,12 @@ impl Bench {
 
     /// Everything that lies in the folder.
     fn names(&self) -> Vec<String> {
-        let entries = std::fs::read_dir(self.folder.path()).unwrap();
+        self.names_in("")
+    }
+
+    /// What is in a folder of it.
+    fn names_in(&self, folder: &str) -> Vec<String> {
+        let entries = std::fs::read_dir(self.path(folder)).unwrap();
         let mut names: Vec<String> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
@@ -147,6 +152,25 @@ fn wrong_requests_exit_with_2_and_point() {
     ];
     for args in requests {
         assert_eq!(bench.fails(args).0, 2, "{args:?}");
+    }
+}
+
+#[test]
+fn errors_of_runs_name_columns_and_not_our_source() {
+    let bench = Bench::new();
+    let (code, why) = bench.fails(&["eval", "x + 1 - 2", "x=x.zarr/x", "-o", "o.npy", "--memory", "16"]);
+    assert!(code == 1 && why.contains("(built at column 7): needs "), "{why}");
+    std::fs::write(bench.path("x.zarr/x/c/1/1"), b"rubbish").unwrap();
+    for (text, place) in [
+        ("x.std(axis=0)", "column 3"),
+        ("2 * mean(x)", "column 5"),
+        ("y = x[1:]; y.T", "column 14"),
+        ("x > 3", "column 3"),
+        ("y = x.T\nz = -y\nz", "line 2, column 5"),
+        ("g = groupby(x, [0, 1, 0, 1]); g.expand(g.mean())", "column 42"),
+    ] {
+        let (code, why) = bench.fails(&["eval", text, "x=x.zarr/x"]);
+        assert!(code == 1 && why.contains(&format!("built at {place},")) && !why.contains("src/"), "{text}: {why}");
     }
 }
 

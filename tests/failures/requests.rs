@@ -78,7 +78,7 @@ fn settings() {
         text(f(Context::builder().device("cpu")).build())
     };
     assert_eq!(build(|b| b.threads(0)), "threads: at least one thread is needed");
-    assert_eq!(build(|b| b.memory("much")), "memory: `much` is no size: write 512MiB, 4GiB or 50%");
+    assert_eq!(build(|b| b.memory("much")), "memory: `much` is no size: write 512MiB, 4GiB, 50% or 0.5");
     assert_eq!(build(|b| b.device("tpu")), "device: `tpu` is no device: write cpu, cuda, cuda:1 or auto");
 }
 
@@ -89,7 +89,7 @@ fn a_full_budget_is_refused_before_anything_runs() {
     let (answer, line) = (&x * 2.0, line!());
     let err = small.compute(answer).unwrap_err();
     let site = format!("{}:{line}:27", file!());
-    let want = "needs 62.1 MiB of memory and the budget is 2 MiB; raise it to at least 62.2 MiB";
+    let want = "needs 62.2 MiB of memory and the budget is 2 MiB; raise it to at least 62.2 MiB";
     assert_eq!(err.to_string(), format!("(a * 2) (built at {site}): {want}"));
     assert_eq!(store.total_reads(), 0);
 }

@@ -6,7 +6,7 @@ use hyperslab::expr::{Expr, ExprKind};
 use hyperslab::store::{Info, Store};
 use hyperslab::{Array, Error, ErrorKind, Result};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// What goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +19,9 @@ pub enum Fault {
     /// Some read panics.
     Panicking,
 }
+
+/// Whether anything has gone wrong in this process: a case may be done before its fault comes.
+pub static STRUCK: AtomicBool = AtomicBool::new(false);
 
 /// A store that reads another, and fails.
 #[derive(Debug)]
@@ -37,6 +40,9 @@ impl Store for Faulty {
     fn read(&self, region: &Region, out: &mut [u8]) -> Result<()> {
         let n = self.reads.fetch_add(1, Ordering::Relaxed);
         let path = self.info().path.clone();
+        if self.fault != Fault::Passing && n >= self.at {
+            STRUCK.store(true, Ordering::Relaxed);
+        }
         match self.fault {
             Fault::Passing if n % 10 == 9 => {
                 let why = "the connection was reset".to_owned();

@@ -13,6 +13,7 @@ use hyperslab::store::Create;
 use hyperslab::{Context, Error, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::Ordering;
 
 /// Expressions.
 const CASES: u64 = 50;
@@ -53,18 +54,18 @@ fn random_expressions_stay_within_their_budget_whatever_fails() {
         assert!(figure("projected ") <= budget, "{what}");
         refused += u64::from(budget > BUDGET);
         match case.fault {
-            Fault::None | Fault::Passing => {
+            Fault::Unreadable | Fault::Panicking if report.contains("struck") => {
+                let named = if case.fault == Fault::Panicking { "fails at random" } else { "chunk" };
+                assert!(report.contains("failed: ") && report.contains(named), "{what}");
+                assert!(!out.exists(), "{what}");
+            }
+            _ => {
                 assert!(report.contains("done"), "{what}");
                 let have = large.compute(large.open(out.join("answer")).unwrap()).unwrap();
                 let want = large.compute(case.build(&large, folder.path()).unwrap()).unwrap();
                 assert_eq!(have.block().dtype(), want.block().dtype(), "{what}");
                 assert_eq!(have.block().shape(), want.block().shape(), "{what}");
                 assert!(have.block().bytes() == want.block().bytes(), "{what}");
-            }
-            Fault::Unreadable | Fault::Panicking => {
-                let named = if case.fault == Fault::Panicking { "fails at random" } else { "chunk" };
-                assert!(report.contains("failed: ") && report.contains(named), "{what}");
-                assert!(!out.exists(), "{what}");
             }
         }
         let _ = std::fs::remove_dir_all(&out);
@@ -96,7 +97,7 @@ fn one_case() {
     let case = Case::random(std::env::var("STRESS_SEED").unwrap().parse().unwrap());
     let mut budget = BUDGET;
     // A refusal names a budget that suffices.
-    for _ in 0..4 {
+    for _ in 0..2 {
         match run(&case, &inputs, &out, budget) {
             Err(e) => match e.kind() {
                 ErrorKind::Memory { needed, .. } => {
@@ -113,6 +114,9 @@ fn one_case() {
                 break;
             }
         }
+    }
+    if faults::STRUCK.load(Ordering::Relaxed) {
+        println!("struck");
     }
     println!("budget {budget}\nresident {}", resident());
 }

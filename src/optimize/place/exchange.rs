@@ -210,6 +210,28 @@ mod tests {
     }
 
     #[test]
+    fn joined_arrays_and_shifted_ones_are_exchanged_like_others() {
+        let rows = |name: &str, n: usize| stored(name, &[n, 1024], &[8, 1024]);
+        let both = build::concatenate(&[rows("x.zarr", 512), rows("y.zarr", 512)], 0).unwrap();
+        assert_snapshot!(planned_requests(&[&FuseElementwise, &PlaceExchanges], &[written(&both, &[1024, 8])]), @r"
+        0: copy  over (1024, 1024) in (8, 1024) -> spilled
+           a <- x.zarr at [0:512, 0:1024] + y.zarr [i0-512, i1] of rank 2 at [512:1024, 0:1024]  float32
+        1: copy  over (1024, 1024) in (8, 1024) -> stored
+           a <- stage 0  float32
+        ");
+        let shifted = build::index(&rows("x.zarr", 1030), &[(3..1027).into()]).unwrap();
+        assert_snapshot!(planned_requests(&[&FuseElementwise, &PlaceExchanges], &[written(&shifted, &[1024, 8])]), @r"
+        0: copy  over (1024, 1024) in (5+8+8+8+..., 1024) -> spilled
+           a <- x.zarr [i0+3, i1] of rank 2  float32
+        1: copy  over (1024, 1024) in (5+8+8+8+..., 1024) -> stored
+           a <- stage 0  float32
+        ");
+        // Series of both, in chunks that follow theirs.
+        let same = planned_requests(&[&FuseElementwise, &PlaceExchanges], &[written(&both, &[16, 1024])]);
+        assert!(!same.contains("spilled") && !same.contains("kept"), "{same}");
+    }
+
+    #[test]
     fn chunks_that_fit_each_other_are_read_as_they_are() {
         let x = stored("x.zarr", &[1024, 1024], &[8, 1024]);
         let same = planned_requests(&[&FuseElementwise, &PlaceExchanges], &[written(&x, &[16, 1024])]);

@@ -65,7 +65,7 @@ impl ExprRule for PushSlicesBelowReductions {
             shape: kept.into(),
             chunks,
             names: reduction.names.clone(),
-            site: reduction.site,
+            site: reduction.site.clone(),
         };
         let above = IndexMap { axes: cut.iter().map(|c| c.outer).collect() };
         Some(expr.with_kind(ExprKind::View { input: Expr::new(node), map: above }))

@@ -93,9 +93,11 @@ impl Launcher {
                 Shapes::Each(tile.parts.iter().flat_map(kept).collect())
             }
             Kernel::Tiles(_) | Kernel::Fold(_) => Shapes::Each(output_shapes(&self.kernel, region)),
-            Kernel::Elementwise(_) | Kernel::Scan(_) | Kernel::Contract(_) | Kernel::Function(_) => {
-                Shapes::Same(&region.shape)
-            }
+            Kernel::Elementwise(_)
+            | Kernel::Scan(_)
+            | Kernel::Contract(_)
+            | Kernel::Step(_)
+            | Kernel::Function(_) => Shapes::Same(&region.shape),
         }
     }
 }

@@ -61,6 +61,7 @@ pub fn title(plan: &Plan, stage: &Stage) -> String {
                 n => format!("matrix product a @ b in cells and panels {cells}, sums in {n} segments"),
             }
         }
+        StageKind::Tiles(program) => program.to_string(),
         StageKind::Function(f) => format!("function {}", f.name),
     }
 }

@@ -46,6 +46,10 @@ fn keep_whole(plan: &mut Plan) {
         let whole = match plan.stages[id].kind {
             StageKind::Scan { .. } => true,
             StageKind::Reduce { .. } => false,
+            StageKind::Tiles(_) => {
+                plan.stages[id].placement = Placement::Memory(Reason::Tiles);
+                false
+            }
             StageKind::Blockwise(_)
             | StageKind::Exchange { .. }
             | StageKind::Reshape(_)
@@ -168,14 +172,12 @@ impl Lowering {
                 let kind = StageKind::Contract(contraction.clone());
                 self.push(expr, space, expr.chunks.clone(), kind, inputs)
             }
+            ExprKind::Tiles { input, program } => {
+                let inputs = vec![self.same(&space, input)?];
+                self.push(expr, space, expr.chunks.clone(), StageKind::Tiles(program.clone()), inputs)
+            }
             ExprKind::Blocks { inputs, function } => {
-                let wholes = inputs
-                    .iter()
-                    .map(|i| {
-                        let map = IndexMap::identity(space.len());
-                        Ok(Input::whole(&space, self.lower(i)?, map, i.dtype))
-                    })
-                    .collect::<Result<Vec<_>>>()?;
+                let wholes = inputs.iter().map(|i| self.same(&space, i)).collect::<Result<Vec<_>>>()?;
                 self.push(expr, space, expr.chunks.clone(), StageKind::Function(function.clone()), wholes)
             }
         };
@@ -189,6 +191,11 @@ impl Lowering {
             self.plan.stores.push(Arc::clone(store));
             self.plan.stores.len() - 1
         }))
+    }
+
+    /// An input with the same elements in the same places.
+    fn same(&mut self, space: &[usize], input: &Expr) -> Result<Input> {
+        Ok(Input::whole(space, self.lower(input)?, IndexMap::identity(space.len()), input.dtype))
     }
 
     /// Factor `i` of a product over `space`: its outer axes are broadcast, one of its last two is summed over, the other

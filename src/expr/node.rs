@@ -10,6 +10,7 @@ use crate::op::kernel::Lanes;
 use crate::op::program::Program;
 use crate::op::reduction::Reducer;
 use crate::op::scan::Scanner;
+use crate::op::tiles::TileProgram;
 use crate::shape::Shape;
 use crate::store::Store;
 use std::fmt;
@@ -121,6 +122,13 @@ pub enum ExprKind {
         /// How they are multiplied.
         contraction: Contraction,
     },
+    /// A tile program over the matrices of the last two axes.
+    Tiles {
+        /// The matrices.
+        input: Expr,
+        /// What is done with each.
+        program: TileProgram,
+    },
     /// A user's function over whole logical chunks.
     Blocks {
         /// The arrays it sees.
@@ -154,6 +162,7 @@ impl Expr {
             | ExprKind::Take { input, .. }
             | ExprKind::Reshape { input, .. }
             | ExprKind::Reduce { input, .. }
+            | ExprKind::Tiles { input, .. }
             | ExprKind::Scan { input, .. } => vec![input],
             ExprKind::Contract { factors, .. } => factors.iter().collect(),
             ExprKind::Concat { inputs, .. } | ExprKind::Blocks { inputs, .. } => inputs.iter().collect(),
@@ -172,6 +181,7 @@ impl Expr {
             | ExprKind::Take { input, .. }
             | ExprKind::Reshape { input, .. }
             | ExprKind::Reduce { input, .. }
+            | ExprKind::Tiles { input, .. }
             | ExprKind::Scan { input, .. } => {
                 if let Some(first) = new.first() {
                     *input = first.clone();

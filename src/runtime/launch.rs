@@ -14,8 +14,9 @@ use crate::device::null::{kept_shape, output_shapes};
 use crate::dtype::DType;
 use crate::error::{ErrorKind, Result};
 use crate::op::contraction::Contraction;
-use crate::op::kernel::{Kernel, PanelProduct, ReduceTiles, TilePart, TileReduce, TileScan};
+use crate::op::kernel::{Kernel, PanelProduct, ReduceTiles, TilePart, TileReduce, TileScan, TileStep};
 use crate::op::program::Program;
+use crate::op::tiles::{TileProgram, TileTask};
 use crate::shape;
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -134,6 +135,8 @@ pub(crate) enum StageKernels {
         /// and back.
         narrow: Option<Launcher>,
     },
+    /// Those of a tile program, in the order of [`TileTask::ALL`].
+    Tiles(Vec<Launcher>),
     /// Those of a reduction.
     Reduction {
         /// Over tiles: parts with the same tiles share them.
@@ -189,6 +192,7 @@ impl StageKernels {
                     narrow: differs.then(|| cast(work, dtype)),
                 }
             }
+            StageKind::Tiles(program) => Self::Tiles(step_kernels(program).into_iter().map(launcher).collect()),
             StageKind::Exchange { .. } | StageKind::Reshape(_) | StageKind::Take { .. } => Self::Nothing,
             StageKind::Reduce { parts, .. } => {
                 let of_states = |part: &Part| {
@@ -244,6 +248,12 @@ pub(crate) fn tile_kernels(stage: &Stage) -> Vec<(Vec<usize>, TileReduce)> {
 /// The kernel that multiplies a panel.
 pub(crate) fn product_kernel(contraction: &Contraction, onto: bool, narrow: bool) -> Kernel {
     Kernel::Contract(PanelProduct { contraction: contraction.clone(), onto, narrow })
+}
+
+/// The kernels of a tile program's steps.
+pub(crate) fn step_kernels(program: &TileProgram) -> Vec<Kernel> {
+    let step = |task| TileStep { factorisation: program.factorisation, task, dtype: program.dtype };
+    TileTask::ALL.into_iter().map(|task| Kernel::Step(step(task))).collect()
 }
 
 /// The kernel that scans the tiles of a block.

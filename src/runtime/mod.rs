@@ -4,7 +4,7 @@
 //! every stage printable; `executor.rs` admits tasks against the byte budget and runs them on the context's pool;
 //! `launch.rs` keeps kernels ready; `fetch.rs` and `rows.rs` read what a block needs, through `cache.rs` where chunks are
 //! shared; `product.rs` multiplies matrices panel by panel; `fold.rs` combines tiles in a fixed tree, `carry.rs` joins the
-//! blocks of scans in order; `target.rs` takes results, `spill.rs` those that go to disk for a while; `retry.rs` makes
+//! blocks of scans in order, `tiles.rs` runs factorisations; `target.rs` takes results, `spill.rs` those that go to disk for a while; `retry.rs` makes
 //! requests again that failed for a moment; `trace.rs` counts and times; `interrupt.rs` stops a run when the process is
 //! interrupted.
 
@@ -22,5 +22,6 @@ pub(crate) mod product;
 pub(crate) mod target;
 pub(crate) mod fold;
 pub(crate) mod carry;
+pub(crate) mod tiles;
 pub mod pipeline;
 pub mod executor;

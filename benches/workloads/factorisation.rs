@@ -8,7 +8,7 @@ use hyperslab::{Array, Error};
 use ndarray::{ArrayD, Axis};
 use num_traits::Float;
 
-/// The Cholesky factor of `exp(-|i - j| / 8)`, with two on the diagonal.
+/// The Cholesky factor of `(i j + i + j) mod 97 / 97`, with `n` on the diagonal.
 pub struct Cholesky<T: Kind> {
     matrix: Array<T>,
     n: usize,
@@ -17,8 +17,11 @@ pub struct Cholesky<T: Kind> {
 impl<T: Element + bytemuck::Pod + Float + Kind> Cholesky<T> {
     pub fn new(settings: &Settings) -> Result<Self, Error> {
         let n = settings.pick(1024, 4096, 8192);
-        let decay: Vec<T> = (0..n).map(|d| T::from((-(d as f64) / 8.0).exp()).unwrap_or_else(T::zero)).collect();
-        let element = |i: usize, j: usize| if i == j { T::one() + T::one() } else { decay[i.abs_diff(j)] };
+        let number = |x: f64| T::from(x).unwrap_or_else(T::zero);
+        let element = |i: usize, j: usize| match i == j {
+            true => number(n as f64),
+            false => number(((i * j + i + j) % 97) as f64 / 97.0),
+        };
         let values = (0..n * n).map(|at| element(at / n, at % n)).collect();
         let values = ArrayD::from_shape_vec(vec![n, n], values).unwrap_or_default();
         Ok(Self { matrix: settings.context()?.from_ndarray(values)?, n })

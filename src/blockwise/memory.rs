@@ -135,8 +135,8 @@ fn product_bytes(plan: &Plan, id: StageId, contraction: &Contraction, span: &[us
     inputs_bytes(plan, id, &read, &mut Vec::new()) + panels + results
 }
 
-/// Bytes of a tile that is read and of one that is read back from disk, where a sweep over a tile program's blocks of this
-/// shape takes. The tiles of a panel are held between tasks; where a matrix is one tile, that is the task's.
+/// Bytes that a worker takes beside the tiles of a panel, where a tile program is swept in blocks of this shape: a tile as it
+/// is read, and one that comes back from disk. A matrix of one tile is held by nobody else.
 fn step_bytes(
     plan: &Plan,
     id: StageId,
@@ -223,8 +223,9 @@ fn states_bytes(scanner: &Scanner, axis: usize, tiles: &AxisChunks, block: &[usi
     buffer(block, scanner.state()) + (count + 1) * carry_bytes(scanner, axis, block)
 }
 
-/// Bytes that scans, spilled reductions and tile programs hold between blocks of `grid`: one carry for each row of blocks, one tree of
-/// states for each block of the result, that is open while the walk goes on, with its axes in this order.
+/// Bytes that scans, spilled reductions and tile programs hold between blocks of `grid`: one carry for each row of blocks,
+/// one tree of states for each block of the result, that is open while the walk goes on, with its axes in this order; the
+/// tiles of a panel.
 #[must_use]
 pub fn carried_bytes(plan: &Plan, stages: &[StageId], grid: &Chunks, order: &[usize]) -> u64 {
     let (block, counts) = (grid.longest(), grid.counts());

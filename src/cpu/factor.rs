@@ -183,14 +183,14 @@ fn solve_small<T: Entry>(l: ArrayView2<'_, T>, x: ArrayViewMut2<'_, T>) {
     for first in (0..x.nrows()).step_by(LANES) {
         let rows = LANES.min(x.nrows() - first);
         for r in 0..rows {
-            for (column, value) in columns.iter_mut().zip(x.row(first + r)) {
-                column[r] = *value;
+            if let Some(row) = x.row(first + r).to_slice() {
+                columns.iter_mut().zip(row).for_each(|(column, value)| column[r] = *value);
             }
         }
         solve_columns(&triangle, &mut columns, n);
         for r in 0..rows {
-            for (column, value) in columns.iter().zip(x.row_mut(first + r)) {
-                *value = column[r];
+            if let Some(row) = x.row_mut(first + r).into_slice() {
+                columns.iter().zip(row).for_each(|(column, value)| *value = column[r]);
             }
         }
     }

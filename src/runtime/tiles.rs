@@ -121,23 +121,26 @@ impl Work<'_, '_> {
         fault.into_inner().map_or(Ok(()), Err)
     }
 
-    /// Runs `body` for every number below `count`.
+    /// Runs `body` for every number below `count`; the fault of the lowest number, which is the same every time.
     fn each(&self, count: usize, body: impl Fn(usize) -> Result<()> + Sync) -> Result<()> {
-        let next = AtomicUsize::new(0);
+        let (next, fault) = (AtomicUsize::new(0), Mutex::new(None));
         self.crew(|| {
             loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 if number >= count {
                     return Ok(());
                 }
-                let outcome = self.check_cancelled().and_then(|()| body(number));
-                if outcome.is_err() {
-                    // The others find nothing left.
+                if let Err(e) = self.check_cancelled().and_then(|()| body(number)) {
+                    // The others finish what they began, and find nothing left.
                     next.store(count, Ordering::Relaxed);
-                    return outcome;
+                    let mut first = fault.lock();
+                    if first.as_ref().is_none_or(|(n, _)| number < *n) {
+                        *first = Some((number, e));
+                    }
                 }
             }
-        })
+        })?;
+        fault.into_inner().map_or(Ok(()), |(_, e)| Err(e))
     }
 
     fn check_cancelled(&self) -> Result<()> {

@@ -56,7 +56,7 @@ fn panels_follow_each_other_on_disk() {
     sweep of stage 0 over (1000, 1000): 16 tasks of blocks (250, 250), 1.7 MiB a task, 1.2 MiB held
     sweep of stage 1 over (1000, 1000): 20 tasks of blocks (100, 500), 835 KiB a task, 0 B held
     36 tasks, 3.8 MiB to read, 4 MiB of memory projected, budget 4 MiB
-    stage 0 is computed once and spilled (3.8 MiB), to be read in (100, 500): memory has no room for it
+    stage 0 is computed once and spilled (3.8 MiB), to be read in (250, 250): memory has no room for it
     ");
 }
 

@@ -82,4 +82,58 @@ impl<T: Kind> Array<T> {
     pub fn try_cholesky(&self) -> Result<Array<T::Quotient>> {
         Ok(Array::of(factor::cholesky(self.expr(), false)?))
     }
+
+    /// `x` with `a x = b` for a triangle `a`, of which only the lower or the upper triangle is read, over the last two axes;
+    /// `b` is a vector, or matrices over the last two axes, the others broadcast.
+    ///
+    /// The error of `x` is at most about `n` units in the last place times the condition of the triangle.
+    ///
+    /// ```
+    /// use hyperslab::Context;
+    /// use ndarray::array;
+    /// let cx = Context::default();
+    /// let l = cx.from_ndarray(array![[2.0_f64, 9.0], [1.0, 4.0]].into_dyn())?;
+    /// let b = cx.from_ndarray(array![4.0, 10.0].into_dyn())?;
+    /// assert_eq!(cx.compute(l.solve_triangular(&b, true))?, array![2.0, 2.0].into_dyn());
+    /// # Ok::<(), hyperslab::Error>(())
+    /// ```
+    ///
+    /// # Panics
+    /// Where [`Array::try_solve_triangular`] gives an error.
+    #[track_caller]
+    #[must_use]
+    pub fn solve_triangular(&self, b: &Self, lower: bool) -> Array<T::Quotient> {
+        done(self.try_solve_triangular(b, lower))
+    }
+
+    /// As [`Array::solve_triangular`].
+    ///
+    /// # Errors
+    /// [`Shape`](crate::ErrorKind::Shape) where the two do not fit each other, [`DType`](crate::ErrorKind::DType) for floats
+    /// of 16 bits.
+    #[track_caller]
+    pub fn try_solve_triangular(&self, b: &Self, lower: bool) -> Result<Array<T::Quotient>> {
+        Ok(Array::of(factor::solve_triangular(self.expr(), b.expr(), lower)?))
+    }
+
+    /// `x` with `a x = b` for Hermitian, positive definite `a`, by [`Array::cholesky`] and two triangular systems. Only the
+    /// lower triangle of `a` is read.
+    ///
+    /// ```
+    /// use hyperslab::Context;
+    /// use ndarray::array;
+    /// let cx = Context::default();
+    /// let a = cx.from_ndarray(array![[4.0_f64, 2.0], [2.0, 10.0]].into_dyn())?;
+    /// let b = cx.from_ndarray(array![6.0, 12.0].into_dyn())?;
+    /// assert_eq!(cx.compute(a.solve_positive(&b))?, array![1.0, 1.0].into_dyn());
+    /// # Ok::<(), hyperslab::Error>(())
+    /// ```
+    ///
+    /// # Panics
+    /// Where [`Array::try_solve_triangular`] gives an error.
+    #[track_caller]
+    #[must_use]
+    pub fn solve_positive(&self, b: &Self) -> Array<T::Quotient> {
+        Array::of(done(factor::solve_positive(self.expr(), b.expr())))
+    }
 }

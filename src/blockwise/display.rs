@@ -62,6 +62,10 @@ pub fn title(plan: &Plan, stage: &Stage) -> String {
             }
         }
         StageKind::Tiles(program) => program.to_string(),
+        StageKind::Substitute(s) => {
+            let (rows, tile) = (s.rows.longest(), s.tiles.longest());
+            format!("triangular system x bᴴ = a by {rows} rows in tiles ({tile}, {tile})")
+        }
         StageKind::Function(f) => format!("function {}", f.name),
     }
 }

@@ -8,7 +8,7 @@ use crate::device::memory::size_class;
 use crate::dtype::DType;
 use crate::op::contraction::Contraction;
 use crate::op::scan::Scanner;
-use crate::op::tiles::TileProgram;
+use crate::op::tiles::{Substitution, TileProgram};
 use crate::shape;
 
 /// The most bytes that spilling a block, or reading one back, takes beside it, each for two purposes.
@@ -22,6 +22,7 @@ pub fn task_bytes(plan: &Plan, stages: &[StageId], block: &[usize]) -> u64 {
         let spilling = if plan.stages[id].is_spilled() { spill_scratch(result_bytes(plan, id, block)) } else { 0 };
         let own = match &plan.stages[id].kind {
             StageKind::Contract(_) => evaluated_bytes(plan, id, block, &mut seen),
+            StageKind::Substitute(s) => system_bytes(plan, id, s, block) + buffer(block, s.dtype),
             StageKind::Tiles(program) => step_bytes(plan, id, program, block, &mut seen),
             _ => inputs_bytes(plan, id, block, &mut seen) + result_bytes(plan, id, block),
         };
@@ -153,6 +154,20 @@ fn step_bytes(
     inputs_bytes(plan, id, &tile, seen) + one + back
 }
 
+/// Bytes of triangular systems over a block of whole rows of this shape, its result left out: its tiles, one of the triangle,
+/// and what is read for one of either.
+fn system_bytes(plan: &Plan, id: StageId, substitution: &Substitution, block: &[usize]) -> u64 {
+    let (last, tile) = (block.len() - 1, substitution.tiles.longest());
+    let mut read = vec![1; block.len() + 1];
+    read[last - 1] = block[last - 1].min(substitution.rows.longest());
+    (read[last], read[last + 1]) = (tile, tile);
+    let rows = buffer(&read[..=last], substitution.dtype);
+    let outer = shape::size(&block[..last - 1]).min(1);
+    let cells = block[last - 1].div_ceil(substitution.rows.longest().max(1)) * outer;
+    let held = (cells * substitution.tiles.count()) as u64 * rows;
+    inputs_bytes(plan, id, &read, &mut Vec::new()) + held + rows + buffer(&[tile, tile], substitution.dtype)
+}
+
 /// Bytes of the tiles that a tile program holds while it makes the first panel, the largest: these, and where more panels
 /// follow, a row of tiles that is read back.
 fn panel_bytes(program: &TileProgram, block: &[usize]) -> u64 {
@@ -187,6 +202,7 @@ fn result_bytes(plan: &Plan, id: StageId, block: &[usize]) -> u64 {
         }
         StageKind::Contract(c) => buffer(block, c.dtype),
         StageKind::Tiles(program) => buffer(block, program.dtype),
+        StageKind::Substitute(s) => buffer(block, s.dtype),
         StageKind::Function(f) => buffer(block, f.output),
         // States, results, those of a tile where they are put together, and what is handed from tile to tile.
         StageKind::Scan { scanner, axis, tiles, .. } => {
@@ -273,6 +289,7 @@ pub fn waiting_bytes(plan: &Plan, stages: &[StageId], block: &[usize]) -> u64 {
         | StageKind::Take { .. }
         | StageKind::Contract(_)
         | StageKind::Tiles(_)
+        | StageKind::Substitute(_)
         | StageKind::Function(_) => 0u64,
     };
     stages.iter().map(of_stage).sum()

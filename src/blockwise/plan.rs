@@ -10,7 +10,7 @@ use crate::op::kernel::Lanes;
 use crate::op::program::Program;
 use crate::op::reduction::Reducer;
 use crate::op::scan::Scanner;
-use crate::op::tiles::TileProgram;
+use crate::op::tiles::{Substitution, TileProgram};
 use crate::store::Store;
 use std::fmt;
 use std::panic::Location;
@@ -87,6 +87,8 @@ pub enum Reason {
     Size,
     /// Its tiles are made of each other.
     Tiles,
+    /// Its blocks are whole rows, whoever reads it.
+    Rows,
     /// Its readers would have what is behind it read or computed so many times.
     Passes(f64),
 }
@@ -135,6 +137,8 @@ pub enum StageKind {
     Contract(Contraction),
     /// A tile program over the matrices of the last two axes: tiles that depend on each other.
     Tiles(TileProgram),
+    /// Triangular systems, rows by rows. Its inputs are seen from the index space and the columns of the triangle.
+    Substitute(Substitution),
     /// A user's function over whole logical chunks.
     Function(BlockFunction),
 }
@@ -150,6 +154,7 @@ impl StageKind {
             | Self::Take { .. }
             | Self::Contract(_)
             | Self::Tiles(_)
+            | Self::Substitute(_)
             | Self::Function(_) => None,
         }
     }
@@ -163,6 +168,7 @@ impl StageKind {
             | Self::Take { .. }
             | Self::Contract(_)
             | Self::Tiles(_)
+            | Self::Substitute(_)
             | Self::Function(_) => None,
         }
     }
@@ -230,6 +236,7 @@ impl fmt::Display for Reason {
             Self::Readers(1) => write!(f, "another reads it"),
             Self::Readers(n) => write!(f, "{n} others read it"),
             Self::Tiles => write!(f, "its tiles are made of each other"),
+            Self::Rows => write!(f, "it is solved for in whole rows"),
             Self::Size => write!(f, "memory has no room for it"),
             Self::Passes(times) => write!(f, "it would be needed {times:.1} times"),
         }
@@ -271,6 +278,7 @@ impl Stage {
             | StageKind::Take { .. }
             | StageKind::Contract(_)
             | StageKind::Tiles(_)
+            | StageKind::Substitute(_)
             | StageKind::Function(_) => self.space.clone(),
         }
     }
@@ -284,6 +292,10 @@ impl Stage {
             StageKind::Contract(contraction) => {
                 out.start.push(0);
                 out.shape.push(contraction.panels.len());
+            }
+            StageKind::Substitute(substitution) => {
+                out.start.push(0);
+                out.shape.push(substitution.tiles.len());
             }
             _ => {}
         }
@@ -302,6 +314,7 @@ impl Stage {
             StageKind::Scan { scanner, .. } => vec![scanner.output()],
             StageKind::Contract(c) => vec![c.dtype],
             StageKind::Tiles(program) => vec![program.dtype],
+            StageKind::Substitute(s) => vec![s.dtype],
             StageKind::Function(f) => vec![f.output],
         }
     }
@@ -381,10 +394,10 @@ impl Plan {
         out
     }
 
-    /// Whether stage `id` is a product of matrices, or evaluates one on demand.
+    /// Whether stage `id` is a product of matrices or a triangular system, or evaluates one on demand.
     #[must_use]
     pub fn multiplies(&self, id: StageId) -> bool {
-        matches!(self.stages[id].kind, StageKind::Contract(_))
+        matches!(self.stages[id].kind, StageKind::Contract(_) | StageKind::Substitute(_))
             || self.stages[id].stage_inputs().into_iter().any(|i| !self.stages[i].is_swept() && self.multiplies(i))
     }
 

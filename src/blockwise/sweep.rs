@@ -5,12 +5,12 @@
 //! source chunks, join tiny ones and split what exceeds a task's share of the budget along axes that may be cut.
 
 use super::memory::{carried_bytes, held_bytes, task_bytes, waiting_bytes, walked_bytes};
+use super::panels::{Room, panels, whole_rows};
 use super::plan::{Input, Origin, Plan, StageId, StageKind};
 use super::sources::Sources;
 use crate::chunk::unify::unify;
 use crate::chunk::{AxisChunks, Chunks};
 use crate::error::{Error, Result};
-use crate::op::tiles::TileProgram;
 use crate::shape;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -60,9 +60,6 @@ const WORTH_A_CUT: u64 = 8;
 
 /// Blocks of matrix products that every thread should have, so that all of them are busy to the end.
 const BLOCKS_A_THREAD: usize = 3;
-
-/// Blocks are not made smaller than this only to keep threads busy.
-const SMALLEST_FAIR_BLOCK: u64 = 64 << 10;
 
 /// Blocks longer than this are not made only to keep cells of matrix products whole.
 const FAR_CELLS: usize = 4096;
@@ -222,10 +219,11 @@ pub fn extra_bytes_of(plan: &Plan, id: StageId, input: &Input, grid: &Chunks, ca
     Sources::of_input(plan, id, input).extra(grid, cache)
 }
 
-/// Sinks that share a space, a level and something they read. Tile programs, whose tasks depend on each other, are alone.
+/// Sinks that share a space, a level and something they read. Tile programs and triangular
+/// systems, which have blocks of their own, are alone.
 fn groups(plan: &Plan) -> Vec<Vec<StageId>> {
     let sinks = plan.sinks();
-    let steps = |id: StageId| matches!(plan.stages[id].kind, StageKind::Tiles(_));
+    let steps = |id: StageId| matches!(plan.stages[id].kind, StageKind::Tiles(_) | StageKind::Substitute(_));
     let mut groups: Vec<(usize, Vec<StageId>)> = Vec::new();
     for &id in &sinks {
         let level = level(plan, id);
@@ -303,10 +301,16 @@ struct Axis {
 #[must_use]
 pub fn grid(plan: &Plan, stages: &[StageId], machine: &Machine, share: u64) -> Chunks {
     let space = &plan.stages[stages[0]].space;
+    let room = Room { threads: machine.threads, share, cap: machine.block_bytes.unwrap_or(u64::MAX) };
     if let [id] = stages
         && let StageKind::Tiles(program) = &plan.stages[*id].kind
     {
-        return panels(plan, *id, program, machine, share);
+        return panels(plan, *id, program, &room);
+    }
+    if let [id] = stages
+        && let StageKind::Substitute(substitution) = &plan.stages[*id].kind
+    {
+        return whole_rows(plan, *id, substitution, &room);
     }
     if let [id] = stages
         && let Some(decided) = &plan.stages[*id].blocks
@@ -365,46 +369,6 @@ pub fn grid(plan: &Plan, stages: &[StageId], machine: &Machine, share: u64) -> C
         spread(&mut axes, machine, &walked);
     }
     Chunks::new(axes.into_iter().map(|a| a.now).collect())
-}
-
-/// The blocks of a tile program: rows of tiles in panels of as many columns as memory holds, one where it can. Matrices
-/// of one tile come several at a time.
-fn panels(plan: &Plan, id: StageId, program: &TileProgram, machine: &Machine, share: u64) -> Chunks {
-    let space = &plan.stages[id].space;
-    let outer = space.len() - 2;
-    let mut axes: Vec<AxisChunks> = space.iter().map(|&n| AxisChunks::regular(n, 1)).collect();
-    (axes[outer], axes[outer + 1]) = (program.tiles.clone(), program.tiles.clone());
-    let cap = machine.block_bytes.unwrap_or(u64::MAX);
-    let bytes = |axes: &[AxisChunks]| shape::size(&longest_of(axes)) as u64 * program.dtype.size() as u64;
-    if program.side() <= 1 {
-        let whole = shape::size(space) as u64 * program.dtype.size() as u64;
-        let fair = (whole / (BLOCKS_A_THREAD * machine.threads) as u64).max(SMALLEST_FAIR_BLOCK);
-        let room = SMALL_BLOCK.min(fair).min(cap).min(share / (4 * machine.threads as u64 + 4));
-        for axis in (0..outer).rev() {
-            let fit = usize::try_from(room / bytes(&axes).max(1)).unwrap_or(1).max(1);
-            axes[axis] = AxisChunks::regular(space[axis], fit);
-            if fit < space[axis] {
-                break;
-            }
-        }
-        return Chunks::new(axes);
-    }
-    let fits = |wide: usize| {
-        let mut axes = axes.clone();
-        axes[outer + 1] = program.tiles.grouped(wide);
-        let grid = Chunks::new(axes);
-        let tasks = machine.threads as u64 * task_bytes(plan, &[id], &grid.longest());
-        let order: Vec<usize> = (0..space.len()).collect();
-        let within = bytes(grid.axes()) <= cap && carried_bytes(plan, &[id], &grid, &order) + tasks <= share;
-        within.then_some(grid)
-    };
-    // Every width is tried: one panel needs less than two, since nothing is read back.
-    (1..=program.side()).rev().find_map(fits).unwrap_or_else(|| Chunks::new(axes.clone()))
-}
-
-/// The longest pieces along each axis.
-fn longest_of(axes: &[AxisChunks]) -> Vec<usize> {
-    axes.iter().map(AxisChunks::longest).collect()
 }
 
 /// Whether blocks go to disk or come from there: large ones have large cells in common.

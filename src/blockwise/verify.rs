@@ -78,6 +78,14 @@ fn check(plan: &Plan, id: usize, stage: &Stage) -> Result<()> {
             require(stage.placement != Placement::OnDemand, "a tile program is computed once")?;
             None
         }
+        StageKind::Substitute(substitution) => {
+            require(stage.inputs.len() == 2, "a triangular system has two sides")?;
+            let [.., m, n] = stage.space[..] else { return Err(Error::bug("a triangular system has matrices")) };
+            let sides = (substitution.rows.len(), substitution.tiles.len());
+            require(sides == (m, n), "a triangular system's tiles are those of its matrices")?;
+            require(stage.placement != Placement::OnDemand, "a triangular system is solved once")?;
+            None
+        }
         StageKind::Function(_) => None,
     };
     if let Some(p) = programs {

@@ -57,7 +57,10 @@ fn on_tile<T: Entry>(step: TileStep, region: &Region, inputs: &[View], tile: &mu
             subtract(&mut out, left, right);
         }
         (TileTask::UpdateDiagonal, [left]) => subtract_below(out, dense::<T>(left, m)?),
-        (TileTask::Solve, [factor]) => solve(dense::<T>(factor, n)?, out),
+        (TileTask::Solve, [factor]) => solve(dense::<T>(factor, n)?, out).map_err(|k| {
+            let at = region.start[region.rank() - 1] + k;
+            Error::numerical(step.op, format!("the triangle is singular: element ({at}, {at}) of its diagonal is 0"))
+        })?,
         (task, _) => return Err(Error::bug(format!("{} has its tiles", task.name()))),
     }
     Ok(())
@@ -67,7 +70,7 @@ fn on_tile<T: Entry>(step: TileStep, region: &Region, inputs: &[View], tile: &mu
 fn refused(step: TileStep, region: &Region, stack: &[usize], number: usize, pivot: usize) -> Error {
     let order = region.start[region.rank() - 1] + pivot + 1;
     let why = format!("the matrix is not positive definite: its leading minor of order {order} is not positive");
-    let fault = Error::numerical(step.factorisation.name(), why);
+    let fault = Error::numerical(step.op, why);
     if stack.is_empty() {
         return fault;
     }
@@ -116,13 +119,13 @@ fn factor<T: Entry>(a: ArrayViewMut2<'_, T>) -> Result<(), usize> {
     let [mut first, mut left, last] = quarters(a, at);
     let mut last = last;
     factor(first.view_mut())?;
-    solve(first.view(), left.view_mut());
+    solve(first.view(), left.view_mut())?;
     subtract_below(last.view_mut(), left.view());
     factor(last).map_err(|column| at + column)
 }
 
-/// `x` divided from the right by the adjoint of the lower triangle `l`, in its place.
-fn solve<T: Entry>(l: ArrayView2<'_, T>, x: ArrayViewMut2<'_, T>) {
+/// `x` divided from the right by the adjoint of the lower triangle `l`, in its place; or the place of a zero on its diagonal.
+fn solve<T: Entry>(l: ArrayView2<'_, T>, x: ArrayViewMut2<'_, T>) -> Result<(), usize> {
     if l.nrows() <= SMALL {
         return solve_small(l, x);
     }
@@ -130,9 +133,9 @@ fn solve<T: Entry>(l: ArrayView2<'_, T>, x: ArrayViewMut2<'_, T>) {
     let (top, bottom) = l.split_at(Axis(0), at);
     let (left, right) = (bottom.split_at(Axis(1), at).0, bottom.split_at(Axis(1), at).1);
     let (mut first, mut last) = x.split_at(Axis(1), at);
-    solve(top.split_at(Axis(1), at).0, first.view_mut());
+    solve(top.split_at(Axis(1), at).0, first.view_mut())?;
     subtract(&mut last, first.view(), left);
-    solve(right, last);
+    solve(right, last).map_err(|k| at + k)
 }
 
 /// `out` less the product of `left` and its adjoint, below the diagonal; above it, arbitrary.
@@ -170,14 +173,17 @@ fn factor_small<T: Entry>(a: ArrayViewMut2<'_, T>) -> Result<(), usize> {
     Ok(())
 }
 
-fn solve_small<T: Entry>(l: ArrayView2<'_, T>, x: ArrayViewMut2<'_, T>) {
+fn solve_small<T: Entry>(l: ArrayView2<'_, T>, x: ArrayViewMut2<'_, T>) -> Result<(), usize> {
     let (mut x, n) = (x, l.nrows());
     let mut triangle: Small<T> = [[T::zeroed(); SMALL]; SMALL];
     for k in 0..n {
         for j in 0..k {
             triangle[k][j] = l[(k, j)].conjugate();
         }
-        triangle[k][k] = l[(k, k)].reciprocal();
+        if l[(k, k)] == T::zeroed() {
+            return Err(k);
+        }
+        triangle[k][k] = l[(k, k)].conjugate().reciprocal();
     }
     let mut columns = [[T::zeroed(); LANES]; SMALL];
     for first in (0..x.nrows()).step_by(LANES) {
@@ -194,6 +200,7 @@ fn solve_small<T: Entry>(l: ArrayView2<'_, T>, x: ArrayViewMut2<'_, T>) {
             }
         }
     }
+    Ok(())
 }
 
 /// The first `n` columns of a matrix, column after column; the column with a pivot that is not positive.
@@ -270,7 +277,7 @@ for_every_isa!(factor_columns, factor_body, (columns: &mut Small<T>, n: usize) -
 for_every_isa!(solve_columns, solve_body, (triangle: &Small<T>, columns: &mut [[T; LANES]; SMALL], n: usize));
 
 /// Elements of matrices that have factors.
-trait Entry: Pod {
+trait Entry: Pod + PartialEq {
     /// Whether conjugates are other elements.
     #[cfg(feature = "linalg")]
     const CONJUGATES: bool;
@@ -280,7 +287,7 @@ trait Entry: Pod {
     fn times(self, other: Self) -> Self;
     /// The complex conjugate.
     fn conjugate(self) -> Self;
-    /// One over a real element.
+    /// One over an element.
     fn reciprocal(self) -> Self;
     /// The root of a positive real part.
     fn root(self) -> Option<Self>;
@@ -411,7 +418,7 @@ macro_rules! complex {
 
         #[inline(always)]
         fn reciprocal(self) -> Self {
-            Self::new(self.re.recip(), 0.0)
+            self.inv()
         }
 
         #[inline(always)]
@@ -504,7 +511,7 @@ mod tests {
             let l = by_hand(&definite(n));
             let x = Array2::from_shape_fn((rows, n), |(i, j)| Complex64::new(i as f64 - 2.0, j as f64 / 3.0));
             let mut y = x.dot(&adjoint(&l));
-            solve(l.view(), y.view_mut());
+            solve(l.view(), y.view_mut()).unwrap();
             assert!(difference(&x, &y) < 1e-11 * n as f64, "{rows} by {n}");
         }
     }

@@ -4,7 +4,7 @@ use super::node::{Expr, ExprKind, Node};
 use crate::chunk::groups::Groups;
 use crate::chunk::index_map::AxisMap;
 use crate::chunk::reshape::Reshape;
-use crate::chunk::tiling::{cells, segments, square, tiling};
+use crate::chunk::tiling::{cells, segments, tiling};
 use crate::chunk::unify::unify;
 use crate::chunk::{AxisChunks, Chunks, IndexMap, auto};
 use crate::dtype::scalar::Scalar;
@@ -17,7 +17,6 @@ use crate::op::kernel::Lanes;
 use crate::op::program::{Program, Value};
 use crate::op::reduction::{Params, Reducer, Reduction};
 use crate::op::scan::Scan;
-use crate::op::tiles::{Factorisation, TileProgram};
 use crate::shape::broadcast::broadcast;
 use crate::shape::slice::{Item, Resolved, resolve};
 use crate::shape::{Dim, Shape, checked_size, fits_memory, tuple};
@@ -538,24 +537,6 @@ pub fn contract(a: &Expr, b: &Expr) -> Result<Expr> {
     Ok(node(kind, a.dtype, Shape::new(&shape), Chunks::new(chunks), names))
 }
 
-/// A factorisation of the square matrices of the last two axes, in the dtype that they have.
-///
-/// # Errors
-/// [`Shape`](crate::ErrorKind::Shape) where these axes are not there or differ in length.
-#[track_caller]
-pub fn tiles(input: &Expr, factorisation: Factorisation) -> Result<Expr> {
-    let (name, lengths) = (factorisation.name(), input.shape.known()?);
-    let [.., m, n] = lengths[..] else {
-        return Err(Error::shape(name, format!("an array of shape {} is no matrix", input.shape)));
-    };
-    if m != n {
-        return Err(Error::shape(name, format!("the last two axes of shape {} are not a square", input.shape)));
-    }
-    let program = TileProgram { factorisation, dtype: input.dtype, tiles: square(n) };
-    let kind = ExprKind::Tiles { input: input.clone(), program };
-    Ok(node(kind, input.dtype, input.shape.clone(), input.chunks.clone(), input.names.clone()))
-}
-
 /// A user's function over the logical chunks of `inputs`, which must agree; the result has the first one's shape and
 /// chunks.
 ///
@@ -575,6 +556,6 @@ pub fn blocks(inputs: &[Expr], function: BlockFunction) -> Result<Expr> {
 }
 
 #[track_caller]
-fn node(kind: ExprKind, dtype: DType, shape: Shape, chunks: Chunks, names: Vec<Option<String>>) -> Expr {
+pub(super) fn node(kind: ExprKind, dtype: DType, shape: Shape, chunks: Chunks, names: Vec<Option<String>>) -> Expr {
     Expr::new(Node { kind, dtype, shape, chunks, names, site: Location::caller() })
 }

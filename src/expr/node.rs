@@ -10,7 +10,7 @@ use crate::op::kernel::Lanes;
 use crate::op::program::Program;
 use crate::op::reduction::Reducer;
 use crate::op::scan::Scanner;
-use crate::op::tiles::TileProgram;
+use crate::op::tiles::{Substitution, TileProgram};
 use crate::shape::Shape;
 use crate::store::Store;
 use std::fmt;
@@ -129,6 +129,13 @@ pub enum ExprKind {
         /// What is done with each.
         program: TileProgram,
     },
+    /// Triangular systems.
+    Substitute {
+        /// The rows, and the triangles by whose adjoint they are divided.
+        sides: [Expr; 2],
+        /// How.
+        substitution: Substitution,
+    },
     /// A user's function over whole logical chunks.
     Blocks {
         /// The arrays it sees.
@@ -164,7 +171,9 @@ impl Expr {
             | ExprKind::Reduce { input, .. }
             | ExprKind::Tiles { input, .. }
             | ExprKind::Scan { input, .. } => vec![input],
-            ExprKind::Contract { factors, .. } => factors.iter().collect(),
+            ExprKind::Contract { factors: both, .. } | ExprKind::Substitute { sides: both, .. } => {
+                both.iter().collect()
+            }
             ExprKind::Concat { inputs, .. } | ExprKind::Blocks { inputs, .. } => inputs.iter().collect(),
         }
     }
@@ -187,7 +196,9 @@ impl Expr {
                     *input = first.clone();
                 }
             }
-            ExprKind::Contract { factors, .. } => factors.clone_from_slice(new),
+            ExprKind::Contract { factors: both, .. } | ExprKind::Substitute { sides: both, .. } => {
+                both.clone_from_slice(new);
+            }
             ExprKind::Concat { inputs, .. } | ExprKind::Blocks { inputs, .. } => inputs.clone_from_slice(new),
         }
         self.with_kind(kind)

@@ -8,7 +8,7 @@ use super::function::BlockFunction;
 use super::program::Program;
 use super::reduction::Reducer;
 use super::scan::Scanner;
-use super::tiles::{Factorisation, TileTask};
+use super::tiles::TileTask;
 use crate::chunk::region::Indices;
 use crate::chunk::{AxisChunks, Chunks, Region};
 use crate::dtype::DType;
@@ -131,7 +131,7 @@ pub struct PanelProduct {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TileStep {
     /// What is computed, for messages.
-    pub factorisation: Factorisation,
+    pub op: &'static str,
     /// What is done to the tile.
     pub task: TileTask,
     /// The dtype of all tiles.
@@ -178,7 +178,7 @@ impl fmt::Display for Kernel {
             Self::Fold(combine) => write!(f, "fold of {combine}"),
             Self::Scan(scan) => write!(f, "{} of {}", scan.scanner.name, scan.map),
             Self::Contract(product) => write!(f, "matrix product in {}", product.contraction.work()),
-            Self::Step(step) => write!(f, "{} of {} in {}", step.task.name(), step.factorisation.name(), step.dtype),
+            Self::Step(step) => write!(f, "{} of {} in {}", step.task.name(), step.op, step.dtype),
             Self::Function(function) => write!(f, "{}", function.name),
         }
     }

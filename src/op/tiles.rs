@@ -22,6 +22,18 @@ pub struct TileProgram {
     pub tiles: AxisChunks,
 }
 
+/// Triangular systems `x lᴴ = b`: rows `b` of matrices `(.., m, n)` by triangles `(.., n, n)`, of which the lower parts are
+/// read. The rows need nothing of each other.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Substitution {
+    /// The dtype of the matrices and of their quotients.
+    pub dtype: DType,
+    /// Where rows are cut into cells, each of which is solved for by itself.
+    pub rows: AxisChunks,
+    /// Where columns and triangles are cut into tiles.
+    pub tiles: AxisChunks,
+}
+
 /// What a tile program computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Factorisation {

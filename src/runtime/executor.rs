@@ -175,7 +175,9 @@ fn start(
     let mut targets = Vec::new();
     let outputs = || shared.plan.outputs.iter().enumerate().filter(|(_, o)| o.stage == id);
     for (i, output) in outputs() {
-        let fits = output.stored.as_ref().is_some_and(|g| g.shape() == stage.space);
+        // The blocks of triangular systems are whole rows, whatever the stored chunks.
+        let own = matches!(stage.kind, StageKind::Substitute(_));
+        let fits = !own && output.stored.as_ref().is_some_and(|g| g.shape() == stage.space);
         if let Some(sink) = if fits { sinks.remove(&i) } else { None } {
             targets.push((Target::Stored(sink), None));
         }
@@ -544,7 +546,9 @@ impl Job<'_, '_> {
         if self.is_done(region) {
             return;
         }
-        let products = |id: &StageId| matches!(self.shared.plan.stages[*id].kind, StageKind::Contract(_));
+        let products = |id: &StageId| {
+            matches!(self.shared.plan.stages[*id].kind, StageKind::Contract(_) | StageKind::Substitute(_))
+        };
         for &id in self.sweep.stages.iter().filter(|id| !products(id)) {
             let stage = &self.shared.plan.stages[id];
             let region = &stage.input_region(region);

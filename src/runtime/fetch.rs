@@ -88,6 +88,7 @@ impl Shared<'_> {
             StageKind::Take { axis, positions } => self.take(id, *axis, positions, region, memo),
             StageKind::Reshape(reshape) => self.reshape(stage, reshape, region),
             StageKind::Contract(_) => self.product(id, region),
+            StageKind::Substitute(substitution) => self.substitute(id, substitution, region),
             StageKind::Function(_) => self.function(id, region, memo),
             StageKind::Reduce { .. } | StageKind::Scan { .. } | StageKind::Tiles(_) => {
                 Err(Error::bug("reductions, scans and tile programs are swept, not evaluated"))
@@ -118,7 +119,7 @@ impl Shared<'_> {
         }
     }
 
-    fn input(&self, stage: &Stage, input: &Input, region: &Region, memo: &mut Memo) -> Result<View<Data>> {
+    pub(crate) fn input(&self, stage: &Stage, input: &Input, region: &Region, memo: &mut Memo) -> Result<View<Data>> {
         if let Some(piece) = input.single() {
             return self.piece(stage, piece, region, input.dtype, memo);
         }

@@ -16,7 +16,7 @@ use crate::error::{ErrorKind, Result};
 use crate::op::contraction::Contraction;
 use crate::op::kernel::{Kernel, PanelProduct, ReduceTiles, TilePart, TileReduce, TileScan, TileStep};
 use crate::op::program::Program;
-use crate::op::tiles::{TileProgram, TileTask};
+use crate::op::tiles::TileTask;
 use crate::shape;
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -94,11 +94,9 @@ impl Launcher {
                 Shapes::Each(tile.parts.iter().flat_map(kept).collect())
             }
             Kernel::Tiles(_) | Kernel::Fold(_) => Shapes::Each(output_shapes(&self.kernel, region)),
-            Kernel::Elementwise(_)
-            | Kernel::Scan(_)
-            | Kernel::Contract(_)
-            | Kernel::Step(_)
-            | Kernel::Function(_) => Shapes::Same(&region.shape),
+            Kernel::Elementwise(_) | Kernel::Scan(_) | Kernel::Contract(_) | Kernel::Step(_) | Kernel::Function(_) => {
+                Shapes::Same(&region.shape)
+            }
         }
     }
 }
@@ -135,7 +133,7 @@ pub(crate) enum StageKernels {
         /// and back.
         narrow: Option<Launcher>,
     },
-    /// Those of a tile program, in the order of [`TileTask::ALL`].
+    /// Those of a tile program or a triangular system, in the order of [`TileTask::ALL`].
     Tiles(Vec<Launcher>),
     /// Those of a reduction.
     Reduction {
@@ -192,7 +190,13 @@ impl StageKernels {
                     narrow: differs.then(|| cast(work, dtype)),
                 }
             }
-            StageKind::Tiles(program) => Self::Tiles(step_kernels(program).into_iter().map(launcher).collect()),
+            StageKind::Tiles(program) => {
+                let kernels = step_kernels(program.factorisation.name(), program.dtype);
+                Self::Tiles(kernels.into_iter().map(launcher).collect())
+            }
+            StageKind::Substitute(s) => {
+                Self::Tiles(step_kernels(SUBSTITUTION, s.dtype).into_iter().map(launcher).collect())
+            }
             StageKind::Exchange { .. } | StageKind::Reshape(_) | StageKind::Take { .. } => Self::Nothing,
             StageKind::Reduce { parts, .. } => {
                 let of_states = |part: &Part| {
@@ -250,9 +254,12 @@ pub(crate) fn product_kernel(contraction: &Contraction, onto: bool, narrow: bool
     Kernel::Contract(PanelProduct { contraction: contraction.clone(), onto, narrow })
 }
 
-/// The kernels of a tile program's steps.
-pub(crate) fn step_kernels(program: &TileProgram) -> Vec<Kernel> {
-    let step = |task| TileStep { factorisation: program.factorisation, task, dtype: program.dtype };
+/// What triangular systems are called.
+pub(crate) const SUBSTITUTION: &str = "solve_triangular";
+
+/// The kernels of steps on tiles.
+pub(crate) fn step_kernels(op: &'static str, dtype: DType) -> Vec<Kernel> {
+    let step = |task| TileStep { op, task, dtype };
     TileTask::ALL.into_iter().map(|task| Kernel::Step(step(task))).collect()
 }
 

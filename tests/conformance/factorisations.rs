@@ -229,3 +229,120 @@ fn a_matrix_that_memory_does_not_hold() {
     let fault = small.compute(small.open(&source).unwrap().cholesky()).unwrap_err();
     assert!(matches!(fault.kind(), ErrorKind::Memory { op, .. } if op.starts_with("cholesky")), "{fault}");
 }
+
+/// A triangle whose diagonal outweighs the rest; beyond the other side of it is NaN.
+fn triangle(n: usize, dtype: DType, lower: bool) -> ArrayD<Complex64> {
+    let full = definite(n, dtype, 0.0);
+    ArrayD::from_shape_fn(vec![n, n], |at| match (at[0].cmp(&at[1]), lower) {
+        (std::cmp::Ordering::Less, true) | (std::cmp::Ordering::Greater, false) => Complex64::new(f64::NAN, 0.0),
+        (std::cmp::Ordering::Less, false) => full[[at[1], at[0]]] / 2.0,
+        _ => full[[at[0], at[1]]],
+    })
+}
+
+/// Without what is not read.
+fn only(a: &ArrayD<Complex64>) -> ArrayD<Complex64> {
+    a.mapv(|x| if x.re.is_nan() { Complex64::default() } else { x })
+}
+
+fn values(shape: &[usize], dtype: DType) -> ArrayD<Complex64> {
+    let mut next = noise(77);
+    ArrayD::from_shape_fn(shape.to_vec(), |_| Complex64::new(next(), if dtype.is_complex() { next() } else { 0.0 }))
+}
+
+#[test]
+fn triangular_systems_are_solved() {
+    for (n, m, dtype) in [
+        (1, 1, DType::F64),
+        (5, 3, DType::F64),
+        (40, 300, DType::F64),
+        (300, 7, DType::F64),
+        (600, 40, DType::F32),
+        (280, 270, DType::C128),
+        (40, 5, DType::C64),
+    ] {
+        for lower in [true, false] {
+            let (a, x) = (triangle(n, dtype, lower), values(&[n, m], dtype));
+            let product = array(only(&a), dtype, 91).matmul(&array(x.clone(), dtype, 60));
+            let system = array(a, dtype, 97).solve_triangular(&product, lower);
+            for cx in contexts() {
+                let got = cx.compute(system.clone()).unwrap();
+                assert_eq!((got.block().shape(), got.block().dtype()), (&[n, m][..], dtype));
+                let worst = elements(&got).iter().zip(&x).map(|(p, q)| (p - q).norm()).fold(0.0, f64::max);
+                assert!(worst < 8.0 * n as f64 * unit(dtype), "{n} by {m} in {dtype}, lower {lower}: off by {worst}");
+            }
+        }
+    }
+}
+
+#[test]
+fn systems_of_vectors_stacks_and_nothing() {
+    let cx = Context::default();
+    let l = array(triangle(20, DType::F64, true), DType::F64, 6);
+    let x = array(values(&[20], DType::F64), DType::F64, 20);
+    let clean = array(only(&triangle(20, DType::F64, true)), DType::F64, 6);
+    let close = |a: &Array, b: &Array| {
+        let (a, b) = (elements(&cx.compute(a.clone()).unwrap()), elements(&cx.compute(b.clone()).unwrap()));
+        a.len() == b.len() && a.iter().zip(&b).all(|(p, q)| (p - q).norm() < 1e-12)
+    };
+    assert!(close(&l.solve_triangular(&clean.matmul(&x), true), &x));
+    // One triangle for a stack of right-hand sides, and one of these for a stack of triangles.
+    let many = array(values(&[3, 20, 4], DType::F64), DType::F64, 5);
+    assert!(close(&l.solve_triangular(&clean.matmul(&many), true), &many));
+    let two = |l: &ArrayD<Complex64>| {
+        let joined: Vec<Complex64> = l.iter().copied().chain(l.iter().map(|x| x * 2.0)).collect();
+        array(ArrayD::from_shape_vec(vec![2, 20, 20], joined).unwrap(), DType::F64, 7)
+    };
+    let (raw, column) = (triangle(20, DType::F64, true), array(values(&[20, 1], DType::F64), DType::F64, 20));
+    let product = two(&only(&raw)).matmul(&column);
+    let got = cx.compute(two(&raw).solve_triangular(&product, true)).unwrap();
+    assert_eq!(got.block().shape(), [2, 20, 1]);
+    for shape in [vec![0, 3], vec![20, 0]] {
+        let n = shape[0];
+        let a = array(definite(n, DType::F64, 0.0), DType::F64, 4);
+        let none = Array::filled(&shape, hyperslab::dtype::scalar::Scalar::Int(1), DType::F64, None).unwrap();
+        assert_eq!(cx.compute(a.solve_triangular(&none, true)).unwrap().block().shape(), shape);
+    }
+    let refused = l.try_solve_triangular(&array(values(&[19], DType::F64), DType::F64, 19), true).unwrap_err();
+    assert_eq!(refused.to_string(), "solve_triangular: shapes (20, 20) and (19, 1) differ in 20 and 19");
+}
+
+#[test]
+fn a_singular_triangle_is_refused() {
+    for (n, bad) in [(3, 1), (600, 511)] {
+        let mut a = triangle(n, DType::F64, true);
+        a[[bad, bad]] = Complex64::default();
+        let b = array(values(&[n, 2], DType::F64), DType::F64, 50);
+        for cx in contexts() {
+            let fault = cx.compute(array(a.clone(), DType::F64, 50).solve_triangular(&b, true)).unwrap_err();
+            let want =
+                format!("solve_triangular: the triangle is singular: element ({bad}, {bad}) of its diagonal is 0");
+            assert!(fault.to_string().starts_with(&want), "{fault}");
+        }
+    }
+}
+
+#[test]
+fn positive_definite_systems_are_solved_the_same_however_they_run() {
+    let (n, m) = (700, 600);
+    let lower = definite(n, DType::F64, 0.0);
+    let full = ArrayD::from_shape_fn(vec![n, n], |at| lower[[at[0].max(at[1]), at[0].min(at[1])]]);
+    let x = values(&[n, m], DType::F64);
+    let product = array(full, DType::F64, 130).matmul(&array(x.clone(), DType::F64, 200));
+    let system = array(lower, DType::F64, 97).solve_positive(&product);
+    let build = |threads: usize| Context::builder().threads(threads).device("cpu");
+    let want = build(1).build().unwrap().compute(system.clone()).unwrap();
+    assert!(elements(&want).iter().zip(&x).all(|(p, q)| (p - q).norm() < 1e-12));
+    for cx in [
+        build(4).build().unwrap(),
+        build(3).block_bytes(1).build().unwrap(),
+        build(2).memory("24MiB").build().unwrap(),
+        build(2).unoptimized().build().unwrap(),
+    ] {
+        assert!(cx.compute(system.clone()).unwrap().block().bytes() == want.block().bytes(), "{cx:?}");
+        let report = cx.report();
+        let (peak, projected, budget) = (report.peak_bytes, report.projected_bytes, cx.memory().budget());
+        assert!(peak <= projected, "{cx:?}: {peak} bytes lived, {projected} were projected");
+        assert!(projected <= budget, "{cx:?}: {projected} bytes projected, the budget is {budget}");
+    }
+}

@@ -61,6 +61,27 @@ fn panels_follow_each_other_on_disk() {
 }
 
 #[test]
+fn a_triangle_is_read_for_many_rows_at_once() {
+    let files = Files::new();
+    let (a, b) = (files.array("a.zarr", &[1000, 1000], &[100, 500]), files.array("b.zarr", &[1000, 800], &[100, 800]));
+    assert_snapshot!(files.plan(a.cholesky().solve_triangular(&b, true)), @r"
+    0: cholesky in tiles (250, 250), 4 rows of them, 20 steps  over (1000, 1000) in (100, 500) -> kept
+       a <- a.zarr  float32
+    1: triangular system x bᴴ = a by 200 rows in tiles (250, 250)  over (800, 1000) in (800, 100) -> kept
+       a <- b.zarr [i1, i0] of rank 3  float32
+       b <- stage 0 [i1, i2] of rank 3  float32
+    2: copy  over (1000, 800) in (100, 800) -> answer
+       a <- stage 1 [i1, i0] of rank 2  float32
+    sweep of stage 0 over (1000, 1000): 4 tasks of blocks (250, 1000), 720 KiB a task, 6.3 MiB held
+    sweep of stage 1 over (800, 1000): 2 tasks of blocks (400, 1000), 4.2 MiB a task, 6.9 MiB held
+    sweep of stage 2 over (1000, 800): 2 tasks of blocks (600, 800), 1.9 MiB a task, 6.1 MiB held
+    8 tasks, 6.9 MiB to read, 19.6 MiB of memory projected, budget 1 GiB
+    stage 0 is computed once and kept (3.8 MiB): its tiles are made of each other
+    stage 1 is computed once and kept (3.1 MiB): it is solved for in whole rows
+    ");
+}
+
+#[test]
 fn small_matrices_come_many_at_a_time() {
     let files = Files::new();
     let a = files.array("a.zarr", &[5000, 8, 8], &[100, 8, 8]);

@@ -23,6 +23,10 @@ pub(super) static TABLE: &[Function] = &[
     row("linalg.outer", "a, b, /", outer),
     row("tensordot", "a, b, axes=2", tensordot),
     row("linalg.tensordot", "a, b, /, *, axes=2", tensordot),
+    row("linalg.solve_triangular", "a, b, lower=False", |call| {
+        let (a, b) = (call.array("a")?, call.array("b")?);
+        Ok(factor::solve_triangular(a.expr(), b.expr(), call.flag("lower", false)?)?.into())
+    }),
     row("linalg.cholesky", "a, /, *, upper=False", |call| {
         Ok(factor::cholesky(call.array("a")?.expr(), call.flag("upper", false)?)?.into())
     }),

@@ -29,7 +29,11 @@ impl PlanRule for SpillOverflow {
                 *plan = before;
                 return Ok(());
             };
-            if matches!(plan.stages[id].kind, StageKind::Reduce { .. } | StageKind::Tiles(_)) {
+            let whole = matches!(
+                plan.stages[id].kind,
+                StageKind::Reduce { .. } | StageKind::Tiles(_) | StageKind::Substitute(_)
+            );
+            if whole {
                 spill_whole(plan, id);
             } else {
                 plan.stages[id].placement = Placement::Spill(plan.stages[id].chunks.clone(), Reason::Size);

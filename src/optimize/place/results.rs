@@ -36,7 +36,10 @@ impl PlanRule for PlaceResults {
 
     fn apply(&self, plan: &mut Plan, machine: &Machine) -> Result<()> {
         for id in 0..plan.stages.len() {
-            let whole = matches!(plan.stages[id].kind, StageKind::Reduce { .. } | StageKind::Tiles(_));
+            let whole = matches!(
+                plan.stages[id].kind,
+                StageKind::Reduce { .. } | StageKind::Tiles(_) | StageKind::Substitute(_)
+            );
             if whole && held_bytes(plan, id) > machine.budget / SHARE {
                 spill_whole(plan, id);
                 continue;
@@ -71,7 +74,7 @@ fn multiplies_again(plan: &Plan, id: StageId) -> Option<Reason> {
 
 /// Whether blocks of this kind of stage, which cut the cells of a product, have them computed again and again.
 fn reads_again(kind: &StageKind) -> bool {
-    matches!(kind, StageKind::Contract(_) | StageKind::Tiles(_))
+    matches!(kind, StageKind::Contract(_) | StageKind::Tiles(_) | StageKind::Substitute(_))
 }
 
 /// Whether `other` evaluates stage `id` on demand.
@@ -79,7 +82,7 @@ fn needs(plan: &Plan, other: StageId, id: StageId) -> bool {
     plan.stages[other].stage_inputs().into_iter().any(|i| i == id || !plan.stages[i].is_swept() && needs(plan, i, id))
 }
 
-/// Sends the results of a reduction, or of a tile program, to disk, unless one is an answer in memory. An array that is to
+/// Sends the results of a reduction, a tile program or a triangular system to disk, unless one is an answer in memory. An array that is to
 /// be stored is copied from there.
 pub(super) fn spill_whole(plan: &mut Plan, id: StageId) {
     if plan.outputs.iter().any(|o| o.stage == id && o.stored.is_none()) {
@@ -92,6 +95,9 @@ pub(super) fn spill_whole(plan: &mut Plan, id: StageId) {
         let last = axes.len() - 1;
         (axes[last - 1], axes[last]) = (program.tiles.clone(), program.tiles.clone());
         read = Chunks::new(axes);
+    }
+    if matches!(plan.stages[id].kind, StageKind::Substitute(_)) {
+        read = Chunks::whole(&plan.stages[id].space);
     }
     for at in 0..plan.outputs.len() {
         let output = plan.outputs[at].clone();

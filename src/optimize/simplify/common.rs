@@ -65,6 +65,9 @@ fn same(a: &Expr, b: &Expr) -> bool {
         ) => p == q && a == b && l == m && t == u && inputs(),
         (ExprKind::Contract { contraction: p, .. }, ExprKind::Contract { contraction: q, .. }) => p == q && inputs(),
         (ExprKind::Tiles { program: p, .. }, ExprKind::Tiles { program: q, .. }) => p == q && inputs(),
+        (ExprKind::Substitute { substitution: p, .. }, ExprKind::Substitute { substitution: q, .. }) => {
+            p == q && inputs()
+        }
         _ => false,
     }
 }

@@ -196,7 +196,9 @@ impl Work<'_, '_> {
     fn read_back(&self, region: &Region) -> Result<Block> {
         let log = match (&self.tiles.log, &self.tiles.target) {
             (Some(log), _) | (None, Target::Spilled(log)) => log,
-            (None, Target::Memory(_) | Target::Stored(_) | Target::Kept(..)) => return Err(Error::bug("earlier panels are on disk")),
+            (None, Target::Memory(_) | Target::Stored(_) | Target::Kept(..)) => {
+                return Err(Error::bug("earlier panels are on disk"));
+            }
         };
         self.shared.unspill(log, region, self.tiles.program.dtype)
     }

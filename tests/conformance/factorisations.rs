@@ -346,3 +346,25 @@ fn positive_definite_systems_are_solved_the_same_however_they_run() {
         assert!(projected <= budget, "{cx:?}: {projected} bytes projected, the budget is {budget}");
     }
 }
+
+#[test]
+fn a_factor_may_stay_and_be_used_again() {
+    let cx = Context::builder().threads(2).device("cpu").build().unwrap();
+    let a = array(definite(300, DType::F64, 0.0), DType::F64, 70);
+    let l = cx.persist(&a.cholesky()).unwrap();
+    let (kept, again) = (cx.compute(l.clone()).unwrap(), cx.compute(a.cholesky()).unwrap());
+    assert!(kept.block().bytes() == again.block().bytes());
+    let b = array(values(&[300, 3], DType::F64), DType::F64, 100);
+    let x = cx.persist(&l.solve_triangular(&b, true)).unwrap();
+    let want = cx.compute(a.cholesky().solve_triangular(&b, true)).unwrap();
+    assert!(cx.compute(x).unwrap().block().bytes() == want.block().bytes());
+}
+
+#[test]
+fn a_run_that_is_cancelled_ends() {
+    let cx = Context::builder().threads(2).block_bytes(1).device("cpu").build().unwrap();
+    cx.cancel_token().cancel();
+    let a = array(definite(600, DType::F64, 0.0), DType::F64, 70);
+    let fault = cx.compute(a.cholesky()).unwrap_err();
+    assert!(matches!(fault.kind(), ErrorKind::Cancelled), "{fault}");
+}

@@ -17,6 +17,7 @@
 mod common;
 mod climate;
 mod elementwise;
+mod factorisation;
 
 use clap::Parser;
 use common::{Settings, Work};
@@ -37,6 +38,8 @@ fn main() -> Result<(), Failure> {
         "w03" => Box::new(climate::Statistics::new(&settings)),
         "w04" => Box::new(climate::Anomaly::new(&settings)),
         "w06" => Box::new(climate::Rechunk::new(&settings)),
+        "cholesky" if settings.dtype == "f4" => Box::new(factorisation::Cholesky::<f32>::new(&settings)?),
+        "cholesky" => Box::new(factorisation::Cholesky::<f64>::new(&settings)?),
         "w12" => Box::new(climate::TimeMean::new(&settings)),
         other => return Err(format!("workload {other} is not here yet").into()),
     };

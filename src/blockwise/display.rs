@@ -61,6 +61,11 @@ pub fn title(plan: &Plan, stage: &Stage) -> String {
                 n => format!("matrix product a @ b in cells and panels {cells}, sums in {n} segments"),
             }
         }
+        StageKind::Tiles(program) => program.to_string(),
+        StageKind::Substitute(s) => {
+            let (rows, tile) = (s.rows.longest(), s.tiles.longest());
+            format!("triangular system x bᴴ = a by {rows} rows in tiles ({tile}, {tile})")
+        }
         StageKind::Function(f) => format!("function {}", f.name),
     }
 }

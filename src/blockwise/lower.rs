@@ -46,6 +46,14 @@ fn keep_whole(plan: &mut Plan) {
         let whole = match plan.stages[id].kind {
             StageKind::Scan { .. } => true,
             StageKind::Reduce { .. } => false,
+            StageKind::Tiles(_) => {
+                plan.stages[id].placement = Placement::Memory(Reason::Tiles);
+                false
+            }
+            StageKind::Substitute(_) => {
+                plan.stages[id].placement = Placement::Memory(Reason::Rows);
+                false
+            }
             StageKind::Blockwise(_)
             | StageKind::Exchange { .. }
             | StageKind::Reshape(_)
@@ -163,19 +171,21 @@ impl Lowering {
                 };
                 self.push(expr, space, input.chunks.clone(), kind, vec![whole])
             }
+            ExprKind::Substitute { sides, substitution } => {
+                let inputs = self.sides(&space, sides)?;
+                self.push(expr, space, expr.chunks.clone(), StageKind::Substitute(substitution.clone()), inputs)
+            }
             ExprKind::Contract { factors, contraction } => {
                 let inputs = (0..2).map(|i| self.factor(&space, factors, i)).collect::<Result<Vec<_>>>()?;
                 let kind = StageKind::Contract(contraction.clone());
                 self.push(expr, space, expr.chunks.clone(), kind, inputs)
             }
+            ExprKind::Tiles { input, program } => {
+                let inputs = vec![self.same(&space, input)?];
+                self.push(expr, space, expr.chunks.clone(), StageKind::Tiles(program.clone()), inputs)
+            }
             ExprKind::Blocks { inputs, function } => {
-                let wholes = inputs
-                    .iter()
-                    .map(|i| {
-                        let map = IndexMap::identity(space.len());
-                        Ok(Input::whole(&space, self.lower(i)?, map, i.dtype))
-                    })
-                    .collect::<Result<Vec<_>>>()?;
+                let wholes = inputs.iter().map(|i| self.same(&space, i)).collect::<Result<Vec<_>>>()?;
                 self.push(expr, space, expr.chunks.clone(), StageKind::Function(function.clone()), wholes)
             }
         };
@@ -191,6 +201,11 @@ impl Lowering {
         }))
     }
 
+    /// An input with the same elements in the same places.
+    fn same(&mut self, space: &[usize], input: &Expr) -> Result<Input> {
+        Ok(Input::whole(space, self.lower(input)?, IndexMap::identity(space.len()), input.dtype))
+    }
+
     /// Factor `i` of a product over `space`: its outer axes are broadcast, one of its last two is summed over, the other
     /// is the product's.
     fn factor(&mut self, space: &[usize], factors: &[Expr; 2], i: usize) -> Result<Input> {
@@ -203,6 +218,25 @@ impl Lowering {
         let mut seen = space.to_vec();
         seen.push(lengths[outer + 1 - i]);
         Ok(Input::whole(&seen, self.lower(factor)?, map, factor.dtype))
+    }
+
+    /// The rows and the triangles of triangular systems over `space`, seen from that and the columns of the triangles.
+    fn sides(&mut self, space: &[usize], [b, l]: &[Expr; 2]) -> Result<Vec<Input>> {
+        let rank = space.len();
+        let mut seen = space.to_vec();
+        seen.push(space[rank - 1]);
+        let along = |out| AxisMap { out: Some(out), offset: 0, stride: 1 };
+        let stacked = |of: &Expr, inner: [usize; 2]| {
+            let lengths = of.lengths();
+            let mut map = IndexMap::broadcast(&lengths[..lengths.len() - 2], &space[..rank - 2]);
+            map.axes.extend(inner.map(along));
+            map
+        };
+        let (rows, triangle) = (stacked(b, [rank - 2, rank - 1]), stacked(l, [rank - 1, rank]));
+        Ok(vec![
+            Input::whole(&seen, self.lower(b)?, rows, b.dtype),
+            Input::whole(&seen, self.lower(l)?, triangle, l.dtype),
+        ])
     }
 
     /// A stage that gives the elements of `origin` through `map`.

@@ -8,6 +8,7 @@ use crate::device::memory::size_class;
 use crate::dtype::DType;
 use crate::op::contraction::Contraction;
 use crate::op::scan::Scanner;
+use crate::op::tiles::{Substitution, TileProgram};
 use crate::shape;
 
 /// The most bytes that spilling a block, or reading one back, takes beside it, each for two purposes.
@@ -21,6 +22,8 @@ pub fn task_bytes(plan: &Plan, stages: &[StageId], block: &[usize]) -> u64 {
         let spilling = if plan.stages[id].is_spilled() { spill_scratch(result_bytes(plan, id, block)) } else { 0 };
         let own = match &plan.stages[id].kind {
             StageKind::Contract(_) => evaluated_bytes(plan, id, block, &mut seen),
+            StageKind::Substitute(s) => system_bytes(plan, id, s, block) + buffer(block, s.dtype),
+            StageKind::Tiles(program) => step_bytes(plan, id, program, block, &mut seen),
             _ => inputs_bytes(plan, id, block, &mut seen) + result_bytes(plan, id, block),
         };
         own + spilling
@@ -133,6 +136,50 @@ fn product_bytes(plan: &Plan, id: StageId, contraction: &Contraction, span: &[us
     inputs_bytes(plan, id, &read, &mut Vec::new()) + panels + results
 }
 
+/// Bytes that a worker takes beside the tiles of a panel, where a tile program is swept in blocks of this shape: a tile as it
+/// is read, and one that comes back from disk. A matrix of one tile is held by nobody else.
+fn step_bytes(
+    plan: &Plan,
+    id: StageId,
+    program: &TileProgram,
+    block: &[usize],
+    seen: &mut Vec<(Origin, Vec<usize>)>,
+) -> u64 {
+    let mut tile = block.to_vec();
+    let last = tile.len() - 1;
+    tile[last] = tile[last].min(program.tiles.longest());
+    let one = buffer(&tile, program.dtype);
+    // Whether its own or another log, a tile comes back from one where panels follow each other.
+    let back = if block[last] < program.tiles.len() { spill_scratch(one) } else { 0 };
+    inputs_bytes(plan, id, &tile, seen) + one + back
+}
+
+/// Bytes of triangular systems over a block of whole rows of this shape, its result left out: its tiles, one of the triangle,
+/// and what is read for one of either.
+fn system_bytes(plan: &Plan, id: StageId, substitution: &Substitution, block: &[usize]) -> u64 {
+    let (last, tile) = (block.len() - 1, substitution.tiles.longest());
+    let mut read = vec![1; block.len() + 1];
+    read[last - 1] = block[last - 1].min(substitution.rows.longest());
+    (read[last], read[last + 1]) = (tile, tile);
+    let rows = buffer(&read[..=last], substitution.dtype);
+    let outer = shape::size(&block[..last - 1]).min(1);
+    let cells = block[last - 1].div_ceil(substitution.rows.longest().max(1)) * outer;
+    let held = (cells * substitution.tiles.count()) as u64 * rows;
+    inputs_bytes(plan, id, &read, &mut Vec::new()) + held + rows + buffer(&[tile, tile], substitution.dtype)
+}
+
+/// Bytes of the tiles that a tile program holds while it makes the first panel, the largest: these, and where more panels
+/// follow, a row of tiles that is read back.
+fn panel_bytes(program: &TileProgram, block: &[usize]) -> u64 {
+    let (side, tile) = (program.side() as u64, program.tiles.longest());
+    if side <= 1 {
+        return 0;
+    }
+    let wide = block[block.len() - 1].div_ceil(tile.max(1)) as u64;
+    let back = if wide < side { wide } else { 0 };
+    (wide * side - wide * wide.saturating_sub(1) / 2 + back) * buffer(&[tile, tile], program.dtype)
+}
+
 /// Bytes of a pooled buffer for these elements.
 fn buffer(lengths: &[usize], dtype: DType) -> u64 {
     size_class(shape::size(lengths) * dtype.size()) as u64
@@ -154,6 +201,8 @@ fn result_bytes(plan: &Plan, id: StageId, block: &[usize]) -> u64 {
             stage.inputs.iter().map(|i| buffer(block, i.dtype)).sum()
         }
         StageKind::Contract(c) => buffer(block, c.dtype),
+        StageKind::Tiles(program) => buffer(block, program.dtype),
+        StageKind::Substitute(s) => buffer(block, s.dtype),
         StageKind::Function(f) => buffer(block, f.output),
         // States, results, those of a tile where they are put together, and what is handed from tile to tile.
         StageKind::Scan { scanner, axis, tiles, .. } => {
@@ -190,8 +239,9 @@ fn states_bytes(scanner: &Scanner, axis: usize, tiles: &AxisChunks, block: &[usi
     buffer(block, scanner.state()) + (count + 1) * carry_bytes(scanner, axis, block)
 }
 
-/// Bytes that scans and spilled reductions hold between blocks of `grid`: one carry for each row of blocks, one tree of
-/// states for each block of the result, that is open while the walk goes on, with its axes in this order.
+/// Bytes that scans, spilled reductions and tile programs hold between blocks of `grid`: one carry for each row of blocks,
+/// one tree of states for each block of the result, that is open while the walk goes on, with its axes in this order; the
+/// tiles of a panel.
 #[must_use]
 pub fn carried_bytes(plan: &Plan, stages: &[StageId], grid: &Chunks, order: &[usize]) -> u64 {
     let (block, counts) = (grid.longest(), grid.counts());
@@ -211,6 +261,7 @@ pub fn carried_bytes(plan: &Plan, stages: &[StageId], grid: &Chunks, order: &[us
             };
             parts.iter().map(tree).sum()
         }
+        StageKind::Tiles(program) => panel_bytes(program, &block),
         _ => 0,
     };
     stages.iter().map(of).sum()
@@ -237,6 +288,8 @@ pub fn waiting_bytes(plan: &Plan, stages: &[StageId], block: &[usize]) -> u64 {
         | StageKind::Reshape(_)
         | StageKind::Take { .. }
         | StageKind::Contract(_)
+        | StageKind::Tiles(_)
+        | StageKind::Substitute(_)
         | StageKind::Function(_) => 0u64,
     };
     stages.iter().map(of_stage).sum()

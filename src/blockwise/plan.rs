@@ -11,6 +11,7 @@ use crate::op::kernel::Lanes;
 use crate::op::program::Program;
 use crate::op::reduction::Reducer;
 use crate::op::scan::Scanner;
+use crate::op::tiles::{Substitution, TileProgram};
 use crate::store::Store;
 use std::fmt;
 use std::sync::Arc;
@@ -84,6 +85,10 @@ pub enum Reason {
     Readers(usize),
     /// It takes a large part of the budget.
     Size,
+    /// Its tiles are made of each other.
+    Tiles,
+    /// Its blocks are whole rows, whoever reads it.
+    Rows,
     /// Its readers would have what is behind it read or computed so many times.
     Passes(f64),
 }
@@ -130,6 +135,10 @@ pub enum StageKind {
     /// Products of matrices, panel by panel, at any region. Inputs are seen from the index space and one axis more, which
     /// is summed over.
     Contract(Contraction),
+    /// A tile program over the matrices of the last two axes: tiles that depend on each other.
+    Tiles(TileProgram),
+    /// Triangular systems, rows by rows. Its inputs are seen from the index space and the columns of the triangle.
+    Substitute(Substitution),
     /// A user's function over whole logical chunks.
     Function(BlockFunction),
 }
@@ -140,9 +149,13 @@ impl StageKind {
     pub fn program(&self) -> Option<&Program> {
         match self {
             Self::Blockwise(p) | Self::Reduce { map: p, .. } | Self::Scan { map: p, .. } => Some(p),
-            Self::Exchange { .. } | Self::Reshape(_) | Self::Take { .. } | Self::Contract(_) | Self::Function(_) => {
-                None
-            }
+            Self::Exchange { .. }
+            | Self::Reshape(_)
+            | Self::Take { .. }
+            | Self::Contract(_)
+            | Self::Tiles(_)
+            | Self::Substitute(_)
+            | Self::Function(_) => None,
         }
     }
 
@@ -150,9 +163,13 @@ impl StageKind {
     pub fn program_mut(&mut self) -> Option<&mut Program> {
         match self {
             Self::Blockwise(p) | Self::Reduce { map: p, .. } | Self::Scan { map: p, .. } => Some(p),
-            Self::Exchange { .. } | Self::Reshape(_) | Self::Take { .. } | Self::Contract(_) | Self::Function(_) => {
-                None
-            }
+            Self::Exchange { .. }
+            | Self::Reshape(_)
+            | Self::Take { .. }
+            | Self::Contract(_)
+            | Self::Tiles(_)
+            | Self::Substitute(_)
+            | Self::Function(_) => None,
         }
     }
 }
@@ -218,6 +235,8 @@ impl fmt::Display for Reason {
         match self {
             Self::Readers(1) => write!(f, "another reads it"),
             Self::Readers(n) => write!(f, "{n} others read it"),
+            Self::Tiles => write!(f, "its tiles are made of each other"),
+            Self::Rows => write!(f, "it is solved for in whole rows"),
             Self::Size => write!(f, "memory has no room for it"),
             Self::Passes(times) => write!(f, "it would be needed {times:.1} times"),
         }
@@ -258,6 +277,8 @@ impl Stage {
             | StageKind::Scan { .. }
             | StageKind::Take { .. }
             | StageKind::Contract(_)
+            | StageKind::Tiles(_)
+            | StageKind::Substitute(_)
             | StageKind::Function(_) => self.space.clone(),
         }
     }
@@ -271,6 +292,10 @@ impl Stage {
             StageKind::Contract(contraction) => {
                 out.start.push(0);
                 out.shape.push(contraction.panels.len());
+            }
+            StageKind::Substitute(substitution) => {
+                out.start.push(0);
+                out.shape.push(substitution.tiles.len());
             }
             _ => {}
         }
@@ -288,6 +313,8 @@ impl Stage {
             StageKind::Reduce { parts, .. } => parts.iter().map(|p| p.reducer.output()).collect(),
             StageKind::Scan { scanner, .. } => vec![scanner.output()],
             StageKind::Contract(c) => vec![c.dtype],
+            StageKind::Tiles(program) => vec![program.dtype],
+            StageKind::Substitute(s) => vec![s.dtype],
             StageKind::Function(f) => vec![f.output],
         }
     }
@@ -326,7 +353,8 @@ impl Stage {
     /// Whether it is computed by sweeping over its whole space, rather than on demand.
     #[must_use]
     pub fn is_swept(&self) -> bool {
-        self.placement != Placement::OnDemand || matches!(self.kind, StageKind::Reduce { .. } | StageKind::Scan { .. })
+        self.placement != Placement::OnDemand
+            || matches!(self.kind, StageKind::Reduce { .. } | StageKind::Scan { .. } | StageKind::Tiles(_))
     }
 
     /// Whether its result is on disk.
@@ -366,10 +394,10 @@ impl Plan {
         out
     }
 
-    /// Whether stage `id` is a product of matrices, or evaluates one on demand.
+    /// Whether stage `id` is a product of matrices or a triangular system, or evaluates one on demand.
     #[must_use]
     pub fn multiplies(&self, id: StageId) -> bool {
-        matches!(self.stages[id].kind, StageKind::Contract(_))
+        matches!(self.stages[id].kind, StageKind::Contract(_) | StageKind::Substitute(_))
             || self.stages[id].stage_inputs().into_iter().any(|i| !self.stages[i].is_swept() && self.multiplies(i))
     }
 

@@ -62,13 +62,14 @@ impl Reader {
     /// The index space that its inputs are seen from, for a product without the axis that it sums over.
     fn space(&self, plan: &Plan) -> Vec<usize> {
         let stage = &plan.stages[self.stage];
-        if matches!(stage.kind, StageKind::Contract(_)) { stage.space.clone() } else { stage.input_space() }
+        let more = matches!(stage.kind, StageKind::Contract(_) | StageKind::Substitute(_));
+        if more { stage.space.clone() } else { stage.input_space() }
     }
 
     fn behind(&self, plan: &Plan, id: StageId, map: &IndexMap, inner: StageId) -> f64 {
         let space = &self.space(plan);
         // Every block of a product reads its factors all along the axis that is summed over.
-        let product = matches!(plan.stages[id].kind, StageKind::Contract(_));
+        let product = matches!(plan.stages[id].kind, StageKind::Contract(_) | StageKind::Substitute(_));
         let mut map = map.clone();
         map.axes.extend(product.then_some(AxisMap { out: None, offset: 0, stride: 0 }));
         let through_piece = |piece: &super::plan::Piece| match piece.origin {

@@ -123,6 +123,11 @@ impl Sources {
                 before.axes.push(AxisMap { out: None, offset: 0, stride: 0 });
                 joined = true;
             }
+            // Every block reads all of the triangle.
+            StageKind::Substitute(_) => {
+                before.axes.push(AxisMap { out: None, offset: 0, stride: 0 });
+                joined = true;
+            }
             _ => {}
         }
         for input in &stage.inputs {

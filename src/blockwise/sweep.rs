@@ -5,6 +5,7 @@
 //! source chunks, join tiny ones and split what exceeds a task's share of the budget along axes that may be cut.
 
 use super::memory::{carried_bytes, held_bytes, task_bytes, waiting_bytes, walked_bytes};
+use super::panels::{Room, panels, whole_rows};
 use super::plan::{Input, Origin, Plan, StageId, StageKind};
 use super::sources::Sources;
 use crate::chunk::unify::unify;
@@ -218,15 +219,19 @@ pub fn extra_bytes_of(plan: &Plan, id: StageId, input: &Input, grid: &Chunks, ca
     Sources::of_input(plan, id, input).extra(grid, cache)
 }
 
-/// Sinks that share a space, a level and something they read.
+/// Sinks that share a space, a level and something they read. Tile programs and triangular
+/// systems, which have blocks of their own, are alone.
 fn groups(plan: &Plan) -> Vec<Vec<StageId>> {
     let sinks = plan.sinks();
+    let steps = |id: StageId| matches!(plan.stages[id].kind, StageKind::Tiles(_) | StageKind::Substitute(_));
     let mut groups: Vec<(usize, Vec<StageId>)> = Vec::new();
     for &id in &sinks {
         let level = level(plan, id);
         let reads = plan.reads(id);
         let joins = |(l, members): &(usize, Vec<StageId>)| {
             *l == level
+                && !steps(id)
+                && !members.iter().any(|&m| steps(m))
                 && members.iter().any(|&m| {
                     plan.stages[m].space == plan.stages[id].space
                         && (plan.reads(m).iter().any(|o| reads.contains(o)) || plan.depends_on(id, m))
@@ -296,6 +301,17 @@ struct Axis {
 #[must_use]
 pub fn grid(plan: &Plan, stages: &[StageId], machine: &Machine, share: u64) -> Chunks {
     let space = &plan.stages[stages[0]].space;
+    let room = Room { threads: machine.threads, share, cap: machine.block_bytes.unwrap_or(u64::MAX) };
+    if let [id] = stages
+        && let StageKind::Tiles(program) = &plan.stages[*id].kind
+    {
+        return panels(plan, *id, program, &room);
+    }
+    if let [id] = stages
+        && let StageKind::Substitute(substitution) = &plan.stages[*id].kind
+    {
+        return whole_rows(plan, *id, substitution, &room);
+    }
     if let [id] = stages
         && let Some(decided) = &plan.stages[*id].blocks
     {

@@ -1,6 +1,6 @@
 //! What every plan must satisfy. Run after lowering and after each rule, in debug builds and tests.
 
-use super::plan::{Origin, Plan, Stage, StageKind};
+use super::plan::{Origin, Placement, Plan, Stage, StageKind};
 use crate::chunk::groups::Groups;
 use crate::error::{Error, Result};
 use crate::shape;
@@ -68,6 +68,22 @@ fn check(plan: &Plan, id: usize, stage: &Stage) -> Result<()> {
             let [.., m, n] = stage.space[..] else { return Err(Error::bug("a product has matrices")) };
             let cells = (contraction.rows.len(), contraction.columns.len());
             require(cells == (m, n), "a product's cells are those of its matrices")?;
+            None
+        }
+        StageKind::Tiles(program) => {
+            require(stage.inputs.len() == 1, "a tile program has one input")?;
+            let [.., m, n] = stage.space[..] else { return Err(Error::bug("a tile program has matrices")) };
+            require(m == n && program.tiles.len() == n, "a program's tiles are those of its square matrices")?;
+            require(program.dtype == stage.inputs[0].dtype, "a program has its input's dtype")?;
+            require(stage.placement != Placement::OnDemand, "a tile program is computed once")?;
+            None
+        }
+        StageKind::Substitute(substitution) => {
+            require(stage.inputs.len() == 2, "a triangular system has two sides")?;
+            let [.., m, n] = stage.space[..] else { return Err(Error::bug("a triangular system has matrices")) };
+            let sides = (substitution.rows.len(), substitution.tiles.len());
+            require(sides == (m, n), "a triangular system's tiles are those of its matrices")?;
+            require(stage.placement != Placement::OnDemand, "a triangular system is solved once")?;
             None
         }
         StageKind::Function(_) => None,

@@ -81,6 +81,15 @@ pub fn cells(axis: &AxisChunks) -> AxisChunks {
     if longest > CELL { split(axis, longest.div_ceil(CELL)) } else { axis.grouped(CELL / longest) }
 }
 
+/// Rows of a tile of a matrix that is factored, at most: few enough that several tiles fit the second cache.
+const TILE: usize = 256;
+
+/// The tiles of a square matrix along either side, of about the same length: a function of that alone.
+#[must_use]
+pub fn square(n: usize) -> AxisChunks {
+    AxisChunks::regular(n, n.div_ceil(n.div_ceil(TILE).max(1)))
+}
+
 /// The segments of a sum over `panels` for a product of `rows` by `columns`, `stack` times.
 #[must_use]
 pub fn segments(stack: usize, rows: &AxisChunks, columns: &AxisChunks, panels: &AxisChunks) -> AxisChunks {

@@ -3,7 +3,7 @@
 use super::copy::{StridedBox, copy_strided};
 use super::elementwise::Elementwise;
 use super::reduce::Reduce;
-use super::{gemm, scan};
+use super::{factor, gemm, scan};
 use crate::chunk::Region;
 use crate::chunk::tiling::FAN_IN;
 use crate::device::block::{Block, Buffer};
@@ -13,7 +13,7 @@ use crate::device::{Device, Event, Pending, Resident, Stream, View};
 use crate::dtype::DType;
 use crate::error::{Error, ErrorKind, Result, panic_text};
 use crate::op::function::{BlockFunction, RawBlock};
-use crate::op::kernel::{Kernel, PanelProduct, ReduceTiles, TileScan};
+use crate::op::kernel::{Kernel, PanelProduct, ReduceTiles, TileScan, TileStep};
 use crate::op::program::Program;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -61,6 +61,8 @@ pub(crate) enum Ready {
     Scan(TileScan),
     /// Products of matrices.
     Contract(PanelProduct),
+    /// A step of a tile program.
+    Step(TileStep),
     /// A user's function.
     Function(BlockFunction),
 }
@@ -78,6 +80,7 @@ impl Ready {
             Kernel::Fold(combine) => Self::Fold(combine.clone()),
             Kernel::Scan(tiles) => Self::Scan(tiles.clone()),
             Kernel::Contract(product) => Self::Contract(product.clone()),
+            Kernel::Step(step) => Self::Step(*step),
             Kernel::Function(function) => Self::Function(function.clone()),
         })
     }
@@ -94,6 +97,7 @@ impl Ready {
             Self::Fold(combine) => fold(combine, region, inputs, outputs),
             Self::Scan(tiles) => scan::run(tiles, region, inputs, outputs),
             Self::Contract(product) => gemm::run(product, region, inputs, outputs),
+            Self::Step(step) => factor::run(*step, region, inputs, outputs),
             Self::Function(function) => call(function, region, inputs, outputs),
         }
     }

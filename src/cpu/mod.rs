@@ -3,8 +3,8 @@
 //! Programs run over *strips* of `strip::STRIP` elements: every instruction is one monomorphic vector loop, chosen
 //! once per program for the machine's instruction set (`loops.rs`), and the registers between them stay in the first
 //! cache (`strip.rs`). `space.rs` turns strided, broadcast and flipped views into strips; `elementwise.rs`,
-//! `reduce.rs` (with the accumulators of `lanes.rs`) and `scan.rs` walk blocks with them; `device.rs` is the
-//! [`crate::device::Device`].
+//! `reduce.rs` (with the accumulators of `lanes.rs`) and `scan.rs` walk blocks with them; `gemm.rs` multiplies
+//! matrices and `factor.rs` factors their tiles; `device.rs` is the [`crate::device::Device`].
 
 pub(crate) mod copy;
 pub(crate) mod isa;
@@ -17,4 +17,5 @@ pub(crate) mod lanes;
 pub(crate) mod reduce;
 pub(crate) mod scan;
 pub(crate) mod gemm;
+pub(crate) mod factor;
 pub mod device;

@@ -79,6 +79,14 @@ impl Assembly {
         Ok(())
     }
 
+    /// Leaves block `index` as it was in the data that the assembly began with.
+    ///
+    /// # Errors
+    /// [`Bug`](crate::ErrorKind::Bug) when the block was written before.
+    pub fn leave(&self, index: &[usize]) -> Result<()> {
+        self.claim(index)
+    }
+
     /// The bytes of block `index`, for the caller to fill, where they lie side by side in the array; `None`, and nothing is
     /// claimed, where they do not.
     ///

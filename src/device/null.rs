@@ -84,7 +84,7 @@ pub fn output_shapes(kernel: &Kernel, region: &Region) -> Vec<Vec<usize>> {
             }
             vec![shape; combine.outputs.len()]
         }
-        Kernel::Scan(_) | Kernel::Contract(_) | Kernel::Function(_) => vec![region.shape.clone()],
+        Kernel::Scan(_) | Kernel::Contract(_) | Kernel::Step(_) | Kernel::Function(_) => vec![region.shape.clone()],
     }
 }
 

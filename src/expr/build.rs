@@ -556,6 +556,6 @@ pub fn blocks(inputs: &[Expr], function: BlockFunction) -> Result<Expr> {
 }
 
 #[track_caller]
-fn node(kind: ExprKind, dtype: DType, shape: Shape, chunks: Chunks, names: Vec<Option<String>>) -> Expr {
+pub(super) fn node(kind: ExprKind, dtype: DType, shape: Shape, chunks: Chunks, names: Vec<Option<String>>) -> Expr {
     Expr::new(Node { kind, dtype, shape, chunks, names, site: Site::Code(Location::caller()) })
 }

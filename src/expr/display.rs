@@ -25,6 +25,8 @@ impl Node {
             ExprKind::Take { axis, .. } => format!("take along axis {axis}"),
             ExprKind::Scan { scanner, axis, .. } => format!("{} along axis {axis}", scanner.name),
             ExprKind::Contract { .. } => "matmul".to_owned(),
+            ExprKind::Tiles { program, .. } => program.factorisation.name().to_owned(),
+            ExprKind::Substitute { .. } => "solve_triangular".to_owned(),
             ExprKind::Blocks { function, .. } => format!("map_blocks {}", function.name),
         }
     }

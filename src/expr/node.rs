@@ -10,6 +10,7 @@ use crate::op::kernel::Lanes;
 use crate::op::program::Program;
 use crate::op::reduction::Reducer;
 use crate::op::scan::Scanner;
+use crate::op::tiles::{Substitution, TileProgram};
 use crate::shape::Shape;
 use crate::store::Store;
 use std::collections::BTreeMap;
@@ -140,6 +141,20 @@ pub enum ExprKind {
         /// How they are multiplied.
         contraction: Contraction,
     },
+    /// A tile program over the matrices of the last two axes.
+    Tiles {
+        /// The matrices.
+        input: Expr,
+        /// What is done with each.
+        program: TileProgram,
+    },
+    /// Triangular systems.
+    Substitute {
+        /// The rows, and the triangles by whose adjoint they are divided.
+        sides: [Expr; 2],
+        /// How.
+        substitution: Substitution,
+    },
     /// A user's function over whole logical chunks.
     Blocks {
         /// The arrays it sees.
@@ -173,8 +188,11 @@ impl Expr {
             | ExprKind::Take { input, .. }
             | ExprKind::Reshape { input, .. }
             | ExprKind::Reduce { input, .. }
+            | ExprKind::Tiles { input, .. }
             | ExprKind::Scan { input, .. } => vec![input],
-            ExprKind::Contract { factors, .. } => factors.iter().collect(),
+            ExprKind::Contract { factors: both, .. } | ExprKind::Substitute { sides: both, .. } => {
+                both.iter().collect()
+            }
             ExprKind::Concat { inputs, .. } | ExprKind::Blocks { inputs, .. } => inputs.iter().collect(),
         }
     }
@@ -191,12 +209,15 @@ impl Expr {
             | ExprKind::Take { input, .. }
             | ExprKind::Reshape { input, .. }
             | ExprKind::Reduce { input, .. }
+            | ExprKind::Tiles { input, .. }
             | ExprKind::Scan { input, .. } => {
                 if let Some(first) = new.first() {
                     *input = first.clone();
                 }
             }
-            ExprKind::Contract { factors, .. } => factors.clone_from_slice(new),
+            ExprKind::Contract { factors: both, .. } | ExprKind::Substitute { sides: both, .. } => {
+                both.clone_from_slice(new);
+            }
             ExprKind::Concat { inputs, .. } | ExprKind::Blocks { inputs, .. } => inputs.clone_from_slice(new),
         }
         self.with_kind(kind)

@@ -1,5 +1,6 @@
 //! Linear algebra: builds expressions, computes nothing.
 //!
-//! `matmul.rs` has products of matrices and vectors and what NumPy makes of them.
+//! `matmul.rs` has products of matrices and vectors and what NumPy makes of them, `factor.rs` factorisations.
 
 pub mod matmul;
+pub mod factor;

@@ -8,6 +8,7 @@ use super::function::BlockFunction;
 use super::program::Program;
 use super::reduction::Reducer;
 use super::scan::Scanner;
+use super::tiles::TileTask;
 use crate::chunk::region::Indices;
 use crate::chunk::{AxisChunks, Chunks, Region};
 use crate::dtype::DType;
@@ -28,6 +29,8 @@ pub enum Kernel {
     Scan(TileScan),
     /// Dense blocks of matrices, `(.., m, k)` and `(.., k, n)`, to their products over a region of whole cells.
     Contract(PanelProduct),
+    /// A tile of a matrix, which changes in memory that the caller has, given dense tiles that are done.
+    Step(TileStep),
     /// Whole blocks to one block.
     Function(BlockFunction),
 }
@@ -124,6 +127,17 @@ pub struct PanelProduct {
     pub narrow: bool,
 }
 
+/// A step of a tile program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TileStep {
+    /// What is computed, for messages.
+    pub op: &'static str,
+    /// What is done to the tile.
+    pub task: TileTask,
+    /// The dtype of all tiles.
+    pub dtype: DType,
+}
+
 /// What the lanes of a vector hold while a tile is reduced or scanned. Part of the meaning: it decides the order of summation, so
 /// it is fixed when the expression is built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -147,6 +161,7 @@ impl Kernel {
             Self::Fold(combine) => (0..combine.outputs.len()).map(|i| combine.output_dtype(i)).collect(),
             Self::Scan(scan) => vec![scan.scanner.state()],
             Self::Contract(product) => vec![product.contraction.work()],
+            Self::Step(step) => vec![step.dtype],
             Self::Function(f) => vec![f.output],
         }
     }
@@ -163,6 +178,7 @@ impl fmt::Display for Kernel {
             Self::Fold(combine) => write!(f, "fold of {combine}"),
             Self::Scan(scan) => write!(f, "{} of {}", scan.scanner.name, scan.map),
             Self::Contract(product) => write!(f, "matrix product in {}", product.contraction.work()),
+            Self::Step(step) => write!(f, "{} of {} in {}", step.task.name(), step.op, step.dtype),
             Self::Function(function) => write!(f, "{}", function.name),
         }
     }

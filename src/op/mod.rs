@@ -1,5 +1,5 @@
-//! What is computed, as data: the elementwise table, fused programs of its ops, reductions, scans, matrix products, and
-//! the kernels that devices run. No loops over elements live here.
+//! What is computed, as data: the elementwise table, fused programs of its ops, reductions, scans, matrix products,
+//! tile programs, and the kernels that devices run. No loops over elements live here.
 
 pub mod math;
 pub mod numbers;
@@ -8,5 +8,6 @@ pub mod program;
 pub mod reduction;
 pub mod scan;
 pub mod contraction;
+pub mod tiles;
 pub mod function;
 pub mod kernel;

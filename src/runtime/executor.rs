@@ -13,6 +13,7 @@ use super::launch::{StageKernels, TileKernels};
 use super::retry::retry;
 use super::spill::SpillLog;
 use super::target::{Blocks, Finished, Target};
+use super::tiles::{self, Tiles};
 use super::trace::{Report, Span, Trace, timed};
 use crate::blockwise::plan::{Origin, Output, Placement, Plan, StageId, StageKind};
 use crate::blockwise::sweep::Sweep;
@@ -116,6 +117,7 @@ enum Running {
     Blocks { id: StageId, targets: Vec<(Target, Option<usize>)> },
     Scan { id: StageId, chains: Chains, targets: Vec<(Target, Option<usize>)> },
     Reduction { id: StageId, folds: Vec<PartFold>, results: Vec<Target> },
+    Tiles(Tiles),
 }
 
 /// Runs one sweep.
@@ -163,10 +165,22 @@ fn start(
         return Ok(Running::Reduction { id, folds, results });
     }
     let dtype = stage.result_dtypes()[0];
+    if let StageKind::Tiles(program) = &stage.kind {
+        let grid = tiles::grid(program, &sweep.grid);
+        let target = match &stage.placement {
+            Placement::Spill(read, _) => {
+                Target::Spilled(SpillLog::create(shared.cx.spill_folder(), dtype, &grid, read)?.plain())
+            }
+            _ => Target::Memory(in_memory(dtype, &grid)?),
+        };
+        return Tiles::new(shared.cx, id, program, &sweep.grid, target).map(Running::Tiles);
+    }
     let mut targets = Vec::new();
     let outputs = || shared.plan.outputs.iter().enumerate().filter(|(_, o)| o.stage == id);
     for (i, output) in outputs() {
-        let fits = output.stored.as_ref().is_some_and(|g| g.shape() == stage.space);
+        // The blocks of triangular systems are whole rows, whatever the stored chunks.
+        let own = matches!(stage.kind, StageKind::Substitute(_));
+        let fits = !own && output.stored.as_ref().is_some_and(|g| g.shape() == stage.space);
         if let Some(sink) = if fits { sinks.remove(&i) } else { None } {
             targets.push((Target::Stored(sink), None));
         }
@@ -207,6 +221,11 @@ fn finish(shared: &mut Shared<'_>, sink: Running, done: &mut Done) -> Result<()>
                     (Some(result), Finished::Held(held)) => drop(shared.results[id][result].set(held)),
                     (None, Finished::Held(_)) => {}
                 }
+            }
+        }
+        Running::Tiles(tiles) => {
+            if let (id, Finished::Held(held)) = tiles.finish()? {
+                drop(shared.results[id][0].set(held));
             }
         }
         Running::Reduction { id, folds, results } => {
@@ -269,6 +288,9 @@ impl State {
 impl Job<'_, '_> {
     /// Runs the tasks, some at a time; several small ones are handed to a thread together.
     fn run(&self, graph: &TaskGraph, sweep: usize) -> Result<()> {
+        if let [Running::Tiles(tiles)] = self.running {
+            return tiles.run(self.shared, (sweep, self.sweep), &|| self.count());
+        }
         let (small, window, count) = (self.sweep.is_small(), self.sweep.window, self.sweep.grid.count());
         let threads = self.shared.cx.threads();
         let (ahead, batch) = (self.sweep.queued(threads), self.sweep.batch(threads));
@@ -326,7 +348,6 @@ impl Job<'_, '_> {
         }
         let done = catch_unwind(AssertUnwindSafe(|| self.task(task)))
             .unwrap_or_else(|panic| Err(Error::bug(format!("a task does not panic: {}", panic_text(&*panic)))));
-        self.shared.trace.counters.tasks.fetch_add(1, Ordering::Relaxed);
         self.count();
         done.map_err(|e| e.at(format!("block {} at {}", shape::tuple(&task.block), task.region)))
     }
@@ -335,6 +356,7 @@ impl Job<'_, '_> {
     fn count(&self) {
         let done = self.progress.fetch_add(1, Ordering::Relaxed) + 1;
         let counters = &self.shared.trace.counters;
+        counters.tasks.fetch_add(1, Ordering::Relaxed);
         self.shared.cx.progress(|memory| Progress {
             done,
             total: self.total,
@@ -348,7 +370,7 @@ impl Job<'_, '_> {
     fn is_done(&self, region: &Region) -> bool {
         self.running.iter().all(|sink| match sink {
             Running::Blocks { targets, .. } => !targets.is_empty() && targets.iter().all(|(t, _)| t.has(region)),
-            Running::Scan { .. } | Running::Reduction { .. } => false,
+            Running::Scan { .. } | Running::Reduction { .. } | Running::Tiles(_) => false,
         })
     }
 
@@ -364,6 +386,7 @@ impl Job<'_, '_> {
                 Running::Blocks { id, targets } => self.blocks(*id, targets, task, &mut memo)?,
                 Running::Scan { id, chains, targets } => self.scan(*id, chains, targets, task, &mut memo)?,
                 Running::Reduction { id, folds, results } => self.reduction(*id, folds, results, task, &mut memo)?,
+                Running::Tiles(_) => return Err(Error::bug("a tile program runs by itself")),
             }
         }
         if trace.keeps_spans() {
@@ -526,7 +549,9 @@ impl Job<'_, '_> {
         if self.is_done(region) {
             return;
         }
-        let products = |id: &StageId| matches!(self.shared.plan.stages[*id].kind, StageKind::Contract(_));
+        let products = |id: &StageId| {
+            matches!(self.shared.plan.stages[*id].kind, StageKind::Contract(_) | StageKind::Substitute(_))
+        };
         for &id in self.sweep.stages.iter().filter(|id| !products(id)) {
             let stage = &self.shared.plan.stages[id];
             let region = &stage.input_region(region);

@@ -88,9 +88,10 @@ impl Shared<'_> {
             StageKind::Take { axis, positions } => self.take(id, *axis, positions, region, memo),
             StageKind::Reshape(reshape) => self.reshape(stage, reshape, region),
             StageKind::Contract(_) => self.product(id, region),
+            StageKind::Substitute(substitution) => self.substitute(id, substitution, region),
             StageKind::Function(_) => self.function(id, region, memo),
-            StageKind::Reduce { .. } | StageKind::Scan { .. } => {
-                Err(Error::bug("reductions and scans are swept, not evaluated"))
+            StageKind::Reduce { .. } | StageKind::Scan { .. } | StageKind::Tiles(_) => {
+                Err(Error::bug("reductions, scans and tile programs are swept, not evaluated"))
             }
         }
     }
@@ -111,13 +112,14 @@ impl Shared<'_> {
     pub(crate) fn block_kernel(&self, id: StageId) -> Result<&Launcher> {
         match &self.kernels[id] {
             StageKernels::Block(kernel) => Ok(kernel),
-            StageKernels::Nothing | StageKernels::Product { .. } | StageKernels::Reduction { .. } => {
-                Err(Error::bug("a stage has a kernel over blocks"))
-            }
+            StageKernels::Nothing
+            | StageKernels::Product { .. }
+            | StageKernels::Tiles(_)
+            | StageKernels::Reduction { .. } => Err(Error::bug("a stage has a kernel over blocks")),
         }
     }
 
-    fn input(&self, stage: &Stage, input: &Input, region: &Region, memo: &mut Memo) -> Result<View<Data>> {
+    pub(crate) fn input(&self, stage: &Stage, input: &Input, region: &Region, memo: &mut Memo) -> Result<View<Data>> {
         if let Some(piece) = input.single() {
             return self.piece(stage, piece, region, input.dtype, memo);
         }
@@ -186,7 +188,7 @@ impl Shared<'_> {
     }
 
     /// A region of a result on disk.
-    fn unspill(&self, log: &SpillLog, region: &Region, dtype: DType) -> Result<Block> {
+    pub(crate) fn unspill(&self, log: &SpillLog, region: &Region, dtype: DType) -> Result<Block> {
         let memory = self.cx.memory();
         let mut buffer = memory.buffer(region.size() * dtype.size());
         let counters = &self.trace.counters;

@@ -286,7 +286,7 @@ impl PartFold {
     fn kernels<'a>(&self, shared: &'a Shared<'_>) -> Result<&'a StateKernels> {
         match &shared.kernels[self.stage] {
             StageKernels::Reduction { parts, .. } => Ok(&parts[self.part]),
-            StageKernels::Nothing | StageKernels::Block(_) | StageKernels::Product { .. } => {
+            StageKernels::Nothing | StageKernels::Block(_) | StageKernels::Product { .. } | StageKernels::Tiles(_) => {
                 Err(Error::bug("a reduction"))
             }
         }

@@ -14,8 +14,9 @@ use crate::device::null::{kept_shape, output_shapes};
 use crate::dtype::DType;
 use crate::error::{ErrorKind, Result};
 use crate::op::contraction::Contraction;
-use crate::op::kernel::{Kernel, PanelProduct, ReduceTiles, TilePart, TileReduce, TileScan};
+use crate::op::kernel::{Kernel, PanelProduct, ReduceTiles, TilePart, TileReduce, TileScan, TileStep};
 use crate::op::program::Program;
+use crate::op::tiles::TileTask;
 use crate::shape;
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -93,7 +94,7 @@ impl Launcher {
                 Shapes::Each(tile.parts.iter().flat_map(kept).collect())
             }
             Kernel::Tiles(_) | Kernel::Fold(_) => Shapes::Each(output_shapes(&self.kernel, region)),
-            Kernel::Elementwise(_) | Kernel::Scan(_) | Kernel::Contract(_) | Kernel::Function(_) => {
+            Kernel::Elementwise(_) | Kernel::Scan(_) | Kernel::Contract(_) | Kernel::Step(_) | Kernel::Function(_) => {
                 Shapes::Same(&region.shape)
             }
         }
@@ -132,6 +133,8 @@ pub(crate) enum StageKernels {
         /// and back.
         narrow: Option<Launcher>,
     },
+    /// Those of a tile program or a triangular system, in the order of [`TileTask::ALL`].
+    Tiles(Vec<Launcher>),
     /// Those of a reduction.
     Reduction {
         /// Over tiles: parts with the same tiles share them.
@@ -186,6 +189,13 @@ impl StageKernels {
                     widen: (differs && !narrow).then(|| cast(dtype, work)),
                     narrow: differs.then(|| cast(work, dtype)),
                 }
+            }
+            StageKind::Tiles(program) => {
+                let kernels = step_kernels(program.factorisation.name(), program.dtype);
+                Self::Tiles(kernels.into_iter().map(launcher).collect())
+            }
+            StageKind::Substitute(s) => {
+                Self::Tiles(step_kernels(SUBSTITUTION, s.dtype).into_iter().map(launcher).collect())
             }
             StageKind::Exchange { .. } | StageKind::Reshape(_) | StageKind::Take { .. } => Self::Nothing,
             StageKind::Reduce { parts, .. } => {
@@ -242,6 +252,15 @@ pub(crate) fn tile_kernels(stage: &Stage) -> Vec<(Vec<usize>, TileReduce)> {
 /// The kernel that multiplies a panel.
 pub(crate) fn product_kernel(contraction: &Contraction, onto: bool, narrow: bool) -> Kernel {
     Kernel::Contract(PanelProduct { contraction: contraction.clone(), onto, narrow })
+}
+
+/// What triangular systems are called.
+pub(crate) const SUBSTITUTION: &str = "solve_triangular";
+
+/// The kernels of steps on tiles.
+pub(crate) fn step_kernels(op: &'static str, dtype: DType) -> Vec<Kernel> {
+    let step = |task| TileStep { op, task, dtype };
+    TileTask::ALL.into_iter().map(|task| Kernel::Step(step(task))).collect()
 }
 
 /// The kernel that scans the tiles of a block.

@@ -3,8 +3,8 @@
 //! [`context::Context`] carries threads, budget, device and observers; `pipeline.rs` goes from requests to a task graph,
 //! every stage printable; `executor.rs` admits tasks against the byte budget and runs them on the context's pool;
 //! `launch.rs` keeps kernels ready; `fetch.rs` and `rows.rs` read what a block needs, through `cache.rs` where chunks are
-//! shared; `product.rs` multiplies matrices panel by panel; `fold.rs` combines tiles in a fixed tree, `carry.rs` joins the
-//! blocks of scans in order; `target.rs` takes results, `spill.rs` those that go to disk for a while; `retry.rs` makes
+//! shared; `product.rs` multiplies matrices panel by panel, `substitute.rs` solves triangular systems; `fold.rs` combines tiles in a fixed tree, `carry.rs` joins the
+//! blocks of scans in order, `tiles.rs` runs factorisations; `target.rs` takes results, `spill.rs` those that go to disk for a while; `retry.rs` makes
 //! requests again that failed for a moment; `trace.rs` counts and times; `interrupt.rs` stops a run when the process is
 //! interrupted.
 
@@ -19,8 +19,10 @@ pub(crate) mod launch;
 pub(crate) mod fetch;
 pub(crate) mod rows;
 pub(crate) mod product;
+pub(crate) mod substitute;
 pub(crate) mod target;
 pub(crate) mod fold;
 pub(crate) mod carry;
+pub(crate) mod tiles;
 pub mod pipeline;
 pub mod executor;

@@ -234,6 +234,8 @@ fn fallbacks(cx: &Context, plan: &Plan) -> Vec<String> {
         StageKind::Reduce { .. } => super::launch::tile_kernels(stage).into_iter().map(|(_, tile)| Kernel::Reduce(tile)).collect(),
         StageKind::Scan { .. } => super::launch::scan_kernel(stage).into_iter().collect(),
         StageKind::Contract(contraction) => vec![super::launch::product_kernel(contraction, false, false)],
+        StageKind::Tiles(program) => super::launch::step_kernels(program.factorisation.name(), program.dtype),
+        StageKind::Substitute(s) => super::launch::step_kernels(super::launch::SUBSTITUTION, s.dtype),
         StageKind::Exchange { .. } | StageKind::Reshape(_) | StageKind::Take { .. } => Vec::new(),
     });
     kernels.filter(|k| !cx.device_supports(k)).map(|k| k.to_string()).collect()

@@ -50,6 +50,7 @@ pub(crate) struct SpillLog {
 #[derive(Debug, Clone, Copy)]
 struct Place {
     offset: u64,
+    /// Bytes in the file; none for a cell of zeros.
     bytes: usize,
     packed: bool,
 }
@@ -66,6 +67,26 @@ impl SpillLog {
         let places = RwLock::new(vec![None; cells.count()]);
         let (folder, counts) = (folder.join("(spilled)"), cells.counts());
         Ok(Self { file, folder, dtype, cells, counts, places, end: AtomicU64::new(0), packs: OnceLock::new() })
+    }
+
+    /// The same log, for what is known not to pack well.
+    #[must_use]
+    pub(crate) fn plain(self) -> Self {
+        let _ = self.packs.set(false);
+        self
+    }
+
+    /// Leaves `region`, a union of cells, as zeros, which take no room.
+    ///
+    /// # Errors
+    /// [`Bug`](crate::ErrorKind::Bug) for a region outside the array.
+    pub(crate) fn leave(&self, region: &Region) -> Result<()> {
+        let mut places = self.places.write();
+        for (number, _) in self.cells_in(region) {
+            let place = places.get_mut(number).ok_or_else(|| Error::bug("a cell lies in its grid"))?;
+            *place = Some(Place { offset: 0, bytes: 0, packed: false });
+        }
+        Ok(())
     }
 
     /// Writes `block`, which is `region` of the array: a union of cells.
@@ -129,12 +150,12 @@ impl SpillLog {
         for (number, cell) in &cells {
             let place = self.places.read().get(*number).copied().flatten();
             let place = place.ok_or_else(|| Error::bug("a spilled cell is written before it is read"))?;
-            if cell == region && !place.packed {
+            if cell == region && place.bytes > 0 && !place.packed {
                 return raw::read_at(&self.file, &self.folder, place.offset, out);
             }
             let Some(part) = cell.intersect(region) else { continue };
             let run = part.shape.last().copied().unwrap_or(1) * size;
-            if part != *cell && !place.packed && run >= SHORTEST_RUN {
+            if part != *cell && place.bytes > 0 && !place.packed && run >= SHORTEST_RUN {
                 self.read_rows(place.offset, cell, &part, region, out)?;
                 continue;
             }
@@ -148,6 +169,11 @@ impl SpillLog {
 
     /// The elements of a cell of `bytes` bytes.
     fn load(&self, memory: &Arc<Memory>, place: Place, bytes: usize) -> Result<Buffer> {
+        if place.bytes == 0 {
+            let mut zeros = memory.buffer(bytes);
+            zeros.bytes_mut().fill(0);
+            return Ok(zeros);
+        }
         let mut stored = memory.buffer(place.bytes);
         raw::read_at(&self.file, &self.folder, place.offset, stored.bytes_mut())?;
         if !place.packed {

@@ -82,6 +82,18 @@ impl Target {
         }
     }
 
+    /// Leaves block `index`, which covers `region`, as 0 throughout: as if a block of zeros had been written.
+    ///
+    /// # Errors
+    /// [`Bug`](crate::ErrorKind::Bug) for outputs, whose blocks are all written.
+    pub(crate) fn leave(&self, index: &[usize], region: &Region) -> Result<()> {
+        match self {
+            Self::Spilled(log) => log.leave(region),
+            Self::Memory(assembly) => assembly.leave(index),
+            Self::Stored(_) | Self::Kept(..) => Err(Error::bug("an output's blocks are written")),
+        }
+    }
+
     /// Whether an interrupted run, with which this one goes on, has put the blocks of `region` there.
     #[must_use]
     pub(crate) fn has(&self, region: &Region) -> bool {

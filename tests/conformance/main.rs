@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, unreachable_pub, reason = "a test binary: failures say what they were")]
 
 mod devices;
+mod factorisations;
 mod golden;
 mod groups;
 mod numerics;

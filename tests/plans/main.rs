@@ -4,6 +4,7 @@
 
 mod elementwise;
 mod exchange;
+mod factorisations;
 mod memory;
 mod outputs;
 mod reductions;

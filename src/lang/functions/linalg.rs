@@ -1,4 +1,4 @@
-//! Products of matrices and vectors.
+//! Products of matrices and vectors, and factorisations.
 
 use super::super::operators::matmul;
 use super::super::value::Value;
@@ -7,6 +7,7 @@ use super::row;
 use crate::array::Array;
 use crate::error::Result;
 use crate::expr::build::{self, Arg};
+use crate::linalg::factor;
 use crate::linalg::matmul as products;
 use crate::op::elementwise::ElementOp;
 use crate::shape::axes::position;
@@ -22,6 +23,13 @@ pub(super) static TABLE: &[Function] = &[
     row("linalg.outer", "a, b, /", outer),
     row("tensordot", "a, b, axes=2", tensordot),
     row("linalg.tensordot", "a, b, /, *, axes=2", tensordot),
+    row("linalg.solve_triangular", "a, b, lower=False", |call| {
+        let (a, b) = (call.array("a")?, call.array("b")?);
+        Ok(factor::solve_triangular(a.expr(), b.expr(), call.flag("lower", false)?)?.into())
+    }),
+    row("linalg.cholesky", "a, /, *, upper=False", |call| {
+        Ok(factor::cholesky(call.array("a")?.expr(), call.flag("upper", false)?)?.into())
+    }),
 ];
 
 /// Over the last axes of both.

@@ -1,7 +1,7 @@
 //! Decides what goes to disk when results that fit alone do not fit together.
 
 use super::super::PlanRule;
-use super::results::spill_reduction;
+use super::results::spill_whole;
 use crate::blockwise::memory::held_bytes;
 use crate::blockwise::plan::{Placement, Plan, Reason, StageId, StageKind};
 use crate::blockwise::sweep::{Machine, sweeps, waits};
@@ -29,8 +29,12 @@ impl PlanRule for SpillOverflow {
                 *plan = before;
                 return Ok(());
             };
-            if matches!(plan.stages[id].kind, StageKind::Reduce { .. }) {
-                spill_reduction(plan, id);
+            let whole = matches!(
+                plan.stages[id].kind,
+                StageKind::Reduce { .. } | StageKind::Tiles(_) | StageKind::Substitute(_)
+            );
+            if whole {
+                spill_whole(plan, id);
             } else {
                 plan.stages[id].placement = Placement::Spill(plan.stages[id].chunks.clone(), Reason::Size);
             }

@@ -12,10 +12,10 @@ use crate::op::program::Program;
 use crate::shape;
 
 /// A scan that others read is computed once, for it runs in order. So is a product of matrices that several stages read, or
-/// another product, which reads its factors many times; and a user function that would run more than once on
-/// a chunk, because several stages read it or because the blocks of one cut its chunks: what it costs is not known, but it
+/// another product, which reads its factors many times, or a factorisation, in tiles of its own; and a user function that
+/// would run more than once on a chunk, because several stages read it or because the blocks of one cut its chunks: what it costs is not known, but it
 /// is more than a copy. Memory keeps the result where it takes at most a quarter of the budget, disk where it takes more;
-/// and the same holds for results of reductions.
+/// and the same holds for results of reductions and factorisations.
 #[derive(Debug)]
 pub struct PlaceResults;
 
@@ -36,9 +36,12 @@ impl PlanRule for PlaceResults {
 
     fn apply(&self, plan: &mut Plan, machine: &Machine) -> Result<()> {
         for id in 0..plan.stages.len() {
-            if matches!(plan.stages[id].kind, StageKind::Reduce { .. }) && held_bytes(plan, id) > machine.budget / SHARE
-            {
-                spill_reduction(plan, id);
+            let whole = matches!(
+                plan.stages[id].kind,
+                StageKind::Reduce { .. } | StageKind::Tiles(_) | StageKind::Substitute(_)
+            );
+            if whole && held_bytes(plan, id) > machine.budget / SHARE {
+                spill_whole(plan, id);
                 continue;
             }
             let reason = match (&plan.stages[id].kind, &plan.stages[id].placement) {
@@ -64,11 +67,14 @@ impl PlanRule for PlaceResults {
 fn multiplies_again(plan: &Plan, id: StageId) -> Option<Reason> {
     let (stages, output) = plan.consumers(id);
     let count = stages + usize::from(output);
-    let factor = || {
-        (id + 1..plan.stages.len())
-            .any(|other| matches!(plan.stages[other].kind, StageKind::Contract(_)) && needs(plan, other, id))
-    };
+    let factor =
+        || (id + 1..plan.stages.len()).any(|other| reads_again(&plan.stages[other].kind) && needs(plan, other, id));
     (count > 1 || factor()).then_some(Reason::Readers(count))
+}
+
+/// Whether blocks of this kind of stage, which cut the cells of a product, have them computed again and again.
+fn reads_again(kind: &StageKind) -> bool {
+    matches!(kind, StageKind::Contract(_) | StageKind::Tiles(_) | StageKind::Substitute(_))
 }
 
 /// Whether `other` evaluates stage `id` on demand.
@@ -76,13 +82,23 @@ fn needs(plan: &Plan, other: StageId, id: StageId) -> bool {
     plan.stages[other].stage_inputs().into_iter().any(|i| i == id || !plan.stages[i].is_swept() && needs(plan, i, id))
 }
 
-/// Sends the results of a reduction to disk, unless one is an answer in memory. An array that is to be stored is copied
-/// from there.
-pub(super) fn spill_reduction(plan: &mut Plan, id: StageId) {
+/// Sends the results of a reduction, a tile program or a triangular system to disk, unless one is an answer in memory. An array that is to
+/// be stored is copied from there.
+pub(super) fn spill_whole(plan: &mut Plan, id: StageId) {
     if plan.outputs.iter().any(|o| o.stage == id && o.stored.is_none()) {
         return;
     }
     let mut read = plan.stages[id].chunks.clone();
+    if let StageKind::Tiles(program) = &plan.stages[id].kind {
+        // Tiles are read back whole, again and again; who reads the result has blocks of many tiles.
+        let mut axes = Chunks::whole(&plan.stages[id].space).axes().to_vec();
+        let last = axes.len() - 1;
+        (axes[last - 1], axes[last]) = (program.tiles.clone(), program.tiles.clone());
+        read = Chunks::new(axes);
+    }
+    if matches!(plan.stages[id].kind, StageKind::Substitute(_)) {
+        read = Chunks::whole(&plan.stages[id].space);
+    }
     for at in 0..plan.outputs.len() {
         let output = plan.outputs[at].clone();
         let Some(stored) = output.stored.as_ref().filter(|_| output.stage == id) else { continue };
@@ -93,7 +109,9 @@ pub(super) fn spill_reduction(plan: &mut Plan, id: StageId) {
             Some(o) if stored.axes()[o].len() == n => stored.axes()[o].clone(),
             _ => AxisChunks::regular(n, n),
         };
-        read = Chunks::new(map.axes.iter().zip(space).map(cut).collect());
+        if matches!(plan.stages[id].kind, StageKind::Reduce { .. }) {
+            read = Chunks::new(map.axes.iter().zip(space).map(cut).collect());
+        }
         let dtype = plan.stages[id].result_dtypes()[output.result];
         let input = Input::whole(&output.shape, Origin::Stage(id, output.result), map, dtype);
         let copy = Stage {

@@ -64,6 +64,10 @@ fn same(a: &Expr, b: &Expr) -> bool {
             ExprKind::Scan { scanner: q, axis: b, lanes: m, tiles: u, .. },
         ) => p == q && a == b && l == m && t == u && inputs(),
         (ExprKind::Contract { contraction: p, .. }, ExprKind::Contract { contraction: q, .. }) => p == q && inputs(),
+        (ExprKind::Tiles { program: p, .. }, ExprKind::Tiles { program: q, .. }) => p == q && inputs(),
+        (ExprKind::Substitute { substitution: p, .. }, ExprKind::Substitute { substitution: q, .. }) => {
+            p == q && inputs()
+        }
         _ => false,
     }
 }

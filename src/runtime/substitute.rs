@@ -1,0 +1,101 @@
+//! Triangular systems over whole rows: the triangle is read tile by tile, once for all rows of a block.
+
+use super::fetch::{Memo, Shared};
+use super::launch::StageKernels;
+use super::trace::timed;
+use crate::blockwise::plan::StageId;
+use crate::chunk::Region;
+use crate::chunk::region::Indices;
+use crate::cpu::copy::{StridedBox, copy_strided};
+use crate::device::View;
+use crate::device::block::{Block, Buffer};
+use crate::device::data::Data;
+use crate::error::{Error, Result};
+use crate::op::tiles::{Substitution, TileTask};
+
+/// The two sides, as inputs of the stage.
+const ROWS: usize = 0;
+const TRIANGLE: usize = 1;
+
+impl Shared<'_> {
+    /// The solutions for `region`, which holds whole rows, and whole cells of them.
+    pub(crate) fn substitute(&self, id: StageId, substitution: &Substitution, region: &Region) -> Result<Data> {
+        let (size, last) = (substitution.dtype.size(), region.rank() - 1);
+        let mut out = self.cx.memory().buffer(region.size() * size);
+        for matrix in Indices::new(&region.shape[..last - 1]) {
+            let matrix: Vec<usize> = matrix.iter().zip(&region.start).map(|(a, b)| a + b).collect();
+            let rows = (region.start[last - 1], region.end(last - 1));
+            for (tile, block) in self.systems(id, substitution, &matrix, rows)? {
+                let to = StridedBox::of(&region.shape, &tile.relative_to(region).start);
+                copy_strided(&View::whole(block.reshaped(&tile.shape)?), to, out.bytes_mut(), &tile.shape, size);
+            }
+        }
+        Ok(self.cx.data(Block::new(substitution.dtype, &region.shape, out)?))
+    }
+
+    /// The solutions for some rows of one matrix, tile by tile.
+    fn systems(
+        &self,
+        id: StageId,
+        substitution: &Substitution,
+        matrix: &[usize],
+        (first, end): (usize, usize),
+    ) -> Result<Vec<(Region, Block)>> {
+        let Substitution { rows, tiles, .. } = substitution;
+        let cells: Vec<usize> = (rows.find(first)..rows.count()).take_while(|&r| rows.start(r) < end).collect();
+        let mut done: Vec<Vec<(Region, Block)>> = vec![Vec::new(); cells.len()];
+        for k in 0..tiles.count() {
+            let mut open: Vec<(Region, Buffer)> = Vec::new();
+            for &r in &cells {
+                let tile = boxed(matrix, [(rows.start(r), rows.length(r)), (tiles.start(k), tiles.length(k))]);
+                let mut seen = tile.clone();
+                (seen.start, seen.shape) = ([&tile.start[..], &[0]].concat(), [&tile.shape[..], &[1]].concat());
+                open.push((tile, self.dense_tile(id, ROWS, &seen)?));
+            }
+            for j in 0..=k {
+                let mut seen = boxed(matrix, [(0, 1), (tiles.start(k), tiles.length(k))]);
+                seen.start.push(tiles.start(j));
+                seen.shape.push(tiles.length(j));
+                let other = Block::new(substitution.dtype, &seen.shape, self.dense_tile(id, TRIANGLE, &seen)?)?;
+                for ((tile, buffer), before) in open.iter_mut().zip(&done) {
+                    match before.get(j) {
+                        Some((_, left)) => self.step(id, TileTask::Update, tile, &[left, &other], buffer)?,
+                        None => self.step(id, TileTask::Solve, tile, &[&other], buffer)?,
+                    }
+                }
+            }
+            for ((tile, buffer), list) in open.into_iter().zip(&mut done) {
+                let block = Block::new(substitution.dtype, &tile.shape, buffer)?;
+                list.push((tile, block));
+            }
+        }
+        Ok(done.into_iter().flatten().collect())
+    }
+
+    /// The elements that one input has in `seen`, a box of the space that inputs are seen from.
+    fn dense_tile(&self, id: StageId, input: usize, seen: &Region) -> Result<Buffer> {
+        let stage = &self.plan.stages[id];
+        let input = stage.inputs.get(input).ok_or_else(|| Error::bug("a triangular system has two sides"))?;
+        let view = self.input(stage, input, seen, &mut Memo::to_read_again())?.host()?;
+        let mut buffer = self.cx.memory().buffer(seen.size() * input.dtype.size());
+        let to = StridedBox::of(&seen.shape, &vec![0; seen.rank()]);
+        copy_strided(&view, to, buffer.bytes_mut(), &seen.shape, input.dtype.size());
+        Ok(buffer)
+    }
+
+    fn step(&self, id: StageId, task: TileTask, tile: &Region, inputs: &[&Block], buffer: &mut Buffer) -> Result<()> {
+        let StageKernels::Tiles(kernels) = &self.kernels[id] else { return Err(Error::bug("a triangular system")) };
+        let kernel = kernels.get(task as usize).ok_or_else(|| Error::bug("a step has a kernel"))?;
+        let views: Vec<View> = inputs.iter().map(|&block| View::whole(block.clone())).collect();
+        let stage = &self.plan.stages[id];
+        timed(&self.trace.counters.compute_ns, || kernel.run_into(tile, &views, &mut [buffer.bytes_mut()]))
+            .map_err(|e| e.at(format!("in {} built at {}", stage.label, stage.site)))
+    }
+}
+
+/// One matrix, and two stretches of its axes: where each begins, and its length.
+fn boxed(matrix: &[usize], inner: [(usize, usize); 2]) -> Region {
+    let start = matrix.iter().copied().chain(inner.map(|(start, _)| start)).collect();
+    let shape = matrix.iter().map(|_| 1).chain(inner.map(|(_, length)| length)).collect();
+    Region::new(start, shape)
+}

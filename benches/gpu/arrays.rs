@@ -22,7 +22,12 @@ pub(crate) fn run(n: usize) -> Result<()> {
     case("array_sum_all_f32", (4 * n, n), &|| cx.compute(x.sum(..)).map(drop), &done);
     case("array_sum_columns_f32", (4 * n, n), &|| cx.compute(x.sum(0)).map(drop), &done);
     case("array_std_rows_f32", (4 * n, n), &|| cx.compute(x.std(1)).map(drop), &done);
-    case("array_four_stats_f32", (4 * n, n), &|| cx.compute((x.mean(..), x.std(..), x.min(..), x.max(..))).map(drop), &done);
+    case(
+        "array_four_stats_f32",
+        (4 * n, n),
+        &|| cx.compute((x.mean(..), x.std(..), x.min(..), x.max(..))).map(drop),
+        &done,
+    );
     case("array_anomaly_square_f32", (8 * n, n), &|| cx.compute((&x - x.mean(0)).abs().mean(1)).map(drop), &done);
     case("array_fused_tanh_f32", (16 * n, 0), &|| cx.persist(&((&x * &z + &y).tanh() * 2.0)).map(drop), &done);
     let g = setting("BENCH_GEMM", 8192);

@@ -67,7 +67,14 @@ impl Bench {
     }
 
     /// A reduction of `f32` in the tiles that an array of this shape has, and the folds of their states.
-    fn reduction(&self, name: &str, what: &str, shape: &[usize], reduced: &[bool], view: &View<Resident>) -> Result<()> {
+    fn reduction(
+        &self,
+        name: &str,
+        what: &str,
+        shape: &[usize],
+        reduced: &[bool],
+        view: &View<Resident>,
+    ) -> Result<()> {
         let n: usize = shape.iter().product();
         let count = shape.iter().zip(reduced).filter(|(_, r)| **r).map(|(n, _)| n).product();
         let known = || ErrorKind::Bug { invariant: "a known reduction".into() };
@@ -161,7 +168,13 @@ pub(crate) fn run(n: usize) -> Result<()> {
     bench.elementwise("add_column_f32", 8 * n, binary(ElementOp::Add, DType::F32)?, &square, &[grid.clone(), columns]);
     let turned = View { block: x.clone(), offset: 0, strides: vec![1, side as isize] };
     bench.elementwise("transpose_f32", 8 * n, Program::identity(DType::F32), &square, &[turned.clone()]);
-    bench.elementwise("add_transposed_f32", 12 * n, binary(ElementOp::Add, DType::F32)?, &square, &[grid.clone(), turned]);
+    bench.elementwise(
+        "add_transposed_f32",
+        12 * n,
+        binary(ElementOp::Add, DType::F32)?,
+        &square,
+        &[grid.clone(), turned],
+    );
     let reversed = View { block: x.clone(), offset: n - 1, strides: vec![-1] };
     bench.elementwise("flip_f32", 8 * n, Program::identity(DType::F32), &flat, &[reversed]);
     for (name, dtype) in [("bf16", DType::BF16), ("f16", DType::F16)] {

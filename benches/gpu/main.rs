@@ -4,7 +4,13 @@
 //! timed from the host over as many calls as take a few milliseconds, and end in a synchronisation. `BENCH_N` sets the
 //! number of elements, `BENCH_GEMM` the side of matrices.
 
-#![allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_possible_wrap, reason = "times and sizes of a benchmark")]
+#![allow(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_possible_wrap,
+    reason = "times and sizes of a benchmark"
+)]
 #![expect(clippy::print_stdout, reason = "what it prints is what it is for")]
 
 mod arrays;

@@ -29,7 +29,13 @@ pub fn lower(requests: &[Request]) -> Result<Plan> {
     for request in requests {
         let shape = request.expr.shape.known()?;
         let (stage, result) = lowering.output(&request.expr)?;
-        lowering.plan.outputs.push(Output { stage, result, shape, stored: request.stored.clone(), persists: request.persists });
+        lowering.plan.outputs.push(Output {
+            stage,
+            result,
+            shape,
+            stored: request.stored.clone(),
+            persists: request.persists,
+        });
     }
     lowering.plan.remove_dead();
     keep_whole(&mut lowering.plan);

@@ -145,7 +145,8 @@ fn fold(combine: &Program, region: &Region, inputs: &[View], outputs: &mut [&mut
         let (first, end) = (group * FAN_IN, entries.min((group + 1) * FAN_IN));
         let mut state: Vec<View> = inputs.iter().map(|v| v.shifted(&corner(first))).collect();
         for entry in first + 1..end {
-            let both: Vec<View> = state.iter().cloned().chain(inputs.iter().map(|v| v.shifted(&corner(entry)))).collect();
+            let both: Vec<View> =
+                state.iter().cloned().chain(inputs.iter().map(|v| v.shifted(&corner(entry)))).collect();
             let mut joined: Vec<Buffer> = (0..parts).map(|i| Buffer::zeroed(size(i))).collect();
             let mut to: Vec<&mut [u8]> = joined.iter_mut().map(Buffer::bytes_mut).collect();
             program.run(&one, &both, &mut to)?;

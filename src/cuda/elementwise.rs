@@ -243,7 +243,9 @@ impl Printer<'_> {
             let kind = stored_type(self.program.inputs[i]);
             let _ = writeln!(text, "  __shared__ {kind} tile{i}[{TILE}][{TILE} + 1];");
         }
-        let element = |i: usize| format!("at[{i}] + ({offset})r * space.stride[{i}][{down}] + ({offset})c * space.stride[{i}][{right}]");
+        let element = |i: usize| {
+            format!("at[{i}] + ({offset})r * space.stride[{i}][{down}] + ({offset})c * space.stride[{i}][{right}]")
+        };
         let _ = write!(
             text,
             "  const u32 tx = threadIdx.x % {TILE}, ty = threadIdx.x / {TILE};\n  \
@@ -257,13 +259,15 @@ impl Printer<'_> {
             operands = n + 1
         );
         let _ = writeln!(text, "#pragma unroll\n    for (u32 j = 0; j < {TILE}; j += {rows}) {{");
-        let _ = writeln!(text, "      const {index} r = r0 + tx, c = c0 + ty + j;\n      if (r < height && c < length) {{");
+        let _ =
+            writeln!(text, "      const {index} r = r0 + tx, c = c0 + ty + j;\n      if (r < height && c < length) {{");
         for i in self.inputs().filter(is_turned) {
             let _ = writeln!(text, "        tile{i}[ty + j][tx] = in{i}[{}];", element(i));
         }
         text.push_str("      }\n    }\n    __syncthreads();\n");
         let _ = writeln!(text, "#pragma unroll\n    for (u32 j = 0; j < {TILE}; j += {rows}) {{");
-        let _ = writeln!(text, "      const {index} r = r0 + ty + j, c = c0 + tx;\n      if (r < height && c < length) {{");
+        let _ =
+            writeln!(text, "      const {index} r = r0 + ty + j, c = c0 + tx;\n      if (r < height && c < length) {{");
         let _ = writeln!(text, "        const {offset} to = {};", element(n));
         let read = |i: usize| {
             if is_turned(&i) { format!("load(tile{i}[tx][ty + j])") } else { format!("load(in{i}[{}])", element(i)) }

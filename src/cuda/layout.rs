@@ -340,8 +340,8 @@ fn merge(dims: &[usize], operands: &[&[isize]]) -> (Vec<usize>, Vec<Vec<isize>>)
     let mut strides: Vec<Vec<isize>> = vec![Vec::new(); operands.len()];
     for axis in (0..dims.len()).filter(|&a| dims[a] != 1) {
         let n = dims[axis].cast_signed();
-        let joins = !merged.is_empty()
-            && operands.iter().zip(&strides).all(|(o, have)| have.last() == Some(&(o[axis] * n)));
+        let joins =
+            !merged.is_empty() && operands.iter().zip(&strides).all(|(o, have)| have.last() == Some(&(o[axis] * n)));
         match merged.last_mut() {
             Some(last) if joins => *last *= dims[axis],
             _ => merged.push(dims[axis]),

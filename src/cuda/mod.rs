@@ -4,7 +4,8 @@
 //! [`Program`](crate::op::program::Program) prints as CUDA C from the table's own expressions (`source.rs`), inside the
 //! kernels of `elementwise.rs` and `reduce.rs`; users' own kernels are in `function.rs`; `layout.rs` decides which kernel fits the views of a launch;
 //! `compile.rs` compiles for the device's architecture and remembers the result (`cache.rs`); `gemm.rs` is cuBLAS;
-//! `device.rs` is the [`crate::device::Device`], its memory is in `buffer.rs`. Printing needs no GPU, so every kernel is
+//! `gpu.rs` is one GPU, its memory is in `buffer.rs`; `enqueue.rs` launches,
+//! `transfer.rs` copies, and `device.rs` is the [`crate::device::Device`]. Printing needs no GPU, so every kernel is
 //! compiled for real architectures by tests that run anywhere.
 
 pub mod source;
@@ -25,4 +26,7 @@ pub(crate) mod launch;
 
 pub(crate) mod gemm;
 
+pub(crate) mod gpu;
+pub(crate) mod enqueue;
+pub(crate) mod transfer;
 pub mod device;

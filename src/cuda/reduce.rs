@@ -10,7 +10,9 @@
 //! [`print_fold`] is the kernel that joins states with their neighbours.
 
 use super::layout::{Access, ReduceForm};
-use super::source::{BLOCK, KernelSource, Param, RESIDENT, function, lift, literal, stored_type, value_type, vector_width};
+use super::source::{
+    BLOCK, KernelSource, Param, RESIDENT, function, lift, literal, stored_type, value_type, vector_width,
+};
 use crate::chunk::tiling::FAN_IN;
 use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
@@ -41,8 +43,12 @@ pub fn supports(tile: &TileReduce) -> bool {
     !tile.parts.is_empty()
         && tile.parts.iter().all(same)
         && state_size(tile) <= MAX_STATE
-        && print(tile, "probe", &ReduceForm { access: vec![Access::Any; tile.map.inputs.len()], kept: 1, reduced: 1, wide: false })
-            .is_ok()
+        && print(
+            tile,
+            "probe",
+            &ReduceForm { access: vec![Access::Any; tile.map.inputs.len()], kept: 1, reduced: 1, wide: false },
+        )
+        .is_ok()
 }
 
 /// Elements that a thread takes at a time.

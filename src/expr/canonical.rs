@@ -95,7 +95,7 @@ mod tests {
     use super::*;
     use crate::chunk::Chunks;
     use crate::device::block::Block;
-use crate::device::data::Data;
+    use crate::device::data::Data;
     use crate::expr::build::{self, Arg};
     use crate::op::elementwise::ElementOp;
     use crate::store::memory::MemoryStore;

@@ -104,14 +104,17 @@ mod tests {
     use super::*;
     use crate::chunk::{AxisChunks, Chunks};
     use crate::device::block::Block;
-use crate::device::data::Data;
+    use crate::device::data::Data;
     use crate::store::memory::MemoryStore;
     use insta::assert_snapshot;
     use std::sync::Arc;
 
     fn array(shape: &[usize]) -> Expr {
         let block = Block::from_vec(vec![0f32; crate::shape::size(shape)], shape).unwrap();
-        build::source(Arc::new(MemoryStore::new(Data::shared(block), Chunks::regular(shape, &vec![2; shape.len()]).unwrap())))
+        build::source(Arc::new(MemoryStore::new(
+            Data::shared(block),
+            Chunks::regular(shape, &vec![2; shape.len()]).unwrap(),
+        )))
     }
 
     fn named(x: &Expr, name: &str, axes: &[usize]) -> Expr {

@@ -66,7 +66,8 @@ pub(super) fn rewritten(rule: &dyn ExprRule, exprs: &[Expr]) -> String {
 
 /// What plan rules make of these expressions, with a budget of 1 MiB.
 pub(super) fn planned(rules: &[&dyn PlanRule], exprs: &[Expr]) -> String {
-    let requests: Vec<Request> = exprs.iter().map(|e| Request { expr: e.clone(), stored: None, persists: false }).collect();
+    let requests: Vec<Request> =
+        exprs.iter().map(|e| Request { expr: e.clone(), stored: None, persists: false }).collect();
     planned_requests(rules, &requests)
 }
 

@@ -226,13 +226,7 @@ impl PartFold {
     }
 
     /// The state of two neighbours, or of one that has none before it.
-    fn join(
-        &self,
-        shared: &Shared<'_>,
-        index: &[usize],
-        before: Option<State>,
-        after: State,
-    ) -> Result<State> {
+    fn join(&self, shared: &Shared<'_>, index: &[usize], before: Option<State>, after: State) -> Result<State> {
         let Some(before) = before else { return Ok(after) };
         let inputs: State = before.into_iter().chain(after).collect();
         let joined = self.run(shared, &self.kernels(shared)?.combine, index, &inputs)?;
@@ -272,13 +266,7 @@ impl PartFold {
         self.finish(shared, index, state)
     }
 
-    fn run(
-        &self,
-        shared: &Shared<'_>,
-        kernel: &Launcher,
-        index: &[usize],
-        inputs: &[View<Data>],
-    ) -> Result<Vec<Data>> {
+    fn run(&self, shared: &Shared<'_>, kernel: &Launcher, index: &[usize], inputs: &[View<Data>]) -> Result<Vec<Data>> {
         let region = self.kept.region(index);
         shared.launch(&shared.plan.stages[self.stage], kernel, &region, inputs)
     }

@@ -7,10 +7,10 @@ use super::context::Context;
 use crate::blockwise::plan::{Part, Stage, StageKind};
 use crate::chunk::Region;
 use crate::cpu::device::Ready;
-use crate::device::{Device, Stream, View};
 use crate::device::block::{Block, Buffer};
 use crate::device::data::Data;
 use crate::device::null::{kept_shape, output_shapes};
+use crate::device::{Device, Stream, View};
 use crate::dtype::DType;
 use crate::error::{ErrorKind, Result};
 use crate::op::contraction::Contraction;
@@ -90,7 +90,8 @@ impl Launcher {
     fn shapes<'a>(&self, region: &'a Region) -> Shapes<'a> {
         match &self.kernel {
             Kernel::Reduce(tile) => {
-                let kept = |part: &TilePart| vec![kept_shape(&region.shape, &part.reduced); part.reducer.identity.len()];
+                let kept =
+                    |part: &TilePart| vec![kept_shape(&region.shape, &part.reduced); part.reducer.identity.len()];
                 Shapes::Each(tile.parts.iter().flat_map(kept).collect())
             }
             Kernel::Tiles(_) | Kernel::Fold(_) => Shapes::Each(output_shapes(&self.kernel, region)),
@@ -173,7 +174,8 @@ impl StageKernels {
             StageKind::Scan { .. } => scan_kernel(stage).map_or(Self::Nothing, |kernel| Self::Block(launcher(kernel))),
             StageKind::Contract(contraction) => {
                 let (dtype, work) = (contraction.dtype, contraction.work());
-                let narrow = dtype != work && cx.lane().is_some_and(|(d, _)| d.supports(&product_kernel(contraction, false, true)));
+                let narrow = dtype != work
+                    && cx.lane().is_some_and(|(d, _)| d.supports(&product_kernel(contraction, false, true)));
                 let panel = |onto| launcher(product_kernel(contraction, onto, narrow));
                 let cast = |from: DType, to: DType| {
                     let mut p = Program::default();

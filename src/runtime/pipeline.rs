@@ -231,7 +231,9 @@ fn fallbacks(cx: &Context, plan: &Plan) -> Vec<String> {
     let kernels = plan.stages.iter().flat_map(|stage| match &stage.kind {
         StageKind::Blockwise(p) => vec![Kernel::Elementwise(p.clone())],
         StageKind::Function(f) => vec![Kernel::Function(f.clone())],
-        StageKind::Reduce { .. } => super::launch::tile_kernels(stage).into_iter().map(|(_, tile)| Kernel::Reduce(tile)).collect(),
+        StageKind::Reduce { .. } => {
+            super::launch::tile_kernels(stage).into_iter().map(|(_, tile)| Kernel::Reduce(tile)).collect()
+        }
         StageKind::Scan { .. } => super::launch::scan_kernel(stage).into_iter().collect(),
         StageKind::Contract(contraction) => vec![super::launch::product_kernel(contraction, false, false)],
         StageKind::Tiles(program) => super::launch::step_kernels(program.factorisation.name(), program.dtype),

@@ -134,6 +134,7 @@ impl Store for BlockStore {
     fn held(&self, span: &Region) -> Option<(Data, Region)> {
         let grid = &self.info.chunks;
         let touching = grid.touching(span);
-        (touching.size() == 1).then(|| (self.blocks[grid.number(&touching.start)].clone(), grid.region(&touching.start)))
+        (touching.size() == 1)
+            .then(|| (self.blocks[grid.number(&touching.start)].clone(), grid.region(&touching.start)))
     }
 }

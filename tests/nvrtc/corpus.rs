@@ -162,10 +162,7 @@ fn reduce_forms(n: usize, serial: usize) -> Vec<ReduceForm> {
         }
         ReduceForm { access, kept, reduced, wide }
     };
-    vec![
-        form(Access::Whole, 1, 1, false),
-        form(Access::Any, 1 + serial % 3, 1 + serial % 2, serial % 3 == 2),
-    ]
+    vec![form(Access::Whole, 1, 1, false), form(Access::Any, 1 + serial % 3, 1 + serial % 2, serial % 3 == 2)]
 }
 
 /// Whether the program is neither another one with conversions around it, nor one of integers of a further width.

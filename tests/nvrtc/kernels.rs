@@ -30,7 +30,13 @@ fn agreement(program: &Program) -> Agreement {
 }
 
 /// What differs between the device and the CPU.
-fn differences(gpu: &CudaDevice, kernel: &Kernel, region: &Region, views: &[View], agreement: Agreement) -> Option<String> {
+fn differences(
+    gpu: &CudaDevice,
+    kernel: &Kernel,
+    region: &Region,
+    views: &[View],
+    agreement: Agreement,
+) -> Option<String> {
     let given = match run(gpu, Stream(0), kernel, region, views) {
         Ok(blocks) => blocks,
         Err(why) => return Some(format!("{kernel}: {why}")),
@@ -67,8 +73,10 @@ fn views_are_read_where_the_cpu_reads() {
         let program = of_select(dtype);
         let views = |size: usize, strides: [&[isize]; 3], offset: usize| -> Vec<View> {
             let each = program.inputs.iter().zip(strides).enumerate();
-            each.map(|(i, (&d, strides))| {
-                View { block: values::ordinary(d, &[size], i as u64), offset, strides: strides.to_vec() }
+            each.map(|(i, (&d, strides))| View {
+                block: values::ordinary(d, &[size], i as u64),
+                offset,
+                strides: strides.to_vec(),
             })
             .collect()
         };

@@ -42,7 +42,11 @@ fn contexts() -> Vec<(&'static str, Context)> {
 /// A device as asynchronous as a GPU, which computes what the CPU computes.
 fn fake(streams: usize, schedule: Schedule) -> Arc<FakeDevice> {
     let cpu = CpuDevice::new(Memory::new(1 << 30));
-    Arc::new(FakeDevice::new(streams, schedule, Arc::new(move |kernel, region, views| cpu.execute(kernel, region, views))))
+    Arc::new(FakeDevice::new(
+        streams,
+        schedule,
+        Arc::new(move |kernel, region, views| cpu.execute(kernel, region, views)),
+    ))
 }
 
 fn bytes(cx: &Context, array: &Array) -> Result<Vec<u8>, Error> {

@@ -1,0 +1,313 @@
+//! Kernels of every kind, enqueued on the views of a launch.
+
+use super::buffer::DeviceBuffer;
+use super::gemm::Product;
+use super::gpu::CudaDevice;
+use super::launch::{Key, launch, number};
+use super::layout::{Layout, Operand, ReduceLayout};
+use super::source::{self, Param};
+use super::{elementwise, function, reduce};
+use crate::chunk::region::Indices;
+use crate::chunk::tiling::FAN_IN;
+use crate::chunk::{AxisChunks, Region};
+use crate::device::Stream;
+use crate::error::{Error, Result};
+use crate::op::function::BlockFunction;
+use crate::op::kernel::{PanelProduct, TileReduce};
+use crate::op::program::Program;
+use crate::shape;
+use std::sync::Arc;
+
+/// Tiles of equal length that follow each other along an axis of a region.
+#[derive(Debug, Clone, Copy)]
+struct Run {
+    /// The number of the first, among those of the region.
+    first: usize,
+    count: usize,
+    /// Where it begins in the region.
+    start: usize,
+    /// Length of each.
+    length: usize,
+}
+
+/// The tiles along an axis of a region.
+pub(super) struct Runs(Vec<Run>);
+
+impl Runs {
+    /// The tiles of `cuts` between `start` and `start + length`.
+    pub(super) fn of(cuts: &AxisChunks, start: usize, length: usize) -> Self {
+        let mut runs: Vec<Run> = Vec::new();
+        let (mut at, mut number) = (start, 0);
+        while at < start + length {
+            let tile = cuts.find(at);
+            let length = cuts.length(tile);
+            match runs.last_mut() {
+                Some(run) if run.length == length => run.count += 1,
+                _ => runs.push(Run { first: number, count: 1, start: at - start, length }),
+            }
+            (at, number) = (at + length, number + 1);
+        }
+        Self(runs)
+    }
+
+    /// An axis that is one tile.
+    pub(super) fn one(length: usize) -> Self {
+        Self(vec![Run { first: 0, count: 1, start: 0, length }])
+    }
+
+    fn count(&self) -> usize {
+        self.0.iter().map(|run| run.count).sum()
+    }
+}
+
+/// The number of inputs of a tile's map: where the position stands among the operands.
+fn views_of(tile: &TileReduce) -> usize {
+    tile.map.inputs.len()
+}
+
+/// An input of a launch: a checked view.
+#[derive(Clone)]
+pub(super) struct Source<'a> {
+    pub(super) address: u64,
+    pub(super) size: usize,
+    pub(super) strides: &'a [isize],
+}
+
+impl Source<'_> {
+    fn operand(&self) -> Operand<'_> {
+        Operand { strides: self.strides, size: self.size, address: self.address }
+    }
+}
+
+impl CudaDevice {
+    pub(super) fn elementwise(
+        &self,
+        stream: Stream,
+        program: &Program,
+        dims: &[usize],
+        views: &[Source<'_>],
+        outputs: &[Arc<DeviceBuffer>],
+    ) -> Result<()> {
+        let width = elementwise::width(program);
+        let operands: Vec<Operand<'_>> = views.iter().map(Source::operand).collect();
+        let layout = Layout::new(dims, &operands, width)?;
+        if layout.count == 0 {
+            return Ok(());
+        }
+        let streams = &self.shared.streams;
+        let ready = self.kernels.get(Key::Elementwise(program, &layout.form), streams, || {
+            elementwise::print(program, "fused", &layout.form)
+        })?;
+        let items = layout.items(width);
+        let each = source::BLOCK as usize * elementwise::unroll(program, &layout.form);
+        let grid = self.grid(items.max(1).div_ceil(each));
+        launch((streams, stream), &ready, (grid, source::BLOCK), |param| {
+            Some(match param {
+                Param::Input(i) => number(views.get(i)?.address),
+                Param::Output(i) => number(outputs.get(i)?.address),
+                Param::Space => layout.space(),
+                Param::Count => number(layout.count as u64),
+                Param::Items => number(items as u64),
+                _ => return None,
+            })
+        })
+    }
+
+    /// Reduces the tiles of `region`, whose states stand side by side in `outputs`.
+    pub(super) fn reduce(
+        &self,
+        stream: Stream,
+        tile: &TileReduce,
+        (region, tiles): (&Region, &[Runs]),
+        views: &[Source<'_>],
+        outputs: &[Arc<DeviceBuffer>],
+    ) -> Result<()> {
+        // Positions count reduced elements alone.
+        let reduced = &tile.parts[0].reduced;
+        let counted: Vec<usize> = tile.space.iter().zip(reduced).map(|(&n, &r)| if r { n } else { 1 }).collect();
+        let along = shape::strides(&counted);
+        let steps: Vec<isize> = along.iter().zip(reduced).map(|(s, &r)| if r { s.cast_signed() } else { 0 }).collect();
+        let origin: isize = region.start.iter().zip(&steps).map(|(a, b)| a.cast_signed() * b).sum();
+        let mut operands: Vec<Source<'_>> = views.to_vec();
+        if reduce::uses_position(tile) {
+            operands.push(Source { address: 0, size: 1, strides: &steps });
+        }
+        let choices: Vec<usize> = tiles.iter().map(|runs| runs.0.len()).collect();
+        for choice in Indices::new(&choices) {
+            let picked: Vec<Run> = choice.iter().zip(tiles).map(|(&c, runs)| runs.0[c]).collect();
+            self.reduce_run(stream, tile, (region, tiles), &picked, (&operands, origin), outputs)?;
+        }
+        Ok(())
+    }
+
+    /// Reduces tiles of equal shape: along each axis one run of them.
+    fn reduce_run(
+        &self,
+        stream: Stream,
+        tile: &TileReduce,
+        (region, tiles): (&Region, &[Runs]),
+        picked: &[Run],
+        (operands, origin): (&[Source<'_>], isize),
+        outputs: &[Arc<DeviceBuffer>],
+    ) -> Result<()> {
+        let rank = region.rank();
+        let reduced: Vec<usize> = (0..rank).filter(|&a| tile.parts[0].reduced[a]).collect();
+        let others: Vec<usize> = (0..rank).filter(|&a| !tile.parts[0].reduced[a]).collect();
+        // Outputs: the tiles along each reduced axis, then the axes that are kept. Elements: the reduced axes in a tile.
+        let lengths = |a: usize| picked[a].length;
+        let kept: Vec<usize> =
+            reduced.iter().map(|&a| picked[a].count).chain(others.iter().map(|&a| region.shape[a])).collect();
+        let inner: Vec<usize> = reduced.iter().map(|&a| lengths(a)).collect();
+        let over = |s: &[isize]| -> (Vec<isize>, Vec<isize>, isize) {
+            let tiles = reduced.iter().map(|&a| s[a] * lengths(a).cast_signed());
+            let start = reduced.iter().map(|&a| s[a] * picked[a].start.cast_signed()).sum::<isize>();
+            (tiles.chain(others.iter().map(|&a| s[a])).collect(), reduced.iter().map(|&a| s[a]).collect(), start)
+        };
+        let counts: Vec<usize> = reduced.iter().map(|&a| tiles[a].count()).collect();
+        let all: Vec<usize> = counts.iter().copied().chain(others.iter().map(|&a| region.shape[a])).collect();
+        let to: Vec<isize> = shape::strides(&all).iter().map(|s| s.cast_signed()).collect();
+        let first: usize = reduced.iter().zip(&to).map(|(&a, s)| picked[a].first * s.unsigned_abs()).sum();
+        let spread: Vec<_> = operands.iter().map(|o| over(o.strides)).collect();
+        let moved = |o: &Source<'_>, start: isize| o.address.wrapping_add_signed((start * o.size.cast_signed()) as i64);
+        let mut list: Vec<(Operand<'_>, &[isize])> = operands
+            .iter()
+            .zip(&spread)
+            .map(|(o, (k, r, start))| (Operand { strides: k, size: o.size, address: moved(o, *start) }, r.as_slice()))
+            .collect();
+        let still = vec![0; inner.len()];
+        list.push((Operand { strides: &to, size: 1, address: 0 }, &still));
+        let layout = ReduceLayout::new(&kept, &inner, &list, reduce::width(tile))?;
+        if layout.outputs == 0 {
+            return Ok(());
+        }
+        let streams = &self.shared.streams;
+        let ready = self
+            .kernels
+            .get(Key::Reduce(tile, &layout.form), streams, || reduce::print(tile, "reduce", &layout.form))?;
+        let (threads, lanes) = (reduce::threads(tile), reduce::lanes(tile, layout.elements));
+        let grid = u32::try_from(layout.outputs.div_ceil(threads / lanes))
+            .map_err(|_| Error::unsupported(format!("a reduction to {} outputs in one block", layout.outputs)))?;
+        let position = origin + spread.get(views_of(tile)).map_or(0, |(_, _, start)| *start);
+        let threads = u32::try_from(threads).map_err(|_| Error::bug("a block has few threads"))?;
+        let wide = layout.form.wide;
+        launch((streams, stream), &ready, (grid, threads), |param| {
+            Some(match param {
+                Param::Input(i) => number(list.get(i)?.0.address),
+                Param::Output(i) => {
+                    let buffer = outputs.get(i)?;
+                    number(buffer.address + (first * buffer.dtype.size()) as u64)
+                }
+                Param::Kept => layout.kept.words(wide),
+                Param::Reduced => layout.reduced.words(wide),
+                Param::Position => number((position as i64).cast_unsigned()),
+                Param::Outputs => number(layout.outputs as u64),
+                Param::Elements => number(layout.elements as u64),
+                #[expect(clippy::cast_precision_loss, reason = "tiles are far smaller than 2^53 elements")]
+                Param::ElementsReal => number((layout.elements as f64).to_bits()),
+                Param::Lanes => number(lanes as u64),
+                Param::Across => number(u64::from(layout.runs_across())),
+                _ => return None,
+            })
+        })
+    }
+
+    /// Joins neighbouring states.
+    pub(super) fn fold(
+        &self,
+        stream: Stream,
+        combine: &Program,
+        region: &Region,
+        views: &[Source<'_>],
+        outputs: &[Arc<DeviceBuffer>],
+    ) -> Result<()> {
+        let size = region.size() / region.shape[0].max(1);
+        let n = region.shape[0].div_ceil(FAN_IN) * size;
+        if n == 0 {
+            return Ok(());
+        }
+        let streams = &self.shared.streams;
+        let ready = self.kernels.get(Key::Fold(combine), streams, || reduce::print_fold(combine, "fold"))?;
+        let grid = u32::try_from(n.div_ceil(source::BLOCK as usize))
+            .map_err(|_| Error::unsupported(format!("a fold to {n} states in one block")))?;
+        launch((streams, stream), &ready, (grid, source::BLOCK), |param| {
+            Some(match param {
+                Param::Input(i) => number(views.get(i)?.address),
+                Param::Output(i) => number(outputs.get(i)?.address),
+                Param::Count => number(n as u64),
+                Param::Outputs => number(size as u64),
+                Param::Elements => number(region.shape[0] as u64),
+                _ => return None,
+            })
+        })
+    }
+
+    /// Launches a user's kernel on a dense block.
+    pub(super) fn function(
+        &self,
+        stream: Stream,
+        function: &BlockFunction,
+        dims: &[usize],
+        (views, buffers): (&[Source<'_>], &[Arc<DeviceBuffer>]),
+        outputs: &[Arc<DeviceBuffer>],
+    ) -> Result<()> {
+        let (Some(source), Some(input)) = (&function.cuda, buffers.first()) else {
+            return Err(Error::bug("a function with a kernel has an input"));
+        };
+        let n = shape::size(dims);
+        if n == 0 {
+            return Ok(());
+        }
+        let (input, output) = (input.dtype, function.output);
+        let key = Key::Function(source, input, output, dims.len());
+        let streams = &self.shared.streams;
+        let ready = self
+            .kernels
+            .get(key, streams, || Ok(function::print(source, input, output, dims.len())))
+            .map_err(|e| e.at(format!("in the CUDA code of {}", function.name)))?;
+        let grid = self.grid(n.div_ceil(source::BLOCK as usize));
+        launch((streams, stream), &ready, (grid, source::BLOCK), |param| {
+            Some(match param {
+                Param::Input(i) => number(views.get(i)?.address),
+                Param::Output(i) => number(outputs.get(i)?.address),
+                Param::Count => number(n as u64),
+                Param::Length(axis) => number(*dims.get(axis)? as u64),
+                _ => return None,
+            })
+        })
+    }
+
+    /// Multiplies a panel of both factors, onto a third input where there is one.
+    pub(super) fn contract(
+        &self,
+        stream: Stream,
+        (product, region): (&PanelProduct, &Region),
+        (views, buffers): (&[Source<'_>], &[Arc<DeviceBuffer>]),
+    ) -> Result<Arc<DeviceBuffer>> {
+        let ([a, b, ..], [.., m, n]) = (views, region.shape.as_slice()) else {
+            return Err(Error::bug("a product has two factors"));
+        };
+        let stack = shape::size(&region.shape) / (m * n).max(1);
+        let work = product.contraction.work();
+        let c = match buffers.get(2) {
+            Some(before) if product.onto => Arc::clone(before),
+            _ => Arc::new(self.allocate(stream, work, &region.shape)?),
+        };
+        let depth = buffers[0].size() / (stack * m).max(1);
+        if buffers[0].size() != stack * m * depth || buffers[1].size() != stack * depth * n || c.size() != stack * m * n
+        {
+            return Err(Error::bug("the factors of a panel are dense"));
+        }
+        if c.size() > 0 && depth > 0 {
+            let product = Product {
+                dtype: buffers[0].dtype,
+                stack,
+                sides: [*m, *n, depth],
+                addresses: [a.address, b.address, c.address],
+                onto: product.onto,
+                tf32: self.tf32,
+            };
+            self.blas.multiply(&self.shared.streams, stream, &product)?;
+        }
+        Ok(c)
+    }
+}

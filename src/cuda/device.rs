@@ -154,13 +154,13 @@ impl Device for CudaDevice {
             Kernel::Elementwise(program) => self.elementwise(stream, program, &region.shape, &views, &outputs)?,
             Kernel::Reduce(tile) => {
                 let tiles: Vec<Runs> = region.shape.iter().map(|&n| Runs::one(n)).collect();
-                self.reduce(stream, tile, (region, &tiles), &views, &outputs)?;
+                self.reduce(stream, tile, (region, &tiles, false), &views, &outputs)?;
             }
             Kernel::Tiles(all) => {
                 let cuts = |a: usize| Runs::of(&all.tiles.axes()[a], region.start[a], region.shape[a]);
                 let axis = |a: usize| if all.is_reduced(a) { cuts(a) } else { Runs::one(region.shape[a]) };
                 let tiles: Vec<Runs> = (0..region.rank()).map(axis).collect();
-                self.reduce(stream, &all.tile, (region, &tiles), &views, &outputs)?;
+                self.reduce(stream, &all.tile, (region, &tiles, all.finish), &views, &outputs)?;
             }
             Kernel::Fold(combine) => self.fold(stream, combine, region, &views, &outputs)?,
             Kernel::Function(function) if function.cuda.is_some() => {

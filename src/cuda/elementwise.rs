@@ -1,7 +1,8 @@
 //! Kernels of elementwise programs.
 //!
 //! A thread handles [`width`] neighbouring elements at a time, [`unroll`] times before it writes any, so that enough bytes
-//! are on their way to keep the memory busy; blocks walk the items in strides of the grid. Operands that are contiguous
+//! are on their way to keep the memory busy. A grid has a thread for each of these, but for sizes beyond the largest grid, and
+//! so loops over items. Operands that are contiguous
 //! along another axis than the output go through tiles of shared memory.
 
 use super::layout::{Access, Form, TILE};
@@ -122,24 +123,26 @@ impl Printer<'_> {
     /// A loop in strides of the grid over `items`, `unroll` of them at a time: `load` prints what is read for the item in
     /// its first argument under names that end in its second, `finish` what is done with it.
     fn items(&self, load: impl Fn(&str, &str) -> String, finish: impl Fn(&str, &str) -> String) -> String {
+        if self.unroll == 1 {
+            let head = "#pragma unroll 1\n  for (u64 i = (u64)blockIdx.x * blockDim.x + threadIdx.x; i < items; i += (u64)gridDim.x * blockDim.x) {\n";
+            return format!("{head}{}{}  }}\n", load("i", ""), finish("i", ""));
+        }
         let step = u32::try_from(self.unroll).unwrap_or(1) * BLOCK;
         let mut text = format!(
             "#pragma unroll 1\n  for (u64 i0 = (u64)blockIdx.x * {step} + threadIdx.x; i0 < items; i0 += (u64)gridDim.x * {step}) {{\n"
         );
-        if self.unroll > 1 {
-            let last = (self.unroll - 1) * BLOCK as usize;
-            let _ = writeln!(text, "    if (i0 + {last} < items) {{");
-            for k in 1..self.unroll {
-                let _ = writeln!(text, "    const u64 i{k} = i0 + {};", k * BLOCK as usize);
-            }
-            for k in 0..self.unroll {
-                text.push_str(&load(&format!("i{k}"), &format!("_{k}")));
-            }
-            for k in 0..self.unroll {
-                text.push_str(&finish(&format!("i{k}"), &format!("_{k}")));
-            }
-            text.push_str("    continue;\n    }\n");
+        let last = (self.unroll - 1) * BLOCK as usize;
+        let _ = writeln!(text, "    if (i0 + {last} < items) {{");
+        for k in 1..self.unroll {
+            let _ = writeln!(text, "    const u64 i{k} = i0 + {};", k * BLOCK as usize);
         }
+        for k in 0..self.unroll {
+            text.push_str(&load(&format!("i{k}"), &format!("_{k}")));
+        }
+        for k in 0..self.unroll {
+            text.push_str(&finish(&format!("i{k}"), &format!("_{k}")));
+        }
+        text.push_str("    continue;\n    }\n");
         let _ = writeln!(text, "#pragma unroll 1\n    for (u64 i = i0; i < items && i < i0 + {step}; i += {BLOCK}) {{");
         text.push_str(&load("i", ""));
         text.push_str(&finish("i", ""));

@@ -100,7 +100,7 @@ impl CudaDevice {
         })?;
         let items = layout.items(width);
         let each = source::BLOCK as usize * elementwise::unroll(program, &layout.form);
-        let grid = self.grid(items.max(1).div_ceil(each));
+        let grid = Self::grid(layout.tiles().unwrap_or(items.div_ceil(each)));
         launch((streams, stream), &ready, (grid, source::BLOCK), |param| {
             Some(match param {
                 Param::Input(i) => number(views.get(i)?.address),
@@ -118,7 +118,7 @@ impl CudaDevice {
         &self,
         stream: Stream,
         tile: &TileReduce,
-        (region, tiles): (&Region, &[Runs]),
+        (region, tiles, finish): (&Region, &[Runs], bool),
         views: &[Source<'_>],
         outputs: &[Arc<DeviceBuffer>],
     ) -> Result<()> {
@@ -135,7 +135,7 @@ impl CudaDevice {
         let choices: Vec<usize> = tiles.iter().map(|runs| runs.0.len()).collect();
         for choice in Indices::new(&choices) {
             let picked: Vec<Run> = choice.iter().zip(tiles).map(|(&c, runs)| runs.0[c]).collect();
-            self.reduce_run(stream, tile, (region, tiles), &picked, (&operands, origin), outputs)?;
+            self.reduce_run(stream, tile, (region, tiles, finish), &picked, (&operands, origin), outputs)?;
         }
         Ok(())
     }
@@ -145,7 +145,7 @@ impl CudaDevice {
         &self,
         stream: Stream,
         tile: &TileReduce,
-        (region, tiles): (&Region, &[Runs]),
+        (region, tiles, finish): (&Region, &[Runs], bool),
         picked: &[Run],
         (operands, origin): (&[Source<'_>], isize),
         outputs: &[Arc<DeviceBuffer>],
@@ -183,7 +183,7 @@ impl CudaDevice {
         let streams = &self.shared.streams;
         let ready = self
             .kernels
-            .get(Key::Reduce(tile, &layout.form), streams, || reduce::print(tile, "reduce", &layout.form))?;
+            .get(Key::Reduce(tile, &layout.form, finish), streams, || reduce::print(tile, "reduce", &layout.form, finish))?;
         let (threads, lanes) = (reduce::threads(tile), reduce::lanes(tile, layout.elements));
         let grid = u32::try_from(layout.outputs.div_ceil(threads / lanes))
             .map_err(|_| Error::unsupported(format!("a reduction to {} outputs in one block", layout.outputs)))?;
@@ -264,7 +264,7 @@ impl CudaDevice {
             .kernels
             .get(key, streams, || Ok(function::print(source, input, output, dims.len())))
             .map_err(|e| e.at(format!("in the CUDA code of {}", function.name)))?;
-        let grid = self.grid(n.div_ceil(source::BLOCK as usize));
+        let grid = Self::grid(n.div_ceil(source::BLOCK as usize));
         launch((streams, stream), &ready, (grid, source::BLOCK), |param| {
             Some(match param {
                 Param::Input(i) => number(views.get(i)?.address),

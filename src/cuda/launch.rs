@@ -24,7 +24,7 @@ use std::sync::Arc;
 #[derive(Clone, Copy, Hash)]
 pub(crate) enum Key<'a> {
     Elementwise(&'a Program, &'a Form),
-    Reduce(&'a TileReduce, &'a ReduceForm),
+    Reduce(&'a TileReduce, &'a ReduceForm, bool),
     Fold(&'a Program),
     Function(&'a CudaSource, DType, DType, usize),
 }
@@ -33,7 +33,7 @@ pub(crate) enum Key<'a> {
 #[derive(Hash)]
 enum Kept {
     Elementwise(Program, Form),
-    Reduce(TileReduce, ReduceForm),
+    Reduce(TileReduce, ReduceForm, bool),
     Fold(Program),
     Function(CudaSource, DType, DType, usize),
 }
@@ -42,7 +42,7 @@ impl Key<'_> {
     fn keep(self) -> Kept {
         match self {
             Self::Elementwise(program, form) => Kept::Elementwise(program.clone(), form.clone()),
-            Self::Reduce(tile, form) => Kept::Reduce(tile.clone(), form.clone()),
+            Self::Reduce(tile, form, finish) => Kept::Reduce(tile.clone(), form.clone(), finish),
             Self::Fold(combine) => Kept::Fold(combine.clone()),
             Self::Function(source, input, output, rank) => Kept::Function(source.clone(), input, output, rank),
         }
@@ -51,7 +51,7 @@ impl Key<'_> {
     fn is(self, kept: &Kept) -> bool {
         match (self, kept) {
             (Self::Elementwise(a, f), Kept::Elementwise(b, g)) => a == b && f == g,
-            (Self::Reduce(a, f), Kept::Reduce(b, g)) => a == b && f == g,
+            (Self::Reduce(a, f, e), Kept::Reduce(b, g, d)) => a == b && f == g && e == *d,
             (Self::Fold(a), Kept::Fold(b)) => a == b,
             (Self::Function(a, i, o, r), Kept::Function(b, j, p, s)) => a == b && (i, o, r) == (*j, *p, *s),
             _ => false,

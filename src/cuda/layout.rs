@@ -185,6 +185,15 @@ impl Layout {
         }
     }
 
+    /// The tiles that turned operands go through, where there are some.
+    #[must_use]
+    pub fn tiles(&self) -> Option<usize> {
+        let (Form::Turned { .. }, [stack @ .., height, length]) = (&self.form, self.space.dims.as_slice()) else {
+            return None;
+        };
+        Some(shape::size(stack) * height.div_ceil(TILE) * length.div_ceil(TILE))
+    }
+
     /// Items of work: what one thread does in one step.
     #[must_use]
     pub fn items(&self, width: usize) -> usize {

@@ -190,7 +190,7 @@ pub(crate) fn entries() -> Vec<Entry> {
     for (serial, (label, tile)) in reductions().into_iter().enumerate() {
         for (k, form) in reduce_forms(tile.map.inputs.len(), serial).iter().enumerate() {
             let name = format!("r{serial}_{k}_");
-            let text = reduce::print(&tile, &name, form).unwrap().text;
+            let text = reduce::print(&tile, &name, form, serial % 2 == 0).unwrap().text;
             let core = k == serial % 2 && serial % 3 == 0;
             out.push(Entry { label: format!("{label} {form:?}"), name, text, kernels: 1, core });
         }

@@ -36,11 +36,12 @@ pub fn unroll(program: &Program, form: &Form) -> usize {
     }
 }
 
-/// The kernel of `program` in this form, under this name.
+/// The kernel of `program` in this form, under this name. Where it is `placed`, the output has an operand of its own, after
+/// those of the inputs, that says where its elements go.
 ///
 /// # Errors
 /// [`Bug`](crate::ErrorKind::Bug) for an instruction without a CUDA expression.
-pub fn print(program: &Program, name: &str, form: &Form) -> Result<KernelSource> {
+pub fn print(program: &Program, name: &str, form: &Form, placed: bool) -> Result<KernelSource> {
     let (lifted, constants) = lift(program);
     let body = format!("{name}_of");
     let mut text = function(&lifted, &body)?;
@@ -58,7 +59,9 @@ pub fn print(program: &Program, name: &str, form: &Form) -> Result<KernelSource>
     }
     let space = match form {
         Form::Vector(_) => None,
-        Form::Rows { rank, wide, .. } | Form::Strided { rank, wide } => Some((rank, wide, n.max(1))),
+        Form::Rows { rank, wide, .. } | Form::Strided { rank, wide } => {
+            Some((rank, wide, (n + usize::from(placed)).max(1)))
+        }
         Form::Turned { rank, wide, .. } => Some((rank, wide, n + 1)),
     };
     if let Some((rank, wide, operands)) = space {
@@ -72,7 +75,8 @@ pub fn print(program: &Program, name: &str, form: &Form) -> Result<KernelSource>
         "extern \"C\" __global__ void __launch_bounds__({BLOCK}, {RESIDENT}) {name}({}) {{",
         list.join(", ")
     );
-    let printer = Printer { program, body: &body, constants: constants.len(), unroll: unroll(program, form) };
+    let (constants, unroll) = (constants.len(), unroll(program, form));
+    let printer = Printer { program, body: &body, constants, unroll, placed };
     text.push_str(&match form {
         Form::Vector(access) => printer.vector(access),
         Form::Rows { wide, width, access, .. } => printer.rows(*wide, *width, access),
@@ -89,6 +93,7 @@ struct Printer<'a> {
     body: &'a str,
     constants: usize,
     unroll: usize,
+    placed: bool,
 }
 
 impl Printer<'_> {
@@ -195,7 +200,7 @@ impl Printer<'_> {
     /// Where item `item` lies in each operand.
     fn locate(&self, wide: bool, item: &str, suffix: &str) -> String {
         let (index, offset) = if wide { ("u64", "i64") } else { ("u32", "i32") };
-        let n = self.program.inputs.len().max(1);
+        let n = (self.program.inputs.len() + usize::from(self.placed)).max(1);
         format!("    {offset} at{suffix}[{n}]; locate(space, ({index}){item}, at{suffix});\n")
     }
 
@@ -214,7 +219,8 @@ impl Printer<'_> {
         };
         let finish = |item: &str, suffix: &str| {
             let read = |i: usize| if whole(i) { format!("load(p{i}{suffix}.v[j])") } else { format!("p{i}{suffix}") };
-            self.pack(width, read, item)
+            let to = format!("at{suffix}[{}] / {width}", self.program.inputs.len());
+            self.pack(width, read, if self.placed { &to } else { item })
         };
         self.items(load, finish)
     }
@@ -228,7 +234,9 @@ impl Printer<'_> {
             text
         };
         let finish = |item: &str, suffix: &str| {
-            format!("    {{ {} }}\n", self.call(|i| format!("p{i}{suffix}"), |i| format!("out{i}[{item}]")))
+            let to = format!("at{suffix}[{}]", self.program.inputs.len());
+            let to = if self.placed { &to } else { item };
+            format!("    {{ {} }}\n", self.call(|i| format!("p{i}{suffix}"), |i| format!("out{i}[{to}]")))
         };
         self.items(load, finish)
     }

@@ -176,6 +176,25 @@ impl Layout {
         Ok(Self { count, space, form })
     }
 
+    /// As [`Layout::new`], where the last operand is the output and lies anywhere.
+    ///
+    /// # Errors
+    /// As [`Layout::new`].
+    pub fn placed(dims: &[usize], operands: &[Operand<'_>], width: usize) -> Result<Self> {
+        let count = shape::size(dims);
+        let strides: Vec<&[isize]> = operands.iter().map(|o| o.strides).collect();
+        let space = Space::new(dims, &strides);
+        space.check_rank()?;
+        let writes_whole = |access: &[Access]| access.last() == Some(&Access::Whole);
+        if let Some((space, form)) = rows(&space, operands, width)
+            && matches!(&form, Form::Rows { access, .. } if writes_whole(access))
+        {
+            return Ok(Self { count, space, form });
+        }
+        let form = Form::Strided { rank: space.rank(), wide: space.is_wide() };
+        Ok(Self { count, space, form })
+    }
+
     /// The bytes of the kernel's space parameter, as 16-byte words.
     #[must_use]
     pub fn space(&self) -> Vec<u128> {

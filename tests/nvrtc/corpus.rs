@@ -182,7 +182,7 @@ pub(crate) fn entries() -> Vec<Entry> {
         let strided = always || serial % 8 == 0;
         for (k, form) in forms(&program, serial, strided).iter().enumerate() {
             let name = format!("e{serial}_{k}_");
-            let kernel = elementwise::print(&program, &name, form).unwrap();
+            let kernel = elementwise::print(&program, &name, form, false).unwrap();
             let core = is_core(&program) && k < 2;
             out.push(Entry { label: format!("{label} {form:?}"), name, text: kernel.text, kernels: 1, core });
         }

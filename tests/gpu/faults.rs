@@ -31,6 +31,12 @@ fn a_fault_names_the_function_and_what_the_driver_said() {
     for schedule in ["eager", "lazy"] {
         let said = run("faults::one_fault", &[("SIMGPU_SCHED", schedule)]);
         assert!(said.passed, "{}", said.text);
-        eprintln!("{}", said.text);
+        for when in ["first: ", "then: "] {
+            let (_, error) = said.text.split_once(when).unwrap();
+            let error = error.lines().next().unwrap();
+            for part in ["device cuda:0: ", "CUDA_ERROR_ILLEGAL_ADDRESS", "`beyond the end`"] {
+                assert!(error.contains(part), "{schedule}: {error}");
+            }
+        }
     }
 }

@@ -24,16 +24,16 @@ fn one_try() {
     if !is_child() {
         return;
     }
-    let cx = gpu().build().map_err(|error| println!("error: {error}"));
+    let cx = gpu().block_bytes(1 << 18).build().map_err(|error| println!("\nerror: {error}"));
     let Ok(cx) = cx else { return };
     match programs(&cx) {
         Ok(given) => {
             for (given, wanted) in given.iter().zip(programs(&cpu()).unwrap()) {
                 assert_near(given, &wanted, 64.0);
             }
-            println!("right");
+            println!("\nright");
         }
-        Err(error) => println!("error: {error}"),
+        Err(error) => println!("\nerror: {error}"),
     }
     if let Some(sim) = Simulator::find() {
         println!("allocations: {}", sim.counters().allocations);

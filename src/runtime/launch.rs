@@ -50,7 +50,7 @@ impl Launcher {
     /// Runs over `region`, where the kernel runs.
     pub(crate) fn run(&self, cx: &Context, region: &Region, views: &[View<Data>]) -> Result<Vec<Data>> {
         let stays = self.exact && views.iter().all(|v| matches!(v.block, Data::Host(_)));
-        if let Some((device, stream)) = cx.lane().filter(|_| !self.on_cpu && !stays) {
+        if let Some((device, stream)) = cx.lane_for(region, views).filter(|_| !self.on_cpu && !stays) {
             match self.run_there((device, stream), region, views) {
                 // The last resort of a device that has no room for one block: its results agree within the tolerance.
                 Err(error) if matches!(error.kind(), ErrorKind::Memory { .. }) => {
@@ -187,8 +187,7 @@ impl StageKernels {
             StageKind::Scan { .. } => scan_kernel(stage).map_or(Self::Nothing, |kernel| Self::Block(launcher(kernel))),
             StageKind::Contract(contraction) => {
                 let (dtype, work) = (contraction.dtype, contraction.work());
-                let narrow = dtype != work
-                    && cx.lane().is_some_and(|(d, _)| d.supports(&product_kernel(contraction, false, true)));
+                let narrow = dtype != work && !cx.on_cpu(&product_kernel(contraction, false, true));
                 let panel = |onto| launcher(product_kernel(contraction, onto, narrow));
                 let cast = |from: DType, to: DType| {
                     let mut p = Program::default();

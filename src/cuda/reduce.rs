@@ -43,7 +43,12 @@ pub fn supports(tile: &TileReduce) -> bool {
     !tile.parts.is_empty()
         && tile.parts.iter().all(same)
         && state_size(tile) <= MAX_STATE
-        && print(tile, "probe", &ReduceForm { access: vec![Access::Any; tile.map.inputs.len()], kept: 1, reduced: 1, wide: false }, true)
+        && print(
+            tile,
+            "probe",
+            &ReduceForm { access: vec![Access::Any; tile.map.inputs.len()], kept: 1, reduced: 1, wide: false },
+            true,
+        )
         .is_ok()
 }
 
@@ -266,10 +271,7 @@ impl Printer<'_> {
                 let _ = writeln!(text, "    const {} one{i} = load(from{i}[0]);", value_type(self.tile.map.inputs[i]));
             }
         }
-        // Wide accesses bring enough bytes by themselves.
-        let scattered = self.form.access.contains(&Access::Any);
-        let unroll = if scattered && !several { 4 } else { 2 };
-        let _ = writeln!(text, "    const u64 groups = elements / {width};\n#pragma unroll {unroll}");
+        let _ = writeln!(text, "    const u64 groups = elements / {width};\n#pragma unroll 2");
         let _ = writeln!(text, "    for (u64 g = lane; g < groups; g += lanes) {{\n      const int m = {width};");
         text.push_str(&self.group(map, width, accumulators, true));
         let _ = writeln!(text, "    }}\n    if (groups * {width} < elements && groups % lanes == lane) {{");

@@ -361,7 +361,8 @@ pub fn grid(plan: &Plan, stages: &[StageId], machine: &Machine, share: u64) -> C
         let elements = |axes: &[Axis]| walked_bytes(plan, stages, &longest(axes));
         join(&mut axes, (cap / 3).max(1), &elements);
     } else {
-        join(&mut axes, machine.small_block().min(cap), &walked);
+        let small = if sources.are_held() { 0 } else { machine.small_block() };
+        join(&mut axes, small.min(cap), &walked);
     }
     shrink(&mut axes, per_task, &bytes);
     shrink(&mut axes, machine.block_bytes.unwrap_or(u64::MAX).max(1), &walked);

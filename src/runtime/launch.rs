@@ -153,6 +153,8 @@ pub(crate) struct TileKernels {
     pub(crate) one: Launcher,
     /// Over all tiles of a block at once, where the device does that.
     pub(crate) all: Option<Launcher>,
+    /// Whether that gives results, because there is one tile.
+    pub(crate) finishes: bool,
 }
 
 /// The kernels over the states of one part of a reduction.
@@ -211,12 +213,14 @@ impl StageKernels {
                 };
                 let of_tiles = |(members, tile): (Vec<usize>, TileReduce)| {
                     let part = &parts[members[0]];
+                    let checked = members.iter().any(|&m| parts[m].reducer.no_answer.is_some());
+                    let finishes = part.tiles() == 1 && !checked;
                     let all = (part.groups.is_none()).then(|| {
-                        let kernel = ReduceTiles { tile: tile.clone(), tiles: part.tiling.clone() };
-                        launcher(Kernel::Tiles(kernel))
+                        let (tile, tiles) = (tile.clone(), part.tiling.clone());
+                        launcher(Kernel::Tiles(ReduceTiles { tile, tiles, finish: finishes }))
                     });
                     let all = all.filter(|kernel| !kernel.on_cpu());
-                    TileKernels { members, one: launcher(Kernel::Reduce(tile)), all }
+                    TileKernels { members, one: launcher(Kernel::Reduce(tile)), all, finishes }
                 };
                 Self::Reduction {
                     tiles: tile_kernels(stage).into_iter().map(of_tiles).collect(),

@@ -123,10 +123,6 @@ impl Store for BlockStore {
         Ok(())
     }
 
-    fn random_access(&self) -> bool {
-        true
-    }
-
     fn in_memory(&self) -> bool {
         true
     }

@@ -209,7 +209,7 @@ fn wide() -> Vec<Wide> {
         let rows = Form::Rows { rank: 2, wide: false, width, access: access.clone() };
         for (form, how) in [(Form::Vector(access), "vector"), (rows, "rows")] {
             if how == "vector" || width > 1 {
-                let print = |name: &str| elementwise::print(program, name, &form).unwrap().text;
+                let print = |name: &str| elementwise::print(program, name, &form, false).unwrap().text;
                 add(format!("{label}, {how}"), bits, [n, 1], &print);
             }
         }
@@ -218,7 +218,7 @@ fn wide() -> Vec<Wide> {
         let reduction = *REDUCTIONS.iter().find(|r| r.name() == name).unwrap();
         let tile = of_reduction(reduction, Program::identity(dtype), &[1 << 16]).unwrap();
         let form = ReduceForm { access: vec![Access::Whole], kept: 1, reduced: 1, wide: false };
-        add(format!("{name} {dtype}"), 128, [1, 0], &|name| reduce::print(&tile, name, &form).unwrap().text);
+        add(format!("{name} {dtype}"), 128, [1, 0], &|name| reduce::print(&tile, name, &form, false).unwrap().text);
     }
     out
 }

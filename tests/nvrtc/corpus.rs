@@ -181,10 +181,22 @@ pub(crate) fn entries() -> Vec<Entry> {
         let all = everything || (is_fused && !is_cast) || serial % 8 == 0;
         for (k, form) in forms(&program, serial, all).iter().enumerate() {
             let name = format!("e{serial}_{k}_");
-            let text = elementwise::print(&program, &name, form).unwrap().text;
+            let text = elementwise::print(&program, &name, form, false).unwrap().text;
             let always = everything || serial < fused().len();
             let others = if always { [true; 3] } else { others(serial + serial / 8 + k, 7) };
             out.push(Entry { label: format!("{label} {form:?}"), name, text, others });
+        }
+    }
+    // Copies whose output lies anywhere.
+    for (serial, dtype) in DType::ALL.into_iter().enumerate() {
+        let (program, rank, wide) = (Program::identity(dtype), 1 + serial % 3, serial % 4 == 3);
+        let width = elementwise::width(&program);
+        let rows = Form::Rows { rank, wide, width: width.max(2), access: vec![Access::Whole; 2] };
+        for (k, form) in [rows, Form::Strided { rank, wide }].iter().enumerate() {
+            let name = format!("p{serial}_{k}_");
+            let text = elementwise::print(&program, &name, form, true).unwrap().text;
+            let others = if everything { [true; 3] } else { others(serial + k, 7) };
+            out.push(Entry { label: format!("place {dtype} {form:?}"), name, text, others });
         }
     }
     for (serial, (label, tile)) in reductions().into_iter().enumerate() {
@@ -193,7 +205,7 @@ pub(crate) fn entries() -> Vec<Entry> {
                 continue;
             }
             let name = format!("r{serial}_{k}_");
-            let text = reduce::print(&tile, &name, form).unwrap().text;
+            let text = reduce::print(&tile, &name, form, (serial / 2 + k) % 2 == 0).unwrap().text;
             let others = if everything { [true; 3] } else { others(serial, 9) };
             out.push(Entry { label: format!("{label} {form:?}"), name, text, others });
         }

@@ -1,5 +1,5 @@
 //! What the printer must be able to emit: each operation, conversion, choice and reduction over each dtype, and some fused
-//! programs. Every form is printed of every eighth program and of all fused ones; `HYPERSLAB_NVRTC_ALL` prints every form of
+//! programs. Every form is printed of every eleventh program and of all fused ones; `HYPERSLAB_NVRTC_ALL` prints every form of
 //! every program for every architecture.
 
 use hyperslab::cuda::layout::{Access, Form, ReduceForm};
@@ -134,8 +134,8 @@ fn forms(program: &Program, serial: usize, all: bool) -> Vec<Form> {
     if !all {
         return forms;
     }
-    // Neighbours in this list have neighbouring numbers, or numbers that differ by 8.
-    let turn = serial / 8 + serial % 8;
+    // Neighbours in this list have neighbouring numbers, or numbers that differ by 11.
+    let turn = serial / 11 + serial % 11;
     let (rank, wide) = (1 + turn % 4, turn % 3 == 2);
     forms.push(Form::Strided { rank, wide });
     if let Some(&last) = program.inputs.last() {
@@ -178,12 +178,12 @@ pub(crate) fn entries() -> Vec<Entry> {
     for (serial, (label, program)) in programs().into_iter().enumerate() {
         let is_fused = program.insts.iter().filter(|i| matches!(i, Inst::Op(..))).count() != 1;
         let is_cast = label.contains(" to ");
-        let all = everything || (is_fused && !is_cast) || serial % 8 == 0;
+        let all = everything || (is_fused && !is_cast) || serial % 11 == 0;
         for (k, form) in forms(&program, serial, all).iter().enumerate() {
             let name = format!("e{serial}_{k}_");
             let text = elementwise::print(&program, &name, form, false).unwrap().text;
             let always = everything || serial < fused().len();
-            let others = if always { [true; 3] } else { others(serial + serial / 8 + k, 7) };
+            let others = if always { [true; 3] } else { others(serial + serial / 11 + k, if k == 0 { 9 } else { 5 }) };
             out.push(Entry { label: format!("{label} {form:?}"), name, text, others });
         }
     }
@@ -201,7 +201,7 @@ pub(crate) fn entries() -> Vec<Entry> {
     }
     for (serial, (label, tile)) in reductions().into_iter().enumerate() {
         for (k, form) in reduce_forms(tile.map.inputs.len(), serial).iter().enumerate() {
-            if !everything && k != serial % 2 && serial % 5 != 0 {
+            if !everything && k != serial % 2 && serial % 7 != 0 {
                 continue;
             }
             let name = format!("r{serial}_{k}_");

@@ -87,7 +87,9 @@ impl Bench {
         let (tiles, kept) = (all.count(&region), n / count);
         all.finish = tiles == 1;
         let kernel = Kernel::Tiles(all);
-        self.case(&format!("{name}_{what}_f32"), (4 * n, n), &|| {
+        let results = kept * tiles * combine.outputs().iter().map(|d| d.size()).sum::<usize>();
+        let results = if tiles == 1 { 4 * kept } else { results };
+        self.case(&format!("{name}_{what}_f32"), (4 * n + results, n), &|| {
             let mut states = self.gpu.launch(Stream(0), &kernel, &region, std::slice::from_ref(view))?;
             let mut entries = tiles;
             while entries > 1 {

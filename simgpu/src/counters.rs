@@ -84,10 +84,18 @@ pub unsafe extern "C" fn simgpuStats(out: *mut u64, n: usize) -> usize {
     FIELDS
 }
 
+/// Kernel launches on one device; 0 for one that there is not.
+#[unsafe(no_mangle)]
+pub extern "C" fn simgpuLaunchesOf(device: usize) -> u64 {
+    sim::lock().devices.get(device).map_or(0, |device| device.launches)
+}
+
 /// Sets the counters back to 0; the peak to the bytes allocated now.
 #[unsafe(no_mangle)]
 pub extern "C" fn simgpuReset() {
-    let counters = &mut sim::lock().counters;
+    let mut sim = sim::lock();
+    sim.devices.iter_mut().for_each(|device| device.launches = 0);
+    let counters = &mut sim.counters;
     let (bytes, pinned_bytes) = (counters.bytes, counters.pinned_bytes);
     *counters = Counters { bytes, peak_bytes: bytes, pinned_bytes, ..Counters::default() };
 }

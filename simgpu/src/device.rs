@@ -54,6 +54,8 @@ pub struct Device {
     pub used: usize,
     /// The error that every further call gives.
     pub failed: Option<Status>,
+    /// Kernel launches since the counters were reset.
+    pub launches: u64,
     /// Devices whose memory kernels of this one may use.
     pub peers: HashSet<usize>,
 }
@@ -93,6 +95,7 @@ impl Device {
             top: base,
             used: 0,
             failed: None,
+            launches: 0,
             peers: HashSet::new(),
         })
     }

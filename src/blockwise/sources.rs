@@ -82,12 +82,14 @@ pub(super) struct Sources {
     widest: usize,
     /// The cells of the matrix products among the stages, as the index space sees them.
     cells: Vec<Chunks>,
+    /// Whether an array that is left out comes from outside memory.
+    streams: bool,
 }
 
 impl Sources {
     /// What is behind `stages`, which have one index space.
     pub(super) fn of(plan: &Plan, stages: &[StageId]) -> Self {
-        let mut sources = Self { list: Vec::new(), widest: 0, cells: Vec::new() };
+        let mut sources = Self { list: Vec::new(), widest: 0, cells: Vec::new(), streams: false };
         for &id in stages {
             let space = &plan.stages[id].space;
             sources.collect(plan, id, &IndexMap::identity(space.len()), space, false);
@@ -97,7 +99,7 @@ impl Sources {
 
     /// What is behind one input of stage `id`.
     pub(super) fn of_input(plan: &Plan, id: StageId, input: &Input) -> Self {
-        let mut sources = Self { list: Vec::new(), widest: 0, cells: Vec::new() };
+        let mut sources = Self { list: Vec::new(), widest: 0, cells: Vec::new(), streams: false };
         let space = &plan.stages[id].input_space();
         sources.input(plan, input, &IndexMap::identity(space.len()), space, false);
         sources
@@ -143,7 +145,7 @@ impl Sources {
         for piece in &input.pieces {
             let through = map.compose(&piece.map);
             match piece.origin {
-                Origin::Store(s) if plan.stores[s].random_access() => {}
+                Origin::Store(s) if plan.stores[s].random_access() => self.streams |= !plan.stores[s].in_memory(),
                 Origin::Store(store) => {
                     let chunks = &plan.stores[store].info().chunks;
                     let longest = chunks.longest();
@@ -172,6 +174,11 @@ impl Sources {
     /// Whether an array is read in pieces that follow no grid.
     pub(super) fn is_joined(&self) -> bool {
         self.list.iter().any(|s| s.joined)
+    }
+
+    /// Whether anything comes from outside memory.
+    pub(super) fn stream(&self) -> bool {
+        self.streams || self.list.iter().any(|s| !s.held)
     }
 
     /// Whether chunks lie in memory, where blocks that cover several of them would have to be put together.

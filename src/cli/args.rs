@@ -176,7 +176,7 @@ pub struct Running {
     /// Folder for intermediate results that do not fit into memory [default: $TMPDIR or /var/tmp]
     #[arg(long, value_name = "DIR")]
     pub spill: Option<PathBuf>,
-    /// auto, cpu, cuda or cuda:1
+    /// auto, cpu, cuda, cuda:1; for several GPUs cuda:0,1 or cuda:all
     #[arg(long)]
     pub device: Option<String>,
     /// Values as they are stored. There is no CF decoding yet (scale factors, fill values), so this is always so

@@ -116,7 +116,14 @@ impl Device for CudaDevice {
     }
 
     fn adopt(&self, mirror: &Arc<Mirror>) {
-        self.mirrors.lock().push_back(Arc::downgrade(mirror));
+        let mut mirrors = self.mirrors.lock();
+        // Before the list grows, it forgets those that nobody has any more.
+        if mirrors.len() == mirrors.capacity() {
+            mirrors.retain(|mirror| mirror.strong_count() > 0);
+            let live = mirrors.len();
+            mirrors.reserve(live + 1);
+        }
+        mirrors.push_back(Arc::downgrade(mirror));
     }
 
     fn upload(&self, stream: Stream, block: &Block) -> Result<Resident> {

@@ -6,7 +6,7 @@ use super::gemm;
 use super::launch::Kernels;
 use super::stream::Streams;
 use crate::chunk::Region;
-use crate::device::data::Mirror;
+use crate::device::data::{Leave, Mirror};
 use crate::device::memory::Memory;
 use crate::device::null::output_shapes;
 use crate::device::{Resident, Stream};
@@ -97,6 +97,11 @@ impl CudaDevice {
             return Err(Error::device(name, why));
         }
         // The bindings panic on a symbol that an old driver lacks.
+        let found = Self::count();
+        if found > 0 && ordinal >= found {
+            let last = if found == 1 { String::new() } else { format!(" to cuda:{}", found - 1) };
+            return Err(Error::device(name, format!("no such GPU: the driver sees cuda:0{last}")));
+        }
         catch_unwind(AssertUnwindSafe(|| Self::open(&name, ordinal)))
             .unwrap_or_else(|_| Err(Error::device(&name, "the driver is too old")))
     }
@@ -200,15 +205,25 @@ impl CudaDevice {
         }
     }
 
-    /// Makes the copy that has been here longest leave; whether there was one that could.
+    /// Makes the copy that has been here longest leave; whether there was one that could. Those that somebody looks at
+    /// stay, and may be asked again.
     fn evict(&self) -> Result<bool> {
-        loop {
-            let Some(mirror) = self.mirrors.lock().pop_front() else { return Ok(false) };
-            let Some(mirror) = mirror.upgrade() else { continue };
-            if mirror.leave(self)? {
-                return Ok(true);
+        let mut turns = self.mirrors.lock().len();
+        while turns > 0 {
+            turns -= 1;
+            let Some(weak) = self.mirrors.lock().pop_front() else { return Ok(false) };
+            let Some(mirror) = weak.upgrade() else { continue };
+            match mirror.leave(self) {
+                Ok(Leave::Left) => return Ok(true),
+                Ok(Leave::Absent) => {}
+                Ok(Leave::InUse) => self.mirrors.lock().push_back(weak),
+                Err(error) => {
+                    self.mirrors.lock().push_back(weak);
+                    return Err(error);
+                }
             }
         }
+        Ok(false)
     }
 
     pub(super) fn outputs(&self, stream: Stream, kernel: &Kernel, region: &Region) -> Result<Vec<Arc<DeviceBuffer>>> {

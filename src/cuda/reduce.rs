@@ -271,7 +271,9 @@ impl Printer<'_> {
                 let _ = writeln!(text, "    const {} one{i} = load(from{i}[0]);", value_type(self.tile.map.inputs[i]));
             }
         }
-        let unroll = if several { 1 } else { 2 };
+        // Wide accesses bring enough bytes by themselves.
+        let scattered = self.form.access.contains(&Access::Any);
+        let unroll = if scattered && !several { 4 } else { 2 };
         let _ = writeln!(text, "    const u64 groups = elements / {width};\n#pragma unroll {unroll}");
         let _ = writeln!(text, "    for (u64 g = lane; g < groups; g += lanes) {{\n      const int m = {width};");
         text.push_str(&self.group(map, width, accumulators, true));

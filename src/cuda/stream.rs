@@ -12,7 +12,21 @@ pub(crate) struct Streams {
     name: String,
     context: Arc<CudaContext>,
     list: Vec<Queue>,
+    /// Users' functions whose kernels ran: generated kernels are checked against their blocks, these are not.
+    suspects: Mutex<Vec<String>>,
 }
+
+/// What the driver calls faults of kernels, which show at a later call.
+const FAULTS: [&str; 8] = [
+    "ILLEGAL_ADDRESS",
+    "ILLEGAL_INSTRUCTION",
+    "INVALID_ADDRESS_SPACE",
+    "INVALID_PC",
+    "MISALIGNED_ADDRESS",
+    "LAUNCH_FAILED",
+    "LAUNCH_TIMEOUT",
+    "ASSERT",
+];
 
 struct Queue {
     stream: Arc<CudaStream>,
@@ -36,7 +50,7 @@ impl Streams {
         let list = (0..count)
             .map(|_| Ok(Queue { stream: context.new_stream()?, marks: Mutex::default() }))
             .collect::<Result<Vec<_>, DriverError>>()?;
-        Ok(Self { name: name.to_owned(), context: Arc::clone(context), list })
+        Ok(Self { name: name.to_owned(), context: Arc::clone(context), list, suspects: Mutex::default() })
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -52,9 +66,27 @@ impl Streams {
         self.list.iter().try_for_each(|queue| queue.stream.synchronize().map_err(|e| self.fault(e)))
     }
 
-    /// What the driver reports, as an error of this device.
+    /// What the driver reports, as an error of this device. Faults of kernels name the users' functions that ran.
     pub(crate) fn fault(&self, error: impl std::fmt::Display) -> Error {
-        Error::device(&self.name, error.to_string())
+        let mut text = error.to_string();
+        if FAULTS.iter().any(|fault| text.contains(fault)) {
+            let suspects = self.suspects.lock();
+            if !suspects.is_empty() {
+                text.push_str(&format!(
+                    "; kernels of users that ran here: {}",
+                    suspects.iter().map(|s| format!("`{s}`")).collect::<Vec<_>>().join(", ")
+                ));
+            }
+        }
+        Error::device(&self.name, text)
+    }
+
+    /// Notes that the kernel of this user's function runs.
+    pub(crate) fn suspect(&self, function: &str) {
+        let mut suspects = self.suspects.lock();
+        if !suspects.iter().any(|known| known == function) {
+            suspects.push(function.to_owned());
+        }
     }
 
     fn queue(&self, stream: Stream) -> Result<&Queue> {

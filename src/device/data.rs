@@ -53,6 +53,17 @@ impl Copy {
     }
 }
 
+/// What came of asking a copy to leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leave {
+    /// It is gone.
+    Left,
+    /// It stays: somebody is looking at the copies.
+    InUse,
+    /// There was none.
+    Absent,
+}
+
 impl fmt::Debug for Mirror {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Mirror({})", self.dtype)
@@ -76,19 +87,19 @@ impl Copies {
 }
 
 impl Mirror {
-    /// Drops the copy on `device`, after making one on the host where that is the only one; whether there was one.
+    /// Drops the copy on `device`, after making one on the host where that is the only one.
     ///
     /// # Errors
     /// What the device reports; the copy stays then.
-    pub fn leave(&self, device: &dyn Device) -> Result<bool> {
+    pub fn leave(&self, device: &dyn Device) -> Result<Leave> {
         // Whoever holds the lock is using the copies.
-        let Some(mut copies) = self.copies.try_lock() else { return Ok(false) };
-        let Some(at) = copies.there.iter().position(|copy| copy.is_of(device)) else { return Ok(false) };
+        let Some(mut copies) = self.copies.try_lock() else { return Ok(Leave::InUse) };
+        let Some(at) = copies.there.iter().position(|copy| copy.is_of(device)) else { return Ok(Leave::Absent) };
         if copies.there.len() == 1 {
             copies.host()?;
         }
         copies.there.remove(at);
-        Ok(true)
+        Ok(Leave::Left)
     }
 }
 
@@ -163,6 +174,15 @@ impl Data {
             Self::Host(_) => false,
             Self::Shared { mirror, .. } => mirror.copies.lock().there.iter().any(|copy| copy.is_of(device)),
         }
+    }
+
+    /// Waits until every copy is there.
+    ///
+    /// # Errors
+    /// The first fault of what made them.
+    pub fn wait(&self) -> Result<()> {
+        let Self::Shared { mirror, .. } = self else { return Ok(()) };
+        mirror.copies.lock().there.iter().try_for_each(|copy| copy.device.wait(copy.ready))
     }
 
     /// The elements on the host; waits for the device that has them.

@@ -1,13 +1,15 @@
 //! The context: threads, budget, device and observers of everything that is computed through it.
 
+use super::devices::{Lane, find_devices, stream_of};
 use super::knobs::{Knobs, machine_memory, parse_bytes};
 use super::trace::Report;
 use crate::blockwise::sweep::Machine;
+use crate::chunk::Region;
 use crate::cpu::device::CpuDevice;
 use crate::device::block::Block;
 use crate::device::data::Data;
 use crate::device::memory::Memory;
-use crate::device::{Device, Stream};
+use crate::device::{Device, View};
 use crate::error::{Error, Result};
 use crate::op::kernel::Kernel;
 use parking_lot::Mutex;
@@ -76,7 +78,8 @@ struct Inner {
     block_bytes: Option<u64>,
     spill: PathBuf,
     cpu: CpuDevice,
-    device: Option<Arc<dyn Device>>,
+    /// The devices that kernels run on, where that is not the CPU.
+    devices: Vec<Arc<dyn Device>>,
     pool: OnceLock<rayon::ThreadPool>,
     cancel: CancelToken,
     progress: Option<Box<ProgressSink>>,
@@ -91,7 +94,7 @@ pub struct Builder {
     threads: Option<usize>,
     memory: Option<String>,
     device: Option<String>,
-    custom: Option<Arc<dyn Device>>,
+    custom: Vec<Arc<dyn Device>>,
     block_bytes: Option<u64>,
     spill: Option<PathBuf>,
     progress: Option<Box<ProgressSink>>,
@@ -114,17 +117,18 @@ impl Builder {
         self
     }
 
-    /// `cpu`, `cuda`, `cuda:1` or `auto`.
+    /// `cpu`, `cuda`, `cuda:1` or `auto`; `cuda:0,1` or `cuda:all` for several GPUs, which share the blocks.
     #[must_use]
     pub fn device(mut self, name: impl Into<String>) -> Self {
         self.device = Some(name.into());
         self
     }
 
-    /// A device of one's own; kernels that it does not support run on the CPU.
+    /// A device of one's own, and another one for each further call; kernels that one of them does not support run on the
+    /// CPU.
     #[must_use]
     pub fn custom_device(mut self, device: Arc<dyn Device>) -> Self {
-        self.custom = Some(device);
+        self.custom.push(device);
         self
     }
 
@@ -180,21 +184,20 @@ impl Builder {
             Some(text) => parse_bytes(&text, total)?,
             None => total / 10 * 6,
         };
-        let device = match self.custom {
-            Some(device) => Some(device),
-            None => find_device(self.device.or_else(|| knobs.device.clone()).as_deref().unwrap_or("auto"), &knobs)?,
+        let named = self.device.or_else(|| knobs.device.clone());
+        let devices = match self.custom {
+            own if own.is_empty() => find_devices(named.as_deref().unwrap_or("auto"), &knobs)?,
+            own => own,
         };
         let memory = Memory::new(budget);
-        if let Some(device) = &device {
-            device.attach(&memory);
-        }
+        devices.iter().for_each(|device| device.attach(&memory));
         Ok(Context(Arc::new(Inner {
             threads,
             cpu: CpuDevice::new(Arc::clone(&memory)),
             memory,
             block_bytes: self.block_bytes.or(knobs.block_bytes),
             spill: self.spill.or(knobs.spill).unwrap_or_else(temporary_folder),
-            device,
+            devices,
             pool: OnceLock::new(),
             cancel: CancelToken::default(),
             progress: self.progress,
@@ -213,45 +216,6 @@ fn processors() -> usize {
 fn temporary_folder() -> PathBuf {
     let on_disk = PathBuf::from("/var/tmp");
     if std::env::var_os("TMPDIR").is_none() && on_disk.is_dir() { on_disk } else { std::env::temp_dir() }
-}
-
-/// The device of this name; none for the CPU itself.
-fn find_device(name: &str, knobs: &Knobs) -> Result<Option<Arc<dyn Device>>> {
-    let ordinal = match name.split_once(':') {
-        None => "0",
-        Some((_, n)) => n,
-    };
-    match (name.split(':').next().unwrap_or(name), ordinal.parse::<usize>()) {
-        ("cpu" | "auto", _) => Ok(None),
-        ("cuda", Ok(ordinal)) => cuda(ordinal, knobs).map(Some),
-        _ => Err(Error::argument("device", format!("`{name}` is no device: write cpu, cuda, cuda:1 or auto"))),
-    }
-}
-
-#[cfg(not(feature = "cuda"))]
-fn cuda(ordinal: usize, _knobs: &Knobs) -> Result<Arc<dyn Device>> {
-    Err(Error::device(format!("cuda:{ordinal}"), "this build has no CUDA; build it with the feature `cuda`"))
-}
-
-#[cfg(feature = "cuda")]
-fn cuda(ordinal: usize, knobs: &Knobs) -> Result<Arc<dyn Device>> {
-    let mut device = crate::cuda::device::CudaDevice::new(ordinal)?;
-    if let Some(folder) = knobs.kernel_cache.clone().or_else(cache_folder) {
-        device = device.kernel_cache(folder);
-    }
-    if let Some(size) = &knobs.device_memory {
-        let bytes = parse_bytes(size, device.budget().unwrap_or(0))?;
-        device = device.memory(bytes)?;
-    }
-    Ok(Arc::new(device))
-}
-
-/// Where users keep what can be made again.
-#[cfg(feature = "cuda")]
-fn cache_folder() -> Option<PathBuf> {
-    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
-    let cache = std::env::var_os("XDG_CACHE_HOME").filter(|v| !v.is_empty()).map(PathBuf::from).or_else(home)?;
-    Some(cache.join("hyperslab").join("kernels"))
 }
 
 impl Context {
@@ -273,10 +237,11 @@ impl Context {
         &self.0.memory
     }
 
-    /// The name of the device that kernels run on.
+    /// The name of the device that kernels run on; where there are several, all of them: `cuda:0,cuda:1`.
     #[must_use]
     pub fn device_name(&self) -> String {
-        self.0.device.as_ref().map_or_else(|| self.0.cpu.name(), |d| d.name())
+        let names: Vec<String> = self.0.devices.iter().map(|d| d.name()).collect();
+        if names.is_empty() { self.0.cpu.name() } else { names.join(",") }
     }
 
     /// Stops what this context computes.
@@ -304,30 +269,57 @@ impl Context {
             threads: self.0.threads,
             budget: self.0.memory.budget(),
             block_bytes: self.0.block_bytes,
-            device: self.0.device.as_ref().and_then(|d| d.budget()),
+            device: self.device_bytes(),
         }
     }
 
-    /// Whether the context's device runs `kernel`, rather than the CPU in its place.
-    #[must_use]
-    pub fn device_supports(&self, kernel: &Kernel) -> bool {
-        self.0.device.as_ref().is_none_or(|d| d.supports(kernel))
+    /// Bytes that devices have for blocks: as much on each that has a thread as the smallest has, since tasks are spread
+    /// evenly.
+    fn device_bytes(&self) -> Option<u64> {
+        let smallest = self.0.devices.iter().filter_map(|d| d.budget()).min()?;
+        Some(smallest.saturating_mul(self.0.devices.len().min(self.0.threads) as u64))
     }
 
-    /// The device that kernels run on, where that is not the CPU, and the calling thread's stream of it.
-    pub(crate) fn lane(&self) -> Option<(&Arc<dyn Device>, Stream)> {
-        let device = self.0.device.as_ref()?;
-        Some((device, Stream(rayon::current_thread_index().unwrap_or(0) % device.streams().max(1))))
+    /// Whether the context's device runs `kernel`, rather than the CPU in its place. Of several devices all or none do, so
+    /// that it does not matter which one a block comes to.
+    #[must_use]
+    pub fn device_supports(&self, kernel: &Kernel) -> bool {
+        self.0.devices.iter().all(|d| d.supports(kernel))
+    }
+
+    /// The device that the calling thread's kernels run on, where that is not the CPU, and its stream there. Threads take
+    /// turns: blocks are spread over devices as they are over threads.
+    pub(crate) fn lane(&self) -> Option<Lane<'_>> {
+        let (thread, count) = (rayon::current_thread_index().unwrap_or(0), self.0.devices.len());
+        self.0.devices.get(thread % count.max(1)).map(|device| stream_of(device, thread / count))
+    }
+
+    /// As [`Context::lane`], for a kernel over `region`: where another device has more than half of the bytes that it
+    /// reads, it runs there. Data that blocks have in common (larger than what one reads of it) is copied to each device.
+    pub(crate) fn lane_for(&self, region: &Region, views: &[View<Data>]) -> Option<Lane<'_>> {
+        let own = self.lane()?;
+        if self.0.devices.len() == 1 {
+            return Some(own);
+        }
+        let mine = || views.iter().map(|v| &v.block).filter(|data| data.size() / 2 <= region.size());
+        let on = |device: &Arc<dyn Device>| mine().filter(|d| d.is_on(device.as_ref())).map(Data::len).sum::<usize>();
+        let half = mine().map(Data::len).sum::<usize>() / 2;
+        if on(own.0) >= half {
+            return Some(own);
+        }
+        let (thread, count) = (rayon::current_thread_index().unwrap_or(0), self.0.devices.len());
+        let there = self.0.devices.iter().find(|device| on(device) > half);
+        Some(there.map_or(own, |device| stream_of(device, thread / count)))
     }
 
     /// A block, which the device may get copies of.
     pub(crate) fn data(&self, block: Block) -> Data {
-        if self.0.device.is_some() { Data::shared(block) } else { Data::Host(block) }
+        if self.0.devices.is_empty() { Data::Host(block) } else { Data::shared(block) }
     }
 
     /// Whether the CPU runs `kernel`.
     pub(crate) fn on_cpu(&self, kernel: &Kernel) -> bool {
-        self.0.device.as_ref().is_none_or(|d| !d.supports(kernel))
+        self.0.devices.is_empty() || !self.device_supports(kernel)
     }
 
     pub(crate) fn optimizes(&self) -> bool {
@@ -374,7 +366,7 @@ impl Default for Context {
                 memory,
                 block_bytes: None,
                 spill: temporary_folder(),
-                device: None,
+                devices: Vec::new(),
                 pool: OnceLock::new(),
                 cancel: CancelToken::default(),
                 progress: None,

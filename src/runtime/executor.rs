@@ -151,13 +151,20 @@ fn start(
     let stage = &shared.plan.stages[id];
     if let StageKind::Reduce { parts, .. } = &stage.kind {
         let folds = (0..parts.len()).map(|p| PartFold::new(stage, id, p, &sweep.grid)).collect::<Result<Vec<_>>>()?;
+        let StageKernels::Reduction { parts: kernels, .. } = &shared.kernels[id] else {
+            return Err(Error::bug("a reduction"));
+        };
         let results = folds
             .iter()
             .zip(parts)
-            .map(|(fold, part)| match &stage.placement {
+            .zip(kernels)
+            .map(|((fold, part), kernels)| match &stage.placement {
                 Placement::Spill(read, _) => {
                     let (dtype, read) = (part.reducer.output(), fold.of_result(read));
                     SpillLog::create(shared.cx.spill_folder(), dtype, &fold.kept, &read).map(Target::Spilled)
+                }
+                _ if fold.kept.count() == 1 && !kernels.finish.on_cpu() => {
+                    Ok(Target::Whole(Blocks::new(part.reducer.output(), fold.kept.clone())))
                 }
                 _ => in_memory(part.reducer.output(), &fold.kept).map(Target::Memory),
             })
@@ -415,7 +422,7 @@ impl Job<'_, '_> {
     /// Gives a finished block to one target, and counts it.
     fn put(&self, target: &Target, index: &[usize], region: &Region, data: &Data) -> Result<()> {
         let counters = &self.shared.trace.counters;
-        if let Target::Kept(_, blocks) = target {
+        if let Target::Kept(_, blocks) | Target::Whole(blocks) = target {
             blocks.put(index, data.clone());
             return Ok(());
         }
@@ -423,7 +430,7 @@ impl Job<'_, '_> {
         let counter = match target {
             Target::Stored(_) => Some(&counters.bytes_written),
             Target::Spilled(_) => Some(&counters.bytes_spilled),
-            Target::Memory(_) | Target::Kept(..) => None,
+            Target::Memory(_) | Target::Kept(..) | Target::Whole(_) => None,
         };
         if let Some(counter) = counter {
             counter.fetch_add(block.bytes().len() as u64, Ordering::Relaxed);

@@ -145,10 +145,13 @@ impl Shared<'_> {
         match piece.origin {
             Origin::Store(s) => {
                 let store = &self.plan.stores[s];
-                if store.in_memory()
-                    && let Some((data, held)) = store.held(&piece.map.source(region).0)
-                {
-                    return Ok(through(&piece.map, region, &data, Some(&held)));
+                if store.in_memory() {
+                    let span = piece.map.source(region).0;
+                    if let [(data, held)] = store.held(&span).as_slice() {
+                        return Ok(through(&piece.map, region, data, Some(held)));
+                    }
+                    let block = self.held(store.as_ref(), &span)?;
+                    return Ok(through(&piece.map, region, &block, Some(&span)));
                 }
                 let positions = piece.map.positions(region);
                 let block = self.remembered(piece.origin, &positions, memo, |shared, memo| {
@@ -183,6 +186,17 @@ impl Shared<'_> {
                 Ok(through(&piece.map, region, &block, Some(&span)))
             }
         }
+    }
+
+    /// A region of an array that lies in memory in several pieces.
+    fn held(&self, store: &dyn Store, span: &Region) -> Result<Data> {
+        let mut block = Collage::new(self.cx, store.info().dtype, &span.shape);
+        for (data, held) in store.held(span) {
+            let Some(part) = held.intersect(span) else { continue };
+            let from = View::whole(data).shifted(&part.relative_to(&held).start);
+            block.add(&from, StridedBox::of(&span.shape, &part.relative_to(span).start), &part.shape)?;
+        }
+        block.finish()
     }
 
     /// A region of a result on disk.

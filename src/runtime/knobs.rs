@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `HYPERSLAB_THREADS` | all processors | worker threads |
 //! | `HYPERSLAB_MEMORY` | 60 % of the machine or its cgroup | byte budget, as `4GiB` or `50%` |
-//! | `HYPERSLAB_DEVICE` | `auto` | `cpu`, `cuda`, `cuda:1`, `auto` |
+//! | `HYPERSLAB_DEVICE` | `auto` | `cpu`, `cuda`, `cuda:1`, `cuda:0,1`, `cuda:all`, `auto` |
 //! | `HYPERSLAB_SPILL` | `TMPDIR`, else `/var/tmp` | folder for intermediate results that do not fit into memory |
 //! | `HYPERSLAB_BLOCK_BYTES` | none | cap on the planner's blocks, in bytes |
 //! | `HYPERSLAB_DEVICE_MEMORY` | 90 % of what is free | bytes of a GPU for blocks, as `4GiB` or `50%` |

@@ -1,7 +1,8 @@
 //! The kernels of a run: each is built once, and made ready as often as threads run it at once.
 //!
 //! Where a kernel runs is decided here and once, by what the device supports: never by the size of a block, since the
-//! bits of a result may depend on the device.
+//! bits of a result may depend on the device. What gives the same bits everywhere runs on the CPU when it is given blocks
+//! that were brought to the host to stay there ([`Data::Host`]).
 
 use super::context::Context;
 use crate::blockwise::plan::{Part, Stage, StageKind};
@@ -28,6 +29,8 @@ pub(crate) struct Launcher {
     dtypes: Vec<DType>,
     /// Whether the CPU runs it.
     on_cpu: bool,
+    /// Whether it gives the same bits wherever it runs.
+    exact: bool,
     /// What no thread uses at the moment.
     idle: Mutex<Vec<Ready>>,
 }
@@ -35,7 +38,8 @@ pub(crate) struct Launcher {
 impl Launcher {
     pub(crate) fn new(cx: &Context, kernel: Kernel) -> Self {
         let (dtypes, on_cpu) = (kernel.outputs(), cx.on_cpu(&kernel));
-        Self { kernel, dtypes, on_cpu, idle: Mutex::default() }
+        let exact = matches!(&kernel, Kernel::Elementwise(program) if program.is_exact());
+        Self { kernel, dtypes, on_cpu, exact, idle: Mutex::default() }
     }
 
     /// Whether the CPU runs it.
@@ -45,7 +49,8 @@ impl Launcher {
 
     /// Runs over `region`, where the kernel runs.
     pub(crate) fn run(&self, cx: &Context, region: &Region, views: &[View<Data>]) -> Result<Vec<Data>> {
-        if let Some((device, stream)) = cx.lane().filter(|_| !self.on_cpu) {
+        let stays = self.exact && views.iter().all(|v| matches!(v.block, Data::Host(_)));
+        if let Some((device, stream)) = cx.lane_for(region, views).filter(|_| !self.on_cpu && !stays) {
             match self.run_there((device, stream), region, views) {
                 // The last resort of a device that has no room for one block: its results agree within the tolerance.
                 Err(error) if matches!(error.kind(), ErrorKind::Memory { .. }) => {
@@ -61,7 +66,13 @@ impl Launcher {
         let mut outputs: Vec<&mut [u8]> = buffers.iter_mut().map(Buffer::bytes_mut).collect();
         self.run_into(region, &views, &mut outputs)?;
         let made = buffers.into_iter().zip(&self.dtypes).enumerate();
-        made.map(|(i, (buffer, &dtype))| Ok(cx.data(Block::new(dtype, shapes.of(i), buffer)?))).collect()
+        let data = |block: Block| if stays { Data::Host(block) } else { cx.data(block) };
+        made.map(|(i, (buffer, &dtype))| Ok(data(Block::new(dtype, shapes.of(i), buffer)?))).collect()
+    }
+
+    /// Whether it gives the same bits wherever it runs.
+    pub(crate) fn is_exact(&self) -> bool {
+        self.exact
     }
 
     /// Runs on a device.
@@ -176,8 +187,7 @@ impl StageKernels {
             StageKind::Scan { .. } => scan_kernel(stage).map_or(Self::Nothing, |kernel| Self::Block(launcher(kernel))),
             StageKind::Contract(contraction) => {
                 let (dtype, work) = (contraction.dtype, contraction.work());
-                let narrow = dtype != work
-                    && cx.lane().is_some_and(|(d, _)| d.supports(&product_kernel(contraction, false, true)));
+                let narrow = dtype != work && !cx.on_cpu(&product_kernel(contraction, false, true));
                 let panel = |onto| launcher(product_kernel(contraction, onto, narrow));
                 let cast = |from: DType, to: DType| {
                     let mut p = Program::default();

@@ -1,6 +1,6 @@
 //! Running plans: the only place with threads.
 //!
-//! [`context::Context`] carries threads, budget, device and observers; `pipeline.rs` goes from requests to a task graph,
+//! [`context::Context`] carries threads, budget, devices (`devices.rs`) and observers; `pipeline.rs` goes from requests to a task graph,
 //! every stage printable; `executor.rs` admits tasks against the byte budget and runs them on the context's pool;
 //! `launch.rs` keeps kernels ready; `fetch.rs` and `rows.rs` read what a block needs, put together in `collage.rs`, through `cache.rs` where chunks are
 //! shared; `product.rs` multiplies matrices panel by panel, `substitute.rs` solves triangular systems; `fold.rs` combines tiles in a fixed tree, `carry.rs` joins the
@@ -12,6 +12,7 @@ pub mod knobs;
 pub mod trace;
 pub mod cache;
 pub(crate) mod spill;
+pub(crate) mod devices;
 pub mod context;
 pub(crate) mod retry;
 pub mod interrupt;

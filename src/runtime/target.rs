@@ -25,6 +25,8 @@ pub(crate) enum Target {
     Spilled(SpillLog),
     /// The answer of this number, whose blocks stay where they are.
     Kept(usize, Blocks),
+    /// A result in one block, which stays where it is.
+    Whole(Blocks),
 }
 
 /// Blocks that stay where they are.
@@ -47,9 +49,17 @@ impl Blocks {
         self.blocks.lock()[self.grid.number(index)] = Some(data);
     }
 
+    /// The block of a grid of one.
+    fn only(self) -> Result<Data> {
+        let block = self.blocks.into_inner().pop().flatten();
+        block.ok_or_else(|| Error::bug("the block is computed"))
+    }
+
     fn finish(self) -> Result<BlockStore> {
         let blocks = self.blocks.into_inner().into_iter().collect::<Option<Vec<Data>>>();
-        BlockStore::new(self.dtype, self.grid, blocks.ok_or_else(|| Error::bug("every block is computed"))?)
+        let blocks = blocks.ok_or_else(|| Error::bug("every block is computed"))?;
+        blocks.iter().try_for_each(Data::wait)?;
+        BlockStore::new(self.dtype, self.grid, blocks)
     }
 }
 
@@ -75,7 +85,7 @@ impl Target {
             Self::Spilled(log) => log.write(cx.memory(), region, block),
             Self::Memory(assembly) => assembly.write(index, block),
             Self::Stored(sink) => retry(&cx.cancel_token(), || sink.write(region, block.bytes())),
-            Self::Kept(_, blocks) => {
+            Self::Kept(_, blocks) | Self::Whole(blocks) => {
                 blocks.put(index, Data::shared(block.clone()));
                 Ok(())
             }
@@ -90,7 +100,7 @@ impl Target {
         match self {
             Self::Spilled(log) => log.leave(region),
             Self::Memory(assembly) => assembly.leave(index),
-            Self::Stored(_) | Self::Kept(..) => Err(Error::bug("an output's blocks are written")),
+            Self::Stored(_) | Self::Kept(..) | Self::Whole(_) => Err(Error::bug("an output's blocks are written")),
         }
     }
 
@@ -98,7 +108,7 @@ impl Target {
     #[must_use]
     pub(crate) fn has(&self, region: &Region) -> bool {
         match self {
-            Self::Memory(_) | Self::Spilled(_) | Self::Kept(..) => false,
+            Self::Memory(_) | Self::Spilled(_) | Self::Kept(..) | Self::Whole(_) => false,
             Self::Stored(sink) => sink.has(region),
         }
     }
@@ -113,6 +123,7 @@ impl Target {
             Self::Spilled(log) => Ok(Finished::Held(Held::Spilled(log))),
             Self::Stored(sink) => Ok(Finished::Stored(sink)),
             Self::Kept(output, blocks) => Ok(Finished::Kept(output, blocks.finish()?)),
+            Self::Whole(blocks) => Ok(Finished::Held(Held::Data(blocks.only()?))),
         }
     }
 }

@@ -79,7 +79,10 @@ fn settings() {
     };
     assert_eq!(build(|b| b.threads(0)), "threads: at least one thread is needed");
     assert_eq!(build(|b| b.memory("much")), "memory: `much` is no size: write 512MiB, 4GiB, 50% or 0.5");
-    assert_eq!(build(|b| b.device("tpu")), "device: `tpu` is no device: write cpu, cuda, cuda:1 or auto");
+    assert_eq!(
+        build(|b| b.device("tpu")),
+        "device: `tpu` is no device: write cpu, cuda, cuda:1, cuda:0,1, cuda:all or auto"
+    );
 }
 
 #[test]

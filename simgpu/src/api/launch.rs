@@ -95,6 +95,7 @@ fn launch(
     }
     let args = arguments(&function, values, extra)?;
     sim.counters.launches += 1;
+    sim.devices[device].launches += 1;
     sim.push(
         stream,
         Task::Run(Box::new(move |sim| {

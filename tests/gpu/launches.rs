@@ -1,0 +1,78 @@
+//! How many kernels a program takes, and how many bytes it moves.
+
+use super::counters::Simulator;
+use super::{assert_near, cpu, gpu, numbers, small_gpu, turn};
+use hyperslab::Array;
+use hyperslab::blockwise::plan::StageKind;
+use hyperslab::chunk::tiling::FAN_IN;
+
+/// Elements of the arrays.
+const N: usize = 3 << 20;
+
+/// A program that fuses.
+fn fused(x: &Array<f32>) -> Array<f32> {
+    ((x * 2.0f32 + 1.0f32).abs().sqrt() - x).maximum(0.25f32)
+}
+
+#[test]
+fn one_launch_per_fused_program_and_block() {
+    let (Some(_turn), cx) = (turn(), gpu()) else { return };
+    let cx = cx.block_bytes(1 << 20).build().unwrap();
+    let Some(sim) = Simulator::find() else { return };
+    let x = cx.persist(&cx.from_ndarray(numbers(N)).unwrap().rechunk(&[1 << 18])).unwrap();
+    let (answer, did) = sim.during(|| cx.compute(fused(&x)).unwrap());
+    let tasks = cx.report().tasks;
+    assert!(tasks >= 12, "{tasks} blocks");
+    assert_eq!(did.launches, tasks);
+    let wanted = cpu().compute(fused(&cpu().from_ndarray(numbers(N)).unwrap())).unwrap();
+    assert_near(answer.as_slice().unwrap(), wanted.as_slice().unwrap(), 4.0);
+}
+
+#[test]
+fn data_that_is_there_does_not_move() {
+    let (Some(_turn), cx) = (turn(), gpu()) else { return };
+    let cx = cx.build().unwrap();
+    let Some(sim) = Simulator::find() else { return };
+    let uploaded = cx.from_ndarray(numbers(N).into_shape_with_order(vec![N >> 10, 1 << 10]).unwrap()).unwrap();
+    let (_, did) = sim.during(|| cx.compute(uploaded.sum(..)).unwrap());
+    assert_eq!(did.h2d_bytes, 4 * N as u64, "an array in memory goes up once");
+    let persisted = cx.persist(&fused(&uploaded)).unwrap();
+    for x in [uploaded, persisted] {
+        let (_, did) = sim.during(|| cx.compute(x.sum(..)).unwrap());
+        assert_eq!((did.h2d_bytes, did.d2h_bytes), (0, 4), "a sum: {did:?}");
+        let (_, did) = sim.during(|| cx.compute(x.mean(0)).unwrap());
+        assert_eq!((did.h2d_bytes, did.d2h_bytes), (0, 4 << 10), "means of columns: {did:?}");
+        let (_, did) = sim.during(|| cx.compute(fused(&x)).unwrap());
+        assert_eq!((did.h2d_bytes, did.d2h_bytes), (0, 4 * N as u64), "an elementwise program: {did:?}");
+        let (_, did) = sim.during(|| cx.persist(&fused(&x)).unwrap());
+        assert_eq!((did.h2d_bytes, did.d2h_bytes), (0, 0), "what stays: {did:?}");
+        let (_, did) = sim.during(|| cx.compute((&x - x.mean(..)).abs().max(..)).unwrap());
+        assert_eq!(did.h2d_bytes, 0, "an anomaly: {did:?}");
+    }
+}
+
+#[test]
+fn reductions_launch_tiles_together() {
+    let Some(_turn) = turn() else { return };
+    // As much memory as makes blocks as large as on a GPU.
+    let (cx, _) = small_gpu(16 << 30);
+    let Some(sim) = Simulator::find() else { return };
+    let x = cx.persist(&cx.from_ndarray(numbers(N)).unwrap()).unwrap();
+    let y =
+        cx.persist(&cx.from_ndarray(numbers(N).into_shape_with_order(vec![N >> 6, 1 << 6]).unwrap()).unwrap()).unwrap();
+    let all = |x: &Array<f32>| [x.sum(..), x.var(..), (x * 2.0f32).abs().max(..)];
+    for answer in all(&x).into_iter().chain(all(&y)).chain([y.mean(0), y.std(0)]) {
+        let plan = cx.plan(&answer).unwrap();
+        let tilings = plan.stages.iter().filter_map(|stage| match &stage.kind {
+            StageKind::Reduce { parts, .. } => Some(parts[0].tiling.count()),
+            _ => None,
+        });
+        let tiles: usize = tilings.sum();
+        let (_, did) = sim.during(|| cx.compute(answer.clone()).unwrap());
+        let tasks = cx.report().tasks;
+        // The tiles of a block at once, folds by sixteens, and the result.
+        let levels = std::iter::successors((tiles > 1).then_some(tiles), |&n| (n > FAN_IN).then(|| n.div_ceil(FAN_IN)));
+        let at_most = tasks * (1 + levels.count() as u64) + 1;
+        assert!(did.launches <= at_most, "{tiles} tiles in {tasks} blocks: {} launches for {answer}", did.launches);
+    }
+}

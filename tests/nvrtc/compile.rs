@@ -254,9 +254,9 @@ fn fast_paths_move_16_bytes_at_a_time() {
 fn the_corpus_has_every_form_on_every_architecture() {
     let entries = corpus::entries();
     for form in ["Vector", "Rows", "Turned", "Strided", "ReduceForm", "fold"] {
-        for architecture in 0..OTHERS.len() {
-            let found = entries.iter().filter(|e| e.others[architecture] && e.label.contains(form)).count();
-            assert!(found >= 4, "{found} of {form} for sm_{}", OTHERS[architecture]);
+        for (i, architecture) in OTHERS.into_iter().enumerate() {
+            let found = entries.iter().filter(|e| e.others[i] && e.label.contains(form)).count();
+            assert!(found >= 4, "{found} of {form} for sm_{architecture}");
         }
     }
     for op in ElementOp::ALL {

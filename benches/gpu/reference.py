@@ -85,7 +85,7 @@ def with_cupy():
     case("flip_f32", (8 * n, 0), lambda: cp.copyto(o, x[::-1]))
     h = [a.astype(cp.float16) for a in (x, z, y)]
     ho = cp.empty_like(h[0])
-    half = cp.ElementwiseKernel("float16 a, float16 b, float16 c", "float16 o", "o = tanhf((float)a * (float)b + (float)c) * 2.0f", "half")
+    half = cp.ElementwiseKernel("float16 a, float16 b, float16 c", "float16 o", "o = tanhf((float)a * (float)b + (float)c) * 2.0f", "fused_half")
     case("fused_tanh_f16", (8 * n, 4 * n), lambda: half(*h, ho))
     del h, ho
     u = (x * 100).astype(cp.uint8)

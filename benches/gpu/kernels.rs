@@ -170,7 +170,7 @@ pub(crate) fn run(n: usize) -> Result<()> {
     bench.elementwise("add_row_f32", 8 * n, binary(ElementOp::Add, DType::F32)?, &square, &[grid.clone(), rows]);
     bench.elementwise("add_column_f32", 8 * n, binary(ElementOp::Add, DType::F32)?, &square, &[grid.clone(), columns]);
     let turned = View { block: x.clone(), offset: 0, strides: vec![1, side as isize] };
-    bench.elementwise("transpose_f32", 8 * n, Program::identity(DType::F32), &square, &[turned.clone()]);
+    bench.elementwise("transpose_f32", 8 * n, Program::identity(DType::F32), &square, std::slice::from_ref(&turned));
     bench.elementwise(
         "add_transposed_f32",
         12 * n,

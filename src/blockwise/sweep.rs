@@ -47,7 +47,7 @@ impl Machine {
 /// Bytes of a small block.
 const SMALL_BLOCK: u64 = 2 << 20;
 
-/// Bytes of a small block on a device that is copied there: a third of a millisecond of PCIe,
+/// Bytes of a small block on a device that is copied there: a third of a millisecond of `PCIe`,
 const STREAMED_BLOCK: u64 = 16 << 20;
 
 /// and of one that is there, or computed there: eighty microseconds of its memory.

@@ -118,11 +118,10 @@ fn tiles(
     for (t, tile) in all.of(region).enumerate() {
         let corner = tile.relative_to(region).start;
         let views: Vec<View> = inputs.iter().map(|v| v.shifted(&corner)).collect();
-        let part = |bytes: &mut &mut [u8]| bytes.len() / count;
         let mut states: Vec<&mut [u8]> = outputs
             .iter_mut()
             .map(|bytes| {
-                let n = part(bytes);
+                let n = bytes.len() / count;
                 &mut bytes[t * n..(t + 1) * n]
             })
             .collect();

@@ -71,12 +71,15 @@ pub(crate) struct Ready {
     function: CudaFunction,
 }
 
+/// Kernels whose keys have the same hash.
+type Printed = Vec<(Kept, Arc<Ready>)>;
+
 /// Compiled and loaded kernels, by what they were printed from and by their code.
 pub(crate) struct Kernels {
     context: Arc<CudaContext>,
     target: Target,
     pub(crate) folder: Option<PathBuf>,
-    ready: Mutex<BTreeMap<u64, Vec<(Kept, Arc<Ready>)>>>,
+    ready: Mutex<BTreeMap<u64, Printed>>,
     modules: Mutex<BTreeMap<u128, Arc<CudaModule>>>,
 }
 

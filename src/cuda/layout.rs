@@ -435,11 +435,15 @@ mod tests {
 
     #[test]
     fn transposed_operands_are_turned() {
-        let layout = Layout::new(&[40, 3, 50], &[operand(&[150, 50, 1]), operand(&[1, 2000, 40])], 4).unwrap();
+        let layout = Layout::new(&[40, 3, 50], &[operand(&[150, 50, 1]), operand(&[1, 40, 120])], 4).unwrap();
         assert_eq!(layout.form, Form::Turned { rank: 3, wide: false, turned: vec![false, true] });
         assert_eq!(layout.space.dims, vec![3, 40, 50]);
-        let strides = vec![vec![50, 150, 1], vec![2000, 1, 40], vec![50, 150, 1]];
+        let strides = vec![vec![50, 150, 1], vec![40, 1, 120], vec![50, 150, 1]];
         assert_eq!(layout.space.strides, strides);
+        // Here the last two axes are one.
+        let merged = Layout::new(&[40, 3, 50], &[operand(&[150, 50, 1]), operand(&[1, 2000, 40])], 4).unwrap();
+        assert_eq!(merged.form, Form::Turned { rank: 2, wide: false, turned: vec![false, true] });
+        assert_eq!((merged.space.dims, merged.space.strides[1].as_slice()), (vec![40, 150], [1, 40].as_slice()));
     }
 
     #[test]

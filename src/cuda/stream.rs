@@ -72,10 +72,8 @@ impl Streams {
         if FAULTS.iter().any(|fault| text.contains(fault)) {
             let suspects = self.suspects.lock();
             if !suspects.is_empty() {
-                text.push_str(&format!(
-                    "; kernels of users that ran here: {}",
-                    suspects.iter().map(|s| format!("`{s}`")).collect::<Vec<_>>().join(", ")
-                ));
+                text.push_str("; kernels of users that ran here: ");
+                text.push_str(&suspects.iter().map(|s| format!("`{s}`")).collect::<Vec<_>>().join(", "));
             }
         }
         Error::device(&self.name, text)

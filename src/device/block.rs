@@ -97,6 +97,7 @@ impl Buffer {
     ///
     /// # Safety
     /// The bytes are initialised and nobody else's while `owner` lives, wherever that moves.
+    #[must_use]
     pub unsafe fn lent(ptr: NonNull<u8>, len: usize, owner: Box<dyn Any + Send + Sync>) -> Self {
         Self { ptr, len, owner: Owner::Lent(owner, len), pool: None }
     }

@@ -81,7 +81,7 @@ impl Shared<'_> {
         let stage = &self.plan.stages[id];
         let StageKernels::Product { first, onto, .. } = &self.kernels[id] else { return Err(Error::bug("a product")) };
         let mut sum: Option<Data> = None;
-        for panel in self.panels(stage, contraction, cell) {
+        for panel in Self::panels(stage, contraction, cell) {
             let mut inputs = self.factors(id, &panel)?;
             sum = Some(match sum.take() {
                 None => self.only(stage, first, cell, &inputs)?,
@@ -102,7 +102,7 @@ impl Shared<'_> {
     }
 
     /// The panels of both factors that `cells` need, in the order in which they are added up.
-    fn panels(&self, stage: &Stage, contraction: &Contraction, cells: &Region) -> Vec<Region> {
+    fn panels(stage: &Stage, contraction: &Contraction, cells: &Region) -> Vec<Region> {
         let Contraction { panels, segments, .. } = contraction;
         let (from, to) = (segments.start(cells.start[0]), segments.start(cells.start[0] + 1));
         let mut out = Vec::new();
@@ -122,7 +122,7 @@ impl Shared<'_> {
     fn segment(&self, id: StageId, contraction: &Contraction, cells: &Region, bytes: &mut [u8]) -> Result<()> {
         let stage = &self.plan.stages[id];
         let StageKernels::Product { first, onto, .. } = &self.kernels[id] else { return Err(Error::bug("a product")) };
-        let panels = self.panels(stage, contraction, cells);
+        let panels = Self::panels(stage, contraction, cells);
         if panels.is_empty() {
             bytes.fill(0);
         }

@@ -34,29 +34,29 @@ pub(crate) enum Target {
 pub(crate) struct Blocks {
     dtype: DType,
     grid: Chunks,
-    blocks: Mutex<Vec<Option<Data>>>,
+    held: Mutex<Vec<Option<Data>>>,
 }
 
 impl Blocks {
     /// Room for the blocks of `grid`.
     pub(crate) fn new(dtype: DType, grid: Chunks) -> Self {
-        let blocks = Mutex::new(vec![None; grid.count()]);
-        Self { dtype, grid, blocks }
+        let held = Mutex::new(vec![None; grid.count()]);
+        Self { dtype, grid, held }
     }
 
     /// Keeps block `index`.
     pub(crate) fn put(&self, index: &[usize], data: Data) {
-        self.blocks.lock()[self.grid.number(index)] = Some(data);
+        self.held.lock()[self.grid.number(index)] = Some(data);
     }
 
     /// The block of a grid of one.
     fn only(self) -> Result<Data> {
-        let block = self.blocks.into_inner().pop().flatten();
+        let block = self.held.into_inner().pop().flatten();
         block.ok_or_else(|| Error::bug("the block is computed"))
     }
 
     fn finish(self) -> Result<BlockStore> {
-        let blocks = self.blocks.into_inner().into_iter().collect::<Option<Vec<Data>>>();
+        let blocks = self.held.into_inner().into_iter().collect::<Option<Vec<Data>>>();
         let blocks = blocks.ok_or_else(|| Error::bug("every block is computed"))?;
         blocks.iter().try_for_each(Data::wait)?;
         BlockStore::new(self.dtype, self.grid, blocks)

@@ -1,6 +1,7 @@
 //! The built command, run as a user runs it: what it prints, what it leaves behind, its exit codes.
 #![cfg(all(feature = "cli", feature = "zarr", feature = "hdf5"))]
 
+mod device;
 mod interrupted;
 
 use hyperslab::store::{Create, NodeKind};

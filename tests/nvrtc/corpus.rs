@@ -1,5 +1,6 @@
-//! Every kernel that the printer must be able to emit: each operation, conversion, choice and reduction over each dtype,
-//! in each form, and some fused programs.
+//! What the printer must be able to emit: each operation, conversion, choice and reduction over each dtype, and some fused
+//! programs. Every form is printed of every eleventh program and of all fused ones; `HYPERSLAB_NVRTC_ALL` prints every form of
+//! every program for every architecture.
 
 use hyperslab::cuda::layout::{Access, Form, ReduceForm};
 use hyperslab::cuda::{elementwise, reduce, source};
@@ -15,9 +16,8 @@ pub(crate) struct Entry {
     /// What the names of its functions begin with.
     pub name: String,
     pub text: String,
-    pub kernels: usize,
-    /// Whether it is compiled for every architecture.
-    pub core: bool,
+    /// Which of the other architectures it is compiled for, too.
+    pub others: [bool; 3],
 }
 
 /// One operation over arguments of one dtype, where it is defined.
@@ -127,26 +127,27 @@ pub(crate) fn reductions() -> Vec<(String, TileReduce)> {
     out
 }
 
-/// The forms in which kernel number `serial` of `n` operands is printed.
-fn forms(program: &Program, serial: usize, strided: bool) -> Vec<Form> {
+/// The forms in which program number `serial` is printed: all of them, or the vector form alone.
+fn forms(program: &Program, serial: usize, all: bool) -> Vec<Form> {
     let n = program.inputs.len();
     let mut forms = vec![Form::Vector(vec![Access::Whole; n])];
-    if strided {
-        let (rank, wide) = (1 + serial % 4, serial % 3 == 2);
-        forms.push(Form::Strided { rank, wide });
+    if !all {
+        return forms;
+    }
+    // Neighbours in this list have neighbouring numbers, or numbers that differ by 11.
+    let turn = serial / 11 + serial % 11;
+    let (rank, wide) = (1 + turn % 4, turn % 3 == 2);
+    forms.push(Form::Strided { rank, wide });
+    if let Some(&last) = program.inputs.last() {
         let mut access = vec![Access::Whole; n];
-        if let Some(last) = access.last_mut() {
-            *last = Access::One;
-        }
+        access[n - 1] = Access::One;
         forms.push(Form::Vector(access.clone()));
-        let width = elementwise::width(program).max(2);
-        let mut turned = vec![false; n];
-        if let Some(last) = turned.last_mut() {
-            *last = program.inputs[n - 1].size() <= 8;
-        }
-        if serial % 2 == 0 {
+        let width = (elementwise::width(program) >> (turn / 2 % 2)).max(2);
+        if turn.is_multiple_of(2) {
             forms.push(Form::Rows { rank, wide, width, access });
         } else {
+            let mut turned = vec![false; n];
+            turned[n - 1] = last.size() <= 8;
             forms.push(Form::Turned { rank: rank + 1, wide, turned });
         }
     }
@@ -165,39 +166,54 @@ fn reduce_forms(n: usize, serial: usize) -> Vec<ReduceForm> {
     vec![form(Access::Whole, 1, 1, false), form(Access::Any, 1 + serial % 3, 1 + serial % 2, serial % 3 == 2)]
 }
 
-/// Whether the program is neither another one with conversions around it, nor one of integers of a further width.
-fn is_core(program: &Program) -> bool {
-    let casts = program.insts.iter().filter(|i| matches!(i, Inst::Cast(..))).count();
-    let ops = program.insts.iter().filter(|i| matches!(i, Inst::Op(..))).count();
-    let again = [DType::U8, DType::I16, DType::U32, DType::I64]
-        .contains(&program.inputs.first().copied().unwrap_or(DType::F32));
-    ops != 1 || (casts == 0 && !again)
+/// The other architectures for which kernel number `serial` of a kind is compiled: each takes one in `share`.
+fn others(serial: usize, share: usize) -> [bool; 3] {
+    [0, 1, 2].map(|a| serial % share == a)
 }
 
 /// The whole corpus as code.
 pub(crate) fn entries() -> Vec<Entry> {
+    let everything = std::env::var_os("HYPERSLAB_NVRTC_ALL").is_some();
     let mut out = Vec::new();
     for (serial, (label, program)) in programs().into_iter().enumerate() {
-        let always = program.insts.iter().filter(|i| matches!(i, Inst::Op(..))).count() != 1;
-        let strided = always || serial % 8 == 0;
-        for (k, form) in forms(&program, serial, strided).iter().enumerate() {
+        let is_fused = program.insts.iter().filter(|i| matches!(i, Inst::Op(..))).count() != 1;
+        let is_cast = label.contains(" to ");
+        let all = everything || (is_fused && !is_cast) || serial % 11 == 0;
+        for (k, form) in forms(&program, serial, all).iter().enumerate() {
             let name = format!("e{serial}_{k}_");
-            let kernel = elementwise::print(&program, &name, form, false).unwrap();
-            let core = is_core(&program) && k < 2;
-            out.push(Entry { label: format!("{label} {form:?}"), name, text: kernel.text, kernels: 1, core });
+            let text = elementwise::print(&program, &name, form, false).unwrap().text;
+            let always = everything || serial < fused().len();
+            let others = if always { [true; 3] } else { others(serial + serial / 11 + k, if k == 0 { 9 } else { 5 }) };
+            out.push(Entry { label: format!("{label} {form:?}"), name, text, others });
+        }
+    }
+    // Copies whose output lies anywhere.
+    for (serial, dtype) in DType::ALL.into_iter().enumerate() {
+        let (program, rank, wide) = (Program::identity(dtype), 1 + serial % 3, serial % 4 == 3);
+        let width = elementwise::width(&program);
+        let rows = Form::Rows { rank, wide, width: width.max(2), access: vec![Access::Whole; 2] };
+        for (k, form) in [rows, Form::Strided { rank, wide }].iter().enumerate() {
+            let name = format!("p{serial}_{k}_");
+            let text = elementwise::print(&program, &name, form, true).unwrap().text;
+            let others = if everything { [true; 3] } else { others(serial + k, 7) };
+            out.push(Entry { label: format!("place {dtype} {form:?}"), name, text, others });
         }
     }
     for (serial, (label, tile)) in reductions().into_iter().enumerate() {
         for (k, form) in reduce_forms(tile.map.inputs.len(), serial).iter().enumerate() {
+            if !everything && k != serial % 2 && serial % 7 != 0 {
+                continue;
+            }
             let name = format!("r{serial}_{k}_");
-            let text = reduce::print(&tile, &name, form, serial % 2 == 0).unwrap().text;
-            let core = k == serial % 2 && serial % 3 == 0;
-            out.push(Entry { label: format!("{label} {form:?}"), name, text, kernels: 1, core });
+            let text = reduce::print(&tile, &name, form, (serial / 2 + k) % 2 == 0).unwrap().text;
+            let others = if everything { [true; 3] } else { others(serial, 9) };
+            out.push(Entry { label: format!("{label} {form:?}"), name, text, others });
         }
-        for (p, part) in tile.parts.iter().enumerate().filter(|_| serial % 4 == 0) {
+        for (p, part) in tile.parts.iter().enumerate().filter(|_| everything || serial % 6 == 0) {
             let name = format!("f{serial}_{p}_");
             let text = reduce::print_fold(&part.reducer.combine, &name).unwrap().text;
-            out.push(Entry { label: format!("fold {label}"), name, text, kernels: 1, core: serial % 12 == 0 });
+            let others = if everything { [true; 3] } else { others(serial / 6, 9) };
+            out.push(Entry { label: format!("fold {label}"), name, text, others });
         }
     }
     out

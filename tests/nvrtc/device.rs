@@ -1,5 +1,6 @@
 //! The CUDA device against the CPU, where there is a driver: round trips, streams, faults of the arguments, matrix
-//! products. Skipped, saying so, where there is none; the same tests run on a GPU and on a stand-in for its driver.
+//! products. Skipped, saying so, where there is none, which is a failure where `HYPERSLAB_REQUIRE_GPU` is set; the same
+//! tests run on a GPU and on a stand-in for its driver.
 
 use super::corpus::{fused, of_reduction, of_select};
 use super::values;
@@ -16,8 +17,13 @@ use hyperslab::op::program::Program;
 use hyperslab::op::reduction::REDUCTIONS;
 
 pub(crate) fn gpu() -> Option<CudaDevice> {
-    let found = CudaDevice::new(0).map_err(|why| eprintln!("skipped: {why}"));
-    found.ok()
+    let why = match CudaDevice::new(0) {
+        Ok(gpu) => return Some(gpu),
+        Err(why) => why,
+    };
+    assert!(std::env::var_os("HYPERSLAB_REQUIRE_GPU").is_none(), "a GPU is required: {why}");
+    eprintln!("skipped: {why}");
+    None
 }
 
 /// What the CPU gives.

@@ -43,6 +43,7 @@ fn nvrtc() -> PathBuf {
 pub fn has_nvrtc() -> bool {
     let found = nvrtc().join("libnvrtc.so.13").exists() || unsafe { cudarc::nvrtc::sys::is_culib_present() };
     if !found {
+        assert!(std::env::var_os("HYPERSLAB_REQUIRE_NVRTC").is_none(), "NVRTC is required and not there");
         eprintln!("skipped: no NVRTC; scripts/nvrtc-fetch fetches it");
     }
     found

@@ -82,11 +82,14 @@ impl Bench {
         let combine = Kernel::Fold(reducer.combine.clone());
         let part = TilePart { value: 0, reducer, reduced: reduced.to_vec(), lanes: Lanes::Elements };
         let tile = TileReduce { map: Program::identity(DType::F32), space: shape.to_vec(), parts: vec![part] };
-        let all = ReduceTiles { tile, tiles: tiling(&auto::auto(shape, 4), reduced) };
         let region = Region::full(shape);
+        let mut all = ReduceTiles { tile, tiles: tiling(&auto::auto(shape, 4), reduced), finish: false };
         let (tiles, kept) = (all.count(&region), n / count);
+        all.finish = tiles == 1;
         let kernel = Kernel::Tiles(all);
-        self.case(&format!("{name}_{what}_f32"), (4 * n, n), &|| {
+        let results = kept * tiles * combine.outputs().iter().map(|d| d.size()).sum::<usize>();
+        let results = if tiles == 1 { 4 * kept } else { results };
+        self.case(&format!("{name}_{what}_f32"), (4 * n + results, n), &|| {
             let mut states = self.gpu.launch(Stream(0), &kernel, &region, std::slice::from_ref(view))?;
             let mut entries = tiles;
             while entries > 1 {

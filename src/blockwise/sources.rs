@@ -21,6 +21,8 @@ struct Source {
     partial: bool,
     /// Bytes of the chunks that are read.
     bytes: u64,
+    /// Whether its chunks lie in memory.
+    held: bool,
 }
 
 impl Source {
@@ -80,12 +82,14 @@ pub(super) struct Sources {
     widest: usize,
     /// The cells of the matrix products among the stages, as the index space sees them.
     cells: Vec<Chunks>,
+    /// Whether an array that is left out comes from outside memory.
+    streams: bool,
 }
 
 impl Sources {
     /// What is behind `stages`, which have one index space.
     pub(super) fn of(plan: &Plan, stages: &[StageId]) -> Self {
-        let mut sources = Self { list: Vec::new(), widest: 0, cells: Vec::new() };
+        let mut sources = Self { list: Vec::new(), widest: 0, cells: Vec::new(), streams: false };
         for &id in stages {
             let space = &plan.stages[id].space;
             sources.collect(plan, id, &IndexMap::identity(space.len()), space, false);
@@ -95,7 +99,7 @@ impl Sources {
 
     /// What is behind one input of stage `id`.
     pub(super) fn of_input(plan: &Plan, id: StageId, input: &Input) -> Self {
-        let mut sources = Self { list: Vec::new(), widest: 0, cells: Vec::new() };
+        let mut sources = Self { list: Vec::new(), widest: 0, cells: Vec::new(), streams: false };
         let space = &plan.stages[id].input_space();
         sources.input(plan, input, &IndexMap::identity(space.len()), space, false);
         sources
@@ -141,7 +145,7 @@ impl Sources {
         for piece in &input.pieces {
             let through = map.compose(&piece.map);
             match piece.origin {
-                Origin::Store(s) if plan.stores[s].random_access() => {}
+                Origin::Store(s) if plan.stores[s].random_access() => self.streams |= !plan.stores[s].in_memory(),
                 Origin::Store(store) => {
                     let chunks = &plan.stores[store].info().chunks;
                     let longest = chunks.longest();
@@ -152,7 +156,8 @@ impl Sources {
                     let partial = joined || (0..longest.len()).any(skips);
                     let grid = if joined { Chunks::whole(space) } else { through.chunks(space, chunks) };
                     let bytes = touched(plan, store, (!joined).then_some(&through), space);
-                    let source = Source { store, grid, joined, side_by_side: side_by_side.take(), partial, bytes };
+                    let (side_by_side, held) = (side_by_side.take(), plan.stores[store].in_memory());
+                    let source = Source { store, grid, joined, side_by_side, partial, bytes, held };
                     self.widest = self.widest.max(input.dtype.size());
                     if !self.list.contains(&source) {
                         self.list.push(source);
@@ -169,6 +174,16 @@ impl Sources {
     /// Whether an array is read in pieces that follow no grid.
     pub(super) fn is_joined(&self) -> bool {
         self.list.iter().any(|s| s.joined)
+    }
+
+    /// Whether anything comes from outside memory.
+    pub(super) fn stream(&self) -> bool {
+        self.streams || self.list.iter().any(|s| !s.held)
+    }
+
+    /// Whether chunks lie in memory, where blocks that cover several of them would have to be put together.
+    pub(super) fn are_held(&self) -> bool {
+        self.list.iter().any(|s| s.held)
     }
 
     /// The cells of the matrix products, which blocks should not cut; none where there are no products.
@@ -194,7 +209,7 @@ impl Sources {
     pub(super) fn extra(&self, grid: &Chunks, cache: u64) -> u64 {
         let mut room = cache;
         let mut by_need: Vec<(u64, &Source)> =
-            self.list.iter().map(|s| (s.shared(&grid.longest(), self.widest), s)).collect();
+            self.list.iter().filter(|s| !s.held).map(|s| (s.shared(&grid.longest(), self.widest), s)).collect();
         by_need.sort_by_key(|(need, _)| *need);
         let again = |(need, source): &(u64, &Source)| {
             if *need <= room {
@@ -208,12 +223,12 @@ impl Sources {
 
     /// Bytes of the chunks that are read by several blocks of `grid`, or in part.
     pub(super) fn cached(&self, grid: &Chunks) -> u64 {
-        self.most(|s| s.partial || cuts(grid, &s.grid)).values().sum()
+        self.most(|s| !s.held && (s.partial || cuts(grid, &s.grid))).values().sum()
     }
 
     /// Bytes of the chunks that are read of each store.
     pub(super) fn bytes(&self) -> BTreeMap<usize, u64> {
-        self.most(|_| true)
+        self.most(|s| !s.held)
     }
 
     fn most(&self, counts: impl Fn(&Source) -> bool) -> BTreeMap<usize, u64> {

@@ -29,9 +29,11 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// Blocks smaller than this are joined: it hides the cost of a task many times over, on a device that of launches.
-    fn small_block(&self) -> u64 {
-        self.device.map_or(SMALL_BLOCK, |bytes| (bytes / DEVICE_BLOCKS).clamp(SMALL_BLOCK, DEVICE_BLOCK))
+    /// Blocks smaller than this are joined: it hides the cost of a task many times over. On a device it hides that of a
+    /// launch, and where blocks come from the host, as `streams` says, leaves enough of them to overlap.
+    fn small_block(&self, streams: bool) -> u64 {
+        let most = if streams { STREAMED_BLOCK } else { RESIDENT_BLOCK };
+        self.device.map_or(SMALL_BLOCK, |bytes| (bytes / DEVICE_BLOCKS).clamp(SMALL_BLOCK, most))
     }
 
     /// Bytes that a task may take of `share` bytes of the host, and of the device.
@@ -45,8 +47,11 @@ impl Machine {
 /// Bytes of a small block.
 const SMALL_BLOCK: u64 = 2 << 20;
 
-/// Bytes of a small block on a device: twenty microseconds of its memory.
-const DEVICE_BLOCK: u64 = 64 << 20;
+/// Bytes of a small block on a device that is copied there: a third of a millisecond of PCIe,
+const STREAMED_BLOCK: u64 = 16 << 20;
+
+/// and of one that is there, or computed there: eighty microseconds of its memory.
+const RESIDENT_BLOCK: u64 = 256 << 20;
 
 /// Blocks for which a device should have room.
 const DEVICE_BLOCKS: u64 = 256;
@@ -321,6 +326,7 @@ pub fn grid(plan: &Plan, stages: &[StageId], machine: &Machine, share: u64) -> C
     let logical = unify(space, &logical);
     let sources = Sources::of(plan, stages);
     let cells = sources.cells(space);
+    let streams = sources.stream();
     let soft = cells.clone().or_else(|| sources.grid(space)).unwrap_or_else(|| logical.clone());
     let mut axes: Vec<Axis> = (0..space.len())
         .map(|a| {
@@ -345,7 +351,7 @@ pub fn grid(plan: &Plan, stages: &[StageId], machine: &Machine, share: u64) -> C
     // Arrays in memory and generated ones take no memory of a task, but walking them takes time.
     let walked = |axes: &[Axis]| bytes(axes).max(walked_bytes(plan, stages, &longest(axes)));
     // Where what must not be cut and what is stored hardly have boundaries in common, few blocks would be left.
-    if count(&axes) < 2 * machine.threads && walked(&axes) > machine.small_block() && !sources.is_joined() {
+    if count(&axes) < 2 * machine.threads && walked(&axes) > machine.small_block(streams) && !sources.is_joined() {
         for axis in &mut axes {
             axis.now = axis.hard.clone().unwrap_or_else(|| axis.now.clone());
         }
@@ -361,7 +367,8 @@ pub fn grid(plan: &Plan, stages: &[StageId], machine: &Machine, share: u64) -> C
         let elements = |axes: &[Axis]| walked_bytes(plan, stages, &longest(axes));
         join(&mut axes, (cap / 3).max(1), &elements);
     } else {
-        join(&mut axes, machine.small_block().min(cap), &walked);
+        let small = if sources.are_held() { 0 } else { machine.small_block(streams) };
+        join(&mut axes, small.min(cap), &walked);
     }
     shrink(&mut axes, per_task, &bytes);
     shrink(&mut axes, machine.block_bytes.unwrap_or(u64::MAX).max(1), &walked);
@@ -512,7 +519,7 @@ fn spread(axes: &mut [Axis], machine: &Machine, bytes: &dyn Fn(&[Axis]) -> u64) 
     for at in 0..axes.len() {
         while axes[at].hard.is_none()
             && count(axes) < 4 * machine.threads
-            && bytes(axes) > machine.small_block()
+            && bytes(axes) > machine.small_block(false)
             && axes[at].now.longest() > 1
         {
             axes[at].now = divided(&axes[at].now, 2);

@@ -142,6 +142,16 @@ impl StridedBox {
         let strides = shape::strides(dims);
         Self { offset: start.iter().zip(&strides).map(|(a, b)| a * b).sum(), strides }
     }
+
+    /// The first element.
+    pub(crate) fn offset(&self) -> usize {
+        self.offset
+    }
+
+    /// The distance between neighbours, per axis.
+    pub(crate) fn strides(&self) -> &[usize] {
+        &self.strides
+    }
 }
 
 /// Copies the elements that `view` has in a box of shape `lengths` to the box `to` of the array `out`.

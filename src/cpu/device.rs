@@ -111,6 +111,9 @@ fn tiles(
     inputs: &[View],
     outputs: &mut [&mut [u8]],
 ) -> Result<()> {
+    if all.finish {
+        return finished(all, reduce, region, inputs, outputs);
+    }
     let count = all.count(region).max(1);
     for (t, tile) in all.of(region).enumerate() {
         let corner = tile.relative_to(region).start;
@@ -124,6 +127,30 @@ fn tiles(
             })
             .collect();
         reduce.run(&tile, &views, &mut states)?;
+    }
+    Ok(())
+}
+
+/// Reduces the one tile there is, and finishes its results.
+fn finished(
+    all: &ReduceTiles,
+    reduce: &mut Reduce,
+    region: &Region,
+    inputs: &[View],
+    outputs: &mut [&mut [u8]],
+) -> Result<()> {
+    let tile = Kernel::Reduce(all.tile.clone());
+    let (shapes, dtypes) = (output_shapes(&tile, region), tile.outputs());
+    let size = |i: usize| crate::shape::size(&shapes[i]) * dtypes[i].size();
+    let mut buffers: Vec<Buffer> = (0..dtypes.len()).map(|i| Buffer::zeroed(size(i))).collect();
+    let mut states: Vec<&mut [u8]> = buffers.iter_mut().map(Buffer::bytes_mut).collect();
+    reduce.run(region, inputs, &mut states)?;
+    let blocks = buffers.into_iter().zip(&dtypes).zip(&shapes).map(|((b, &d), s)| Block::new(d, s, b).map(View::whole));
+    let mut blocks = blocks.collect::<Result<Vec<_>>>()?.into_iter();
+    for (part, out) in all.tile.parts.iter().zip(outputs) {
+        let state: Vec<View> = blocks.by_ref().take(part.reducer.identity.len()).collect();
+        let dims = state.first().map_or(&[][..], |view| view.block.shape()).to_vec();
+        Elementwise::new(&part.reducer.finish)?.run(&dims, &state, &mut [out])?;
     }
     Ok(())
 }

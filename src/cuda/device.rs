@@ -2,7 +2,7 @@
 
 pub use super::gpu::CudaDevice;
 
-use super::buffer::lend;
+use super::buffer::{DeviceBuffer, lend};
 use super::enqueue::{Runs, Source};
 use super::gemm::{self, Product};
 use super::gpu::buffer;
@@ -161,13 +161,13 @@ impl Device for CudaDevice {
             Kernel::Elementwise(program) => self.elementwise(stream, program, &region.shape, &views, &outputs)?,
             Kernel::Reduce(tile) => {
                 let tiles: Vec<Runs> = region.shape.iter().map(|&n| Runs::one(n)).collect();
-                self.reduce(stream, tile, (region, &tiles), &views, &outputs)?;
+                self.reduce(stream, tile, (region, &tiles, false), &views, &outputs)?;
             }
             Kernel::Tiles(all) => {
                 let cuts = |a: usize| Runs::of(&all.tiles.axes()[a], region.start[a], region.shape[a]);
                 let axis = |a: usize| if all.is_reduced(a) { cuts(a) } else { Runs::one(region.shape[a]) };
                 let tiles: Vec<Runs> = (0..region.rank()).map(axis).collect();
-                self.reduce(stream, &all.tile, (region, &tiles), &views, &outputs)?;
+                self.reduce(stream, &all.tile, (region, &tiles, all.finish), &views, &outputs)?;
             }
             Kernel::Fold(combine) => self.fold(stream, combine, region, &views, &outputs)?,
             Kernel::Function(function) if function.cuda.is_some() => {
@@ -179,6 +179,23 @@ impl Device for CudaDevice {
         }
         self.note_uses(stream, &buffers)?;
         Ok(outputs.into_iter().map(|b| Resident(b)).collect())
+    }
+
+    fn canvas(&self, stream: Stream, dtype: DType, shape: &[usize]) -> Result<Option<Resident>> {
+        Ok(Some(Resident(Arc::new(self.allocate(stream, dtype, shape)?))))
+    }
+
+    fn place(&self, stream: Stream, from: &View<Resident>, to: &View<Resident>, dims: &[usize]) -> Result<()> {
+        let (data, canvas) = (buffer(&from.block)?, buffer(&to.block)?);
+        check(dims, from.offset, &from.strides, data.size())?;
+        check(dims, to.offset, &to.strides, canvas.size())?;
+        let size = data.dtype.size();
+        let at = |b: &DeviceBuffer, offset: usize| b.address + (offset * size) as u64;
+        let sources = [(&data, from), (&canvas, to)];
+        let [from, to] =
+            sources.map(|(b, view)| Source { address: at(b, view.offset), size, strides: &view.strides });
+        self.copy(stream, data.dtype, dims, [&from, &to])?;
+        self.note_uses(stream, &[data])
     }
 
     fn record(&self, stream: Stream) -> Event {

@@ -1,7 +1,8 @@
 //! Kernels of elementwise programs.
 //!
 //! A thread handles [`width`] neighbouring elements at a time, [`unroll`] times before it writes any, so that enough bytes
-//! are on their way to keep the memory busy; blocks walk the items in strides of the grid. Operands that are contiguous
+//! are on their way to keep the memory busy. A grid has a thread for each of these, but for sizes beyond the largest grid, and
+//! so loops over items. Operands that are contiguous
 //! along another axis than the output go through tiles of shared memory.
 
 use super::layout::{Access, Form, TILE};
@@ -35,11 +36,12 @@ pub fn unroll(program: &Program, form: &Form) -> usize {
     }
 }
 
-/// The kernel of `program` in this form, under this name.
+/// The kernel of `program` in this form, under this name. Where it is `placed`, the output has an operand of its own, after
+/// those of the inputs, that says where its elements go.
 ///
 /// # Errors
 /// [`Bug`](crate::ErrorKind::Bug) for an instruction without a CUDA expression.
-pub fn print(program: &Program, name: &str, form: &Form) -> Result<KernelSource> {
+pub fn print(program: &Program, name: &str, form: &Form, placed: bool) -> Result<KernelSource> {
     let (lifted, constants) = lift(program);
     let body = format!("{name}_of");
     let mut text = function(&lifted, &body)?;
@@ -57,7 +59,9 @@ pub fn print(program: &Program, name: &str, form: &Form) -> Result<KernelSource>
     }
     let space = match form {
         Form::Vector(_) => None,
-        Form::Rows { rank, wide, .. } | Form::Strided { rank, wide } => Some((rank, wide, n.max(1))),
+        Form::Rows { rank, wide, .. } | Form::Strided { rank, wide } => {
+            Some((rank, wide, (n + usize::from(placed)).max(1)))
+        }
         Form::Turned { rank, wide, .. } => Some((rank, wide, n + 1)),
     };
     if let Some((rank, wide, operands)) = space {
@@ -71,7 +75,8 @@ pub fn print(program: &Program, name: &str, form: &Form) -> Result<KernelSource>
         "extern \"C\" __global__ void __launch_bounds__({BLOCK}, {RESIDENT}) {name}({}) {{",
         list.join(", ")
     );
-    let printer = Printer { program, body: &body, constants: constants.len(), unroll: unroll(program, form) };
+    let (constants, unroll) = (constants.len(), unroll(program, form));
+    let printer = Printer { program, body: &body, constants, unroll, placed };
     text.push_str(&match form {
         Form::Vector(access) => printer.vector(access),
         Form::Rows { wide, width, access, .. } => printer.rows(*wide, *width, access),
@@ -88,6 +93,7 @@ struct Printer<'a> {
     body: &'a str,
     constants: usize,
     unroll: usize,
+    placed: bool,
 }
 
 impl Printer<'_> {
@@ -122,24 +128,26 @@ impl Printer<'_> {
     /// A loop in strides of the grid over `items`, `unroll` of them at a time: `load` prints what is read for the item in
     /// its first argument under names that end in its second, `finish` what is done with it.
     fn items(&self, load: impl Fn(&str, &str) -> String, finish: impl Fn(&str, &str) -> String) -> String {
+        if self.unroll == 1 {
+            let head = "#pragma unroll 1\n  for (u64 i = (u64)blockIdx.x * blockDim.x + threadIdx.x; i < items; i += (u64)gridDim.x * blockDim.x) {\n";
+            return format!("{head}{}{}  }}\n", load("i", ""), finish("i", ""));
+        }
         let step = u32::try_from(self.unroll).unwrap_or(1) * BLOCK;
         let mut text = format!(
             "#pragma unroll 1\n  for (u64 i0 = (u64)blockIdx.x * {step} + threadIdx.x; i0 < items; i0 += (u64)gridDim.x * {step}) {{\n"
         );
-        if self.unroll > 1 {
-            let last = (self.unroll - 1) * BLOCK as usize;
-            let _ = writeln!(text, "    if (i0 + {last} < items) {{");
-            for k in 1..self.unroll {
-                let _ = writeln!(text, "    const u64 i{k} = i0 + {};", k * BLOCK as usize);
-            }
-            for k in 0..self.unroll {
-                text.push_str(&load(&format!("i{k}"), &format!("_{k}")));
-            }
-            for k in 0..self.unroll {
-                text.push_str(&finish(&format!("i{k}"), &format!("_{k}")));
-            }
-            text.push_str("    continue;\n    }\n");
+        let last = (self.unroll - 1) * BLOCK as usize;
+        let _ = writeln!(text, "    if (i0 + {last} < items) {{");
+        for k in 1..self.unroll {
+            let _ = writeln!(text, "    const u64 i{k} = i0 + {};", k * BLOCK as usize);
         }
+        for k in 0..self.unroll {
+            text.push_str(&load(&format!("i{k}"), &format!("_{k}")));
+        }
+        for k in 0..self.unroll {
+            text.push_str(&finish(&format!("i{k}"), &format!("_{k}")));
+        }
+        text.push_str("    continue;\n    }\n");
         let _ = writeln!(text, "#pragma unroll 1\n    for (u64 i = i0; i < items && i < i0 + {step}; i += {BLOCK}) {{");
         text.push_str(&load("i", ""));
         text.push_str(&finish("i", ""));
@@ -192,7 +200,7 @@ impl Printer<'_> {
     /// Where item `item` lies in each operand.
     fn locate(&self, wide: bool, item: &str, suffix: &str) -> String {
         let (index, offset) = if wide { ("u64", "i64") } else { ("u32", "i32") };
-        let n = self.program.inputs.len().max(1);
+        let n = (self.program.inputs.len() + usize::from(self.placed)).max(1);
         format!("    {offset} at{suffix}[{n}]; locate(space, ({index}){item}, at{suffix});\n")
     }
 
@@ -211,7 +219,8 @@ impl Printer<'_> {
         };
         let finish = |item: &str, suffix: &str| {
             let read = |i: usize| if whole(i) { format!("load(p{i}{suffix}.v[j])") } else { format!("p{i}{suffix}") };
-            self.pack(width, read, item)
+            let to = format!("at{suffix}[{}] / {width}", self.program.inputs.len());
+            self.pack(width, read, if self.placed { &to } else { item })
         };
         self.items(load, finish)
     }
@@ -225,7 +234,9 @@ impl Printer<'_> {
             text
         };
         let finish = |item: &str, suffix: &str| {
-            format!("    {{ {} }}\n", self.call(|i| format!("p{i}{suffix}"), |i| format!("out{i}[{item}]")))
+            let to = format!("at{suffix}[{}]", self.program.inputs.len());
+            let to = if self.placed { &to } else { item };
+            format!("    {{ {} }}\n", self.call(|i| format!("p{i}{suffix}"), |i| format!("out{i}[{to}]")))
         };
         self.items(load, finish)
     }

@@ -11,6 +11,7 @@ use crate::chunk::region::Indices;
 use crate::chunk::tiling::FAN_IN;
 use crate::chunk::{AxisChunks, Region};
 use crate::device::Stream;
+use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::op::function::BlockFunction;
 use crate::op::kernel::{PanelProduct, TileReduce};
@@ -80,6 +81,7 @@ impl Source<'_> {
 }
 
 impl CudaDevice {
+    /// Runs a program over views, into whole outputs.
     pub(super) fn elementwise(
         &self,
         stream: Stream,
@@ -88,23 +90,42 @@ impl CudaDevice {
         views: &[Source<'_>],
         outputs: &[Arc<DeviceBuffer>],
     ) -> Result<()> {
-        let width = elementwise::width(program);
         let operands: Vec<Operand<'_>> = views.iter().map(Source::operand).collect();
-        let layout = Layout::new(dims, &operands, width)?;
+        let layout = Layout::new(dims, &operands, elementwise::width(program))?;
+        let outputs: Vec<u64> = outputs.iter().map(|o| o.address).collect();
+        self.over_layout(stream, program, &layout, (&operands, &outputs), false)
+    }
+
+    /// Copies a view to where another one is.
+    pub(super) fn copy(&self, stream: Stream, dtype: DType, dims: &[usize], [from, to]: [&Source<'_>; 2]) -> Result<()> {
+        let program = Program::identity(dtype);
+        let operands = [from.operand(), to.operand()];
+        let layout = Layout::placed(dims, &operands, elementwise::width(&program))?;
+        self.over_layout(stream, &program, &layout, (&operands[..1], &[to.address]), true)
+    }
+
+    fn over_layout(
+        &self,
+        stream: Stream,
+        program: &Program,
+        layout: &Layout,
+        (inputs, outputs): (&[Operand<'_>], &[u64]),
+        placed: bool,
+    ) -> Result<()> {
         if layout.count == 0 {
             return Ok(());
         }
         let streams = &self.shared.streams;
-        let ready = self.kernels.get(Key::Elementwise(program, &layout.form), streams, || {
-            elementwise::print(program, "fused", &layout.form)
+        let ready = self.kernels.get(Key::Elementwise(program, &layout.form, placed), streams, || {
+            elementwise::print(program, "fused", &layout.form, placed)
         })?;
-        let items = layout.items(width);
+        let items = layout.items(elementwise::width(program));
         let each = source::BLOCK as usize * elementwise::unroll(program, &layout.form);
-        let grid = self.grid(items.max(1).div_ceil(each));
+        let grid = Self::grid(layout.tiles().unwrap_or(items.div_ceil(each)));
         launch((streams, stream), &ready, (grid, source::BLOCK), |param| {
             Some(match param {
-                Param::Input(i) => number(views.get(i)?.address),
-                Param::Output(i) => number(outputs.get(i)?.address),
+                Param::Input(i) => number(inputs.get(i)?.address),
+                Param::Output(i) => number(*outputs.get(i)?),
                 Param::Space => layout.space(),
                 Param::Count => number(layout.count as u64),
                 Param::Items => number(items as u64),
@@ -118,7 +139,7 @@ impl CudaDevice {
         &self,
         stream: Stream,
         tile: &TileReduce,
-        (region, tiles): (&Region, &[Runs]),
+        (region, tiles, finish): (&Region, &[Runs], bool),
         views: &[Source<'_>],
         outputs: &[Arc<DeviceBuffer>],
     ) -> Result<()> {
@@ -135,7 +156,7 @@ impl CudaDevice {
         let choices: Vec<usize> = tiles.iter().map(|runs| runs.0.len()).collect();
         for choice in Indices::new(&choices) {
             let picked: Vec<Run> = choice.iter().zip(tiles).map(|(&c, runs)| runs.0[c]).collect();
-            self.reduce_run(stream, tile, (region, tiles), &picked, (&operands, origin), outputs)?;
+            self.reduce_run(stream, tile, (region, tiles, finish), &picked, (&operands, origin), outputs)?;
         }
         Ok(())
     }
@@ -145,7 +166,7 @@ impl CudaDevice {
         &self,
         stream: Stream,
         tile: &TileReduce,
-        (region, tiles): (&Region, &[Runs]),
+        (region, tiles, finish): (&Region, &[Runs], bool),
         picked: &[Run],
         (operands, origin): (&[Source<'_>], isize),
         outputs: &[Arc<DeviceBuffer>],
@@ -183,7 +204,7 @@ impl CudaDevice {
         let streams = &self.shared.streams;
         let ready = self
             .kernels
-            .get(Key::Reduce(tile, &layout.form), streams, || reduce::print(tile, "reduce", &layout.form))?;
+            .get(Key::Reduce(tile, &layout.form, finish), streams, || reduce::print(tile, "reduce", &layout.form, finish))?;
         let (threads, lanes) = (reduce::threads(tile), reduce::lanes(tile, layout.elements));
         let grid = u32::try_from(layout.outputs.div_ceil(threads / lanes))
             .map_err(|_| Error::unsupported(format!("a reduction to {} outputs in one block", layout.outputs)))?;
@@ -264,7 +285,7 @@ impl CudaDevice {
             .kernels
             .get(key, streams, || Ok(function::print(source, input, output, dims.len())))
             .map_err(|e| e.at(format!("in the CUDA code of {}", function.name)))?;
-        let grid = self.grid(n.div_ceil(source::BLOCK as usize));
+        let grid = Self::grid(n.div_ceil(source::BLOCK as usize));
         streams.suspect(&function.name);
         launch((streams, stream), &ready, (grid, source::BLOCK), |param| {
             Some(match param {

@@ -31,17 +31,11 @@ const KEEP_PINNED: usize = 256 << 20;
 /// Device memory left to the driver, cuBLAS and modules.
 const RESERVE: u64 = 512 << 20;
 
-/// Blocks of a grid for each multiprocessor, in kernels that walk their work in strides of the grid.
-const WAVES: u32 = 8;
-
 /// One GPU: stream-ordered, with kernels compiled when they are first used.
 pub struct CudaDevice {
     pub(super) name: String,
     pub(super) shared: Arc<Shared>,
     pub(super) kernels: Kernels,
-    multiprocessors: u32,
-    /// Blocks of a grid for each multiprocessor.
-    waves: u32,
     pub(super) blas: gemm::Handles,
     /// Whether products of `f32` may round to TF32.
     pub(super) tf32: bool,
@@ -121,8 +115,6 @@ impl CudaDevice {
         let streams = Streams::new(name, &context, STREAMS).map_err(fault)?;
         keep_freed_memory(&context).map_err(fault)?;
         let (major, minor) = context.compute_capability().map_err(fault)?;
-        let attribute = sys::CUdevice_attribute_enum::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT;
-        let multiprocessors = context.attribute(attribute).map_err(fault)?;
         // The stand-in for the driver interprets PTX.
         let simulated = context.name().is_ok_and(|name| name == "simgpu");
         let target = if simulated { Target::Ptx(90) } else { Target::of(10 * major + minor)? };
@@ -131,8 +123,6 @@ impl CudaDevice {
         Ok(Self {
             name: name.to_owned(),
             kernels: Kernels::new(Arc::clone(&context), target),
-            multiprocessors: u32::try_from(multiprocessors).unwrap_or(1).max(1),
-            waves: WAVES,
             shared: Arc::new(Shared {
                 streams,
                 staging: Staging::new(context, KEEP_PINNED),
@@ -186,9 +176,11 @@ impl CudaDevice {
         found.and_then(|n| usize::try_from(n).ok()).unwrap_or(0)
     }
 
-    /// The grid of a loop over this many blocks' worth of work.
-    pub(super) fn grid(&self, blocks: usize) -> u32 {
-        u32::try_from(blocks).unwrap_or(u32::MAX).clamp(1, self.multiprocessors * self.waves)
+    /// The grid of a loop over this many blocks' worth of work: memory is read fastest when every thread takes its share and
+    /// ends, rather than walking on.
+    pub(super) fn grid(blocks: usize) -> u32 {
+        const LARGEST: usize = (1 << 31) - 1;
+        u32::try_from(blocks.clamp(1, LARGEST)).unwrap_or(1)
     }
 
     /// Memory for a block. Where there is none, copies that are also elsewhere leave, then those that are not, and what

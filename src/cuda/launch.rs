@@ -23,8 +23,8 @@ use std::sync::Arc;
 /// What decides a kernel's code.
 #[derive(Clone, Copy, Hash)]
 pub(crate) enum Key<'a> {
-    Elementwise(&'a Program, &'a Form),
-    Reduce(&'a TileReduce, &'a ReduceForm),
+    Elementwise(&'a Program, &'a Form, bool),
+    Reduce(&'a TileReduce, &'a ReduceForm, bool),
     Fold(&'a Program),
     Function(&'a CudaSource, DType, DType, usize),
 }
@@ -32,8 +32,8 @@ pub(crate) enum Key<'a> {
 /// A [`Key`] that is kept.
 #[derive(Hash)]
 enum Kept {
-    Elementwise(Program, Form),
-    Reduce(TileReduce, ReduceForm),
+    Elementwise(Program, Form, bool),
+    Reduce(TileReduce, ReduceForm, bool),
     Fold(Program),
     Function(CudaSource, DType, DType, usize),
 }
@@ -41,8 +41,8 @@ enum Kept {
 impl Key<'_> {
     fn keep(self) -> Kept {
         match self {
-            Self::Elementwise(program, form) => Kept::Elementwise(program.clone(), form.clone()),
-            Self::Reduce(tile, form) => Kept::Reduce(tile.clone(), form.clone()),
+            Self::Elementwise(program, form, placed) => Kept::Elementwise(program.clone(), form.clone(), placed),
+            Self::Reduce(tile, form, finish) => Kept::Reduce(tile.clone(), form.clone(), finish),
             Self::Fold(combine) => Kept::Fold(combine.clone()),
             Self::Function(source, input, output, rank) => Kept::Function(source.clone(), input, output, rank),
         }
@@ -50,8 +50,8 @@ impl Key<'_> {
 
     fn is(self, kept: &Kept) -> bool {
         match (self, kept) {
-            (Self::Elementwise(a, f), Kept::Elementwise(b, g)) => a == b && f == g,
-            (Self::Reduce(a, f), Kept::Reduce(b, g)) => a == b && f == g,
+            (Self::Elementwise(a, f, p), Kept::Elementwise(b, g, q)) => a == b && f == g && p == *q,
+            (Self::Reduce(a, f, e), Kept::Reduce(b, g, d)) => a == b && f == g && e == *d,
             (Self::Fold(a), Kept::Fold(b)) => a == b,
             (Self::Function(a, i, o, r), Kept::Function(b, j, p, s)) => a == b && (i, o, r) == (*j, *p, *s),
             _ => false,

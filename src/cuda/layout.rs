@@ -176,6 +176,25 @@ impl Layout {
         Ok(Self { count, space, form })
     }
 
+    /// As [`Layout::new`], where the last operand is the output and lies anywhere.
+    ///
+    /// # Errors
+    /// As [`Layout::new`].
+    pub fn placed(dims: &[usize], operands: &[Operand<'_>], width: usize) -> Result<Self> {
+        let count = shape::size(dims);
+        let strides: Vec<&[isize]> = operands.iter().map(|o| o.strides).collect();
+        let space = Space::new(dims, &strides);
+        space.check_rank()?;
+        let writes_whole = |access: &[Access]| access.last() == Some(&Access::Whole);
+        if let Some((space, form)) = rows(&space, operands, width)
+            && matches!(&form, Form::Rows { access, .. } if writes_whole(access))
+        {
+            return Ok(Self { count, space, form });
+        }
+        let form = Form::Strided { rank: space.rank(), wide: space.is_wide() };
+        Ok(Self { count, space, form })
+    }
+
     /// The bytes of the kernel's space parameter, as 16-byte words.
     #[must_use]
     pub fn space(&self) -> Vec<u128> {
@@ -183,6 +202,15 @@ impl Layout {
             Form::Rows { wide, .. } | Form::Turned { wide, .. } | Form::Strided { wide, .. } => self.space.words(wide),
             Form::Vector(_) => Vec::new(),
         }
+    }
+
+    /// The tiles that turned operands go through, where there are some.
+    #[must_use]
+    pub fn tiles(&self) -> Option<usize> {
+        let (Form::Turned { .. }, [stack @ .., height, length]) = (&self.form, self.space.dims.as_slice()) else {
+            return None;
+        };
+        Some(shape::size(stack) * height.div_ceil(TILE) * length.div_ceil(TILE))
     }
 
     /// Items of work: what one thread does in one step.

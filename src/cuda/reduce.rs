@@ -43,11 +43,7 @@ pub fn supports(tile: &TileReduce) -> bool {
     !tile.parts.is_empty()
         && tile.parts.iter().all(same)
         && state_size(tile) <= MAX_STATE
-        && print(
-            tile,
-            "probe",
-            &ReduceForm { access: vec![Access::Any; tile.map.inputs.len()], kept: 1, reduced: 1, wide: false },
-        )
+        && print(tile, "probe", &ReduceForm { access: vec![Access::Any; tile.map.inputs.len()], kept: 1, reduced: 1, wide: false }, true)
         .is_ok()
 }
 
@@ -136,23 +132,36 @@ struct Printer<'a> {
     name: &'a str,
     form: &'a ReduceForm,
     constants: Vec<(Scalar, DType)>,
+    /// How many of them are the map's.
+    mapped: usize,
+    /// Where results are given: the constants that finish each part, as numbers among all.
+    finish: Option<Vec<std::ops::Range<usize>>>,
     /// Where the fields of each part begin, and where the last one's end.
     starts: Vec<usize>,
 }
 
-/// The kernel of `tile` in this form, under this name.
+/// The kernel of `tile` in this form, under this name; one that gives results rather than states where `finish`.
 ///
 /// # Errors
 /// [`Bug`](crate::ErrorKind::Bug) for an instruction without a CUDA expression.
-pub fn print(tile: &TileReduce, name: &str, form: &ReduceForm) -> Result<KernelSource> {
-    let (mut map, constants) = lift(&tile.map);
+pub fn print(tile: &TileReduce, name: &str, form: &ReduceForm, finish: bool) -> Result<KernelSource> {
+    let (mut map, mut constants) = lift(&tile.map);
+    let mapped = constants.len();
+    let mut results = String::new();
+    let mut ranges = Vec::new();
+    for (q, part) in tile.parts.iter().enumerate().filter(|_| finish) {
+        let (lifted, more) = lift(&part.reducer.finish);
+        ranges.push(constants.len()..constants.len() + more.len());
+        constants.extend(more);
+        results.push_str(&function(&lifted, &format!("{name}_finish{q}"))?);
+    }
     map.outputs = tile.parts.iter().map(|p| map.cast(map.outputs[p.value], p.reducer.input)).collect();
     let mut starts = vec![0];
     for part in &tile.parts {
         starts.push(starts[starts.len() - 1] + kept(part).len());
     }
-    let printer = Printer { tile, name, form, constants, starts };
-    let mut text = function(&map, &format!("{name}_map"))?;
+    let printer = Printer { tile, name, form, constants, mapped, finish: finish.then_some(ranges), starts };
+    let mut text = function(&map, &format!("{name}_map"))? + &results;
     for (q, part) in tile.parts.iter().enumerate() {
         for (k, phase) in part.reducer.phases.iter().enumerate() {
             text.push_str(&function(&phase.step, &format!("{name}_step{q}_{k}"))?);
@@ -211,10 +220,12 @@ impl Printer<'_> {
         let mut list: Vec<String> = (0..self.inputs())
             .map(|i| format!("const {}* __restrict__ in{i}", stored_type(tile.map.inputs[i])))
             .collect();
-        let states = tile.parts.iter().flat_map(|p| p.reducer.identity.iter());
-        for (i, (dtype, _)) in states.enumerate() {
+        let states = tile.parts.iter().flat_map(|p| p.reducer.identity.iter()).map(|(dtype, _)| *dtype);
+        let results = tile.parts.iter().map(|p| p.reducer.output());
+        let given: Vec<DType> = if self.finish.is_some() { results.collect() } else { states.collect() };
+        for (i, dtype) in given.into_iter().enumerate() {
             params.push(Param::Output(i));
-            list.push(format!("{}* __restrict__ out{i}", stored_type(*dtype)));
+            list.push(format!("{}* __restrict__ out{i}", stored_type(dtype)));
         }
         for (i, &(value, dtype)) in self.constants.iter().enumerate() {
             params.push(Param::Const(value, dtype));
@@ -255,7 +266,9 @@ impl Printer<'_> {
                 let _ = writeln!(text, "    const {} one{i} = load(from{i}[0]);", value_type(self.tile.map.inputs[i]));
             }
         }
-        let unroll = if several { 1 } else { 2 };
+        // Wide accesses bring enough bytes by themselves.
+        let scattered = self.form.access.contains(&Access::Any);
+        let unroll = if scattered && !several { 4 } else { 2 };
         let _ = writeln!(text, "    const u64 groups = elements / {width};\n#pragma unroll {unroll}");
         let _ = writeln!(text, "    for (u64 g = lane; g < groups; g += lanes) {{\n      const int m = {width};");
         text.push_str(&self.group(map, width, accumulators, true));
@@ -313,7 +326,7 @@ impl Printer<'_> {
                 Access::Whole | Access::Any => format!("load(from{i}[{}])", away(i)),
             })
             .collect();
-        args.extend((0..self.constants.len()).map(|i| format!("load(k{i})")));
+        args.extend((0..self.mapped).map(|i| format!("load(k{i})")));
         args.extend((0..self.tile.parts.len()).map(|q| format!("v{q}[j]")));
         let _ = writeln!(text, "        {}_map({});", self.name, args.join(", "));
         if position {
@@ -380,7 +393,7 @@ impl Printer<'_> {
         text
     }
 
-    /// Writes the states of an output from what its threads have merged.
+    /// Writes the states of an output, or its result, from what its threads have merged.
     fn results(&self) -> String {
         let name = self.name;
         let mut text = String::new();
@@ -399,9 +412,16 @@ impl Printer<'_> {
                 let _ = write!(text, "{name}_leaf{q}({}); ", args.join(", "));
                 states
             };
-            for state in states {
-                let _ = write!(text, "out{out}[to] = stored({state}); ");
-                out += 1;
+            if let Some(constants) = &self.finish {
+                let _ = write!(text, "{} y; ", value_type(part.reducer.output()));
+                let lifted = constants[q].clone().map(|i| format!("load(k{i})"));
+                let args: Vec<String> = states.into_iter().chain(lifted).chain(["y".to_owned()]).collect();
+                let _ = write!(text, "{name}_finish{q}({}); out{q}[to] = stored(y);", args.join(", "));
+            } else {
+                for state in states {
+                    let _ = write!(text, "out{out}[to] = stored({state}); ");
+                    out += 1;
+                }
             }
             text.push_str("\n    }\n");
         }

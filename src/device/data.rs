@@ -176,6 +176,15 @@ impl Data {
         }
     }
 
+    /// Waits until every copy is there.
+    ///
+    /// # Errors
+    /// The first fault of what made them.
+    pub fn wait(&self) -> Result<()> {
+        let Self::Shared { mirror, .. } = self else { return Ok(()) };
+        mirror.copies.lock().there.iter().try_for_each(|copy| copy.device.wait(copy.ready))
+    }
+
     /// The elements on the host; waits for the device that has them.
     ///
     /// # Errors

@@ -6,7 +6,8 @@
 //! kernels, which stays where it is until somebody asks for it elsewhere; [`run`] is a round trip from host to host.
 
 use crate::chunk::Region;
-use crate::error::Result;
+use crate::dtype::DType;
+use crate::error::{Error, Result};
 use crate::op::kernel::Kernel;
 use std::any::Any;
 use std::fmt;
@@ -141,6 +142,25 @@ pub trait Device: fmt::Debug + Send + Sync {
         region: &Region,
         inputs: &[View<Resident>],
     ) -> Result<Vec<Resident>>;
+
+    /// Memory on `stream` for a block that [`Device::place`] puts together; none where the device does not do that.
+    ///
+    /// # Errors
+    /// As [`Device::upload`].
+    fn canvas(&self, stream: Stream, dtype: DType, shape: &[usize]) -> Result<Option<Resident>> {
+        let _ = (stream, dtype, shape);
+        Ok(None)
+    }
+
+    /// Enqueues a copy of the elements of a view of shape `dims` to those of another, which is part of a canvas that was made
+    /// on the same stream and that nobody else has seen.
+    ///
+    /// # Errors
+    /// As [`Device::upload`]; [`Unsupported`](crate::ErrorKind::Unsupported) where there are no canvases.
+    fn place(&self, stream: Stream, from: &View<Resident>, to: &View<Resident>, dims: &[usize]) -> Result<()> {
+        let _ = (stream, from, to, dims);
+        Err(Error::unsupported(format!("blocks put together on {}", self.name())))
+    }
 
     /// Enqueues a copy to the host. The block may be looked at after [`Device::wait`] for an event recorded later.
     ///

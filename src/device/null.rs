@@ -76,6 +76,9 @@ pub fn output_shapes(kernel: &Kernel, region: &Region) -> Vec<Vec<usize>> {
     match kernel {
         Kernel::Elementwise(program) => vec![region.shape.clone(); program.outputs.len()],
         Kernel::Reduce(tile) => state_shapes(tile, region, &[]),
+        Kernel::Tiles(all) if all.finish => {
+            all.tile.parts.iter().map(|part| kept_shape(&region.shape, &part.reduced)).collect()
+        }
         Kernel::Tiles(all) => state_shapes(&all.tile, region, &[all.count(region)]),
         Kernel::Fold(combine) => {
             let mut shape = region.shape.clone();

@@ -53,6 +53,8 @@ pub struct ReduceTiles {
     pub tile: TileReduce,
     /// Where the index space is cut into tiles; axes that are kept are whole.
     pub tiles: Chunks,
+    /// Whether results are given rather than states, of the shape of the kept axes: where there is one tile.
+    pub finish: bool,
 }
 
 impl ReduceTiles {
@@ -155,6 +157,9 @@ impl Kernel {
     pub fn outputs(&self) -> Vec<DType> {
         match self {
             Self::Elementwise(p) => (0..p.outputs.len()).map(|i| p.output_dtype(i)).collect(),
+            Self::Tiles(ReduceTiles { tile, finish: true, .. }) => {
+                tile.parts.iter().map(|part| part.reducer.output()).collect()
+            }
             Self::Reduce(tile) | Self::Tiles(ReduceTiles { tile, .. }) => {
                 tile.parts.iter().flat_map(|part| part.reducer.identity.iter().map(|(d, _)| *d)).collect()
             }

@@ -4,7 +4,7 @@
 //! numbers, constants are values. The CPU runs it strip by strip, CUDA prints it as C, reductions carry their steps as
 //! programs, so all of them agree on what is computed. Fusing is inlining one program into another.
 
-use super::elementwise::ElementOp;
+use super::elementwise::{Agreement, ElementOp};
 use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
 use std::fmt;
@@ -58,6 +58,15 @@ impl Program {
         let x = p.input(dtype);
         p.outputs.push(x);
         p
+    }
+
+    /// Whether every device gives the same bits: its operations are exact, or rounded once.
+    #[must_use]
+    pub fn is_exact(&self) -> bool {
+        self.insts.iter().all(|inst| match inst {
+            Inst::Op(op, dtype, _) => op.agreement() == Agreement::Exact && !dtype.is_complex(),
+            Inst::Input(_) | Inst::Const(..) | Inst::Cast(..) | Inst::Select(..) => true,
+        })
     }
 
     /// Adds an input.

@@ -485,7 +485,7 @@ impl Job<'_, '_> {
             return Err(Error::bug("a reduction"));
         };
         let views = self.shared.views(id, &task.region, memo)?;
-        for TileKernels { members, one, all } in kernels {
+        for TileKernels { members, one, all, finishes } in kernels {
             let reduced = &parts[members[0]].reduced;
             let fold = &folds[members[0]];
             let identity = |part: usize| parts[part].reducer.identity.len();
@@ -495,6 +495,11 @@ impl Job<'_, '_> {
                 let numbers: Vec<usize> = portions.iter().map(|p| p.number).collect();
                 let mut states = self.shared.launch(stage, all, &task.region, &views)?.into_iter();
                 for &part in members {
+                    if *finishes {
+                        let result = states.next().ok_or_else(|| Error::bug("a reduction has a result"))?;
+                        self.put(&results[part], &index, &folds[part].kept.region(&index), &result)?;
+                        continue;
+                    }
                     let states = states.by_ref().take(identity(part)).collect();
                     if let Some(result) = folds[part].add_all(self.shared, &index, numbers.clone(), states)? {
                         self.put(&results[part], &index, &folds[part].kept.region(&index), &result)?;

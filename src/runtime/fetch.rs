@@ -1,6 +1,7 @@
 //! What a block needs: pieces of inputs as views, read, looked up or computed on demand.
 
 use super::cache::ChunkCache;
+use super::collage::Collage;
 use super::context::Context;
 use super::launch::{Launcher, StageKernels};
 use super::retry::retry;
@@ -17,8 +18,6 @@ use crate::device::block::Block;
 use crate::device::data::Data;
 use crate::dtype::DType;
 use crate::error::{Error, Result, panic_text};
-use crate::op::kernel::Kernel;
-use crate::op::program::Program;
 use crate::shape;
 use crate::store::Store;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -123,15 +122,14 @@ impl Shared<'_> {
         if let Some(piece) = input.single() {
             return self.piece(stage, piece, region, input.dtype, memo);
         }
-        let bytes = region.size() * input.dtype.size();
-        let mut buffer = self.cx.memory().buffer(bytes);
+        let mut block = Collage::new(self.cx, input.dtype, &region.shape);
         for piece in &input.pieces {
             let Some(part) = piece.out.intersect(region) else { continue };
             let view = self.piece(stage, piece, &part, input.dtype, memo)?;
             let to = StridedBox::of(&region.shape, &part.relative_to(region).start);
-            copy_strided(&view.host()?, to, buffer.bytes_mut(), &part.shape, input.dtype.size());
+            block.add(&view, to, &part.shape)?;
         }
-        Ok(View::whole(self.cx.data(Block::new(input.dtype, &region.shape, buffer)?)))
+        Ok(View::whole(block.finish()?))
     }
 
     /// The view that `region` of a stage's space has of one piece.
@@ -147,10 +145,13 @@ impl Shared<'_> {
         match piece.origin {
             Origin::Store(s) => {
                 let store = &self.plan.stores[s];
-                if store.in_memory()
-                    && let Some((data, held)) = store.held(&piece.map.source(region).0)
-                {
-                    return Ok(through(&piece.map, region, &data, Some(&held)));
+                if store.in_memory() {
+                    let span = piece.map.source(region).0;
+                    if let [(data, held)] = store.held(&span).as_slice() {
+                        return Ok(through(&piece.map, region, data, Some(held)));
+                    }
+                    let block = self.held(store.as_ref(), &span)?;
+                    return Ok(through(&piece.map, region, &block, Some(&span)));
                 }
                 let positions = piece.map.positions(region);
                 let block = self.remembered(piece.origin, &positions, memo, |shared, memo| {
@@ -185,6 +186,17 @@ impl Shared<'_> {
                 Ok(through(&piece.map, region, &block, Some(&span)))
             }
         }
+    }
+
+    /// A region of an array that lies in memory in several pieces.
+    fn held(&self, store: &dyn Store, span: &Region) -> Result<Data> {
+        let mut block = Collage::new(self.cx, store.info().dtype, &span.shape);
+        for (data, held) in store.held(span) {
+            let Some(part) = held.intersect(span) else { continue };
+            let from = View::whole(data).shifted(&part.relative_to(&held).start);
+            block.add(&from, StridedBox::of(&span.shape, &part.relative_to(span).start), &part.shape)?;
+        }
+        block.finish()
     }
 
     /// A region of a result on disk.
@@ -233,7 +245,8 @@ impl Shared<'_> {
         let start = positions.iter().map(|p| p.first).collect();
         let span = Region::new(start, positions.iter().map(|p| p.end() - p.first).collect());
         let dense = span.shape == counts;
-        if dense && (store.random_access() || info.chunks.aligned(&span)) && !(again || self.cached[s]) {
+        let direct = store.in_memory() || ((store.random_access() || info.chunks.aligned(&span)) && !(again || self.cached[s]));
+        if dense && direct {
             let mut buffer = buffer();
             self.read_into(store, &span, buffer.bytes_mut())?;
             return Ok(self.cx.data(Block::new(info.dtype, &counts, buffer)?));
@@ -316,8 +329,7 @@ impl Shared<'_> {
     /// the next.
     fn reshape(&self, stage: &Stage, reshape: &Reshape, region: &Region) -> Result<Data> {
         let input = &stage.inputs[0];
-        let size = input.dtype.size();
-        let mut buffer = self.cx.memory().buffer(region.size() * size);
+        let mut block = Collage::new(self.cx, input.dtype, &region.shape);
         let parts = reshape.parts(region);
         let hull = reshape.reads_hull(&parts).then(|| reshape.hull(region));
         let read = |source: &Region| self.input(stage, input, source, &mut Memo::default());
@@ -328,9 +340,9 @@ impl Shared<'_> {
                 _ => read(&part.source)?,
             };
             let to = StridedBox::with(part.at, part.strides);
-            copy_strided(&view.host()?, to, buffer.bytes_mut(), &part.source.shape, size);
+            block.add(&view, to, &part.source.shape)?;
         }
-        Ok(self.cx.data(Block::new(input.dtype, &region.shape, buffer)?))
+        block.finish()
     }
 
     /// The blocks of a user function that touch `region`, cut to it.
@@ -339,7 +351,7 @@ impl Shared<'_> {
         let StageKind::Function(function) = &stage.kind else { return Err(Error::bug("a function stage")) };
         let kernel = self.block_kernel(id)?;
         let touching = stage.chunks.touching(region);
-        let mut out: Option<crate::device::block::Buffer> = None;
+        let mut out = Collage::new(self.cx, function.output, &region.shape);
         for step in Indices::new(&touching.shape) {
             let index: Vec<usize> = step.iter().zip(&touching.start).map(|(a, b)| a + b).collect();
             let chunk = stage.chunks.region(&index);
@@ -354,14 +366,11 @@ impl Shared<'_> {
                 return Ok(block);
             }
             let Some(part) = chunk.intersect(region) else { continue };
-            let size = function.output.size();
-            let buffer = out.get_or_insert_with(|| self.cx.memory().buffer(region.size() * size));
-            let from = View::whole(block.host()?).shifted(&part.relative_to(&chunk).start);
+            let from = View::whole(block).shifted(&part.relative_to(&chunk).start);
             let to = StridedBox::of(&region.shape, &part.relative_to(region).start);
-            copy_strided(&from, to, buffer.bytes_mut(), &part.shape, size);
+            out.add(&from, to, &part.shape)?;
         }
-        let buffer = out.unwrap_or_else(|| self.cx.memory().buffer(0));
-        Ok(self.cx.data(Block::new(function.output, &region.shape, buffer)?))
+        out.finish()
     }
 
     /// The view's elements as a block in C order; the view's own block where it is that already.
@@ -373,18 +382,9 @@ impl Shared<'_> {
         if plain {
             return view.block.reshaped(dims);
         }
-        if let Some((device, stream)) = self.cx.lane()
-            && view.block.is_on(device.as_ref())
-        {
-            let copy = Kernel::Elementwise(Program::identity(dtype));
-            let made = device.launch(stream, &copy, &Region::full(dims), &[view.on(device, stream)?])?.pop();
-            let data = made.ok_or_else(|| Error::bug("a copy has a result"))?;
-            return Ok(Data::resident(device, stream, data, dtype, dims));
-        }
-        let mut buffer = self.cx.memory().buffer(shape::size(dims) * dtype.size());
-        let to = StridedBox::of(dims, &vec![0; dims.len()]);
-        copy_strided(&view.host()?, to, buffer.bytes_mut(), dims, dtype.size());
-        Ok(self.cx.data(Block::new(dtype, dims, buffer)?))
+        let mut block = Collage::new(self.cx, dtype, dims);
+        block.add(view, StridedBox::of(dims, &vec![0; dims.len()]), dims)?;
+        block.finish()
     }
 }
 

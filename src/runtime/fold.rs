@@ -17,6 +17,9 @@ use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// Bytes of states that are brought to the host.
+const FEW: usize = 64 << 10;
+
 /// The folds of one part of a reduction: one per block of its result.
 pub(crate) struct PartFold {
     stage: StageId,
@@ -164,6 +167,12 @@ impl PartFold {
             states = shared.launch(&shared.plan.stages[self.stage], kernel, &region, &views)?;
             numbers = (numbers[0] / FAN_IN..end.div_ceil(FAN_IN)).collect();
             (level, portions) = (level + 1, portions.div_ceil(FAN_IN));
+        }
+        // Few states fold faster on the host, and no thread waits for another's stream.
+        let StateKernels { combine, finish, .. } = self.kernels(shared)?;
+        let bytes: usize = states.iter().map(Data::len).sum();
+        if bytes <= FEW && combine.is_exact() && finish.is_exact() {
+            states = states.iter().map(|s| s.host().map(Data::Host)).collect::<Result<_>>()?;
         }
         let mut result = None;
         for (entry, number) in numbers.into_iter().enumerate() {

@@ -1,7 +1,8 @@
 //! The kernels of a run: each is built once, and made ready as often as threads run it at once.
 //!
 //! Where a kernel runs is decided here and once, by what the device supports: never by the size of a block, since the
-//! bits of a result may depend on the device.
+//! bits of a result may depend on the device. What gives the same bits everywhere runs on the CPU when it is given blocks
+//! that were brought to the host to stay there ([`Data::Host`]).
 
 use super::context::Context;
 use crate::blockwise::plan::{Part, Stage, StageKind};
@@ -28,6 +29,8 @@ pub(crate) struct Launcher {
     dtypes: Vec<DType>,
     /// Whether the CPU runs it.
     on_cpu: bool,
+    /// Whether it gives the same bits wherever it runs.
+    exact: bool,
     /// What no thread uses at the moment.
     idle: Mutex<Vec<Ready>>,
 }
@@ -35,7 +38,8 @@ pub(crate) struct Launcher {
 impl Launcher {
     pub(crate) fn new(cx: &Context, kernel: Kernel) -> Self {
         let (dtypes, on_cpu) = (kernel.outputs(), cx.on_cpu(&kernel));
-        Self { kernel, dtypes, on_cpu, idle: Mutex::default() }
+        let exact = matches!(&kernel, Kernel::Elementwise(program) if program.is_exact());
+        Self { kernel, dtypes, on_cpu, exact, idle: Mutex::default() }
     }
 
     /// Whether the CPU runs it.
@@ -45,7 +49,8 @@ impl Launcher {
 
     /// Runs over `region`, where the kernel runs.
     pub(crate) fn run(&self, cx: &Context, region: &Region, views: &[View<Data>]) -> Result<Vec<Data>> {
-        if let Some((device, stream)) = cx.lane_for(region, views).filter(|_| !self.on_cpu) {
+        let stays = self.exact && views.iter().all(|v| matches!(v.block, Data::Host(_)));
+        if let Some((device, stream)) = cx.lane_for(region, views).filter(|_| !self.on_cpu && !stays) {
             match self.run_there((device, stream), region, views) {
                 // The last resort of a device that has no room for one block: its results agree within the tolerance.
                 Err(error) if matches!(error.kind(), ErrorKind::Memory { .. }) => {
@@ -61,7 +66,13 @@ impl Launcher {
         let mut outputs: Vec<&mut [u8]> = buffers.iter_mut().map(Buffer::bytes_mut).collect();
         self.run_into(region, &views, &mut outputs)?;
         let made = buffers.into_iter().zip(&self.dtypes).enumerate();
-        made.map(|(i, (buffer, &dtype))| Ok(cx.data(Block::new(dtype, shapes.of(i), buffer)?))).collect()
+        let data = |block: Block| if stays { Data::Host(block) } else { cx.data(block) };
+        made.map(|(i, (buffer, &dtype))| Ok(data(Block::new(dtype, shapes.of(i), buffer)?))).collect()
+    }
+
+    /// Whether it gives the same bits wherever it runs.
+    pub(crate) fn is_exact(&self) -> bool {
+        self.exact
     }
 
     /// Runs on a device.
@@ -153,6 +164,8 @@ pub(crate) struct TileKernels {
     pub(crate) one: Launcher,
     /// Over all tiles of a block at once, where the device does that.
     pub(crate) all: Option<Launcher>,
+    /// Whether that gives results, because there is one tile.
+    pub(crate) finishes: bool,
 }
 
 /// The kernels over the states of one part of a reduction.
@@ -210,12 +223,14 @@ impl StageKernels {
                 };
                 let of_tiles = |(members, tile): (Vec<usize>, TileReduce)| {
                     let part = &parts[members[0]];
+                    let checked = members.iter().any(|&m| parts[m].reducer.no_answer.is_some());
+                    let finishes = part.tiles() == 1 && !checked;
                     let all = (part.groups.is_none()).then(|| {
-                        let kernel = ReduceTiles { tile: tile.clone(), tiles: part.tiling.clone() };
-                        launcher(Kernel::Tiles(kernel))
+                        let (tile, tiles) = (tile.clone(), part.tiling.clone());
+                        launcher(Kernel::Tiles(ReduceTiles { tile, tiles, finish: finishes }))
                     });
                     let all = all.filter(|kernel| !kernel.on_cpu());
-                    TileKernels { members, one: launcher(Kernel::Reduce(tile)), all }
+                    TileKernels { members, one: launcher(Kernel::Reduce(tile)), all, finishes }
                 };
                 Self::Reduction {
                     tiles: tile_kernels(stage).into_iter().map(of_tiles).collect(),

@@ -1,11 +1,12 @@
 //! Products of matrices over any region: panels of both factors are read one after another and added up.
 
+use super::collage::Collage;
 use super::fetch::{Memo, Shared};
 use super::launch::{Launcher, StageKernels};
 use super::trace::timed;
 use crate::blockwise::plan::{Origin, Stage, StageId, StageKind};
 use crate::chunk::{AxisChunks, Region};
-use crate::cpu::copy::{StridedBox, copy_strided};
+use crate::cpu::copy::StridedBox;
 use crate::device::View;
 use crate::device::block::Block;
 use crate::device::data::Data;
@@ -55,7 +56,7 @@ impl Shared<'_> {
             let inside = (first..cuts.count()).take_while(|&i| cuts.start(i) < end);
             inside.map(|i| (cuts.start(i), cuts.length(i))).collect()
         };
-        let mut buffer = None;
+        let mut block = Collage::new(self.cx, work, &cells.shape);
         for segment in 0..cells.shape[0] {
             for &(row, rows) in &list(rank - 2, &contraction.rows) {
                 for &(column, columns) in &list(rank - 1, &contraction.columns) {
@@ -67,14 +68,12 @@ impl Shared<'_> {
                     if cell == *cells {
                         return Ok(data);
                     }
-                    let all = buffer.get_or_insert_with(|| self.cx.memory().buffer(cells.size() * work.size()));
                     let to = StridedBox::of(&cells.shape, &cell.relative_to(cells).start);
-                    copy_strided(&View::whole(data.host()?), to, all.bytes_mut(), &cell.shape, work.size());
+                    block.add(&View::whole(data), to, &cell.shape)?;
                 }
             }
         }
-        let buffer = buffer.unwrap_or_else(|| self.cx.memory().buffer(cells.size() * work.size()));
-        Ok(self.cx.data(Block::new(work, &cells.shape, buffer)?))
+        block.finish()
     }
 
     /// The product of one cell on a device, panel after panel.

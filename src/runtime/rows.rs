@@ -1,12 +1,12 @@
 //! Rows in any order: positions taken of an axis, and what a group has of a tile.
 
+use super::collage::Collage;
 use super::fetch::{Memo, Shared};
 use crate::blockwise::plan::{Input, Stage, StageId};
 use crate::chunk::Region;
 use crate::chunk::index_map::AxisMap;
-use crate::cpu::copy::{StridedBox, copy_strided};
+use crate::cpu::copy::StridedBox;
 use crate::device::View;
-use crate::device::block::Block;
 use crate::device::data::Data;
 use crate::error::{Error, Result};
 
@@ -23,7 +23,7 @@ impl Shared<'_> {
         let stage = &self.plan.stages[id];
         let input = &stage.inputs[0];
         let piece = input.single().ok_or_else(|| Error::bug("a take reads one array"))?;
-        let mut buffer = self.cx.memory().buffer(region.size() * input.dtype.size());
+        let mut block = Collage::new(self.cx, input.dtype, &region.shape);
         let mut at = region.start[axis];
         while at < region.end(axis) {
             let rest = &positions[at..region.end(axis)];
@@ -40,10 +40,10 @@ impl Shared<'_> {
             (part.start[axis], part.shape[axis]) = (at, same.max(rising));
             let view = self.piece(stage, &run, &part, input.dtype, memo)?;
             let to = StridedBox::of(&region.shape, &part.relative_to(region).start);
-            copy_strided(&view.host()?, to, buffer.bytes_mut(), &part.shape, input.dtype.size());
+            block.add(&view, to, &part.shape)?;
             at += same.max(rising);
         }
-        Ok(self.cx.data(Block::new(input.dtype, &region.shape, buffer)?))
+        block.finish()
     }
 
     /// A group's share of a tile as a region of its own: the tile's views in steps where its positions are evenly apart,
@@ -71,19 +71,17 @@ impl Shared<'_> {
             return Ok((region, views.iter().map(stepped).collect()));
         }
         let gathered = |(view, input): (&View<Data>, &Input)| {
-            let view = view.host()?;
-            let size = input.dtype.size();
-            let mut buffer = self.cx.memory().buffer(region.size() * size);
+            let mut block = Collage::new(self.cx, input.dtype, &region.shape);
             let mut first = 0;
             while first < positions.len() {
                 let run = positions[first..].windows(2).take_while(|w| w[0] + 1 == w[1]).count() + 1;
                 let (mut from, mut to, mut rows) = (corner.clone(), vec![0; tile.rank()], region.shape.clone());
                 (from[axis], to[axis], rows[axis]) = (at(first), first, run);
                 let to = StridedBox::of(&region.shape, &to);
-                copy_strided(&view.shifted(&from), to, buffer.bytes_mut(), &rows, size);
+                block.add(&view.shifted(&from), to, &rows)?;
                 first += run;
             }
-            Ok(View::whole(self.cx.data(Block::new(input.dtype, &region.shape, buffer)?)))
+            Ok(View::whole(block.finish()?))
         };
         let views = views.iter().zip(&stage.inputs).map(gathered).collect::<Result<_>>()?;
         Ok((region, views))

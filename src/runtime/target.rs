@@ -57,7 +57,9 @@ impl Blocks {
 
     fn finish(self) -> Result<BlockStore> {
         let blocks = self.blocks.into_inner().into_iter().collect::<Option<Vec<Data>>>();
-        BlockStore::new(self.dtype, self.grid, blocks.ok_or_else(|| Error::bug("every block is computed"))?)
+        let blocks = blocks.ok_or_else(|| Error::bug("every block is computed"))?;
+        blocks.iter().try_for_each(Data::wait)?;
+        BlockStore::new(self.dtype, self.grid, blocks)
     }
 }
 

@@ -71,8 +71,8 @@ impl Store for MemoryStore {
         true
     }
 
-    fn held(&self, _span: &Region) -> Option<(Data, Region)> {
-        Some((self.data.clone(), Region::full(&self.info.shape)))
+    fn held(&self, _span: &Region) -> Vec<(Data, Region)> {
+        vec![(self.data.clone(), Region::full(&self.info.shape))]
     }
 }
 
@@ -123,18 +123,17 @@ impl Store for BlockStore {
         Ok(())
     }
 
-    fn random_access(&self) -> bool {
-        true
-    }
-
     fn in_memory(&self) -> bool {
         true
     }
 
-    fn held(&self, span: &Region) -> Option<(Data, Region)> {
+    fn held(&self, span: &Region) -> Vec<(Data, Region)> {
         let grid = &self.info.chunks;
         let touching = grid.touching(span);
-        (touching.size() == 1)
-            .then(|| (self.blocks[grid.number(&touching.start)].clone(), grid.region(&touching.start)))
+        let piece = |step: Vec<usize>| {
+            let index: Vec<usize> = step.iter().zip(&touching.start).map(|(a, b)| a + b).collect();
+            (self.blocks[grid.number(&index)].clone(), grid.region(&index))
+        };
+        Indices::new(&touching.shape).map(piece).collect()
     }
 }

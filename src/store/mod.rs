@@ -103,10 +103,10 @@ pub trait Store: fmt::Debug + Send + Sync {
         false
     }
 
-    /// What lies in memory around `span`, and the box that it is, where one piece holds all of `span`.
-    fn held(&self, span: &Region) -> Option<(Data, Region)> {
+    /// The pieces in memory that `span` touches, and the boxes that they are.
+    fn held(&self, span: &Region) -> Vec<(Data, Region)> {
         let _ = span;
-        None
+        Vec::new()
     }
 }
 

@@ -182,7 +182,7 @@ pub(crate) fn entries() -> Vec<Entry> {
         let strided = always || serial % 8 == 0;
         for (k, form) in forms(&program, serial, strided).iter().enumerate() {
             let name = format!("e{serial}_{k}_");
-            let kernel = elementwise::print(&program, &name, form).unwrap();
+            let kernel = elementwise::print(&program, &name, form, false).unwrap();
             let core = is_core(&program) && k < 2;
             out.push(Entry { label: format!("{label} {form:?}"), name, text: kernel.text, kernels: 1, core });
         }
@@ -190,7 +190,7 @@ pub(crate) fn entries() -> Vec<Entry> {
     for (serial, (label, tile)) in reductions().into_iter().enumerate() {
         for (k, form) in reduce_forms(tile.map.inputs.len(), serial).iter().enumerate() {
             let name = format!("r{serial}_{k}_");
-            let text = reduce::print(&tile, &name, form).unwrap().text;
+            let text = reduce::print(&tile, &name, form, serial % 2 == 0).unwrap().text;
             let core = k == serial % 2 && serial % 3 == 0;
             out.push(Entry { label: format!("{label} {form:?}"), name, text, kernels: 1, core });
         }

@@ -117,3 +117,28 @@ fn matrices_multiply() {
     let refused = gpu.matmul(&b, &b).unwrap_err().to_string();
     assert_eq!(refused, "matmul: (19, 7) and (19, 7) do not multiply");
 }
+
+#[test]
+fn blocks_are_put_together_on_the_device() {
+    let Some(gpu) = gpu() else { return };
+    for dtype in [DType::U8, DType::F16, DType::F32, DType::C128] {
+        let (left, right) = (values::ordinary(dtype, &[6, 8], 1), values::ordinary(dtype, &[7, 6], 2));
+        let canvas = gpu.canvas(Stream(1), dtype, &[6, 15]).unwrap().unwrap();
+        let [a, b] = [&left, &right].map(|block| gpu.upload(Stream(1), block).unwrap());
+        let to = |offset: usize| View { block: canvas.clone(), offset, strides: vec![15, 1] };
+        let from = |block: &Resident, strides: [isize; 2]| View { block: block.clone(), offset: 0, strides: strides.to_vec() };
+        gpu.place(Stream(1), &from(&a, [8, 1]), &to(0), &[6, 8]).unwrap();
+        gpu.place(Stream(1), &from(&b, [1, 6]), &to(8), &[6, 7]).unwrap();
+        let outside = gpu.place(Stream(1), &from(&a, [8, 1]), &to(8), &[6, 8]).unwrap_err().to_string();
+        assert!(outside.contains("stays inside its block"), "{outside}");
+        let pending = gpu.download(Stream(1), &canvas).unwrap();
+        gpu.wait(gpu.record(Stream(1))).unwrap();
+        let (given, size) = ((pending.0)().unwrap(), dtype.size());
+        for (row, line) in given.bytes().chunks(15 * size).enumerate() {
+            assert_eq!(line[..8 * size], left.bytes()[8 * row * size..][..8 * size]);
+            for (k, element) in line[8 * size..].chunks(size).enumerate() {
+                assert_eq!(*element, right.bytes()[(6 * k + row) * size..][..size]);
+            }
+        }
+    }
+}

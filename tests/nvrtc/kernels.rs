@@ -105,7 +105,7 @@ fn tiles(mut tile: TileReduce, space: &[usize], reduced: &[bool], length: usize)
         part.reduced = reduced.to_vec();
     }
     let cut = |(&n, &r): (&usize, &bool)| AxisChunks::regular(n, if r { length.min(n) } else { n });
-    ReduceTiles { tile, tiles: Chunks::new(space.iter().zip(reduced).map(cut).collect()) }
+    ReduceTiles { tile, tiles: Chunks::new(space.iter().zip(reduced).map(cut).collect()), finish: false }
 }
 
 /// Sums go in another order than the CPU's; states are f64 or exact.
@@ -158,7 +158,8 @@ fn reductions_over_any_axes_give_what_the_cpu_gives() {
                 continue;
             }
             for length in [7, 64, 1000] {
-                let all = tiles(tile.clone(), &space, &reduced, length);
+                let mut all = tiles(tile.clone(), &space, &reduced, length);
+                all.finish = length == 1000;
                 let (start, end) = ([0, 2, 0], [37, 5, 300]);
                 let region = Region::new(
                     (0..3).map(|a| if reduced[a] { 0 } else { start[a] }).collect(),

@@ -90,7 +90,10 @@ impl Device for CudaDevice {
 
     fn supports(&self, kernel: &Kernel) -> bool {
         match kernel {
-            Kernel::Elementwise(program) | Kernel::Fold(program) => fits(program),
+            Kernel::Elementwise(program) => fits(program),
+            Kernel::Fold(combine) => {
+                combine.outputs.len() <= MAX_ARGUMENTS && source::function(combine, "probe").is_ok()
+            }
             Kernel::Reduce(tile) | Kernel::Tiles(ReduceTiles { tile, .. }) => fits(&tile.map) && reduce::supports(tile),
             Kernel::Contract(product) => {
                 let contraction = &product.contraction;

@@ -224,6 +224,29 @@ impl Data {
         Ok(data)
     }
 
+    /// As [`Data::host`] for several, which are waited for together.
+    ///
+    /// # Errors
+    /// As [`Data::host`].
+    pub fn to_host(list: &[Self]) -> Result<Vec<Block>> {
+        let mut coming = Vec::new();
+        for data in list {
+            let Self::Shared { mirror, .. } = data else { continue };
+            let copies = mirror.copies.lock();
+            if let (None, Some(copy)) = (&copies.host, copies.there.first()) {
+                let stream = copy.ready.stream;
+                let pending = copy.device.download(stream, &copy.data)?;
+                coming.push((mirror, pending, Arc::clone(&copy.device), copy.device.record(stream)));
+            }
+        }
+        for (mirror, pending, device, there) in coming {
+            device.wait(there)?;
+            let block = (pending.0)()?;
+            mirror.copies.lock().host.get_or_insert(block);
+        }
+        list.iter().map(Self::host).collect()
+    }
+
     /// The same elements under another shape of the same size.
     ///
     /// # Errors

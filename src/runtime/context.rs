@@ -220,6 +220,9 @@ fn temporary_folder() -> PathBuf {
     if std::env::var_os("TMPDIR").is_none() && on_disk.is_dir() { on_disk } else { std::env::temp_dir() }
 }
 
+/// An array in memory takes at most this part of a device.
+const PARTS: u64 = 8;
+
 impl Context {
     /// Settings to start from.
     #[must_use]
@@ -312,6 +315,12 @@ impl Context {
         let (thread, count) = (rayon::current_thread_index().unwrap_or(0), self.0.devices.len());
         let there = self.0.devices.iter().find(|device| on(device) > half);
         Some(there.map_or(own, |device| stream_of(device, thread / count)))
+    }
+
+    /// Whether an array on the host goes to a device in parts, because it would take too much of it.
+    pub(crate) fn streams(&self, data: &Data) -> bool {
+        let large = |device: &Arc<dyn Device>| device.budget().is_some_and(|bytes| data.len() as u64 > bytes / PARTS);
+        self.lane().is_some_and(|(device, _)| large(device) && !data.is_on(device.as_ref()))
     }
 
     /// A block, which the device may get copies of.

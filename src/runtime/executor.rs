@@ -485,7 +485,7 @@ impl Job<'_, '_> {
             return Err(Error::bug("a reduction"));
         };
         let views = self.shared.views(id, &task.region, memo)?;
-        for TileKernels { members, one, all, finishes } in kernels {
+        for TileKernels { members, one, all, finishes, fold: joins } in kernels {
             let reduced = &parts[members[0]].reduced;
             let fold = &folds[members[0]];
             let identity = |part: usize| parts[part].reducer.identity.len();
@@ -493,15 +493,19 @@ impl Job<'_, '_> {
             if let (Some(all), Some(first)) = (all, portions.first()) {
                 let index = fold.index(reduced, &task.block, first);
                 let numbers: Vec<usize> = portions.iter().map(|p| p.number).collect();
-                let mut states = self.shared.launch(stage, all, &task.region, &views)?.into_iter();
-                for &part in members {
-                    if *finishes {
-                        let result = states.next().ok_or_else(|| Error::bug("a reduction has a result"))?;
-                        self.put(&results[part], &index, &folds[part].kept.region(&index), &result)?;
-                        continue;
+                let states = self.shared.launch(stage, all, &task.region, &views)?;
+                if *finishes {
+                    for (&part, result) in members.iter().zip(&states) {
+                        self.put(&results[part], &index, &folds[part].kept.region(&index), result)?;
                     }
-                    let states = states.by_ref().take(identity(part)).collect();
-                    if let Some(result) = folds[part].add_all(self.shared, &index, numbers.clone(), states)? {
+                    continue;
+                }
+                let nodes = fold.folded(self.shared, joins, &index, (numbers, states))?;
+                let mut at = 0;
+                for &part in members {
+                    let own = at..at + identity(part);
+                    at = own.end;
+                    if let Some(result) = folds[part].add_all(self.shared, &index, &nodes, own)? {
                         self.put(&results[part], &index, &folds[part].kept.region(&index), &result)?;
                     }
                 }

@@ -147,7 +147,9 @@ impl Shared<'_> {
                 let store = &self.plan.stores[s];
                 if store.in_memory() {
                     let span = piece.map.source(region).0;
-                    if let [(data, held)] = store.held(&span).as_slice() {
+                    if let [(data, held)] = store.held(&span).as_slice()
+                        && !self.cx.streams(data)
+                    {
                         return Ok(through(&piece.map, region, data, Some(held)));
                     }
                     let block = self.held(store.as_ref(), &span)?;
@@ -188,7 +190,7 @@ impl Shared<'_> {
         }
     }
 
-    /// A region of an array that lies in memory in several pieces.
+    /// A region of an array that lies in memory in several pieces, or in one too large for a device.
     fn held(&self, store: &dyn Store, span: &Region) -> Result<Data> {
         let mut block = Collage::new(self.cx, store.info().dtype, &span.shape);
         for (data, held) in store.held(span) {

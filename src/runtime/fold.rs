@@ -47,6 +47,13 @@ pub(crate) struct Portion<'a> {
 /// The state of a tile, or of neighbours: a view per part of it.
 pub(crate) type State = Vec<View<Data>>;
 
+/// Nodes of a tree on one level: the numbers of the first portions below them, and their states side by side.
+pub(crate) struct Nodes {
+    level: usize,
+    first: Vec<usize>,
+    states: Vec<Data>,
+}
+
 /// One result block in the making.
 #[derive(Default)]
 struct Fold {
@@ -146,16 +153,16 @@ impl PartFold {
         Indices::new(&counts).filter(move |index| empty || self.portions_of(index) == 0)
     }
 
-    /// Adds the states of the portions with these numbers, which lie side by side in `states`, to result block `index`.
-    /// Where they are neighbours, as much of the tree as they make up is folded at once. Gives the result when it is whole.
-    pub(crate) fn add_all(
+    /// The states of the portions with these numbers, which lie side by side, of all parts that share them: as much of the
+    /// tree as they make up is folded at once, by `kernel`, where they are neighbours. Few states that fold to the same bits
+    /// everywhere come to the host, where joining them is faster, and no thread waits for another's stream.
+    pub(crate) fn folded(
         &self,
         shared: &Shared<'_>,
+        kernel: &Launcher,
         index: &[usize],
-        mut numbers: Vec<usize>,
-        mut states: Vec<Data>,
-    ) -> Result<Option<Data>> {
-        let kernel = &self.kernels(shared)?.fold;
+        (mut numbers, mut states): (Vec<usize>, Vec<Data>),
+    ) -> Result<Nodes> {
         let (mut level, mut portions) = (0, self.portions_of(index));
         while numbers.len() > 1 && numbers.windows(2).all(|w| w[0] + 1 == w[1]) {
             let end = numbers[0] + numbers.len();
@@ -168,16 +175,27 @@ impl PartFold {
             numbers = (numbers[0] / FAN_IN..end.div_ceil(FAN_IN)).collect();
             (level, portions) = (level + 1, portions.div_ceil(FAN_IN));
         }
-        // Few states fold faster on the host, and no thread waits for another's stream.
-        let StateKernels { combine, finish, .. } = self.kernels(shared)?;
         let bytes: usize = states.iter().map(Data::len).sum();
-        if bytes <= FEW && combine.is_exact() && finish.is_exact() {
-            states = states.iter().map(|s| s.host().map(Data::Host)).collect::<Result<_>>()?;
+        if bytes <= FEW && kernel.is_exact() {
+            states = Data::to_host(&states)?.into_iter().map(Data::Host).collect();
         }
+        let first = numbers.into_iter().map(|number| number * span(level)).collect();
+        Ok(Nodes { level, first, states })
+    }
+
+    /// Adds the nodes of this part, whose states are `states` of all, to result block `index`; gives the result when it is
+    /// whole.
+    pub(crate) fn add_all(
+        &self,
+        shared: &Shared<'_>,
+        index: &[usize],
+        nodes: &Nodes,
+        states: std::ops::Range<usize>,
+    ) -> Result<Option<Data>> {
         let mut result = None;
-        for (entry, number) in numbers.into_iter().enumerate() {
-            let state = states.iter().map(|s| row(s, entry)).collect();
-            result = self.add(shared, index, level, number * span(level), state)?;
+        for (entry, &first) in nodes.first.iter().enumerate() {
+            let state = nodes.states[states.clone()].iter().map(|s| row(s, entry)).collect();
+            result = self.add(shared, index, nodes.level, first, state)?;
         }
         Ok(result)
     }

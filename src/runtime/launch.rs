@@ -16,7 +16,7 @@ use crate::dtype::DType;
 use crate::error::{ErrorKind, Result};
 use crate::op::contraction::Contraction;
 use crate::op::kernel::{Kernel, PanelProduct, ReduceTiles, TilePart, TileReduce, TileScan, TileStep};
-use crate::op::program::Program;
+use crate::op::program::{Program, Value};
 use crate::op::tiles::TileTask;
 use crate::shape;
 use parking_lot::Mutex;
@@ -38,7 +38,10 @@ pub(crate) struct Launcher {
 impl Launcher {
     pub(crate) fn new(cx: &Context, kernel: Kernel) -> Self {
         let (dtypes, on_cpu) = (kernel.outputs(), cx.on_cpu(&kernel));
-        let exact = matches!(&kernel, Kernel::Elementwise(program) if program.is_exact());
+        let exact = match &kernel {
+            Kernel::Elementwise(program) | Kernel::Fold(program) => program.is_exact(),
+            _ => false,
+        };
         Self { kernel, dtypes, on_cpu, exact, idle: Mutex::default() }
     }
 
@@ -166,14 +169,14 @@ pub(crate) struct TileKernels {
     pub(crate) all: Option<Launcher>,
     /// Whether that gives results, because there is one tile.
     pub(crate) finishes: bool,
+    /// Joins neighbours among the states of all parts.
+    pub(crate) fold: Launcher,
 }
 
 /// The kernels over the states of one part of a reduction.
 pub(crate) struct StateKernels {
     /// Joins two.
     pub(crate) combine: Launcher,
-    /// Joins neighbours side by side.
-    pub(crate) fold: Launcher,
     /// The result of one.
     pub(crate) finish: Launcher,
 }
@@ -216,7 +219,6 @@ impl StageKernels {
                 let of_states = |part: &Part| {
                     let (combine, finish) = (part.reducer.combine.clone(), part.reducer.finish.clone());
                     StateKernels {
-                        fold: launcher(Kernel::Fold(combine.clone())),
                         combine: launcher(Kernel::Elementwise(combine)),
                         finish: launcher(Kernel::Elementwise(finish)),
                     }
@@ -230,7 +232,8 @@ impl StageKernels {
                         launcher(Kernel::Tiles(ReduceTiles { tile, tiles, finish: finishes }))
                     });
                     let all = all.filter(|kernel| !kernel.on_cpu());
-                    TileKernels { members, one: launcher(Kernel::Reduce(tile)), all, finishes }
+                    let fold = launcher(Kernel::Fold(combine_all(&tile.parts)));
+                    TileKernels { members, one: launcher(Kernel::Reduce(tile)), all, finishes, fold }
                 };
                 Self::Reduction {
                     tiles: tile_kernels(stage).into_iter().map(of_tiles).collect(),
@@ -239,6 +242,21 @@ impl StageKernels {
             }
         }
     }
+}
+
+/// `(states of all parts, states of all parts) -> states of all parts`, the second from later tiles.
+fn combine_all(parts: &[TilePart]) -> Program {
+    let mut all = Program::default();
+    let states = |all: &mut Program| -> Vec<Vec<Value>> {
+        let of = |part: &TilePart| part.reducer.identity.iter().map(|(dtype, _)| all.input(*dtype)).collect();
+        parts.iter().map(of).collect()
+    };
+    let (left, right) = (states(&mut all), states(&mut all));
+    for (part, (a, b)) in parts.iter().zip(left.into_iter().zip(right)) {
+        let joined = all.inline(&part.reducer.combine, &[a, b].concat());
+        all.outputs.extend(joined);
+    }
+    all
 }
 
 /// What is done to the tiles of a reduction stage: parts with the same tiles share one. Each comes with the parts' numbers.

@@ -192,8 +192,7 @@ impl Device for CudaDevice {
         let size = data.dtype.size();
         let at = |b: &DeviceBuffer, offset: usize| b.address + (offset * size) as u64;
         let sources = [(&data, from), (&canvas, to)];
-        let [from, to] =
-            sources.map(|(b, view)| Source { address: at(b, view.offset), size, strides: &view.strides });
+        let [from, to] = sources.map(|(b, view)| Source { address: at(b, view.offset), size, strides: &view.strides });
         self.copy(stream, data.dtype, dims, [&from, &to])?;
         self.note_uses(stream, &[data])
     }

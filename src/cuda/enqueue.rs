@@ -97,7 +97,13 @@ impl CudaDevice {
     }
 
     /// Copies a view to where another one is.
-    pub(super) fn copy(&self, stream: Stream, dtype: DType, dims: &[usize], [from, to]: [&Source<'_>; 2]) -> Result<()> {
+    pub(super) fn copy(
+        &self,
+        stream: Stream,
+        dtype: DType,
+        dims: &[usize],
+        [from, to]: [&Source<'_>; 2],
+    ) -> Result<()> {
         let program = Program::identity(dtype);
         let operands = [from.operand(), to.operand()];
         let layout = Layout::placed(dims, &operands, elementwise::width(&program))?;
@@ -202,9 +208,9 @@ impl CudaDevice {
             return Ok(());
         }
         let streams = &self.shared.streams;
-        let ready = self
-            .kernels
-            .get(Key::Reduce(tile, &layout.form, finish), streams, || reduce::print(tile, "reduce", &layout.form, finish))?;
+        let ready = self.kernels.get(Key::Reduce(tile, &layout.form, finish), streams, || {
+            reduce::print(tile, "reduce", &layout.form, finish)
+        })?;
         let (threads, lanes) = (reduce::threads(tile), reduce::lanes(tile, layout.elements));
         let grid = u32::try_from(layout.outputs.div_ceil(threads / lanes))
             .map_err(|_| Error::unsupported(format!("a reduction to {} outputs in one block", layout.outputs)))?;

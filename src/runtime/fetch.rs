@@ -245,7 +245,8 @@ impl Shared<'_> {
         let start = positions.iter().map(|p| p.first).collect();
         let span = Region::new(start, positions.iter().map(|p| p.end() - p.first).collect());
         let dense = span.shape == counts;
-        let direct = store.in_memory() || ((store.random_access() || info.chunks.aligned(&span)) && !(again || self.cached[s]));
+        let direct =
+            store.in_memory() || ((store.random_access() || info.chunks.aligned(&span)) && !(again || self.cached[s]));
         if dense && direct {
             let mut buffer = buffer();
             self.read_into(store, &span, buffer.bytes_mut())?;

@@ -126,7 +126,8 @@ fn blocks_are_put_together_on_the_device() {
         let canvas = gpu.canvas(Stream(1), dtype, &[6, 15]).unwrap().unwrap();
         let [a, b] = [&left, &right].map(|block| gpu.upload(Stream(1), block).unwrap());
         let to = |offset: usize| View { block: canvas.clone(), offset, strides: vec![15, 1] };
-        let from = |block: &Resident, strides: [isize; 2]| View { block: block.clone(), offset: 0, strides: strides.to_vec() };
+        let from =
+            |block: &Resident, strides: [isize; 2]| View { block: block.clone(), offset: 0, strides: strides.to_vec() };
         gpu.place(Stream(1), &from(&a, [8, 1]), &to(0), &[6, 8]).unwrap();
         gpu.place(Stream(1), &from(&b, [1, 6]), &to(8), &[6, 7]).unwrap();
         let outside = gpu.place(Stream(1), &from(&a, [8, 1]), &to(8), &[6, 8]).unwrap_err().to_string();

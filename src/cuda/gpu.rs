@@ -196,7 +196,7 @@ impl CudaDevice {
             if let Some(buffer) = DeviceBuffer::new(streams, ledger, stream, dtype, shape)? {
                 return Ok(buffer);
             }
-            if self.evict()? {
+            if ledger.settle().map_err(|e| streams.fault(e))? || self.evict()? {
                 continue;
             }
             if waited {

@@ -72,10 +72,8 @@ impl Streams {
         if FAULTS.iter().any(|fault| text.contains(fault)) {
             let suspects = self.suspects.lock();
             if !suspects.is_empty() {
-                text.push_str(&format!(
-                    "; kernels of users that ran here: {}",
-                    suspects.iter().map(|s| format!("`{s}`")).collect::<Vec<_>>().join(", ")
-                ));
+                text.push_str("; kernels of users that ran here: ");
+                text.push_str(&suspects.join(", "));
             }
         }
         Error::device(&self.name, text)
@@ -84,8 +82,9 @@ impl Streams {
     /// Notes that the kernel of this user's function runs.
     pub(crate) fn suspect(&self, function: &str) {
         let mut suspects = self.suspects.lock();
-        if !suspects.iter().any(|known| known == function) {
-            suspects.push(function.to_owned());
+        let quoted = format!("`{function}`");
+        if !suspects.contains(&quoted) {
+            suspects.push(quoted);
         }
     }
 

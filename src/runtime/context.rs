@@ -192,7 +192,9 @@ impl Builder {
             own => own,
         };
         let memory = Memory::new(budget);
-        devices.iter().for_each(|device| device.attach(&memory));
+        for device in &devices {
+            device.attach(&memory);
+        }
         Ok(Context(Arc::new(Inner {
             threads,
             cpu: CpuDevice::new(Arc::clone(&memory)),

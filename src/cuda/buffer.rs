@@ -9,9 +9,9 @@ use crate::device::Stream;
 use crate::device::block::{Block, Buffer};
 use crate::dtype::DType;
 use crate::error::Result;
-use cudarc::driver::{CudaContext, CudaEvent, CudaSlice, DevicePtr, DriverError, PinnedHostSlice, sys};
+use cudarc::driver::{CudaContext, CudaEvent, CudaSlice, CudaStream, DevicePtr, DriverError, PinnedHostSlice, sys};
 use parking_lot::Mutex;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,11 +22,13 @@ pub(crate) struct Ledger {
     budget: u64,
     live: AtomicU64,
     peak: AtomicU64,
+    /// Bytes that are free once their stream comes to it.
+    leaving: Mutex<VecDeque<(CudaEvent, u64)>>,
 }
 
 impl Ledger {
     pub(crate) fn new(budget: u64) -> Arc<Self> {
-        Arc::new(Self { budget, live: AtomicU64::new(0), peak: AtomicU64::new(0) })
+        Arc::new(Self { budget, live: AtomicU64::new(0), peak: AtomicU64::new(0), leaving: Mutex::default() })
     }
 
     pub(crate) fn budget(&self) -> u64 {
@@ -43,23 +45,45 @@ impl Ledger {
     }
 
     /// Counts `bytes`, if the budget has room for them.
-    fn admit(self: &Arc<Self>, bytes: u64) -> Option<Entry> {
+    fn admit(self: &Arc<Self>, bytes: u64, stream: &Arc<CudaStream>) -> Option<Entry> {
         let room = |live: u64| live.checked_add(bytes).filter(|&sum| sum <= self.budget);
         let before = self.live.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room).ok()?;
         self.peak.fetch_max(before + bytes, Ordering::Relaxed);
-        Some(Entry { ledger: Arc::clone(self), bytes })
+        Some(Entry { ledger: Arc::clone(self), bytes, stream: Arc::clone(stream) })
+    }
+
+    /// Waits for the release that has been under way longest; whether there was one.
+    pub(crate) fn settle(&self) -> Result<bool, DriverError> {
+        let Some((event, bytes)) = self.leaving.lock().pop_front() else { return Ok(false) };
+        let done = event.synchronize();
+        self.live.fetch_sub(bytes, Ordering::Relaxed);
+        done.map(|()| true)
+    }
+
+    /// Notes that `bytes` are free after `event`.
+    fn release(&self, event: CudaEvent, bytes: u64) {
+        let mut leaving = self.leaving.lock();
+        leaving.push_back((event, bytes));
+        while let Some((_, bytes)) = leaving.pop_front_if(|(event, _)| event.is_complete()) {
+            self.live.fetch_sub(bytes, Ordering::Relaxed);
+        }
     }
 }
 
-/// Counted bytes; no longer when dropped.
+/// Counted bytes. When dropped, which is after what they count was released in the order of its stream, they are counted
+/// until the stream has come there.
 struct Entry {
     ledger: Arc<Ledger>,
     bytes: u64,
+    stream: Arc<CudaStream>,
 }
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        self.ledger.live.fetch_sub(self.bytes, Ordering::Relaxed);
+        match self.stream.record_event(None) {
+            Ok(event) => self.ledger.release(event, self.bytes),
+            Err(_) => drop(self.ledger.live.fetch_sub(self.bytes, Ordering::Relaxed)),
+        }
     }
 }
 
@@ -75,6 +99,7 @@ pub(crate) struct DeviceBuffer {
     home: Stream,
     /// Per other stream, its last use.
     uses: Mutex<BTreeMap<Stream, Arc<CudaEvent>>>,
+    /// After the memory itself: fields are dropped in this order.
     _counted: Entry,
 }
 
@@ -88,8 +113,8 @@ impl DeviceBuffer {
         shape: &[usize],
     ) -> Result<Option<Self>> {
         let bytes = (crate::shape::size(shape) * dtype.size()).max(1).next_multiple_of(GRAIN);
-        let Some(counted) = ledger.admit(bytes as u64) else { return Ok(None) };
         let stream = streams.get(home)?;
+        let Some(counted) = ledger.admit(bytes as u64, stream) else { return Ok(None) };
         // SAFETY: the memory is written by the operation that asked for it before anything reads it.
         let slice = match unsafe { stream.alloc::<u8>(bytes) } {
             Ok(slice) => slice,

@@ -21,6 +21,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 /// Streams of a device. A thread uploads, computes and downloads on one; streams overlap with each other.
 const STREAMS: usize = 8;
@@ -30,6 +31,9 @@ const KEEP_PINNED: usize = 256 << 20;
 
 /// Device memory left to the driver, cuBLAS and modules.
 const RESERVE: u64 = 512 << 20;
+
+/// How long an allocation waits for a copy that somebody looks at.
+const PATIENCE: Duration = Duration::from_millis(20);
 
 /// One GPU: stream-ordered, with kernels compiled when they are first used.
 pub struct CudaDevice {
@@ -192,7 +196,7 @@ impl CudaDevice {
             if let Some(buffer) = DeviceBuffer::new(streams, ledger, stream, dtype, shape)? {
                 return Ok(buffer);
             }
-            if self.evict()? {
+            if ledger.settle().map_err(|e| streams.fault(e))? || self.evict()? {
                 continue;
             }
             if waited {
@@ -205,21 +209,20 @@ impl CudaDevice {
         }
     }
 
-    /// Makes the copy that has been here longest leave; whether there was one that could. Those that somebody looks at
-    /// stay, and may be asked again.
+    /// Makes the copy that has been here longest leave; whether there was one that could. Those that somebody looks at are
+    /// waited for when no other is left, though not for long: who looks may be waiting for memory, too.
     fn evict(&self) -> Result<bool> {
-        let mut turns = self.mirrors.lock().len();
-        while turns > 0 {
-            turns -= 1;
-            let Some(weak) = self.mirrors.lock().pop_front() else { return Ok(false) };
-            let Some(mirror) = weak.upgrade() else { continue };
-            match mirror.leave(self) {
-                Ok(Leave::Left) => return Ok(true),
-                Ok(Leave::Absent) => {}
-                Ok(Leave::InUse) => self.mirrors.lock().push_back(weak),
-                Err(error) => {
+        for patience in [Duration::ZERO, PATIENCE] {
+            let count = self.mirrors.lock().len();
+            for _ in 0..count {
+                let Some(weak) = self.mirrors.lock().pop_front() else { break };
+                let Some(mirror) = weak.upgrade() else { continue };
+                let outcome = mirror.leave(self, patience);
+                if !matches!(outcome, Ok(Leave::Left | Leave::Absent)) {
                     self.mirrors.lock().push_back(weak);
-                    return Err(error);
+                }
+                if outcome? == Leave::Left {
+                    return Ok(true);
                 }
             }
         }

@@ -82,8 +82,9 @@ impl Streams {
     /// Notes that the kernel of this user's function runs.
     pub(crate) fn suspect(&self, function: &str) {
         let mut suspects = self.suspects.lock();
-        if !suspects.iter().any(|known| known == function) {
-            suspects.push(function.to_owned());
+        let quoted = format!("`{function}`");
+        if !suspects.contains(&quoted) {
+            suspects.push(quoted);
         }
     }
 

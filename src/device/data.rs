@@ -12,6 +12,7 @@ use crate::shape;
 use parking_lot::Mutex;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Elements of some dtype and shape, in C order.
 #[derive(Debug, Clone)]
@@ -87,13 +88,14 @@ impl Copies {
 }
 
 impl Mirror {
-    /// Drops the copy on `device`, after making one on the host where that is the only one.
+    /// Drops the copy on `device`, after making one on the host where that is the only one. Who looks at the copies is
+    /// waited for no longer than `patience`.
     ///
     /// # Errors
     /// What the device reports; the copy stays then.
-    pub fn leave(&self, device: &dyn Device) -> Result<Leave> {
+    pub fn leave(&self, device: &dyn Device, patience: Duration) -> Result<Leave> {
         // Whoever holds the lock is using the copies.
-        let Some(mut copies) = self.copies.try_lock() else { return Ok(Leave::InUse) };
+        let Some(mut copies) = self.copies.try_lock_for(patience) else { return Ok(Leave::InUse) };
         let Some(at) = copies.there.iter().position(|copy| copy.is_of(device)) else { return Ok(Leave::Absent) };
         if copies.there.len() == 1 {
             copies.host()?;

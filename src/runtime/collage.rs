@@ -6,7 +6,7 @@ use crate::device::block::{Block, Buffer};
 use crate::device::data::Data;
 use crate::device::{Resident, View};
 use crate::dtype::DType;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::shape;
 
 /// A block in the making. It is made where its first part is: copies change no bit, so that may differ from block to block.
@@ -20,6 +20,11 @@ pub(crate) struct Collage<'a> {
 enum Canvas {
     Host(Buffer),
     Device(Resident),
+}
+
+/// Whether a device has no room.
+fn is_full(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Memory { .. })
 }
 
 impl<'a> Collage<'a> {
@@ -37,7 +42,11 @@ impl<'a> Collage<'a> {
             Some(canvas) => canvas,
             None => match self.cx.lane() {
                 Some((device, stream)) if first.block.is_on(device.as_ref()) => {
-                    device.canvas(stream, self.dtype, &self.shape)?.map_or_else(|| self.blank(), Canvas::Device)
+                    match device.canvas(stream, self.dtype, &self.shape) {
+                        Ok(canvas) => canvas.map_or_else(|| self.blank(), Canvas::Device),
+                        Err(error) if is_full(&error) => self.blank(),
+                        Err(error) => return Err(error),
+                    }
                 }
                 _ => self.blank(),
             },
@@ -51,8 +60,16 @@ impl<'a> Collage<'a> {
         match (self.canvas(view)?, cx.lane()) {
             (Canvas::Device(canvas), Some((device, stream))) => {
                 let strides = to.strides().iter().map(|s| s.cast_signed()).collect();
+                let part = match view.on(device, stream) {
+                    Ok(part) => part,
+                    Err(error) if is_full(&error) => {
+                        self.come_home()?;
+                        return self.add(view, to, lengths);
+                    }
+                    Err(error) => return Err(error),
+                };
                 let to = View { block: canvas.clone(), offset: to.offset(), strides };
-                device.place(stream, &view.on(device, stream)?, &to, lengths)
+                device.place(stream, &part, &to, lengths)
             }
             (Canvas::Host(buffer), _) => {
                 copy_strided(&view.host()?, to, buffer.bytes_mut(), lengths, size);
@@ -60,6 +77,17 @@ impl<'a> Collage<'a> {
             }
             (Canvas::Device(_), None) => Err(Error::bug("a thread keeps its device")),
         }
+    }
+
+    /// Goes on with the host's memory.
+    fn come_home(&mut self) -> Result<()> {
+        if let (Some(Canvas::Device(data)), Some((device, stream))) = (self.canvas.take(), self.cx.lane()) {
+            let so_far = Data::resident(device, stream, data, self.dtype, &self.shape).host()?;
+            let mut buffer = self.cx.memory().buffer(so_far.bytes().len());
+            buffer.bytes_mut().copy_from_slice(so_far.bytes());
+            self.canvas = Some(Canvas::Host(buffer));
+        }
+        Ok(())
     }
 
     /// The block, when all of it is there.

@@ -10,9 +10,9 @@ use crate::device::block::Block;
 use crate::device::data::Data;
 use crate::device::memory::Memory;
 use crate::device::{Device, View};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::op::kernel::Kernel;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -80,6 +80,8 @@ struct Inner {
     cpu: CpuDevice,
     /// The devices that kernels run on, where that is not the CPU.
     devices: Vec<Arc<dyn Device>>,
+    /// Shared by those who launch, and one's own where there is no room for all of them.
+    crowd: RwLock<()>,
     pool: OnceLock<rayon::ThreadPool>,
     cancel: CancelToken,
     progress: Option<Box<ProgressSink>>,
@@ -200,6 +202,7 @@ impl Builder {
             block_bytes: self.block_bytes.or(knobs.block_bytes),
             spill: self.spill.or(knobs.spill).unwrap_or_else(temporary_folder),
             devices,
+            crowd: RwLock::default(),
             pool: OnceLock::new(),
             cancel: CancelToken::default(),
             progress: self.progress,
@@ -323,6 +326,22 @@ impl Context {
         self.lane().is_some_and(|(device, _)| large(device) && !data.is_on(device.as_ref()))
     }
 
+    /// Runs `launch` beside others, and where the device has no room left, once more with the device to itself: what others
+    /// hold while they launch is free then, and everything else may leave. So it does not depend on chance what fits.
+    pub(crate) fn admit<T>(&self, launch: impl Fn() -> Result<T>) -> Result<T> {
+        let with_others = {
+            let _shared = self.0.crowd.read();
+            launch()
+        };
+        match with_others {
+            Err(error) if matches!(error.kind(), ErrorKind::Memory { .. }) => {
+                let _alone = self.0.crowd.write();
+                launch()
+            }
+            done => done,
+        }
+    }
+
     /// A block, which the device may get copies of.
     pub(crate) fn data(&self, block: Block) -> Data {
         if self.0.devices.is_empty() { Data::Host(block) } else { Data::shared(block) }
@@ -378,6 +397,7 @@ impl Default for Context {
                 block_bytes: None,
                 spill: temporary_folder(),
                 devices: Vec::new(),
+                crowd: RwLock::default(),
                 pool: OnceLock::new(),
                 cancel: CancelToken::default(),
                 progress: None,

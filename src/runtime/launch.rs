@@ -54,7 +54,7 @@ impl Launcher {
     pub(crate) fn run(&self, cx: &Context, region: &Region, views: &[View<Data>]) -> Result<Vec<Data>> {
         let stays = self.exact && views.iter().all(|v| matches!(v.block, Data::Host(_)));
         if let Some((device, stream)) = cx.lane_for(region, views).filter(|_| !self.on_cpu && !stays) {
-            match self.run_there((device, stream), region, views) {
+            match cx.admit(|| self.run_there((device, stream), region, views)) {
                 // The last resort of a device that has no room for one block: its results agree within the tolerance.
                 Err(error) if matches!(error.kind(), ErrorKind::Memory { .. }) => {
                     tracing::warn!(kernel = %self.kernel, %error, "run on the CPU");

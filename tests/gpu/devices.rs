@@ -59,8 +59,8 @@ fn two_share() {
             (0..2).flat_map(|_| list.iter().map(|a| bytes(&two, a)).collect::<Vec<_>>()).collect::<Vec<_>>()
         });
         let each = [0, 1].map(|device| sim.unwrap().launches_of(device));
-        // Which thread takes which block is a matter of luck.
-        assert!(each[0] > did.launches / 32 && each[1] > did.launches / 32, "{name}: {each:?} of {did:?}");
+        // Threads take blocks as they come, and work follows its data: how large the shares are is chance here.
+        assert!(each.iter().all(|&n| n > 0), "{name}: {each:?} of {did:?}");
         for (i, given) in given.iter().enumerate() {
             assert!(*given == wanted[i % wanted.len()], "{name}, program {i}");
         }

@@ -9,6 +9,9 @@ use hyperslab::chunk::tiling::FAN_IN;
 /// Elements of the arrays.
 const N: usize = 3 << 20;
 
+/// Bytes that come down besides an answer, at most: the states of tiles, where they are few.
+const FEW: u64 = 1 << 10;
+
 /// A program that fuses.
 fn fused(x: &Array<f32>) -> Array<f32> {
     ((x * 2.0f32 + 1.0f32).abs().sqrt() - x).maximum(0.25f32)
@@ -39,9 +42,10 @@ fn data_that_is_there_does_not_move() {
     let persisted = cx.persist(&fused(&uploaded)).unwrap();
     for x in [uploaded, persisted] {
         let (_, did) = sim.during(|| cx.compute(x.sum(..)).unwrap());
-        assert_eq!((did.h2d_bytes, did.d2h_bytes), (0, 4), "a sum: {did:?}");
+        // The host joins the states of few tiles.
+        assert!(did.h2d_bytes == 0 && did.d2h_bytes <= FEW, "a sum: {did:?}");
         let (_, did) = sim.during(|| cx.compute(x.mean(0)).unwrap());
-        assert_eq!((did.h2d_bytes, did.d2h_bytes), (0, 4 << 10), "means of columns: {did:?}");
+        assert!(did.h2d_bytes == 0 && did.d2h_bytes <= FEW + (4 << 10), "means of columns: {did:?}");
         let (_, did) = sim.during(|| cx.compute(fused(&x)).unwrap());
         assert_eq!((did.h2d_bytes, did.d2h_bytes), (0, 4 * N as u64), "an elementwise program: {did:?}");
         let (_, did) = sim.during(|| cx.persist(&fused(&x)).unwrap());

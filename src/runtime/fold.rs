@@ -17,8 +17,8 @@ use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Bytes of states that are brought to the host.
-const FEW: usize = 64 << 10;
+/// Bytes of the state of a node that is brought to the host.
+const FEW: usize = 4 << 10;
 
 /// The folds of one part of a reduction: one per block of its result.
 pub(crate) struct PartFold {
@@ -154,8 +154,8 @@ impl PartFold {
     }
 
     /// The states of the portions with these numbers, which lie side by side, of all parts that share them: as much of the
-    /// tree as they make up is folded at once, by `kernel`, where they are neighbours. Few states that fold to the same bits
-    /// everywhere come to the host, where joining them is faster, and no thread waits for another's stream.
+    /// tree as they make up is folded at once, by `kernel`, where they are neighbours. Small states that fold to the same
+    /// bits everywhere come to the host, where joining them is faster, and no thread waits for another's stream.
     pub(crate) fn folded(
         &self,
         shared: &Shared<'_>,
@@ -175,8 +175,8 @@ impl PartFold {
             numbers = (numbers[0] / FAN_IN..end.div_ceil(FAN_IN)).collect();
             (level, portions) = (level + 1, portions.div_ceil(FAN_IN));
         }
-        let bytes: usize = states.iter().map(Data::len).sum();
-        if bytes <= FEW && kernel.is_exact() {
+        let each = states.iter().map(Data::len).sum::<usize>() / numbers.len().max(1);
+        if each <= FEW && kernel.is_exact() {
             states = Data::to_host(&states)?.into_iter().map(Data::Host).collect();
         }
         let first = numbers.into_iter().map(|number| number * span(level)).collect();

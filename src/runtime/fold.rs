@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Bytes of the state of a node that is brought to the host.
-const FEW: usize = 4 << 10;
+const FEW: usize = 1 << 10;
 
 /// The folds of one part of a reduction: one per block of its result.
 pub(crate) struct PartFold {
@@ -176,7 +176,7 @@ impl PartFold {
             (level, portions) = (level + 1, portions.div_ceil(FAN_IN));
         }
         let each = states.iter().map(Data::len).sum::<usize>() / numbers.len().max(1);
-        if each <= FEW && kernel.is_exact() {
+        if each <= FEW && kernel.is_exact() && self.kernels(shared)?.finish.is_exact() {
             states = Data::to_host(&states)?.into_iter().map(Data::Host).collect();
         }
         let first = numbers.into_iter().map(|number| number * span(level)).collect();

@@ -46,6 +46,8 @@ impl Blocks {
 
     /// Keeps block `index`.
     pub(crate) fn put(&self, index: &[usize], data: Data) {
+        // What was joined on the host goes to a device once, whoever reads it there.
+        let data = if let Data::Host(block) = data { Data::shared(block) } else { data };
         self.held.lock()[self.grid.number(index)] = Some(data);
     }
 

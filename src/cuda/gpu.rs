@@ -100,12 +100,12 @@ impl CudaDevice {
         if let Some(why) = missing() {
             return Err(Error::device(name, why));
         }
-        // The bindings panic on a symbol that an old driver lacks.
         let found = Self::count();
         if found > 0 && ordinal >= found {
             let last = if found == 1 { String::new() } else { format!(" to cuda:{}", found - 1) };
             return Err(Error::device(name, format!("no such GPU: the driver sees cuda:0{last}")));
         }
+        // The bindings panic on a symbol that an old driver lacks.
         catch_unwind(AssertUnwindSafe(|| Self::open(&name, ordinal)))
             .unwrap_or_else(|_| Err(Error::device(&name, "the driver is too old")))
     }
@@ -187,8 +187,8 @@ impl CudaDevice {
         u32::try_from(blocks.clamp(1, LARGEST)).unwrap_or(1)
     }
 
-    /// Memory for a block. Where there is none, copies that are also elsewhere leave, then those that are not, and what
-    /// other streams are about to release is waited for.
+    /// Memory for a block. Where there is none, what the streams have released since is counted, then the copies that have been
+    /// here longest leave, and at last what the streams are about to release is waited for, once.
     pub(super) fn allocate(&self, stream: Stream, dtype: DType, shape: &[usize]) -> Result<DeviceBuffer> {
         let Shared { streams, ledger, .. } = self.shared.as_ref();
         let mut waited = false;

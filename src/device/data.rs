@@ -160,15 +160,6 @@ impl Data {
         self.size() == 0
     }
 
-    /// Whether the host has a copy.
-    #[must_use]
-    pub fn is_on_host(&self) -> bool {
-        match self {
-            Self::Host(_) => true,
-            Self::Shared { mirror, .. } => mirror.copies.lock().host.is_some(),
-        }
-    }
-
     /// Whether `device` has a copy.
     #[must_use]
     pub fn is_on(&self, device: &dyn Device) -> bool {

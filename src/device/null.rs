@@ -101,7 +101,6 @@ fn state_shapes(tile: &TileReduce, region: &Region, before: &[usize]) -> Vec<Vec
 }
 
 /// `shape` with the reduced axes at length 1.
-#[must_use]
-pub fn kept_shape(shape: &[usize], reduced: &[bool]) -> Vec<usize> {
+fn kept_shape(shape: &[usize], reduced: &[bool]) -> Vec<usize> {
     shape.iter().zip(reduced).map(|(&n, &r)| if r { 1 } else { n }).collect()
 }

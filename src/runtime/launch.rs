@@ -10,7 +10,7 @@ use crate::chunk::Region;
 use crate::cpu::device::Ready;
 use crate::device::block::{Block, Buffer};
 use crate::device::data::Data;
-use crate::device::null::{kept_shape, output_shapes};
+use crate::device::null::output_shapes;
 use crate::device::{Device, Stream, View};
 use crate::dtype::DType;
 use crate::error::{ErrorKind, Result};
@@ -103,12 +103,7 @@ impl Launcher {
 
     fn shapes<'a>(&self, region: &'a Region) -> Shapes<'a> {
         match &self.kernel {
-            Kernel::Reduce(tile) => {
-                let kept =
-                    |part: &TilePart| vec![kept_shape(&region.shape, &part.reduced); part.reducer.identity.len()];
-                Shapes::Each(tile.parts.iter().flat_map(kept).collect())
-            }
-            Kernel::Tiles(_) | Kernel::Fold(_) => Shapes::Each(output_shapes(&self.kernel, region)),
+            Kernel::Reduce(_) | Kernel::Tiles(_) | Kernel::Fold(_) => Shapes::Each(output_shapes(&self.kernel, region)),
             Kernel::Elementwise(_) | Kernel::Scan(_) | Kernel::Contract(_) | Kernel::Step(_) | Kernel::Function(_) => {
                 Shapes::Same(&region.shape)
             }

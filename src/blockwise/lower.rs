@@ -42,7 +42,7 @@ pub fn lower(requests: &[Request]) -> Result<Plan> {
     Ok(lowering.plan)
 }
 
-/// A scan runs over its space once, in order: what others read of it is kept. So is what positions are taken of, which is
+/// A scan runs over its space once, in order, and whole lines are computed once: what others read of them is kept. So is what positions are taken of, which is
 /// read one by one.
 fn keep_whole(plan: &mut Plan) {
     let takes = plan.stages.iter().filter(|s| matches!(s.kind, StageKind::Take { .. }));
@@ -51,6 +51,7 @@ fn keep_whole(plan: &mut Plan) {
         let (readers, _) = plan.consumers(id);
         let whole = match plan.stages[id].kind {
             StageKind::Scan { .. } => true,
+            StageKind::Regional(ref op) => op.whole_axis().is_some() || taken.contains(&id),
             StageKind::Reduce { .. } => false,
             StageKind::Tiles(_) => {
                 plan.stages[id].placement = Placement::Memory(Reason::Tiles);
@@ -189,6 +190,15 @@ impl Lowering {
             ExprKind::Tiles { input, program } => {
                 let inputs = vec![self.same(&space, input)?];
                 self.push(expr, space, expr.chunks.clone(), StageKind::Tiles(program.clone()), inputs)
+            }
+            ExprKind::Regional { inputs, op } => {
+                let seen = op.input_space(&space);
+                let views = inputs.iter().map(|i| {
+                    let map = IndexMap::broadcast(&i.lengths(), &seen);
+                    Ok(Input::whole(&seen, self.lower(i)?, map, i.dtype))
+                });
+                let inputs = views.collect::<Result<Vec<_>>>()?;
+                self.push(expr, space, expr.chunks.clone(), StageKind::Regional(op.clone()), inputs)
             }
             ExprKind::Blocks { inputs, function } => {
                 let wholes = inputs.iter().map(|i| self.same(&space, i)).collect::<Result<Vec<_>>>()?;

@@ -224,11 +224,15 @@ pub fn extra_bytes_of(plan: &Plan, id: StageId, input: &Input, grid: &Chunks, ca
     Sources::of_input(plan, id, input).extra(grid, cache)
 }
 
-/// Sinks that share a space, a level and something they read. Tile programs and triangular
-/// systems, which have blocks of their own, are alone.
+/// Sinks that share a space, a level and something they read. Tile programs, triangular
+/// systems and what is done to whole lines, which have blocks of their own, are alone.
 fn groups(plan: &Plan) -> Vec<Vec<StageId>> {
     let sinks = plan.sinks();
-    let steps = |id: StageId| matches!(plan.stages[id].kind, StageKind::Tiles(_) | StageKind::Substitute(_));
+    let steps = |id: StageId| match &plan.stages[id].kind {
+        StageKind::Tiles(_) | StageKind::Substitute(_) => true,
+        StageKind::Regional(op) => op.whole_axis().is_some(),
+        _ => false,
+    };
     let mut groups: Vec<(usize, Vec<StageId>)> = Vec::new();
     for &id in &sinks {
         let level = level(plan, id);
@@ -403,6 +407,11 @@ fn hard_cuts(plan: &Plan, stages: &[StageId], a: usize) -> Option<AxisChunks> {
                 && *axis == a
             {
                 cuts.push(tiles);
+            }
+            if let StageKind::Regional(op) = &stage.kind
+                && op.whole_axis() == Some(a)
+            {
+                cuts.push(&stage.chunks.axes()[a]);
             }
             let stored = plan.outputs.iter().filter(|o| o.stage == id).filter_map(|o| o.stored.as_ref());
             cuts.extend(stored.filter(|g| g.rank() == stage.space.len()).map(|g| &g.axes()[a]));

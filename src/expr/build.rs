@@ -16,6 +16,7 @@ use crate::op::function::BlockFunction;
 use crate::op::kernel::Lanes;
 use crate::op::program::{Program, Value};
 use crate::op::reduction::{Params, Reducer, Reduction};
+use crate::op::regional::{LineOp, Lines, Regional};
 use crate::op::scan::Scan;
 use crate::shape::broadcast::broadcast;
 use crate::shape::slice::{Item, Resolved, resolve};
@@ -535,6 +536,22 @@ pub fn contract(a: &Expr, b: &Expr) -> Result<Expr> {
     let contraction = Contraction { dtype: a.dtype, rows, columns, panels, segments };
     let kind = ExprKind::Contract { factors: [a.clone(), b.clone()], contraction };
     Ok(node(kind, a.dtype, Shape::new(&shape), Chunks::new(chunks), names))
+}
+
+/// What `op` does to whole lines along an axis.
+///
+/// # Errors
+/// [`Unsupported`](crate::ErrorKind::Unsupported) when a length depends on data.
+#[track_caller]
+pub fn lines(input: &Expr, op: LineOp, axis: usize, out: usize) -> Result<Expr> {
+    let mut shape = input.shape.known()?;
+    let lines = Lines { op, axis, len: shape[axis], out, dtype: input.dtype };
+    shape[axis] = out;
+    let mut chunks = input.chunks.axes().to_vec();
+    chunks[axis] = AxisChunks::regular(out, out);
+    let (dtype, names) = (lines.output(), input.names.clone());
+    let kind = ExprKind::Regional { inputs: vec![input.clone()], op: Regional::Lines(lines) };
+    Ok(node(kind, dtype, Shape::new(&shape), Chunks::new(chunks), names))
 }
 
 /// A user's function over the logical chunks of `inputs`, which must agree; the result has the first one's shape and

@@ -27,6 +27,7 @@ impl Node {
             ExprKind::Contract { .. } => "matmul".to_owned(),
             ExprKind::Tiles { program, .. } => program.factorisation.name().to_owned(),
             ExprKind::Substitute { .. } => "solve_triangular".to_owned(),
+            ExprKind::Regional { op, .. } => op.to_string(),
             ExprKind::Blocks { function, .. } => format!("map_blocks {}", function.name),
         }
     }

@@ -9,6 +9,7 @@ use crate::op::function::BlockFunction;
 use crate::op::kernel::Lanes;
 use crate::op::program::Program;
 use crate::op::reduction::Reducer;
+use crate::op::regional::Regional;
 use crate::op::scan::Scanner;
 use crate::op::tiles::{Substitution, TileProgram};
 use crate::shape::Shape;
@@ -155,6 +156,13 @@ pub enum ExprKind {
         /// How.
         substitution: Substitution,
     },
+    /// What needs boxes of its inputs that no map gives.
+    Regional {
+        /// The arrays it reads.
+        inputs: Vec<Expr>,
+        /// What is computed.
+        op: Regional,
+    },
     /// A user's function over whole logical chunks.
     Blocks {
         /// The arrays it sees.
@@ -193,7 +201,9 @@ impl Expr {
             ExprKind::Contract { factors: both, .. } | ExprKind::Substitute { sides: both, .. } => {
                 both.iter().collect()
             }
-            ExprKind::Concat { inputs, .. } | ExprKind::Blocks { inputs, .. } => inputs.iter().collect(),
+            ExprKind::Concat { inputs, .. } | ExprKind::Regional { inputs, .. } | ExprKind::Blocks { inputs, .. } => {
+                inputs.iter().collect()
+            }
         }
     }
 
@@ -218,7 +228,9 @@ impl Expr {
             ExprKind::Contract { factors: both, .. } | ExprKind::Substitute { sides: both, .. } => {
                 both.clone_from_slice(new);
             }
-            ExprKind::Concat { inputs, .. } | ExprKind::Blocks { inputs, .. } => inputs.clone_from_slice(new),
+            ExprKind::Concat { inputs, .. } | ExprKind::Regional { inputs, .. } | ExprKind::Blocks { inputs, .. } => {
+                inputs.clone_from_slice(new);
+            }
         }
         self.with_kind(kind)
     }

@@ -18,6 +18,7 @@ use crate::device::block::Block;
 use crate::device::data::Data;
 use crate::dtype::DType;
 use crate::error::{Error, Result, panic_text};
+use crate::op::regional::Regional;
 use crate::shape;
 use crate::store::Store;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -88,6 +89,7 @@ impl Shared<'_> {
             StageKind::Reshape(reshape) => self.reshape(stage, reshape, region),
             StageKind::Contract(_) => self.product(id, region),
             StageKind::Substitute(substitution) => self.substitute(id, substitution, region),
+            StageKind::Regional(op) => self.parts(id, op, region),
             StageKind::Function(_) => self.function(id, region, memo),
             StageKind::Reduce { .. } | StageKind::Scan { .. } | StageKind::Tiles(_) => {
                 Err(Error::bug("reductions, scans and tile programs are swept, not evaluated"))
@@ -346,6 +348,23 @@ impl Shared<'_> {
             block.add(&view, to, &part.source.shape)?;
         }
         block.finish()
+    }
+
+    /// The parts of a regional computation that make up `region`. What is read for a part is gone before the next.
+    fn parts(&self, id: StageId, op: &Regional, region: &Region) -> Result<Data> {
+        let (stage, kernel) = (&self.plan.stages[id], self.block_kernel(id)?);
+        let mut out = Collage::new(self.cx, op.output(), &region.shape);
+        for part in op.parts(region) {
+            let views = self.views(id, &part.input, &mut Memo::to_read_again())?;
+            let made = self.launch(stage, kernel, &part.output, &views)?.pop();
+            let made = made.ok_or_else(|| Error::bug("a regional computation has a result"))?;
+            if part.output == *region {
+                return Ok(made);
+            }
+            let to = StridedBox::of(&region.shape, &part.output.relative_to(region).start);
+            out.add(&View::whole(made), to, &part.output.shape)?;
+        }
+        out.finish()
     }
 
     /// The blocks of a user function that touch `region`, cut to it.

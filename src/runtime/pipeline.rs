@@ -230,6 +230,7 @@ fn collect_reads(plan: &Plan, id: usize, region: &Region, out: &mut Vec<(usize, 
 fn fallbacks(cx: &Context, plan: &Plan) -> Vec<String> {
     let kernels = plan.stages.iter().flat_map(|stage| match &stage.kind {
         StageKind::Blockwise(p) => vec![Kernel::Elementwise(p.clone())],
+        StageKind::Regional(op) => vec![Kernel::Regional(op.clone())],
         StageKind::Function(f) => vec![Kernel::Function(f.clone())],
         StageKind::Reduce { .. } => {
             super::launch::tile_kernels(stage).into_iter().map(|(_, tile)| Kernel::Reduce(tile)).collect()

@@ -14,6 +14,7 @@ mod join;
 mod pad;
 mod reduction;
 mod scan;
+mod order;
 mod groups;
 mod linalg;
 
@@ -27,6 +28,7 @@ static TABLES: &[&[Function]] = &[
     groups::TABLE,
     join::TABLE,
     linalg::TABLE,
+    order::TABLE,
     pad::TABLE,
     properties::TABLE,
     reduction::TABLE,

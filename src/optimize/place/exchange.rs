@@ -75,7 +75,7 @@ fn choose(plan: &Plan, reader: &Reader, list: &[Sweep], machine: &Machine) -> Op
     let sweep = reader.sweep.map(|number| &list[number]);
     let needed = sweep.map_or(0, |s| s.projected_bytes(machine.budget));
     let cache = machine.budget.saturating_sub(needed).min(machine.budget / 2);
-    let function = matches!(stage.kind, StageKind::Function(_) | StageKind::Reshape(_));
+    let function = matches!(stage.kind, StageKind::Function(_) | StageKind::Reshape(_) | StageKind::Regional(_));
     if !function && reader.needs_function(plan) {
         return None;
     }
@@ -142,7 +142,7 @@ fn exchange(plan: &mut Plan, reader: &Reader, choice: &Choice, list: &[Sweep], m
     // Blocks grow to what memory holds once they are read from disk: those of the reader, or those of its reader.
     spill(plan, &reader.grid);
     let id = id + inserted;
-    if matches!(plan.stages[id].kind, StageKind::Reshape(_)) {
+    if matches!(plan.stages[id].kind, StageKind::Reshape(_) | StageKind::Regional(_)) {
         let grown = sweeps(plan, machine).map(|list| readers(plan, &list)).unwrap_or_default();
         if let Some(now) = grown.into_iter().find(|r| r.stage == id) {
             spill(plan, &now.grid);

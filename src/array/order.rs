@@ -4,6 +4,7 @@ use super::{Array, Kind, done};
 use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::expr::build;
+use crate::expr::pending::when_known;
 use crate::op::regional::LineOp;
 use crate::shape::axes::Axes;
 
@@ -18,7 +19,11 @@ pub fn along(x: &Expr, op: LineOp, axis: &Axes) -> Result<Expr> {
     let [axis] = axes.as_slice() else {
         return Err(Error::axis(name, format!("goes along one axis, not {} of {}", axes.len(), x.shape)));
     };
-    build::lines(x, op, *axis, x.shape.known()?[*axis])
+    let axis = *axis;
+    when_known(name, std::slice::from_ref(x), move |e| {
+        let len = e[0].shape.known()?[axis];
+        build::lines(&e[0], op.clone(), axis, len)
+    })
 }
 
 impl<T: Kind> Array<T> {

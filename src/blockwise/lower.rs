@@ -3,7 +3,7 @@
 use super::plan::{Input, Origin, Output, Part, Piece, Placement, Plan, Reason, Stage, StageKind};
 use crate::chunk::index_map::AxisMap;
 use crate::chunk::{Chunks, IndexMap, Region};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::expr::{Expr, ExprKind};
 use crate::op::program::Program;
 use std::collections::BTreeMap;
@@ -200,6 +200,7 @@ impl Lowering {
                 let inputs = views.collect::<Result<Vec<_>>>()?;
                 self.push(expr, space, expr.chunks.clone(), StageKind::Regional(op.clone()), inputs)
             }
+            ExprKind::Pending { .. } => return Err(Error::bug("nothing is pending when it is planned")),
             ExprKind::Blocks { inputs, function } => {
                 let wholes = inputs.iter().map(|i| self.same(&space, i)).collect::<Result<Vec<_>>>()?;
                 self.push(expr, space, expr.chunks.clone(), StageKind::Function(function.clone()), wholes)

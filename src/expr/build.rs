@@ -1,6 +1,7 @@
 //! Constructors: one per kind of expression. Each infers dtype, shape, chunks and names, and refuses what cannot be.
 
-use super::node::{Expr, ExprKind, Node, Site};
+use super::node::{Expr, ExprKind, Resume, node};
+use super::pending::{pending, when_known};
 use crate::chunk::groups::Groups;
 use crate::chunk::index_map::AxisMap;
 use crate::chunk::reshape::Reshape;
@@ -16,13 +17,12 @@ use crate::op::function::BlockFunction;
 use crate::op::kernel::Lanes;
 use crate::op::program::{Program, Value};
 use crate::op::reduction::{Params, Reducer, Reduction};
-use crate::op::regional::{LineOp, Lines, Regional};
+use crate::op::regional::{Count, LineOp, Lines, Regional, Select};
 use crate::op::scan::Scan;
 use crate::shape::broadcast::broadcast;
 use crate::shape::slice::{Item, Resolved, resolve};
 use crate::shape::{Dim, Shape, checked_size, fits_memory, tuple};
 use crate::store::Store;
-use std::panic::Location;
 use std::sync::Arc;
 
 /// An argument of an elementwise operation: an array, or a constant that adapts to the arrays beside it.
@@ -162,13 +162,24 @@ pub fn compose_typed(
     }
     let out = body(&mut program, &values)?;
     program.outputs = vec![out];
-    let dtype = program.dtypes[out];
+    elementwise(op, &program, &inputs)
+}
+
+/// A program over broadcast arrays.
+#[track_caller]
+fn elementwise(op: &str, program: &Program, inputs: &[Expr]) -> Result<Expr> {
+    if !inputs.iter().all(|e| e.shape.is_known()) {
+        let (name, program) = (op.to_owned(), program.clone());
+        return when_known(op, inputs, move |e| elementwise(&name, &program, e));
+    }
+    let dtype = program.output_dtype(0);
     let shapes: Vec<&Shape> = inputs.iter().map(|e| &e.shape).collect();
     let shape = broadcast(op, &shapes)?;
     let grids: Vec<&Chunks> = inputs.iter().map(|e| &e.chunks).collect();
     let chunks = unify(&shape.max(), &grids);
-    let names = common_names(&shape, &inputs);
-    Ok(node(ExprKind::Elementwise { program, args: inputs }, dtype, shape, chunks, names))
+    let names = common_names(&shape, inputs);
+    let kind = ExprKind::Elementwise { program: program.clone(), args: inputs.to_vec() };
+    Ok(node(kind, dtype, shape, chunks, names))
 }
 
 /// The dtype in which arrays and weak constants meet.
@@ -221,6 +232,10 @@ pub fn view(input: &Expr, shape: Shape, map: IndexMap) -> Expr {
 /// [`Index`](crate::ErrorKind::Index) as NumPy's `IndexError`.
 #[track_caller]
 pub fn index(input: &Expr, items: &[Item]) -> Result<Expr> {
+    if !input.shape.is_known() {
+        let items = items.to_vec();
+        return when_known("index", &[input.clone()], move |e| index(&e[0], &items));
+    }
     let lengths = input.shape.known()?;
     let mut axes = vec![AxisMap { out: None, offset: 0, stride: 0 }; lengths.len()];
     let mut shape = Vec::new();
@@ -243,6 +258,10 @@ pub fn index(input: &Expr, items: &[Item]) -> Result<Expr> {
 /// [`Axis`](crate::ErrorKind::Axis) unless `order` is a permutation.
 #[track_caller]
 pub fn transpose(input: &Expr, order: &[usize]) -> Result<Expr> {
+    if !input.shape.is_known() {
+        let order = order.to_vec();
+        return when_known("transpose", &[input.clone()], move |e| transpose(&e[0], &order));
+    }
     let rank = input.shape.rank();
     let mut sorted = order.to_vec();
     sorted.sort_unstable();
@@ -263,6 +282,10 @@ pub fn transpose(input: &Expr, order: &[usize]) -> Result<Expr> {
 /// [`Shape`](crate::ErrorKind::Shape) when it does not stretch that far.
 #[track_caller]
 pub fn broadcast_to(input: &Expr, shape: &Shape) -> Result<Expr> {
+    if !input.shape.is_known() {
+        let shape = shape.clone();
+        return when_known("broadcast_to", &[input.clone()], move |e| broadcast_to(&e[0], &shape));
+    }
     let fits = broadcast("broadcast_to", &[&input.shape, shape]).is_ok_and(|s| s == *shape);
     if !fits {
         let (from, to) = (&input.shape, shape);
@@ -278,6 +301,9 @@ pub fn broadcast_to(input: &Expr, shape: &Shape) -> Result<Expr> {
 /// [`Shape`](crate::ErrorKind::Shape) when the other axes differ, or there is no array.
 #[track_caller]
 pub fn concatenate(inputs: &[Expr], axis: usize) -> Result<Expr> {
+    if !inputs.iter().all(|e| e.shape.is_known()) {
+        return when_known("concatenate", inputs, move |e| concatenate(e, axis));
+    }
     let Some(first) = inputs.first() else {
         return Err(Error::shape("concatenate", "there is no array to join"));
     };
@@ -313,6 +339,9 @@ pub fn concatenate(inputs: &[Expr], axis: usize) -> Result<Expr> {
 /// [`Chunks`](crate::ErrorKind::Chunks) when the grid is not one of this array.
 #[track_caller]
 pub fn rechunk(input: &Expr, chunks: Chunks) -> Result<Expr> {
+    if !input.shape.is_known() {
+        return when_known("rechunk", &[input.clone()], move |e| rechunk(&e[0], chunks.clone()));
+    }
     let lengths = input.shape.known()?;
     if chunks.shape() != lengths {
         let (c, s) = (tuple(&chunks.shape()), &input.shape);
@@ -368,7 +397,13 @@ pub fn reshape(input: &Expr, shape: &[usize]) -> Result<Expr> {
 /// # Errors
 /// What the reduction refuses.
 #[track_caller]
-pub fn reduce(input: &Expr, reduction: &dyn Reduction, axes: &[usize], params: Params) -> Result<Expr> {
+pub fn reduce(input: &Expr, reduction: &'static dyn Reduction, axes: &[usize], params: Params) -> Result<Expr> {
+    if !input.shape.is_known() {
+        let axes = axes.to_vec();
+        return when_known(reduction.name(), &[input.clone()], move |e| {
+            reduce(&e[0], reduction, &axes, params.clone())
+        });
+    }
     let reduced: Vec<bool> = (0..input.shape.rank()).map(|a| axes.contains(&a)).collect();
     reduce_in(input, reduction, axes, params, tiling(&input.chunks, &reduced))
 }
@@ -463,12 +498,88 @@ pub fn take(input: &Expr, axis: usize, positions: Arc<[u32]>, cuts: AxisChunks) 
     Ok(node(kind, input.dtype, dims.into(), Chunks::new(axes), input.names.clone()))
 }
 
+/// The rows along `axis` at which `mask`, which has one axis, is true; rows beyond its end are left out.
+///
+/// # Errors
+/// [`Index`](crate::ErrorKind::Index) for a mask that is longer than the axis, [`DType`](crate::ErrorKind::DType) for one
+/// that holds no truth values.
+#[track_caller]
+pub fn compress(input: &Expr, mask: &Expr, axis: usize) -> Result<Expr> {
+    if !(input.shape.is_known() && mask.shape.is_known()) {
+        return when_known("compress", &[input.clone(), mask.clone()], move |e| compress(&e[0], &e[1], axis));
+    }
+    let (mut lengths, masked) = (input.shape.known()?, mask.shape.known()?);
+    let [n] = masked[..] else {
+        return Err(Error::shape("compress", format!("a mask of shape {} for one axis", mask.shape)));
+    };
+    if mask.dtype != DType::Bool {
+        return Err(Error::dtype("compress", format!("a mask holds bool, not {}", mask.dtype)));
+    }
+    if n > lengths[axis] {
+        let why = format!("a mask of length {n} for axis {axis} of length {}", lengths[axis]);
+        return Err(Error::index(why));
+    }
+    let mut items = vec![Item::from(..); lengths.len()];
+    items[axis] = Item::from(..n.cast_signed());
+    let input = if n < lengths[axis] { index(input, &items)? } else { input.clone() };
+    let own = Chunks::new(vec![input.chunks.axes()[axis].clone()]);
+    let tiles = tiling(&unify(&[n], &[&own, &mask.chunks]), &[true]).axes()[0].clone();
+    let count = tiles.count();
+    let kind = ExprKind::Regional { inputs: vec![mask.clone()], op: Regional::Count(Count { tiles: tiles.clone() }) };
+    let counts = node(kind, DType::I64, Shape::from([count]), auto::auto(&[count], 8), Vec::new());
+    lengths[axis] = n;
+    let mut dims: Vec<Dim> = lengths.into_iter().map(Dim::Known).collect();
+    dims[axis] = Dim::Unknown { id: mask.id() as u64, max: n };
+    let resume = Resume::new("compress", move |facts, inputs| {
+        let mut kept = vec![0usize];
+        for &n in facts.first().map_or(Ok(&[][..]), |f| f.values::<i64>())? {
+            let before = kept.last().copied().unwrap_or(0);
+            kept.push(before + usize::try_from(n).map_err(|_| Error::bug("a count is not negative"))?);
+        }
+        selected(inputs, axis, tiles.clone(), kept)
+    });
+    Ok(pending(&[input.clone(), mask.clone()], &[counts], (input.dtype, dims.into()), resume))
+}
+
+/// The rows at which a mask is true, `kept` of them before each tile.
+fn selected(inputs: &[Expr], axis: usize, tiles: AxisChunks, kept: Vec<usize>) -> Result<Expr> {
+    let [input, mask] = inputs else { return Err(Error::bug("rows and a mask")) };
+    let mut lengths = input.shape.known()?;
+    lengths[axis] = kept.last().copied().unwrap_or(0);
+    let mut chunks = input.chunks.axes().to_vec();
+    // Chunks follow the tiles, joined where few rows of them are left.
+    chunks[axis] = AxisChunks::from_bounds(&kept_bounds(&kept, tiles.longest()));
+    // The mask is seen like one along that axis of the whole array.
+    let beside = vec![Item::NewAxis; lengths.len() - 1 - axis];
+    let mask = index(mask, &[vec![Item::from(..)], beside].concat())?;
+    let op = Regional::Select(Select { axis, tiles, kept: kept.into(), dtype: input.dtype });
+    let kind = ExprKind::Regional { inputs: vec![input.clone(), mask], op };
+    Ok(node(kind, input.dtype, Shape::new(&lengths), Chunks::new(chunks), input.names.clone()))
+}
+
+/// Boundaries among `kept` such that pieces are about as long as a tile.
+fn kept_bounds(kept: &[usize], longest: usize) -> Vec<usize> {
+    let mut bounds = vec![0];
+    for pair in kept.windows(2) {
+        let first = bounds.last().copied().unwrap_or(0);
+        if pair[1] - first > longest && pair[0] > first {
+            bounds.push(pair[0]);
+        }
+    }
+    bounds.push(kept.last().copied().unwrap_or(0));
+    bounds.dedup();
+    bounds
+}
+
 /// A scan along `axis`.
 ///
 /// # Errors
 /// [`DType`](crate::ErrorKind::DType) where the scan is not defined for the elements.
 #[track_caller]
-pub fn scan(input: &Expr, scan: &Scan, axis: usize, dtype: Option<DType>) -> Result<Expr> {
+pub fn scan(input: &Expr, scan: &'static Scan, axis: usize, dtype: Option<DType>) -> Result<Expr> {
+    if !input.shape.is_known() {
+        return when_known(scan.name, &[input.clone()], move |e| self::scan(&e[0], scan, axis, dtype));
+    }
     let lengths = input.shape.known()?;
     let scanner = scan.scanner(input.dtype, dtype)?;
     let along: Vec<bool> = (0..lengths.len()).map(|a| a == axis).collect();
@@ -503,6 +614,9 @@ fn lanes(lengths: &[usize], reduced: &[bool], tiling: &Chunks) -> Lanes {
 /// [`Shape`](crate::ErrorKind::Shape) where they do not multiply, [`DType`](crate::ErrorKind::DType) where dtypes differ.
 #[track_caller]
 pub fn contract(a: &Expr, b: &Expr) -> Result<Expr> {
+    if !(a.shape.is_known() && b.shape.is_known()) {
+        return when_known("matmul", &[a.clone(), b.clone()], |e| contract(&e[0], &e[1]));
+    }
     let (left, right) = (a.shape.known()?, b.shape.known()?);
     if a.dtype != b.dtype {
         return Err(Error::dtype("matmul", format!("{} and {} differ", a.dtype, b.dtype)));
@@ -570,9 +684,4 @@ pub fn blocks(inputs: &[Expr], function: BlockFunction) -> Result<Expr> {
     }
     let kind = ExprKind::Blocks { inputs: inputs.to_vec(), function: function.clone() };
     Ok(node(kind, function.output, first.shape.clone(), first.chunks.clone(), first.names.clone()))
-}
-
-#[track_caller]
-pub(super) fn node(kind: ExprKind, dtype: DType, shape: Shape, chunks: Chunks, names: Vec<Option<String>>) -> Expr {
-    Expr::new(Node { kind, dtype, shape, chunks, names, site: Site::Code(Location::caller()) })
 }

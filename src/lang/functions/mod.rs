@@ -15,6 +15,7 @@ mod pad;
 mod reduction;
 mod scan;
 mod order;
+mod select;
 mod groups;
 mod linalg;
 
@@ -33,6 +34,7 @@ static TABLES: &[&[Function]] = &[
     properties::TABLE,
     reduction::TABLE,
     scan::TABLE,
+    select::TABLE,
     shape::TABLE,
 ];
 

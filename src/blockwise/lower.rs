@@ -6,6 +6,7 @@ use crate::chunk::{Chunks, IndexMap, Region};
 use crate::error::{Error, Result};
 use crate::expr::{Expr, ExprKind};
 use crate::op::program::Program;
+use crate::op::regional::{Gather, Regional};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -45,8 +46,7 @@ pub fn lower(requests: &[Request]) -> Result<Plan> {
 /// A scan runs over its space once, in order, and whole lines are computed once: what others read of them is kept. So is what positions are taken of, which is
 /// read one by one.
 fn keep_whole(plan: &mut Plan) {
-    let takes = plan.stages.iter().filter(|s| matches!(s.kind, StageKind::Take { .. }));
-    let taken: Vec<usize> = takes.flat_map(Stage::stage_inputs).collect();
+    let taken: Vec<usize> = plan.stages.iter().flat_map(taken_from).collect();
     for id in 0..plan.stages.len() {
         let (readers, _) = plan.consumers(id);
         let whole = match plan.stages[id].kind {
@@ -72,6 +72,17 @@ fn keep_whole(plan: &mut Plan) {
             plan.stages[id].placement = Placement::Memory(Reason::Readers(readers));
         }
     }
+}
+
+/// The stages that `stage` takes elements of in any order.
+fn taken_from(stage: &Stage) -> Vec<usize> {
+    let of = match &stage.kind {
+        StageKind::Take { .. } => stage.inputs.as_slice(),
+        StageKind::Regional(Regional::Gather(_)) => &stage.inputs[..1],
+        _ => &[],
+    };
+    let origins = of.iter().flat_map(|i| &i.pieces).map(|p| p.origin);
+    origins.filter_map(|o| if let Origin::Stage(id, _) = o { Some(id) } else { None }).collect()
 }
 
 struct Lowering {
@@ -191,6 +202,11 @@ impl Lowering {
                 let inputs = vec![self.same(&space, input)?];
                 self.push(expr, space, expr.chunks.clone(), StageKind::Tiles(program.clone()), inputs)
             }
+            ExprKind::Regional { inputs, op: Regional::Gather(gather) } => {
+                let inputs = self.gathered(&space, gather, inputs)?;
+                let kind = StageKind::Regional(Regional::Gather(gather.clone()));
+                self.push(expr, space, expr.chunks.clone(), kind, inputs)
+            }
             ExprKind::Regional { inputs, op } => {
                 let seen = op.input_space(&space);
                 let views = inputs.iter().map(|i| {
@@ -235,6 +251,26 @@ impl Lowering {
         let mut seen = space.to_vec();
         seen.push(lengths[outer + 1 - i]);
         Ok(Input::whole(&seen, self.lower(factor)?, map, factor.dtype))
+    }
+
+    /// The elements and their places, seen from `space` and the axes that places lie on. Elements that are computed are
+    /// copied, so that they can be held.
+    fn gathered(&mut self, space: &[usize], gather: &Gather, inputs: &[Expr]) -> Result<Vec<Input>> {
+        let op = Regional::Gather(gather.clone());
+        let (seen, rank) = (op.input_space(space), space.len());
+        let along = |out| AxisMap { out: Some(out), offset: 0, stride: 1 };
+        let (source, indices) = inputs.split_first().ok_or_else(|| Error::bug("a gather has a source"))?;
+        let axes = (rank..seen.len()).chain(gather.rank..rank).map(along).collect();
+        let origin = match self.lower(source)? {
+            Origin::Iota(n) => Origin::Stage(self.copy(source, Origin::Iota(n), IndexMap::identity(1))?, 0),
+            origin => origin,
+        };
+        let mut out = vec![Input::whole(&seen, origin, IndexMap { axes }, source.dtype)];
+        for index in indices {
+            let map = IndexMap::broadcast(&index.lengths(), &space[..gather.rank]);
+            out.push(Input::whole(&seen, self.lower(index)?, map, index.dtype));
+        }
+        Ok(out)
     }
 
     /// The rows and the triangles of triangular systems over `space`, seen from that and the columns of the triangles.

@@ -5,7 +5,7 @@
 //! cache (`strip.rs`). `space.rs` turns strided, broadcast and flipped views into strips; `elementwise.rs`,
 //! `reduce.rs` (with the accumulators of `lanes.rs`) and `scan.rs` walk blocks with them; `gemm.rs` multiplies
 //! matrices and `factor.rs` factors their tiles; `lines.rs` sorts lines and `select.rs` keeps rows, chosen by
-//! `regional.rs`; `device.rs` is the [`crate::device::Device`].
+//! `regional.rs`; `gather.rs` copies elements from places that are data; `device.rs` is the [`crate::device::Device`].
 
 pub(crate) mod copy;
 pub(crate) mod isa;
@@ -21,5 +21,6 @@ pub(crate) mod gemm;
 pub(crate) mod factor;
 pub(crate) mod lines;
 pub(crate) mod select;
+pub(crate) mod gather;
 pub(crate) mod regional;
 pub mod device;

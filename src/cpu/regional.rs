@@ -3,7 +3,7 @@
 use super::{lines, select};
 use crate::chunk::Region;
 use crate::device::View;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::op::regional::Regional;
 
 /// Computes the part `region` of a result, given views of what it needs.
@@ -15,5 +15,6 @@ pub(crate) fn run(op: &Regional, region: &Region, inputs: &[View], outputs: &mut
         Regional::Lines(op) => lines::run(op, region, inputs, outputs),
         Regional::Select(op) => select::select(op, region, inputs, outputs),
         Regional::Count(op) => select::count(op, region, inputs, outputs),
+        Regional::Gather(_) => Err(Error::bug("places are read as they come")),
     }
 }

@@ -17,7 +17,7 @@ use crate::op::function::BlockFunction;
 use crate::op::kernel::Lanes;
 use crate::op::program::{Program, Value};
 use crate::op::reduction::{Params, Reducer, Reduction};
-use crate::op::regional::{Count, LineOp, Lines, Regional, Select};
+use crate::op::regional::{Count, Gather, LineOp, Lines, Regional, Select};
 use crate::op::scan::Scan;
 use crate::shape::broadcast::broadcast;
 use crate::shape::slice::{Item, Resolved, resolve};
@@ -569,6 +569,47 @@ fn kept_bounds(kept: &[usize], longest: usize) -> Vec<usize> {
     bounds.push(kept.last().copied().unwrap_or(0));
     bounds.dedup();
     bounds
+}
+
+/// Elements of `input` at the places that `indices`, integers which broadcast, hold along its first axes: the axes of the
+/// places, then the other axes of the input.
+///
+/// # Errors
+/// [`Shape`](crate::ErrorKind::Shape) where the places do not broadcast, [`Index`](crate::ErrorKind::Index) for more of them
+/// than axes. Places that are not there are an error when they are computed.
+#[track_caller]
+pub fn gather(input: &Expr, indices: &[Expr]) -> Result<Expr> {
+    let all: Vec<Expr> = std::iter::once(input).chain(indices).cloned().collect();
+    if !all.iter().all(|e| e.shape.is_known()) {
+        return when_known("gather", &all, |e| gather(&e[0], &e[1..]));
+    }
+    let lengths = input.shape.known()?;
+    if indices.len() > lengths.len() {
+        return Err(Error::index(format!("{} indices for an array of rank {}", indices.len(), lengths.len())));
+    }
+    let indices = indices.iter().map(|i| cast(i, DType::I64)).collect::<Result<Vec<_>>>()?;
+    let shapes: Vec<&Shape> = indices.iter().map(|i| &i.shape).collect();
+    let places = broadcast("index", &shapes)?.known()?;
+    let (cuts, rest) = input.chunks.axes().split_at(indices.len());
+    let grids: Vec<&Chunks> = indices.iter().map(|i| &i.chunks).collect();
+    let mut axes = unify(&places, &grids).axes().to_vec();
+    let mut room = LARGEST_RESHAPED / (input.dtype.size() * rest.iter().map(|c| c.longest().max(1)).product::<usize>());
+    for axis in axes.iter_mut().rev() {
+        if axis.longest() > room.max(1) {
+            *axis = AxisChunks::regular(axis.len(), room.max(1));
+        }
+        room /= axis.longest().max(1);
+    }
+    axes.extend(rest.iter().cloned());
+    let shape: Vec<usize> = places.iter().chain(&lengths[indices.len()..]).copied().collect();
+    fits_memory("index", &shape)?;
+    let mut names = vec![None; places.len()];
+    names.extend(input.names.iter().skip(indices.len()).cloned());
+    let names = if names.iter().all(Option::is_none) || names.len() != shape.len() { Vec::new() } else { names };
+    let op = Gather { rank: places.len(), cuts: cuts.to_vec(), dtype: input.dtype };
+    let inputs = std::iter::once(input.clone()).chain(indices).collect();
+    let kind = ExprKind::Regional { inputs, op: Regional::Gather(op) };
+    Ok(node(kind, input.dtype, Shape::new(&shape), Chunks::new(axes), names))
 }
 
 /// A scan along `axis`.

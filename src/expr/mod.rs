@@ -13,4 +13,4 @@ pub mod build;
 pub mod matrices;
 pub mod deviation;
 
-pub use node::{Expr, ExprKind, Node, Site};
+pub use node::{Expr, ExprKind, Node, Resume, Site};

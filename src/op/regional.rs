@@ -5,15 +5,18 @@
 //! of them needs. Its kernel runs part by part, so that memory holds one part's inputs at a time. How a region is cut into
 //! parts may depend on the region, so no kernel lets it decide a bit.
 //!
-//! `lines.rs` has what is done to whole lines of an axis, `select.rs` what keeps some rows of an axis.
+//! `lines.rs` has what is done to whole lines of an axis, `select.rs` what keeps some rows of an axis, `gather.rs` elements
+//! whose places are data.
 
 use crate::chunk::{AxisChunks, Chunks, Region};
 use crate::dtype::DType;
 use std::fmt;
 
+pub mod gather;
 pub mod lines;
 pub mod select;
 
+pub use gather::Gather;
 pub use lines::{LineOp, Lines};
 pub use select::{Count, Select};
 
@@ -35,6 +38,8 @@ pub enum Regional {
     Select(Select),
     /// How often a mask is true in each tile of its axis.
     Count(Count),
+    /// Elements whose places are data. What it reads is known when it runs, so that it has no kernel.
+    Gather(Gather),
 }
 
 impl Regional {
@@ -45,6 +50,7 @@ impl Regional {
             Self::Lines(lines) => lines.op.name(),
             Self::Select(_) => "compress",
             Self::Count(_) => "count",
+            Self::Gather(_) => "gather",
         }
     }
 
@@ -55,6 +61,7 @@ impl Regional {
             Self::Lines(lines) => lines.output(),
             Self::Select(select) => select.dtype,
             Self::Count(_) => DType::I64,
+            Self::Gather(gather) => gather.dtype,
         }
     }
 
@@ -66,6 +73,7 @@ impl Regional {
             Self::Lines(lines) => out[lines.axis] = lines.len,
             Self::Select(select) => out[select.axis] = select.tiles.len(),
             Self::Count(count) => out[0] = count.tiles.len(),
+            Self::Gather(gather) => out = gather.input_space(space),
         }
         out
     }
@@ -77,6 +85,7 @@ impl Regional {
             Self::Lines(lines) => vec![Part { output: region.clone(), input: lines.whole(region) }],
             Self::Select(select) => select.parts(region),
             Self::Count(count) => count.parts(region),
+            Self::Gather(gather) => vec![Part { output: region.clone(), input: gather.hull(region) }],
         }
     }
 
@@ -87,6 +96,7 @@ impl Regional {
             Self::Lines(lines) => lines.whole(region),
             Self::Select(select) => select.hull(region),
             Self::Count(count) => count.hull(region),
+            Self::Gather(gather) => gather.hull(region),
         }
     }
 
@@ -98,6 +108,7 @@ impl Regional {
             Self::Lines(lines) => out[lines.axis] = lines.len,
             Self::Select(select) => out[select.axis] = select.tiles.longest(),
             Self::Count(count) => out[0] = count.tiles.longest(),
+            Self::Gather(gather) => out = gather.largest_part(block),
         }
         out
     }
@@ -110,6 +121,9 @@ impl Regional {
             Self::Lines(lines) => axes[lines.axis] = AxisChunks::regular(lines.len, lines.len),
             Self::Select(select) => axes[select.axis] = select.tiles.clone(),
             Self::Count(count) => axes[0] = count.tiles.clone(),
+            Self::Gather(gather) => {
+                axes.extend(gather.cuts.iter().map(|c| AxisChunks::regular(c.len(), c.len())));
+            }
         }
         Chunks::new(axes)
     }
@@ -120,7 +134,7 @@ impl Regional {
     pub fn whole_axis(&self) -> Option<usize> {
         match self {
             Self::Lines(lines) => Some(lines.axis),
-            Self::Select(_) | Self::Count(_) => None,
+            Self::Select(_) | Self::Count(_) | Self::Gather(_) => None,
         }
     }
 
@@ -129,6 +143,7 @@ impl Regional {
     pub fn scratch(&self, block: &[usize]) -> usize {
         match self {
             Self::Lines(lines) => lines.scratch(block),
+            Self::Gather(gather) => gather.scratch(block),
             Self::Select(_) | Self::Count(_) => 0,
         }
     }
@@ -140,6 +155,7 @@ impl fmt::Display for Regional {
             Self::Lines(lines) => write!(f, "{} along axis {}", lines.op.name(), lines.axis),
             Self::Select(select) => write!(f, "rows of axis {} where a mask is true", select.axis),
             Self::Count(_) => write!(f, "true elements of each tile"),
+            Self::Gather(gather) => write!(f, "gather along {} axes", gather.cuts.len()),
         }
     }
 }

@@ -202,18 +202,8 @@ impl Lowering {
                 let inputs = vec![self.same(&space, input)?];
                 self.push(expr, space, expr.chunks.clone(), StageKind::Tiles(program.clone()), inputs)
             }
-            ExprKind::Regional { inputs, op: Regional::Gather(gather) } => {
-                let inputs = self.gathered(&space, gather, inputs)?;
-                let kind = StageKind::Regional(Regional::Gather(gather.clone()));
-                self.push(expr, space, expr.chunks.clone(), kind, inputs)
-            }
             ExprKind::Regional { inputs, op } => {
-                let seen = op.input_space(&space);
-                let views = inputs.iter().map(|i| {
-                    let map = IndexMap::broadcast(&i.lengths(), &seen);
-                    Ok(Input::whole(&seen, self.lower(i)?, map, i.dtype))
-                });
-                let inputs = views.collect::<Result<Vec<_>>>()?;
+                let inputs = self.regional(&space, op, inputs)?;
                 self.push(expr, space, expr.chunks.clone(), StageKind::Regional(op.clone()), inputs)
             }
             ExprKind::Pending { .. } => return Err(Error::bug("nothing is pending when it is planned")),
@@ -253,21 +243,28 @@ impl Lowering {
         Ok(Input::whole(&seen, self.lower(factor)?, map, factor.dtype))
     }
 
-    /// The elements and their places, seen from `space` and the axes that places lie on. Elements that are computed are
-    /// copied, so that they can be held.
-    fn gathered(&mut self, space: &[usize], gather: &Gather, inputs: &[Expr]) -> Result<Vec<Input>> {
-        let op = Regional::Gather(gather.clone());
+    /// What a regional computation over `space` reads, seen from the space of its inputs: arrays that broadcast to it, or
+    /// elements and their places.
+    fn regional(&mut self, space: &[usize], op: &Regional, inputs: &[Expr]) -> Result<Vec<Input>> {
         let (seen, rank) = (op.input_space(space), space.len());
+        let Regional::Gather(Gather { rank: places, .. }) = op else {
+            let whole = |i: &Expr| {
+                let map = IndexMap::broadcast(&i.lengths(), &seen);
+                Ok(Input::whole(&seen, self.lower(i)?, map, i.dtype))
+            };
+            return inputs.iter().map(whole).collect();
+        };
         let along = |out| AxisMap { out: Some(out), offset: 0, stride: 1 };
         let (source, indices) = inputs.split_first().ok_or_else(|| Error::bug("a gather has a source"))?;
-        let axes = (rank..seen.len()).chain(gather.rank..rank).map(along).collect();
+        let axes = (rank..seen.len()).chain(*places..rank).map(along).collect();
+        // An index is computed like anything else, so that it can be held.
         let origin = match self.lower(source)? {
             Origin::Iota(n) => Origin::Stage(self.copy(source, Origin::Iota(n), IndexMap::identity(1))?, 0),
             origin => origin,
         };
         let mut out = vec![Input::whole(&seen, origin, IndexMap { axes }, source.dtype)];
         for index in indices {
-            let map = IndexMap::broadcast(&index.lengths(), &space[..gather.rank]);
+            let map = IndexMap::broadcast(&index.lengths(), &space[..*places]);
             out.push(Input::whole(&seen, self.lower(index)?, map, index.dtype));
         }
         Ok(out)

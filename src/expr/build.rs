@@ -234,7 +234,7 @@ pub fn view(input: &Expr, shape: Shape, map: IndexMap) -> Expr {
 pub fn index(input: &Expr, items: &[Item]) -> Result<Expr> {
     if !input.shape.is_known() {
         let items = items.to_vec();
-        return when_known("index", &[input.clone()], move |e| index(&e[0], &items));
+        return when_known("index", std::slice::from_ref(input), move |e| index(&e[0], &items));
     }
     let lengths = input.shape.known()?;
     let mut axes = vec![AxisMap { out: None, offset: 0, stride: 0 }; lengths.len()];
@@ -260,7 +260,7 @@ pub fn index(input: &Expr, items: &[Item]) -> Result<Expr> {
 pub fn transpose(input: &Expr, order: &[usize]) -> Result<Expr> {
     if !input.shape.is_known() {
         let order = order.to_vec();
-        return when_known("transpose", &[input.clone()], move |e| transpose(&e[0], &order));
+        return when_known("transpose", std::slice::from_ref(input), move |e| transpose(&e[0], &order));
     }
     let rank = input.shape.rank();
     let mut sorted = order.to_vec();
@@ -284,7 +284,7 @@ pub fn transpose(input: &Expr, order: &[usize]) -> Result<Expr> {
 pub fn broadcast_to(input: &Expr, shape: &Shape) -> Result<Expr> {
     if !input.shape.is_known() {
         let shape = shape.clone();
-        return when_known("broadcast_to", &[input.clone()], move |e| broadcast_to(&e[0], &shape));
+        return when_known("broadcast_to", std::slice::from_ref(input), move |e| broadcast_to(&e[0], &shape));
     }
     let fits = broadcast("broadcast_to", &[&input.shape, shape]).is_ok_and(|s| s == *shape);
     if !fits {
@@ -340,7 +340,7 @@ pub fn concatenate(inputs: &[Expr], axis: usize) -> Result<Expr> {
 #[track_caller]
 pub fn rechunk(input: &Expr, chunks: Chunks) -> Result<Expr> {
     if !input.shape.is_known() {
-        return when_known("rechunk", &[input.clone()], move |e| rechunk(&e[0], chunks.clone()));
+        return when_known("rechunk", std::slice::from_ref(input), move |e| rechunk(&e[0], chunks.clone()));
     }
     let lengths = input.shape.known()?;
     if chunks.shape() != lengths {
@@ -400,8 +400,8 @@ pub fn reshape(input: &Expr, shape: &[usize]) -> Result<Expr> {
 pub fn reduce(input: &Expr, reduction: &'static dyn Reduction, axes: &[usize], params: Params) -> Result<Expr> {
     if !input.shape.is_known() {
         let axes = axes.to_vec();
-        return when_known(reduction.name(), &[input.clone()], move |e| {
-            reduce(&e[0], reduction, &axes, params.clone())
+        return when_known(reduction.name(), std::slice::from_ref(input), move |e| {
+            reduce(&e[0], reduction, &axes, params)
         });
     }
     let reduced: Vec<bool> = (0..input.shape.rank()).map(|a| axes.contains(&a)).collect();
@@ -619,7 +619,7 @@ pub fn gather(input: &Expr, indices: &[Expr]) -> Result<Expr> {
 #[track_caller]
 pub fn scan(input: &Expr, scan: &'static Scan, axis: usize, dtype: Option<DType>) -> Result<Expr> {
     if !input.shape.is_known() {
-        return when_known(scan.name, &[input.clone()], move |e| self::scan(&e[0], scan, axis, dtype));
+        return when_known(scan.name, std::slice::from_ref(input), move |e| self::scan(&e[0], scan, axis, dtype));
     }
     let lengths = input.shape.known()?;
     let scanner = scan.scanner(input.dtype, dtype)?;

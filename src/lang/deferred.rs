@@ -23,7 +23,9 @@ pub(super) fn run(
         done => return done,
     };
     let mut unknown: Vec<Expr> = Vec::new();
-    values.iter().for_each(|v| collect(v, &mut unknown));
+    for value in values {
+        collect(value, &mut unknown);
+    }
     if unknown.is_empty() {
         return Err(refused);
     }

@@ -256,18 +256,29 @@ impl Lowering {
         };
         let along = |out| AxisMap { out: Some(out), offset: 0, stride: 1 };
         let (source, indices) = inputs.split_first().ok_or_else(|| Error::bug("a gather has a source"))?;
-        let axes = (rank..seen.len()).chain(*places..rank).map(along).collect();
-        // An index is computed like anything else, so that it can be held.
-        let origin = match self.lower(source)? {
-            Origin::Iota(n) => Origin::Stage(self.copy(source, Origin::Iota(n), IndexMap::identity(1))?, 0),
-            origin => origin,
-        };
-        let mut out = vec![Input::whole(&seen, origin, IndexMap { axes }, source.dtype)];
+        let map = IndexMap { axes: (rank..seen.len()).chain(*places..rank).map(along).collect() };
+        let (origin, map) = self.anywhere(source, map)?;
+        let mut out = vec![Input::whole(&seen, origin, map, source.dtype)];
         for index in indices {
             let map = IndexMap::broadcast(&index.lengths(), &space[..*places]);
             out.push(Input::whole(&seen, self.lower(index)?, map, index.dtype));
         }
         Ok(out)
+    }
+
+    /// What elements of `expr` are taken from in any order, and `map` through the views before it: a stored array, or what is
+    /// computed and can be held.
+    fn anywhere(&mut self, expr: &Expr, mut map: IndexMap) -> Result<(Origin, IndexMap)> {
+        let mut at = expr;
+        while let ExprKind::View { input, map: inner } = &at.kind {
+            map = map.compose(inner);
+            at = input;
+        }
+        let origin = match self.lower(at)? {
+            Origin::Iota(n) => Origin::Stage(self.copy(at, Origin::Iota(n), IndexMap::identity(1))?, 0),
+            origin => origin,
+        };
+        Ok((origin, map))
     }
 
     /// The rows and the triangles of triangular systems over `space`, seen from that and the columns of the triangles.

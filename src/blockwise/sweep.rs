@@ -11,6 +11,7 @@ use super::sources::Sources;
 use crate::chunk::unify::unify;
 use crate::chunk::{AxisChunks, Chunks};
 use crate::error::{Error, Result};
+use crate::op::regional::Regional;
 use crate::shape;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -366,7 +367,7 @@ pub fn grid(plan: &Plan, stages: &[StageId], machine: &Machine, share: u64) -> C
     if cells.is_some() && machine.device.is_none() {
         widen(&mut axes, machine.threads, cap, &bytes);
     }
-    if spills(plan, stages) {
+    if spills(plan, stages) || stages.iter().any(|&id| gathers(plan, id)) {
         // What is read, the result, and room for the rest.
         let elements = |axes: &[Axis]| walked_bytes(plan, stages, &longest(axes));
         join(&mut axes, (cap / 3).max(1), &elements);
@@ -388,6 +389,20 @@ fn spills(plan: &Plan, stages: &[StageId]) -> bool {
         plan.reads(id).into_iter().any(|o| matches!(o, Origin::Stage(inner, _) if plan.stages[inner].is_spilled()))
     };
     stages.iter().any(|id| plan.stages[*id].is_spilled() || reads(id))
+}
+
+/// Whether a stage takes elements from all over a stored array, which larger blocks read less often.
+fn gathers(plan: &Plan, id: StageId) -> bool {
+    let stored = |input: &Input| {
+        input.pieces.iter().any(|p| match p.origin {
+            Origin::Store(s) => !plan.stores[s].in_memory(),
+            Origin::Stage(inner, _) => plan.stages[inner].is_spilled(),
+            Origin::Iota(_) => false,
+        })
+    };
+    let stage = &plan.stages[id];
+    matches!(stage.kind, StageKind::Regional(Regional::Gather(_))) && stage.inputs.first().is_some_and(stored)
+        || stage.stage_inputs().into_iter().any(|i| !plan.stages[i].is_swept() && gathers(plan, i))
 }
 
 /// The shape of the largest block.

@@ -268,6 +268,9 @@ pub fn transpose(input: &Expr, order: &[usize]) -> Result<Expr> {
     if sorted != (0..rank).collect::<Vec<_>>() {
         return Err(Error::axis("transpose", format!("{} is no permutation of {rank} axes", tuple(order))));
     }
+    if order.iter().enumerate().all(|(out, &a)| out == a) {
+        return Ok(input.clone());
+    }
     let dims: Vec<Dim> = order.iter().map(|&a| input.shape.dims()[a]).collect();
     let mut axes = vec![AxisMap { out: None, offset: 0, stride: 1 }; rank];
     for (out, &a) in order.iter().enumerate() {

@@ -65,21 +65,28 @@ impl Shared<'_> {
 }
 
 /// The boxes of `hull` that hold the places in one chunk each, with the numbers of those places.
-fn parts(op: &Gather, hull: &Region, places: &Places) -> Vec<(Region, Vec<usize>)> {
+fn parts<'a>(op: &'a Gather, hull: &'a Region, places: &'a Places) -> impl Iterator<Item = (Region, Vec<usize>)> + 'a {
     let axes = op.cuts.len();
-    let chunk = |number: usize| -> Vec<usize> { (0..axes).map(|a| op.cuts[a].find(places.at(a, number))).collect() };
-    let mut order: Vec<usize> = (0..places.len()).collect();
-    order.sort_by_cached_key(|&number| chunk(number));
-    let same = |a: &usize, b: &usize| chunk(*a) == chunk(*b);
+    let chunk = |number: usize| {
+        (0..axes).fold(0, |id, a| id * op.cuts[a].count().max(1) + op.cuts[a].find(places.at(a, number)))
+    };
+    let mut order: Vec<(usize, usize)> = (0..places.len()).map(|number| (chunk(number), number)).collect();
+    order.sort_unstable();
     let rank = hull.rank() - axes;
-    let boxed = |numbers: &[usize]| {
+    let boxed = move |numbers: &[(usize, usize)]| {
         let mut part = hull.clone();
         for a in 0..axes {
-            let along = || numbers.iter().map(|&n| places.at(a, n));
+            let along = || numbers.iter().map(|&(_, n)| places.at(a, n));
             let (low, high) = (along().min().unwrap_or(0), along().max().unwrap_or(0));
             (part.start[rank + a], part.shape[rank + a]) = (low, high + 1 - low);
         }
-        (part, numbers.to_vec())
+        (part, numbers.iter().map(|&(_, n)| n).collect())
     };
-    order.chunk_by(same).map(boxed).collect()
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let first = order.get(at)?.0;
+        let run = order[at..].iter().take_while(|(id, _)| *id == first).count();
+        at += run;
+        Some(boxed(&order[at - run..at]))
+    })
 }

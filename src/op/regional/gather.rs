@@ -34,8 +34,8 @@ impl Gather {
         block.iter().copied().chain(self.cuts.iter().map(AxisChunks::longest)).collect()
     }
 
-    /// Bytes of the places of a block, and of their order.
+    /// Bytes of the places of a block, as they come and as they are used, and of their order.
     pub(super) fn scratch(&self, block: &[usize]) -> usize {
-        crate::shape::size(&block[..self.rank]) * (self.cuts.len() + 1) * size_of::<usize>()
+        crate::shape::size(&block[..self.rank]) * (2 * self.cuts.len() + 3) * size_of::<usize>()
     }
 }

@@ -1,6 +1,7 @@
 //! The public face: [`Array`], by topic. No algorithm lives here; every method builds an expression.
 //!
-//! `kinds.rs` says which types follow from which, `creation.rs` makes arrays, `operators.rs` and `elementwise.rs` combine
+//! `kinds.rs` says which types follow from which, `creation.rs` makes arrays, `random.rs` random
+//! ones, `operators.rs` and `elementwise.rs` combine
 //! them, `indexing.rs` and `manipulation.rs` look at them differently, `reduction.rs` reduces them, `scan.rs` has running
 //! results, `order.rs` sorts, `groups.rs` reduces group by group, `linalg.rs` has products of matrices, `blocks.rs` maps user functions,
 //! `compute.rs` runs what was asked for.
@@ -17,6 +18,7 @@ use std::marker::PhantomData;
 
 pub mod kinds;
 pub mod creation;
+pub mod random;
 pub mod operators;
 pub mod elementwise;
 pub mod indexing;
@@ -30,6 +32,7 @@ pub mod blocks;
 pub mod compute;
 
 pub use kinds::{Dyn, Kind};
+pub use random::Rng;
 
 /// A lazy array: a handle on an immutable expression. Cloning is free; nothing runs until
 /// [`Context::compute`](crate::Context::compute).

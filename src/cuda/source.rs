@@ -164,6 +164,11 @@ fn expression(inst: Inst) -> Result<String> {
             substitute(pattern, &format!("v{a}"), &format!("v{b}"))
         }
         Inst::Cast(_, to, v) => format!("cast<{}>(v{v})", value_type(to)),
+        Inst::Draw(sampler, args) if sampler.on_cuda() => {
+            let args: Vec<String> = args[..2 + sampler.arity()].iter().map(|v| format!("v{v}")).collect();
+            format!("r_{}({})", sampler.name(), args.join(", "))
+        }
+        Inst::Draw(sampler, _) => return Err(Error::unsupported(format!("{} on a GPU", sampler.name()))),
         Inst::Select(_, c, a, b) => format!("v{c} ? v{a} : v{b}"),
     })
 }
@@ -215,6 +220,7 @@ fn weight(inst: Inst) -> usize {
     let (op, dtype) = match inst {
         Inst::Input(_) | Inst::Const(..) => return 0,
         Inst::Cast(..) | Inst::Select(..) => return 1,
+        Inst::Draw(..) => return 80,
         Inst::Op(op, dtype, _) => (op, dtype),
     };
     let real = match op {

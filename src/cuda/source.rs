@@ -1,7 +1,8 @@
 //! Programs as CUDA C.
 //!
 //! A [`Program`] becomes one `__device__` function of its inputs; the expressions are the table's own
-//! ([`ElementOp::cuda`](crate::op::elementwise::ElementOp::cuda)), the helpers they call stand in `kernels/prelude.cu`.
+//! ([`ElementOp::cuda`](crate::op::elementwise::ElementOp::cuda)), the helpers they call stand in `kernels/prelude.cu`,
+//! those of random draws in `kernels/random.cu`.
 //! Constants of the user's expression are lifted to parameters first ([`lift`]), so that `x + 1` and `x + 2` share a
 //! compiled kernel.
 
@@ -13,7 +14,7 @@ use crate::op::program::{Inst, Program};
 use std::fmt::Write;
 
 /// What stands before every generated kernel.
-pub const PRELUDE: &str = include_str!("kernels/prelude.cu");
+pub const PRELUDE: &str = concat!(include_str!("kernels/prelude.cu"), "\n", include_str!("kernels/random.cu"));
 
 /// The threads of a block.
 pub const BLOCK: u32 = 256;

@@ -4,8 +4,8 @@
 //! expression like any other: it fuses, and any region of it is computed by itself. [`DISTRIBUTIONS`] says how NumPy's
 //! distributions are made of the draws of [`op::random`](crate::op::random).
 
-use super::build::{self, Arg, node};
-use super::node::{Expr, ExprKind};
+use super::build::{self, Arg};
+use super::node::{Expr, ExprKind, node};
 use crate::chunk::auto;
 use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;

@@ -1,10 +1,9 @@
 //! The public face: [`Array`], by topic. No algorithm lives here; every method builds an expression.
 //!
-//! `kinds.rs` says which types follow from which, `creation.rs` makes arrays, `random.rs` random
-//! ones, `operators.rs` and `elementwise.rs` combine
-//! them, `indexing.rs` and `manipulation.rs` look at them differently, `reduction.rs` reduces them, `scan.rs` has running
-//! results, `order.rs` sorts, `groups.rs` reduces group by group, `linalg.rs` has products of matrices, `blocks.rs` maps user functions,
-//! `compute.rs` runs what was asked for.
+//! `kinds.rs` says which types follow from which, `creation.rs` makes arrays, `random.rs` and `sampling.rs` random ones,
+//! `operators.rs` and `elementwise.rs` combine them, `indexing.rs` and `manipulation.rs` look at them differently,
+//! `reduction.rs` reduces them, `scan.rs` has running results, `order.rs` sorts, `groups.rs` reduces group by group,
+//! `linalg.rs` has products of matrices, `blocks.rs` maps user functions, `compute.rs` runs what was asked for.
 
 use crate::chunk::Chunks;
 use crate::dtype::DType;
@@ -28,6 +27,7 @@ pub mod scan;
 pub mod order;
 pub mod groups;
 pub mod linalg;
+pub mod sampling;
 pub mod blocks;
 pub mod compute;
 

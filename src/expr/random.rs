@@ -228,6 +228,15 @@ fn number(arg: &Arg) -> Option<f64> {
     }
 }
 
+/// Random words.
+///
+/// # Errors
+/// [`Shape`](crate::ErrorKind::Shape) when there are too many.
+#[track_caller]
+pub fn bits(key: u64, size: &[usize]) -> Result<Expr> {
+    draw("random words", &[], DType::U64, Some(size), |p, position, _| Ok(p.draw(Sampler::Bits, position, key, &[])))
+}
+
 /// Uniform floats in `[0, 1)` of 24 bits.
 ///
 /// # Errors

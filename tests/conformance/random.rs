@@ -184,3 +184,72 @@ fn what_is_no_parameter_is_refused() {
         "poisson: `lam` must be 0 or above, and below 2^63, not -1 (at column 8)"
     );
 }
+
+#[test]
+fn orders_and_samples() {
+    let sorted = |text: &str| {
+        let mut drawn = floats(&evaluate(text)[0]);
+        drawn.sort_by(f64::total_cmp);
+        drawn
+    };
+    let ramp: Vec<f64> = (0..500).map(f64::from).collect();
+    assert_eq!(sorted("random.permutation(500)"), ramp);
+    assert_ne!(floats(&evaluate("random.permutation(500)")[0]), ramp);
+    assert_eq!(sorted("random.permutation(arange(500))"), ramp);
+    assert_eq!(sorted("random.choice(500, (20, 25), replace=False)"), ramp);
+    // Whole rows or columns change places.
+    let columns = evaluate("x = random.permutation(arange(40).reshape(8, 5), axis=1); (x - x[0], x[0].sum(), x)");
+    assert_eq!(floats(&columns[0]), floats(&evaluate("(arange(8) * 5).reshape(8, 1) + zeros(5)")[0]));
+    assert_eq!(floats(&columns[1]), [10.0]);
+    let picked = evaluate("random.choice(arange(24).reshape(2, 3, 4), (5, 2), axis=1)");
+    assert_eq!(picked[0].shape().to_string(), "(2, 5, 2, 4)");
+    assert!(floats(&evaluate("isnan(random.choice([nan, inf, 1.0], 99)).any()")[0]) == [1.0]);
+    for cx in contexts() {
+        let text = "p = array([0.1, 0.0, 0.3, 0.6]); r = random.default_rng(4); \
+                    (r.choice(4, 20000, p=p), r.choice(4, (2,), replace=False, p=p), r.choice([2.5, 7, 7, 7], 30, p=p))";
+        let drawn = evaluate(text);
+        assert_eq!(bytes(&cx, &drawn[0]), bytes(&contexts()[0], &drawn[0]));
+        let found = floats(&drawn[0]);
+        for (item, p) in [(0.0, 0.1), (1.0, 0.0), (2.0, 0.3), (3.0, 0.6)] {
+            let share = found.iter().filter(|&&x| x == item).count() as f64 / 20_000.0;
+            assert!((share - p).abs() < 0.015, "item {item}: {share}");
+        }
+        let two = floats(&drawn[1]);
+        assert!(two[0] != two[1] && !two.contains(&1.0));
+        assert!(floats(&drawn[2]).iter().all(|x| [2.5, 7.0].contains(x)));
+    }
+    for text in [
+        "random.choice(5, 6, replace=False)",
+        "random.choice(0)",
+        "random.choice(3, p=[0.5, 0.5])",
+        "random.choice(3, p=[0.5, 0.5, 0.1])",
+        "random.choice(3, 2, replace=False, p=[1, 0, 0])",
+        "random.permutation(2.5)",
+        "random.multinomial(10, [0.2, 0.9, 0.2])",
+        "random.multivariate_normal([1, 2], eye(3))",
+        "random.dirichlet([1, -1])",
+    ] {
+        refused(text);
+    }
+}
+
+#[test]
+fn vectors_have_their_moments() {
+    let text = "r = random.default_rng(2); m = r.multinomial([20, 30], [0.2, 0.3, 0.5], size=(20000, 2)); \
+                d = r.dirichlet([1, 2, 5], size=20000); y = r.multivariate_normal([1, 2], [[2, 0.5], [0.5, 1]], size=20000); \
+                c = y - y.mean(0); (m.mean(0), m[:, 1].var(0), m.sum(-1).min(0), d.mean(0), d.var(0), y.mean(0), c.T @ c / 20000)";
+    let wanted: [&[f64]; 7] = [
+        &[4.0, 6.0, 10.0, 6.0, 9.0, 15.0],
+        &[4.8, 6.3, 7.5],
+        &[20.0, 30.0],
+        &[0.125, 0.25, 0.625],
+        &[7.0 / 576.0, 12.0 / 576.0, 15.0 / 576.0],
+        &[1.0, 2.0],
+        &[2.0, 0.5, 0.5, 1.0],
+    ];
+    for (i, (array, wanted)) in evaluate(text).iter().zip(wanted).enumerate() {
+        let found = floats(array);
+        assert_eq!(found.len(), wanted.len());
+        assert!(found.iter().zip(wanted).all(|(a, b)| (a - b).abs() < 0.04 * b), "{i}: {found:?} and {wanted:?}");
+    }
+}

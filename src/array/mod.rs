@@ -1,9 +1,9 @@
 //! The public face: [`Array`], by topic. No algorithm lives here; every method builds an expression.
 //!
-//! `kinds.rs` says which types follow from which, `creation.rs` makes arrays, `operators.rs` and `elementwise.rs` combine
-//! them, `indexing.rs` and `manipulation.rs` look at them differently, `reduction.rs` reduces them, `scan.rs` has running
-//! results, `order.rs` sorts, `groups.rs` reduces group by group, `linalg.rs` has products of matrices, `blocks.rs` maps user functions,
-//! `compute.rs` runs what was asked for.
+//! `kinds.rs` says which types follow from which, `creation.rs` makes arrays, `random.rs` and `sampling.rs` random ones,
+//! `operators.rs` and `elementwise.rs` combine them, `indexing.rs` and `manipulation.rs` look at them differently,
+//! `reduction.rs` reduces them, `scan.rs` has running results, `order.rs` sorts, `groups.rs` reduces group by group,
+//! `linalg.rs` has products of matrices, `blocks.rs` maps user functions, `compute.rs` runs what was asked for.
 
 use crate::chunk::Chunks;
 use crate::dtype::DType;
@@ -17,6 +17,7 @@ use std::marker::PhantomData;
 
 pub mod kinds;
 pub mod creation;
+pub mod random;
 pub mod operators;
 pub mod elementwise;
 pub mod indexing;
@@ -26,10 +27,12 @@ pub mod scan;
 pub mod order;
 pub mod groups;
 pub mod linalg;
+pub mod sampling;
 pub mod blocks;
 pub mod compute;
 
 pub use kinds::{Dyn, Kind};
+pub use random::Rng;
 
 /// A lazy array: a handle on an immutable expression. Cloning is free; nothing runs until
 /// [`Context::compute`](crate::Context::compute).

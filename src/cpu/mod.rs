@@ -1,7 +1,7 @@
 //! Kernels on the CPU.
 //!
 //! Programs run over *strips* of `strip::STRIP` elements: every instruction is one monomorphic vector loop, chosen
-//! once per program for the machine's instruction set (`loops.rs`), and the registers between them stay in the first
+//! once per program for the machine's instruction set (`loops.rs`, `casts.rs`, `random.rs`), and the registers between them stay in the first
 //! cache (`strip.rs`). `space.rs` turns strided, broadcast and flipped views into strips; `elementwise.rs`,
 //! `reduce.rs` (with the accumulators of `lanes.rs`) and `scan.rs` walk blocks with them; `gemm.rs` multiplies
 //! matrices and `factor.rs` factors their tiles; `lines.rs` sorts lines and `select.rs` keeps rows, chosen by
@@ -11,6 +11,7 @@ pub(crate) mod copy;
 pub(crate) mod isa;
 pub(crate) mod loops;
 pub(crate) mod casts;
+pub(crate) mod random;
 pub(crate) mod strip;
 pub(crate) mod space;
 pub(crate) mod elementwise;

@@ -1,11 +1,10 @@
 //! Attributes and methods of values.
 
 use super::functions;
-use super::names::callable;
+use super::names::{callable, is_later};
 use super::nearest::suggestion;
 use super::operators::element;
-use super::value::Callable;
-use super::value::Value;
+use super::value::{Callable, Function, Generator, Value};
 use crate::array::Array;
 use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
@@ -67,13 +66,8 @@ pub(super) fn attribute(value: &Value, name: &str) -> Result<Value, Missing> {
     match value {
         Value::Array(array) => of_array(array, name),
         Value::Scalar(scalar) => of_scalar(*scalar, name),
-        Value::Groups(_) => match functions::GROUP_METHODS.iter().find(|f| f.name == name) {
-            Some(method) => Ok(Value::Method(Box::new(value.clone()), Callable::Function(method))),
-            None => {
-                let names: Vec<&'static str> = functions::GROUP_METHODS.iter().map(|f| f.name).collect();
-                Err(none("an array in groups", name, &names))
-            }
-        },
+        Value::Groups(_) => method("an array in groups", value, functions::GROUP_METHODS, name),
+        Value::Generator(_) => method("a generator of random numbers", value, functions::GENERATOR_METHODS, name),
         Value::Type { dtype, .. } => match name {
             "itemsize" => Ok(Value::int(dtype.size())),
             "name" => Ok(Value::Str(dtype.name().to_owned())),
@@ -87,6 +81,27 @@ pub(super) fn attribute(value: &Value, name: &str) -> Result<Value, Missing> {
         }
         other => Err(none(&other.describe(), name, &[])),
     }
+}
+
+/// The method of this name among those that values like this one have.
+fn method(what: &str, value: &Value, methods: &'static [Function], name: &str) -> Result<Value, Missing> {
+    match methods.iter().find(|f| f.name == name) {
+        Some(method) => Ok(Value::Method(Box::new(value.clone()), Callable::Function(method))),
+        None if is_later(&format!("random.{name}")) && matches!(value, Value::Generator(_)) => {
+            Err(Missing::Later(format!("`.{name}` is not offered yet")))
+        }
+        None => {
+            let names: Vec<&'static str> = methods.iter().map(|f| f.name).collect();
+            Err(none(what, name, &names))
+        }
+    }
+}
+
+/// `random.name`, where it is a function of a generator, which is the program's.
+pub(super) fn of_random(generator: &Generator, name: &str) -> Option<Value> {
+    let name = if ["ranf", "sample"].contains(&name) { "random_sample" } else { name };
+    let function = functions::RANDOM_FUNCTIONS.iter().chain(functions::GENERATOR_METHODS).find(|f| f.name == name)?;
+    Some(Value::Method(Box::new(Value::Generator(generator.clone())), Callable::Function(function)))
 }
 
 /// Why there is no such attribute.

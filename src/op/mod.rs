@@ -4,6 +4,7 @@
 pub mod math;
 pub mod numbers;
 pub mod elementwise;
+pub mod random;
 pub mod program;
 pub mod reduction;
 pub mod scan;

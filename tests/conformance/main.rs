@@ -8,6 +8,7 @@ mod golden;
 mod groups;
 mod numerics;
 mod products;
+mod random;
 mod reductions;
 mod scans;
 mod slices;

@@ -18,8 +18,10 @@ mod order;
 mod select;
 mod groups;
 mod linalg;
+mod random;
 
 pub(super) use groups::METHODS as GROUP_METHODS;
+pub(super) use random::{METHODS as GENERATOR_METHODS, MODULE as RANDOM_FUNCTIONS};
 pub(super) use shape::matrix_transpose;
 
 /// Every function.

@@ -43,10 +43,9 @@ pub fn lower(requests: &[Request]) -> Result<Plan> {
 }
 
 /// A scan runs over its space once, in order, and whole lines are computed once: what others read of them is kept. So is what positions are taken of, which is
-/// read one by one.
+/// read one by one, and what every block reads all of.
 fn keep_whole(plan: &mut Plan) {
-    let takes = plan.stages.iter().filter(|s| matches!(s.kind, StageKind::Take { .. }));
-    let taken: Vec<usize> = takes.flat_map(Stage::stage_inputs).collect();
+    let taken: Vec<usize> = plan.stages.iter().flat_map(shared_stages).collect();
     for id in 0..plan.stages.len() {
         let (readers, _) = plan.consumers(id);
         let whole = match plan.stages[id].kind {
@@ -72,6 +71,17 @@ fn keep_whole(plan: &mut Plan) {
             plan.stages[id].placement = Placement::Memory(Reason::Readers(readers));
         }
     }
+}
+
+/// The stages that `stage` has read whole for everything it computes.
+fn shared_stages(stage: &Stage) -> Vec<usize> {
+    let shared = |&(n, _): &(usize, &Input)| match &stage.kind {
+        StageKind::Take { .. } => true,
+        StageKind::Regional(op) => op.shares(n),
+        _ => false,
+    };
+    let pieces = stage.inputs.iter().enumerate().filter(shared).flat_map(|(_, input)| &input.pieces);
+    pieces.filter_map(|p| if let Origin::Stage(id, _) = p.origin { Some(id) } else { None }).collect()
 }
 
 struct Lowering {
@@ -150,11 +160,7 @@ impl Lowering {
                 self.push(expr, space, input.chunks.clone(), kind, vec![whole])
             }
             ExprKind::Take { input, axis, positions } => {
-                let origin = match self.lower(input)? {
-                    Origin::Store(s) if self.plan.stores[s].in_memory() => Origin::Store(s),
-                    Origin::Stage(id, result) => Origin::Stage(id, result),
-                    origin => Origin::Stage(self.copy(input, origin, IndexMap::identity(space.len()))?, 0),
-                };
+                let origin = self.held(input)?;
                 let mut map = IndexMap::identity(space.len());
                 map.axes[*axis] = AxisMap { out: None, offset: 0, stride: 0 };
                 let kind = StageKind::Take { axis: *axis, positions: Arc::clone(positions) };
@@ -193,9 +199,9 @@ impl Lowering {
             }
             ExprKind::Regional { inputs, op } => {
                 let seen = op.input_space(&space);
-                let views = inputs.iter().map(|i| {
-                    let map = IndexMap::broadcast(&i.lengths(), &seen);
-                    Ok(Input::whole(&seen, self.lower(i)?, map, i.dtype))
+                let views = inputs.iter().enumerate().map(|(n, i)| {
+                    let origin = if op.shares(n) { self.held(i)? } else { self.lower(i)? };
+                    Ok(Input::whole(&seen, origin, op.map(n, &i.lengths(), &seen), i.dtype))
                 });
                 let inputs = views.collect::<Result<Vec<_>>>()?;
                 self.push(expr, space, expr.chunks.clone(), StageKind::Regional(op.clone()), inputs)
@@ -208,6 +214,15 @@ impl Lowering {
         };
         self.known.insert(expr.id(), origin);
         Ok(origin)
+    }
+
+    /// An array that is held whole: one in memory, or a stage.
+    fn held(&mut self, input: &Expr) -> Result<Origin> {
+        Ok(match self.lower(input)? {
+            Origin::Store(s) if self.plan.stores[s].in_memory() => Origin::Store(s),
+            Origin::Stage(id, result) => Origin::Stage(id, result),
+            origin => Origin::Stage(self.copy(input, origin, IndexMap::identity(input.shape.rank()))?, 0),
+        })
     }
 
     fn store(&mut self, store: &Arc<dyn crate::store::Store>) -> Origin {

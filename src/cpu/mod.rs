@@ -4,8 +4,8 @@
 //! once per program for the machine's instruction set (`loops.rs`), and the registers between them stay in the first
 //! cache (`strip.rs`). `space.rs` turns strided, broadcast and flipped views into strips; `elementwise.rs`,
 //! `reduce.rs` (with the accumulators of `lanes.rs`) and `scan.rs` walk blocks with them; `gemm.rs` multiplies
-//! matrices and `factor.rs` factors their tiles; `lines.rs` sorts lines and `select.rs` keeps rows, chosen by
-//! `regional.rs`; `device.rs` is the [`crate::device::Device`].
+//! matrices and `factor.rs` factors their tiles; `lines.rs` sorts lines, `select.rs` keeps rows, and
+//! `lookup.rs` finds elements in tables (`tables.rs`), chosen by `regional.rs`; `device.rs` is the [`crate::device::Device`].
 
 pub(crate) mod copy;
 pub(crate) mod isa;
@@ -21,5 +21,7 @@ pub(crate) mod gemm;
 pub(crate) mod factor;
 pub(crate) mod lines;
 pub(crate) mod select;
+pub(crate) mod tables;
+pub(crate) mod lookup;
 pub(crate) mod regional;
 pub mod device;

@@ -3,7 +3,7 @@
 //! [`Expr`] is a shared handle on a [`Node`]: its kind, and the dtype, shape, chunks and dimension names that were
 //! inferred when it was built. `build.rs` holds the constructors, one per kind, `pending.rs` what
 //! waits for lengths that depend on data, `matrices.rs` those of
-//! what is done to matrices tile by tile, `deviation.rs` those that see more than one node; nothing here reads data.
+//! what is done to matrices tile by tile, `lookup.rs` those of what is found in tables, `deviation.rs` those that see more than one node; nothing here reads data.
 
 pub mod node;
 pub mod display;
@@ -11,6 +11,7 @@ pub mod canonical;
 pub mod pending;
 pub mod build;
 pub mod matrices;
+pub mod lookup;
 pub mod deviation;
 
 pub use node::{Expr, ExprKind, Node, Site};

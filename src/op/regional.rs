@@ -5,16 +5,19 @@
 //! of them needs. Its kernel runs part by part, so that memory holds one part's inputs at a time. How a region is cut into
 //! parts may depend on the region, so no kernel lets it decide a bit.
 //!
-//! `lines.rs` has what is done to whole lines of an axis, `select.rs` what keeps some rows of an axis.
+//! `lines.rs` has what is done to whole lines of an axis, `select.rs` what keeps some rows of an axis, `lookup.rs` what finds
+//! elements in a table that they share.
 
-use crate::chunk::{AxisChunks, Chunks, Region};
+use crate::chunk::{AxisChunks, Chunks, IndexMap, Region};
 use crate::dtype::DType;
 use std::fmt;
 
 pub mod lines;
 pub mod select;
+pub mod lookup;
 
 pub use lines::{LineOp, Lines};
+pub use lookup::{Lookup, LookupOp};
 pub use select::{Count, Select};
 
 /// A part of a region of the result, and what it needs.
@@ -35,6 +38,8 @@ pub enum Regional {
     Select(Select),
     /// How often a mask is true in each tile of its axis.
     Count(Count),
+    /// Elements found in a table.
+    Lookup(Lookup),
 }
 
 impl Regional {
@@ -45,6 +50,7 @@ impl Regional {
             Self::Lines(lines) => lines.op.name(),
             Self::Select(_) => "compress",
             Self::Count(_) => "count",
+            Self::Lookup(lookup) => lookup.op.name(),
         }
     }
 
@@ -55,6 +61,7 @@ impl Regional {
             Self::Lines(lines) => lines.output(),
             Self::Select(select) => select.dtype,
             Self::Count(_) => DType::I64,
+            Self::Lookup(lookup) => lookup.output(),
         }
     }
 
@@ -66,8 +73,30 @@ impl Regional {
             Self::Lines(lines) => out[lines.axis] = lines.len,
             Self::Select(select) => out[select.axis] = select.tiles.len(),
             Self::Count(count) => out[0] = count.tiles.len(),
+            Self::Lookup(lookup) => out.push(lookup.len),
         }
         out
+    }
+
+    /// How an input of these lengths is seen from a space of shape `seen`.
+    #[must_use]
+    pub fn map(&self, input: usize, lengths: &[usize], seen: &[usize]) -> IndexMap {
+        match self {
+            Self::Lookup(_) => Lookup::map(input, seen.len()),
+            Self::Lines(_) | Self::Select(_) | Self::Count(_) => IndexMap::broadcast(lengths, seen),
+        }
+    }
+
+    /// Whether some input is shared so, along axes that others do not have.
+    #[must_use]
+    pub fn has_tables(&self) -> bool {
+        self.shares(1)
+    }
+
+    /// Whether every part reads all of an input, which is computed once and held.
+    #[must_use]
+    pub fn shares(&self, input: usize) -> bool {
+        matches!(self, Self::Lookup(_)) && input > 0
     }
 
     /// The parts that `region` of the result is made of, in order.
@@ -77,6 +106,7 @@ impl Regional {
             Self::Lines(lines) => vec![Part { output: region.clone(), input: lines.whole(region) }],
             Self::Select(select) => select.parts(region),
             Self::Count(count) => count.parts(region),
+            Self::Lookup(lookup) => vec![lookup.part(region)],
         }
     }
 
@@ -87,6 +117,7 @@ impl Regional {
             Self::Lines(lines) => lines.whole(region),
             Self::Select(select) => select.hull(region),
             Self::Count(count) => count.hull(region),
+            Self::Lookup(lookup) => lookup.hull(region),
         }
     }
 
@@ -98,6 +129,7 @@ impl Regional {
             Self::Lines(lines) => out[lines.axis] = lines.len,
             Self::Select(select) => out[select.axis] = select.tiles.longest(),
             Self::Count(count) => out[0] = count.tiles.longest(),
+            Self::Lookup(lookup) => out.push(lookup.len),
         }
         out
     }
@@ -110,6 +142,7 @@ impl Regional {
             Self::Lines(lines) => axes[lines.axis] = AxisChunks::regular(lines.len, lines.len),
             Self::Select(select) => axes[select.axis] = select.tiles.clone(),
             Self::Count(count) => axes[0] = count.tiles.clone(),
+            Self::Lookup(lookup) => return lookup.read_in(grid),
         }
         Chunks::new(axes)
     }
@@ -120,8 +153,14 @@ impl Regional {
     pub fn whole_axis(&self) -> Option<usize> {
         match self {
             Self::Lines(lines) => Some(lines.axis),
-            Self::Select(_) | Self::Count(_) => None,
+            Self::Select(_) | Self::Count(_) | Self::Lookup(_) => None,
         }
+    }
+
+    /// Whether regions that other parts read are read again, so that decoded chunks are worth keeping.
+    #[must_use]
+    pub fn reads_again(&self) -> bool {
+        !matches!(self, Self::Lookup(_))
     }
 
     /// Bytes that the kernel takes beside inputs and results, for a block of shape `block` of the result.
@@ -130,6 +169,7 @@ impl Regional {
         match self {
             Self::Lines(lines) => lines.scratch(block),
             Self::Select(_) | Self::Count(_) => 0,
+            Self::Lookup(lookup) => lookup.scratch(block),
         }
     }
 }
@@ -140,6 +180,7 @@ impl fmt::Display for Regional {
             Self::Lines(lines) => write!(f, "{} along axis {}", lines.op.name(), lines.axis),
             Self::Select(select) => write!(f, "rows of axis {} where a mask is true", select.axis),
             Self::Count(_) => write!(f, "true elements of each tile"),
+            Self::Lookup(lookup) => write!(f, "{} in a table of {}", lookup.op.name(), lookup.len),
         }
     }
 }

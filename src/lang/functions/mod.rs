@@ -16,6 +16,7 @@ mod reduction;
 mod scan;
 mod order;
 mod select;
+mod lookup;
 mod groups;
 mod linalg;
 
@@ -29,6 +30,7 @@ static TABLES: &[&[Function]] = &[
     groups::TABLE,
     join::TABLE,
     linalg::TABLE,
+    lookup::TABLE,
     order::TABLE,
     pad::TABLE,
     properties::TABLE,

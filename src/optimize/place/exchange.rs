@@ -79,8 +79,9 @@ fn choose(plan: &Plan, reader: &Reader, list: &[Sweep], machine: &Machine) -> Op
     if !function && reader.needs_function(plan) {
         return None;
     }
-    // Products read their factors again by themselves, as often as the budget makes them.
-    if plan.multiplies(id) {
+    // Products read their factors again by themselves, as often as the budget makes them. What has tables reads elements in
+    // its own chunks, and tables are held.
+    if plan.multiplies(id) || matches!(&stage.kind, StageKind::Regional(op) if op.has_tables()) {
         return None;
     }
     let bytes_of = |input: &Input| (shape::size(&stage.input_space()) * input.dtype.size()) as u64;

@@ -2,7 +2,8 @@
 //!
 //! `kinds.rs` says which types follow from which, `creation.rs` makes arrays, `operators.rs` and `elementwise.rs` combine
 //! them, `indexing.rs` and `manipulation.rs` look at them differently, `reduction.rs` reduces them, `scan.rs` has running
-//! results, `order.rs` sorts, `lookup.rs` finds in tables, `groups.rs` reduces group by group, `linalg.rs` has products of matrices, `blocks.rs` maps user functions,
+//! results, `order.rs` sorts, `lookup.rs` finds in tables, `histogram.rs` counts in bins,
+//! `sets.rs` has distinct elements, `groups.rs` reduces group by group, `linalg.rs` has products of matrices, `blocks.rs` maps user functions,
 //! `compute.rs` runs what was asked for.
 
 use crate::chunk::Chunks;
@@ -25,6 +26,8 @@ pub mod reduction;
 pub mod scan;
 pub mod order;
 pub mod lookup;
+pub mod histogram;
+pub mod sets;
 pub mod groups;
 pub mod linalg;
 pub mod blocks;

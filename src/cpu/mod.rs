@@ -5,7 +5,7 @@
 //! cache (`strip.rs`). `space.rs` turns strided, broadcast and flipped views into strips; `elementwise.rs`,
 //! `reduce.rs` (with the accumulators of `lanes.rs`) and `scan.rs` walk blocks with them; `gemm.rs` multiplies
 //! matrices and `factor.rs` factors their tiles; `lines.rs` sorts lines, `select.rs` keeps rows, and
-//! `lookup.rs` finds elements in tables (`tables.rs`), chosen by `regional.rs`; `device.rs` is the [`crate::device::Device`].
+//! `lookup.rs` finds elements in tables (`tables.rs`), `tally.rs` counts them in bins, chosen by `regional.rs`; `device.rs` is the [`crate::device::Device`].
 
 pub(crate) mod copy;
 pub(crate) mod isa;
@@ -23,5 +23,6 @@ pub(crate) mod lines;
 pub(crate) mod select;
 pub(crate) mod tables;
 pub(crate) mod lookup;
+pub(crate) mod tally;
 pub(crate) mod regional;
 pub mod device;

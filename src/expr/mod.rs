@@ -3,7 +3,8 @@
 //! [`Expr`] is a shared handle on a [`Node`]: its kind, and the dtype, shape, chunks and dimension names that were
 //! inferred when it was built. `build.rs` holds the constructors, one per kind, `pending.rs` what
 //! waits for lengths that depend on data, `matrices.rs` those of
-//! what is done to matrices tile by tile, `lookup.rs` those of what is found in tables, `deviation.rs` those that see more than one node; nothing here reads data.
+//! what is done to matrices tile by tile, `lookup.rs` those of what is found in tables, `tally.rs` and `bins.rs` those
+//! of histograms, `sets.rs` those of sets, `deviation.rs` those that see more than one node; nothing here reads data.
 
 pub mod node;
 pub mod display;
@@ -12,6 +13,9 @@ pub mod pending;
 pub mod build;
 pub mod matrices;
 pub mod lookup;
+pub mod tally;
+pub mod bins;
+pub mod sets;
 pub mod deviation;
 
 pub use node::{Expr, ExprKind, Node, Site};

@@ -6,7 +6,7 @@
 //! parts may depend on the region, so no kernel lets it decide a bit.
 //!
 //! `lines.rs` has what is done to whole lines of an axis, `select.rs` what keeps some rows of an axis, `lookup.rs` what finds
-//! elements in a table that they share.
+//! elements in a table that they share, `tally.rs` what counts them in bins.
 
 use crate::chunk::{AxisChunks, Chunks, IndexMap, Region};
 use crate::dtype::DType;
@@ -15,10 +15,12 @@ use std::fmt;
 pub mod lines;
 pub mod select;
 pub mod lookup;
+pub mod tally;
 
 pub use lines::{LineOp, Lines};
 pub use lookup::{Lookup, LookupOp};
 pub use select::{Count, Select};
+pub use tally::{BinRule, Binning, Edges, Tally};
 
 /// A part of a region of the result, and what it needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +42,10 @@ pub enum Regional {
     Count(Count),
     /// Elements found in a table.
     Lookup(Lookup),
+    /// How often elements fall into bins, for each of their tiles.
+    Tally(Tally),
+    /// The edges of bins.
+    Edges(Edges),
 }
 
 impl Regional {
@@ -51,6 +57,8 @@ impl Regional {
             Self::Select(_) => "compress",
             Self::Count(_) => "count",
             Self::Lookup(lookup) => lookup.op.name(),
+            Self::Tally(tally) => tally.name,
+            Self::Edges(edges) => edges.name,
         }
     }
 
@@ -62,6 +70,8 @@ impl Regional {
             Self::Select(select) => select.dtype,
             Self::Count(_) => DType::I64,
             Self::Lookup(lookup) => lookup.output(),
+            Self::Tally(tally) => tally.output(),
+            Self::Edges(edges) => edges.dtype,
         }
     }
 
@@ -74,6 +84,8 @@ impl Regional {
             Self::Select(select) => out[select.axis] = select.tiles.len(),
             Self::Count(count) => out[0] = count.tiles.len(),
             Self::Lookup(lookup) => out.push(lookup.len),
+            Self::Tally(tally) => return tally.input_space(),
+            Self::Edges(_) => {}
         }
         out
     }
@@ -83,20 +95,25 @@ impl Regional {
     pub fn map(&self, input: usize, lengths: &[usize], seen: &[usize]) -> IndexMap {
         match self {
             Self::Lookup(_) => Lookup::map(input, seen.len()),
-            Self::Lines(_) | Self::Select(_) | Self::Count(_) => IndexMap::broadcast(lengths, seen),
+            Self::Tally(tally) => tally.map(input),
+            Self::Lines(_) | Self::Select(_) | Self::Count(_) | Self::Edges(_) => IndexMap::broadcast(lengths, seen),
         }
     }
 
-    /// Whether some input is shared so, along axes that others do not have.
+    /// Whether it may have such inputs, along an axis that others do not have.
     #[must_use]
     pub fn has_tables(&self) -> bool {
-        self.shares(1)
+        matches!(self, Self::Lookup(_) | Self::Tally(_))
     }
 
     /// Whether every part reads all of an input, which is computed once and held.
     #[must_use]
     pub fn shares(&self, input: usize) -> bool {
-        matches!(self, Self::Lookup(_)) && input > 0
+        match self {
+            Self::Lookup(_) => input > 0,
+            Self::Tally(tally) => tally.shares(input),
+            Self::Lines(_) | Self::Select(_) | Self::Count(_) | Self::Edges(_) => false,
+        }
     }
 
     /// The parts that `region` of the result is made of, in order.
@@ -107,6 +124,8 @@ impl Regional {
             Self::Select(select) => select.parts(region),
             Self::Count(count) => count.parts(region),
             Self::Lookup(lookup) => vec![lookup.part(region)],
+            Self::Tally(tally) => tally.parts(region),
+            Self::Edges(edges) => vec![edges.part(region)],
         }
     }
 
@@ -118,6 +137,8 @@ impl Regional {
             Self::Select(select) => select.hull(region),
             Self::Count(count) => count.hull(region),
             Self::Lookup(lookup) => lookup.hull(region),
+            Self::Tally(tally) => tally.hull(region),
+            Self::Edges(edges) => edges.hull(region),
         }
     }
 
@@ -130,6 +151,9 @@ impl Regional {
             Self::Select(select) => out[select.axis] = select.tiles.longest(),
             Self::Count(count) => out[0] = count.tiles.longest(),
             Self::Lookup(lookup) => out.push(lookup.len),
+            Self::Tally(tally) => return tally.largest_part(),
+            Self::Edges(edges) if edges.even => {}
+            Self::Edges(edges) => out[0] = edges.count,
         }
         out
     }
@@ -143,6 +167,8 @@ impl Regional {
             Self::Select(select) => axes[select.axis] = select.tiles.clone(),
             Self::Count(count) => axes[0] = count.tiles.clone(),
             Self::Lookup(lookup) => return lookup.read_in(grid),
+            Self::Tally(tally) => return tally.read_in(),
+            Self::Edges(edges) => return edges.read_in(grid),
         }
         Chunks::new(axes)
     }
@@ -153,14 +179,14 @@ impl Regional {
     pub fn whole_axis(&self) -> Option<usize> {
         match self {
             Self::Lines(lines) => Some(lines.axis),
-            Self::Select(_) | Self::Count(_) | Self::Lookup(_) => None,
+            Self::Select(_) | Self::Count(_) | Self::Lookup(_) | Self::Tally(_) | Self::Edges(_) => None,
         }
     }
 
     /// Whether regions that other parts read are read again, so that decoded chunks are worth keeping.
     #[must_use]
     pub fn reads_again(&self) -> bool {
-        !matches!(self, Self::Lookup(_))
+        matches!(self, Self::Lines(_) | Self::Select(_) | Self::Count(_))
     }
 
     /// Bytes that the kernel takes beside inputs and results, for a block of shape `block` of the result.
@@ -170,6 +196,8 @@ impl Regional {
             Self::Lines(lines) => lines.scratch(block),
             Self::Select(_) | Self::Count(_) => 0,
             Self::Lookup(lookup) => lookup.scratch(block),
+            Self::Tally(tally) => tally.scratch(),
+            Self::Edges(edges) => edges.count * edges.dtype.size(),
         }
     }
 }
@@ -181,6 +209,11 @@ impl fmt::Display for Regional {
             Self::Select(select) => write!(f, "rows of axis {} where a mask is true", select.axis),
             Self::Count(_) => write!(f, "true elements of each tile"),
             Self::Lookup(lookup) => write!(f, "{} in a table of {}", lookup.op.name(), lookup.len),
+            Self::Tally(tally) => {
+                let (counts, tiles) = (crate::shape::tuple(&tally.counts()), &tally.tiles);
+                write!(f, "{} of tiles {tiles} in {counts} bins", if tally.weighted { "weights" } else { "counts" })
+            }
+            Self::Edges(edges) => write!(f, "{} edges of bins", edges.count),
         }
     }
 }

@@ -17,6 +17,8 @@ mod scan;
 mod order;
 mod select;
 mod lookup;
+mod histogram;
+mod sets;
 mod groups;
 mod linalg;
 
@@ -28,6 +30,7 @@ static TABLES: &[&[Function]] = &[
     creation::TABLE,
     elementwise::TABLE,
     groups::TABLE,
+    histogram::TABLE,
     join::TABLE,
     linalg::TABLE,
     lookup::TABLE,
@@ -37,6 +40,7 @@ static TABLES: &[&[Function]] = &[
     reduction::TABLE,
     scan::TABLE,
     select::TABLE,
+    sets::TABLE,
     shape::TABLE,
 ];
 

@@ -6,6 +6,7 @@ use crate::chunk::{Chunks, IndexMap, Region};
 use crate::error::{Error, Result};
 use crate::expr::{Expr, ExprKind};
 use crate::op::program::Program;
+use crate::op::regional::{Gather, Regional};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -73,10 +74,11 @@ fn keep_whole(plan: &mut Plan) {
     }
 }
 
-/// The stages that `stage` has read whole for everything it computes.
+/// The stages that `stage` takes elements of in any order, or has read whole for everything it computes.
 fn shared_stages(stage: &Stage) -> Vec<usize> {
     let shared = |&(n, _): &(usize, &Input)| match &stage.kind {
         StageKind::Take { .. } => true,
+        StageKind::Regional(Regional::Gather(_)) => n == 0,
         StageKind::Regional(op) => op.shares(n),
         _ => false,
     };
@@ -198,12 +200,7 @@ impl Lowering {
                 self.push(expr, space, expr.chunks.clone(), StageKind::Tiles(program.clone()), inputs)
             }
             ExprKind::Regional { inputs, op } => {
-                let seen = op.input_space(&space);
-                let views = inputs.iter().enumerate().map(|(n, i)| {
-                    let origin = if op.shares(n) { self.held(i)? } else { self.lower(i)? };
-                    Ok(Input::whole(&seen, origin, op.map(n, &i.lengths(), &seen), i.dtype))
-                });
-                let inputs = views.collect::<Result<Vec<_>>>()?;
+                let inputs = self.regional(&space, op, inputs)?;
                 self.push(expr, space, expr.chunks.clone(), StageKind::Regional(op.clone()), inputs)
             }
             ExprKind::Pending { .. } => return Err(Error::bug("nothing is pending when it is planned")),
@@ -250,6 +247,33 @@ impl Lowering {
         let mut seen = space.to_vec();
         seen.push(lengths[outer + 1 - i]);
         Ok(Input::whole(&seen, self.lower(factor)?, map, factor.dtype))
+    }
+
+    /// What a regional computation over `space` reads, seen from the space of its inputs: as the computation says, or
+    /// elements and their places.
+    fn regional(&mut self, space: &[usize], op: &Regional, inputs: &[Expr]) -> Result<Vec<Input>> {
+        let (seen, rank) = (op.input_space(space), space.len());
+        let Regional::Gather(Gather { rank: places, .. }) = op else {
+            let whole = |(n, i): (usize, &Expr)| {
+                let origin = if op.shares(n) { self.held(i)? } else { self.lower(i)? };
+                Ok(Input::whole(&seen, origin, op.map(n, &i.lengths(), &seen), i.dtype))
+            };
+            return inputs.iter().enumerate().map(whole).collect();
+        };
+        let along = |out| AxisMap { out: Some(out), offset: 0, stride: 1 };
+        let (source, indices) = inputs.split_first().ok_or_else(|| Error::bug("a gather has a source"))?;
+        let axes = (rank..seen.len()).chain(*places..rank).map(along).collect();
+        // An index is computed like anything else, so that it can be held.
+        let origin = match self.lower(source)? {
+            Origin::Iota(n) => Origin::Stage(self.copy(source, Origin::Iota(n), IndexMap::identity(1))?, 0),
+            origin => origin,
+        };
+        let mut out = vec![Input::whole(&seen, origin, IndexMap { axes }, source.dtype)];
+        for index in indices {
+            let map = IndexMap::broadcast(&index.lengths(), &space[..*places]);
+            out.push(Input::whole(&seen, self.lower(index)?, map, index.dtype));
+        }
+        Ok(out)
     }
 
     /// The rows and the triangles of triangular systems over `space`, seen from that and the columns of the triangles.

@@ -3,7 +3,7 @@
 use super::{lines, lookup, select, tally};
 use crate::chunk::Region;
 use crate::device::View;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::op::regional::Regional;
 
 /// Computes the part `region` of a result, given views of what it needs.
@@ -18,5 +18,6 @@ pub(crate) fn run(op: &Regional, region: &Region, inputs: &[View], outputs: &mut
         Regional::Lookup(op) => lookup::run(op, region, inputs, outputs),
         Regional::Tally(op) => tally::run(op, region, inputs, outputs),
         Regional::Edges(op) => tally::edges(op, region, inputs, outputs),
+        Regional::Gather(_) => Err(Error::bug("places are read as they come")),
     }
 }

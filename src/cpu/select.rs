@@ -17,7 +17,7 @@ fn set(mask: &View, stride: isize, len: usize) -> impl Iterator<Item = usize> + 
 pub(super) fn count(op: &Count, region: &Region, inputs: &[View], outputs: &mut [&mut [u8]]) -> Result<()> {
     let ([mask], [out]) = (inputs, outputs) else { return Err(Error::bug("a count has a mask and a result")) };
     let n = set(mask, mask.strides[0], op.tiles.length(region.start[0])).count();
-    out.copy_from_slice(&(n as i64).to_ne_bytes());
+    out.copy_from_slice(&(n.cast_signed() as i64).to_ne_bytes());
     Ok(())
 }
 

@@ -17,7 +17,7 @@ use crate::op::function::BlockFunction;
 use crate::op::kernel::Lanes;
 use crate::op::program::{Program, Value};
 use crate::op::reduction::{Params, Reducer, Reduction};
-use crate::op::regional::{Count, LineOp, Lines, Regional, Select};
+use crate::op::regional::{Count, Gather, LineOp, Lines, Regional, Select};
 use crate::op::scan::Scan;
 use crate::shape::broadcast::broadcast;
 use crate::shape::slice::{Item, Resolved, resolve};
@@ -234,7 +234,7 @@ pub fn view(input: &Expr, shape: Shape, map: IndexMap) -> Expr {
 pub fn index(input: &Expr, items: &[Item]) -> Result<Expr> {
     if !input.shape.is_known() {
         let items = items.to_vec();
-        return when_known("index", &[input.clone()], move |e| index(&e[0], &items));
+        return when_known("index", std::slice::from_ref(input), move |e| index(&e[0], &items));
     }
     let lengths = input.shape.known()?;
     let mut axes = vec![AxisMap { out: None, offset: 0, stride: 0 }; lengths.len()];
@@ -260,7 +260,7 @@ pub fn index(input: &Expr, items: &[Item]) -> Result<Expr> {
 pub fn transpose(input: &Expr, order: &[usize]) -> Result<Expr> {
     if !input.shape.is_known() {
         let order = order.to_vec();
-        return when_known("transpose", &[input.clone()], move |e| transpose(&e[0], &order));
+        return when_known("transpose", std::slice::from_ref(input), move |e| transpose(&e[0], &order));
     }
     let rank = input.shape.rank();
     let mut sorted = order.to_vec();
@@ -284,7 +284,7 @@ pub fn transpose(input: &Expr, order: &[usize]) -> Result<Expr> {
 pub fn broadcast_to(input: &Expr, shape: &Shape) -> Result<Expr> {
     if !input.shape.is_known() {
         let shape = shape.clone();
-        return when_known("broadcast_to", &[input.clone()], move |e| broadcast_to(&e[0], &shape));
+        return when_known("broadcast_to", std::slice::from_ref(input), move |e| broadcast_to(&e[0], &shape));
     }
     let fits = broadcast("broadcast_to", &[&input.shape, shape]).is_ok_and(|s| s == *shape);
     if !fits {
@@ -340,7 +340,7 @@ pub fn concatenate(inputs: &[Expr], axis: usize) -> Result<Expr> {
 #[track_caller]
 pub fn rechunk(input: &Expr, chunks: Chunks) -> Result<Expr> {
     if !input.shape.is_known() {
-        return when_known("rechunk", &[input.clone()], move |e| rechunk(&e[0], chunks.clone()));
+        return when_known("rechunk", std::slice::from_ref(input), move |e| rechunk(&e[0], chunks.clone()));
     }
     let lengths = input.shape.known()?;
     if chunks.shape() != lengths {
@@ -400,8 +400,8 @@ pub fn reshape(input: &Expr, shape: &[usize]) -> Result<Expr> {
 pub fn reduce(input: &Expr, reduction: &'static dyn Reduction, axes: &[usize], params: Params) -> Result<Expr> {
     if !input.shape.is_known() {
         let axes = axes.to_vec();
-        return when_known(reduction.name(), &[input.clone()], move |e| {
-            reduce(&e[0], reduction, &axes, params.clone())
+        return when_known(reduction.name(), std::slice::from_ref(input), move |e| {
+            reduce(&e[0], reduction, &axes, params)
         });
     }
     let reduced: Vec<bool> = (0..input.shape.rank()).map(|a| axes.contains(&a)).collect();
@@ -571,6 +571,47 @@ fn kept_bounds(kept: &[usize], longest: usize) -> Vec<usize> {
     bounds
 }
 
+/// Elements of `input` at the places that `indices`, integers which broadcast, hold along its first axes: the axes of the
+/// places, then the other axes of the input.
+///
+/// # Errors
+/// [`Shape`](crate::ErrorKind::Shape) where the places do not broadcast, [`Index`](crate::ErrorKind::Index) for more of them
+/// than axes. Places that are not there are an error when they are computed.
+#[track_caller]
+pub fn gather(input: &Expr, indices: &[Expr]) -> Result<Expr> {
+    let all: Vec<Expr> = std::iter::once(input).chain(indices).cloned().collect();
+    if !all.iter().all(|e| e.shape.is_known()) {
+        return when_known("gather", &all, |e| gather(&e[0], &e[1..]));
+    }
+    let lengths = input.shape.known()?;
+    if indices.len() > lengths.len() {
+        return Err(Error::index(format!("{} indices for an array of rank {}", indices.len(), lengths.len())));
+    }
+    let indices = indices.iter().map(|i| cast(i, DType::I64)).collect::<Result<Vec<_>>>()?;
+    let shapes: Vec<&Shape> = indices.iter().map(|i| &i.shape).collect();
+    let places = broadcast("index", &shapes)?.known()?;
+    let (cuts, rest) = input.chunks.axes().split_at(indices.len());
+    let grids: Vec<&Chunks> = indices.iter().map(|i| &i.chunks).collect();
+    let mut axes = unify(&places, &grids).axes().to_vec();
+    let mut room = LARGEST_RESHAPED / (input.dtype.size() * rest.iter().map(|c| c.longest().max(1)).product::<usize>());
+    for axis in axes.iter_mut().rev() {
+        if axis.longest() > room.max(1) {
+            *axis = AxisChunks::regular(axis.len(), room.max(1));
+        }
+        room /= axis.longest().max(1);
+    }
+    axes.extend(rest.iter().cloned());
+    let shape: Vec<usize> = places.iter().chain(&lengths[indices.len()..]).copied().collect();
+    fits_memory("index", &shape)?;
+    let mut names = vec![None; places.len()];
+    names.extend(input.names.iter().skip(indices.len()).cloned());
+    let names = if names.iter().all(Option::is_none) || names.len() != shape.len() { Vec::new() } else { names };
+    let op = Gather { rank: places.len(), cuts: cuts.to_vec(), dtype: input.dtype };
+    let inputs = std::iter::once(input.clone()).chain(indices).collect();
+    let kind = ExprKind::Regional { inputs, op: Regional::Gather(op) };
+    Ok(node(kind, input.dtype, Shape::new(&shape), Chunks::new(axes), names))
+}
+
 /// A scan along `axis`.
 ///
 /// # Errors
@@ -578,7 +619,7 @@ fn kept_bounds(kept: &[usize], longest: usize) -> Vec<usize> {
 #[track_caller]
 pub fn scan(input: &Expr, scan: &'static Scan, axis: usize, dtype: Option<DType>) -> Result<Expr> {
     if !input.shape.is_known() {
-        return when_known(scan.name, &[input.clone()], move |e| self::scan(&e[0], scan, axis, dtype));
+        return when_known(scan.name, std::slice::from_ref(input), move |e| self::scan(&e[0], scan, axis, dtype));
     }
     let lengths = input.shape.known()?;
     let scanner = scan.scanner(input.dtype, dtype)?;

@@ -18,4 +18,4 @@ pub mod bins;
 pub mod sets;
 pub mod deviation;
 
-pub use node::{Expr, ExprKind, Node, Site};
+pub use node::{Expr, ExprKind, Node, Resume, Site};

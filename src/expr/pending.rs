@@ -49,14 +49,14 @@ pub fn when_known(
 ///
 /// # Errors
 /// Those of `body`, for inputs as long as these may be.
-pub fn likely(inputs: &[Expr], body: impl Fn(&[Expr]) -> Result<Vec<Expr>>) -> Result<Vec<(DType, Shape)>> {
+pub fn likely(inputs: &[Expr], mut body: impl FnMut(&[Expr]) -> Result<Vec<Expr>>) -> Result<Vec<(DType, Shape)>> {
     let mut longest: BTreeMap<u64, usize> = BTreeMap::new();
     for dim in inputs.iter().flat_map(|e| e.shape.dims()) {
         if let Dim::Unknown { id, max } = dim {
             longest.insert(*id, *max);
         }
     }
-    let with = |length: &dyn Fn(usize) -> usize| {
+    let mut with = |length: &dyn Fn(usize) -> usize| {
         let stand_ins: Vec<Expr> = inputs.iter().map(|e| stand_in(e, length)).collect();
         body(&stand_ins)
     };

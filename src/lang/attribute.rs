@@ -7,8 +7,11 @@ use super::operators::element;
 use super::value::Callable;
 use super::value::Value;
 use crate::array::Array;
+use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
 use crate::error::{Error, Result};
+use crate::expr::build;
+use crate::expr::pending::when_known;
 use crate::op::elementwise::ElementOp;
 use crate::shape::checked_size;
 
@@ -111,6 +114,7 @@ fn of_array(array: &Array, name: &str) -> Result<Value, Missing> {
         "mT" => return Ok(functions::matrix_transpose(array)?),
         "shape" => Value::ints(&shape()?),
         "ndim" => Value::int(array.ndim()),
+        "size" if !array.shape().is_known() => counted(array)?,
         "size" => Value::int(size()?),
         "dtype" => Value::Type { dtype: array.dtype(), python: false },
         "itemsize" => Value::int(array.dtype().size()),
@@ -134,6 +138,16 @@ fn of_array(array: &Array, name: &str) -> Result<Value, Missing> {
             }
         }
     })
+}
+
+/// The number of elements of an array whose shape is not known yet.
+fn counted(array: &Array) -> Result<Value> {
+    let count = |e: &[crate::expr::Expr]| {
+        let n = checked_size(&e[0].shape.known()?).and_then(|n| i64::try_from(n).ok());
+        let n = n.ok_or_else(|| Error::shape("size", "is too large"))?;
+        build::full(&[], Scalar::from(n), DType::I64, None)
+    };
+    Ok(when_known("size", std::slice::from_ref(array.expr()), count)?.into())
 }
 
 fn of_scalar(scalar: Scalar, name: &str) -> Result<Value, Missing> {

@@ -5,7 +5,7 @@ use super::attribute::{Missing, attribute};
 use super::call::{Given, bind};
 use super::value::Callable;
 use super::value::Value;
-use super::{functions, index, names, operators, parse, syntax};
+use super::{deferred, functions, index, names, operators, parse, syntax};
 use crate::array::Array;
 use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
@@ -238,7 +238,9 @@ impl<'a> Evaluator<'a> {
         let at = value.span.end;
         let value = self.expr(value)?;
         let items = items.iter().map(|item| self.index_item(item)).collect::<Result<Vec<_>>>()?;
-        index::subscript(&value, &items, tuple).map_err(|e| self.at(self.skip_space(at), e))
+        let all: Vec<Value> = std::iter::once(value).chain(items).collect();
+        let run = move |all: &[Value]| index::subscript(&all[0], &all[1..], tuple);
+        deferred::run("index", &all, run).map_err(|e| self.at(self.skip_space(at), e))
     }
 
     fn index_item(&self, item: &'a Index) -> Result<Value> {
@@ -300,7 +302,9 @@ impl<'a> Evaluator<'a> {
             Some(line) => e.at(format!("line {line}")),
             None => e,
         })?;
-        functions::run(callee, &call).map_err(|e| self.at(start, e))
+        let all: Vec<Value> = call.bound.iter().map(|(_, v)| v).chain(&call.rest).cloned().collect();
+        let run = move |all: &[Value]| functions::run(callee, &call.with_values(all));
+        deferred::run(callee.name(), &all, run).map_err(|e| self.at(start, e))
     }
 
     /// A call of an element type: `float32(x)`, or Python's `float(2)`.

@@ -6,17 +6,19 @@
 //! parts may depend on the region, so no kernel lets it decide a bit.
 //!
 //! `lines.rs` has what is done to whole lines of an axis, `select.rs` what keeps some rows of an axis, `lookup.rs` what finds
-//! elements in a table that they share, `tally.rs` what counts them in bins.
+//! elements in a table that they share, `tally.rs` what counts them in bins, `gather.rs` elements whose places are data.
 
 use crate::chunk::{AxisChunks, Chunks, IndexMap, Region};
 use crate::dtype::DType;
 use std::fmt;
 
+pub mod gather;
 pub mod lines;
 pub mod select;
 pub mod lookup;
 pub mod tally;
 
+pub use gather::Gather;
 pub use lines::{LineOp, Lines};
 pub use lookup::{Lookup, LookupOp};
 pub use select::{Count, Select};
@@ -46,6 +48,8 @@ pub enum Regional {
     Tally(Tally),
     /// The edges of bins.
     Edges(Edges),
+    /// Elements whose places are data. What it reads is known when it runs, so that it has no kernel.
+    Gather(Gather),
 }
 
 impl Regional {
@@ -59,6 +63,7 @@ impl Regional {
             Self::Lookup(lookup) => lookup.op.name(),
             Self::Tally(tally) => tally.name,
             Self::Edges(edges) => edges.name,
+            Self::Gather(_) => "gather",
         }
     }
 
@@ -72,6 +77,7 @@ impl Regional {
             Self::Lookup(lookup) => lookup.output(),
             Self::Tally(tally) => tally.output(),
             Self::Edges(edges) => edges.dtype,
+            Self::Gather(gather) => gather.dtype,
         }
     }
 
@@ -86,6 +92,7 @@ impl Regional {
             Self::Lookup(lookup) => out.push(lookup.len),
             Self::Tally(tally) => return tally.input_space(),
             Self::Edges(_) => {}
+            Self::Gather(gather) => out = gather.input_space(space),
         }
         out
     }
@@ -96,14 +103,16 @@ impl Regional {
         match self {
             Self::Lookup(_) => Lookup::map(input, seen.len()),
             Self::Tally(tally) => tally.map(input),
-            Self::Lines(_) | Self::Select(_) | Self::Count(_) | Self::Edges(_) => IndexMap::broadcast(lengths, seen),
+            Self::Lines(_) | Self::Select(_) | Self::Count(_) | Self::Edges(_) | Self::Gather(_) => {
+                IndexMap::broadcast(lengths, seen)
+            }
         }
     }
 
-    /// Whether it may have such inputs, along an axis that others do not have.
+    /// Whether it has inputs, such as these, along axes that the result does not have, and that may be read anywhere.
     #[must_use]
     pub fn has_tables(&self) -> bool {
-        matches!(self, Self::Lookup(_) | Self::Tally(_))
+        matches!(self, Self::Lookup(_) | Self::Tally(_) | Self::Gather(_))
     }
 
     /// Whether every part reads all of an input, which is computed once and held.
@@ -112,7 +121,7 @@ impl Regional {
         match self {
             Self::Lookup(_) => input > 0,
             Self::Tally(tally) => tally.shares(input),
-            Self::Lines(_) | Self::Select(_) | Self::Count(_) | Self::Edges(_) => false,
+            Self::Lines(_) | Self::Select(_) | Self::Count(_) | Self::Edges(_) | Self::Gather(_) => false,
         }
     }
 
@@ -126,6 +135,7 @@ impl Regional {
             Self::Lookup(lookup) => vec![lookup.part(region)],
             Self::Tally(tally) => tally.parts(region),
             Self::Edges(edges) => vec![edges.part(region)],
+            Self::Gather(gather) => vec![Part { output: region.clone(), input: gather.hull(region) }],
         }
     }
 
@@ -139,6 +149,7 @@ impl Regional {
             Self::Lookup(lookup) => lookup.hull(region),
             Self::Tally(tally) => tally.hull(region),
             Self::Edges(edges) => edges.hull(region),
+            Self::Gather(gather) => gather.hull(region),
         }
     }
 
@@ -154,6 +165,7 @@ impl Regional {
             Self::Tally(tally) => return tally.largest_part(),
             Self::Edges(edges) if edges.even => {}
             Self::Edges(edges) => out[0] = edges.count,
+            Self::Gather(gather) => out = gather.largest_part(block),
         }
         out
     }
@@ -169,6 +181,9 @@ impl Regional {
             Self::Lookup(lookup) => return lookup.read_in(grid),
             Self::Tally(tally) => return tally.read_in(),
             Self::Edges(edges) => return edges.read_in(grid),
+            Self::Gather(gather) => {
+                axes.extend(gather.cuts.iter().map(|c| AxisChunks::regular(c.len(), c.len())));
+            }
         }
         Chunks::new(axes)
     }
@@ -179,7 +194,9 @@ impl Regional {
     pub fn whole_axis(&self) -> Option<usize> {
         match self {
             Self::Lines(lines) => Some(lines.axis),
-            Self::Select(_) | Self::Count(_) | Self::Lookup(_) | Self::Tally(_) | Self::Edges(_) => None,
+            Self::Select(_) | Self::Count(_) | Self::Lookup(_) | Self::Tally(_) | Self::Edges(_) | Self::Gather(_) => {
+                None
+            }
         }
     }
 
@@ -194,6 +211,7 @@ impl Regional {
     pub fn scratch(&self, block: &[usize]) -> usize {
         match self {
             Self::Lines(lines) => lines.scratch(block),
+            Self::Gather(gather) => gather.scratch(block),
             Self::Select(_) | Self::Count(_) => 0,
             Self::Lookup(lookup) => lookup.scratch(block),
             Self::Tally(tally) => tally.scratch(),
@@ -214,6 +232,7 @@ impl fmt::Display for Regional {
                 write!(f, "{} of tiles {tiles} in {counts} bins", if tally.weighted { "weights" } else { "counts" })
             }
             Self::Edges(edges) => write!(f, "{} edges of bins", edges.count),
+            Self::Gather(gather) => write!(f, "gather along {} axes", gather.cuts.len()),
         }
     }
 }

@@ -89,6 +89,7 @@ impl Shared<'_> {
             StageKind::Reshape(reshape) => self.reshape(stage, reshape, region),
             StageKind::Contract(_) => self.product(id, region),
             StageKind::Substitute(substitution) => self.substitute(id, substitution, region),
+            StageKind::Regional(Regional::Gather(op)) => self.gather(id, op, region, memo),
             StageKind::Regional(op) => self.parts(id, op, region),
             StageKind::Function(_) => self.function(id, region, memo),
             StageKind::Reduce { .. } | StageKind::Scan { .. } | StageKind::Tiles(_) => {

@@ -80,7 +80,7 @@ fn choose(plan: &Plan, reader: &Reader, list: &[Sweep], machine: &Machine) -> Op
         return None;
     }
     // Products read their factors again by themselves, as often as the budget makes them. What has tables reads elements in
-    // its own chunks, and tables are held.
+    // its own chunks, and tables are held; places may be anywhere.
     if plan.multiplies(id) || matches!(&stage.kind, StageKind::Regional(op) if op.has_tables()) {
         return None;
     }

@@ -44,9 +44,9 @@ pub fn lower(requests: &[Request]) -> Result<Plan> {
 }
 
 /// A scan runs over its space once, in order, and whole lines are computed once: what others read of them is kept. So is what positions are taken of, which is
-/// read one by one.
+/// read one by one, and what every block reads all of.
 fn keep_whole(plan: &mut Plan) {
-    let taken: Vec<usize> = plan.stages.iter().flat_map(taken_from).collect();
+    let taken: Vec<usize> = plan.stages.iter().flat_map(shared_stages).collect();
     for id in 0..plan.stages.len() {
         let (readers, _) = plan.consumers(id);
         let whole = match plan.stages[id].kind {
@@ -74,15 +74,16 @@ fn keep_whole(plan: &mut Plan) {
     }
 }
 
-/// The stages that `stage` takes elements of in any order.
-fn taken_from(stage: &Stage) -> Vec<usize> {
-    let of = match &stage.kind {
-        StageKind::Take { .. } => stage.inputs.as_slice(),
-        StageKind::Regional(Regional::Gather(_)) => &stage.inputs[..1],
-        _ => &[],
+/// The stages that `stage` takes elements of in any order, or has read whole for everything it computes.
+fn shared_stages(stage: &Stage) -> Vec<usize> {
+    let shared = |&(n, _): &(usize, &Input)| match &stage.kind {
+        StageKind::Take { .. } => true,
+        StageKind::Regional(Regional::Gather(_)) => n == 0,
+        StageKind::Regional(op) => op.shares(n),
+        _ => false,
     };
-    let origins = of.iter().flat_map(|i| &i.pieces).map(|p| p.origin);
-    origins.filter_map(|o| if let Origin::Stage(id, _) = o { Some(id) } else { None }).collect()
+    let pieces = stage.inputs.iter().enumerate().filter(shared).flat_map(|(_, input)| &input.pieces);
+    pieces.filter_map(|p| if let Origin::Stage(id, _) = p.origin { Some(id) } else { None }).collect()
 }
 
 struct Lowering {
@@ -161,11 +162,7 @@ impl Lowering {
                 self.push(expr, space, input.chunks.clone(), kind, vec![whole])
             }
             ExprKind::Take { input, axis, positions } => {
-                let origin = match self.lower(input)? {
-                    Origin::Store(s) if self.plan.stores[s].in_memory() => Origin::Store(s),
-                    Origin::Stage(id, result) => Origin::Stage(id, result),
-                    origin => Origin::Stage(self.copy(input, origin, IndexMap::identity(space.len()))?, 0),
-                };
+                let origin = self.held(input)?;
                 let mut map = IndexMap::identity(space.len());
                 map.axes[*axis] = AxisMap { out: None, offset: 0, stride: 0 };
                 let kind = StageKind::Take { axis: *axis, positions: Arc::clone(positions) };
@@ -216,6 +213,15 @@ impl Lowering {
         Ok(origin)
     }
 
+    /// An array that is held whole: one in memory, or a stage.
+    fn held(&mut self, input: &Expr) -> Result<Origin> {
+        Ok(match self.lower(input)? {
+            Origin::Store(s) if self.plan.stores[s].in_memory() => Origin::Store(s),
+            Origin::Stage(id, result) => Origin::Stage(id, result),
+            origin => Origin::Stage(self.copy(input, origin, IndexMap::identity(input.shape.rank()))?, 0),
+        })
+    }
+
     fn store(&mut self, store: &Arc<dyn crate::store::Store>) -> Origin {
         let at = self.plan.stores.iter().position(|s| Arc::ptr_eq(s, store));
         Origin::Store(at.unwrap_or_else(|| {
@@ -243,16 +249,16 @@ impl Lowering {
         Ok(Input::whole(&seen, self.lower(factor)?, map, factor.dtype))
     }
 
-    /// What a regional computation over `space` reads, seen from the space of its inputs: arrays that broadcast to it, or
+    /// What a regional computation over `space` reads, seen from the space of its inputs: as the computation says, or
     /// elements and their places.
     fn regional(&mut self, space: &[usize], op: &Regional, inputs: &[Expr]) -> Result<Vec<Input>> {
         let (seen, rank) = (op.input_space(space), space.len());
         let Regional::Gather(Gather { rank: places, .. }) = op else {
-            let whole = |i: &Expr| {
-                let map = IndexMap::broadcast(&i.lengths(), &seen);
-                Ok(Input::whole(&seen, self.lower(i)?, map, i.dtype))
+            let whole = |(n, i): (usize, &Expr)| {
+                let origin = if op.shares(n) { self.held(i)? } else { self.lower(i)? };
+                Ok(Input::whole(&seen, origin, op.map(n, &i.lengths(), &seen), i.dtype))
             };
-            return inputs.iter().map(whole).collect();
+            return inputs.iter().enumerate().map(whole).collect();
         };
         let along = |out| AxisMap { out: Some(out), offset: 0, stride: 1 };
         let (source, indices) = inputs.split_first().ok_or_else(|| Error::bug("a gather has a source"))?;

@@ -86,7 +86,9 @@ fn inputs_bytes(plan: &Plan, id: StageId, block: &[usize], seen: &mut Vec<(Origi
             };
         }
         if input.pieces.len() > 1 {
-            total += buffer(block, input.dtype);
+            let varies = input.varies(&plan.stages[id].input_space());
+            let lengths: Vec<usize> = block.iter().zip(varies).map(|(&n, v)| if v { n } else { n.min(1) }).collect();
+            total += buffer(&lengths, input.dtype);
         }
     }
     total

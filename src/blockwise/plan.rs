@@ -255,6 +255,13 @@ impl Input {
         Self { pieces: vec![Piece { out: Region::full(space), origin, map }], dtype }
     }
 
+    /// Along which axes of `space`, which it covers, its elements differ: along the others one stands for all.
+    #[must_use]
+    pub fn varies(&self, space: &[usize]) -> Vec<bool> {
+        let follows = |p: &Piece, a: usize| p.map.axes.iter().any(|axis| axis.out == Some(a));
+        (0..space.len()).map(|a| self.pieces.iter().any(|p| follows(p, a) || p.out.shape[a] != space[a])).collect()
+    }
+
     /// The only piece, where there is one.
     #[must_use]
     pub fn single(&self) -> Option<&Piece> {

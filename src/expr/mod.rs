@@ -12,6 +12,10 @@ pub mod pending;
 pub mod build;
 pub mod random;
 pub mod matrices;
+pub mod lookup;
+pub mod tally;
+pub mod bins;
+pub mod sets;
 pub mod deviation;
 
 pub use node::{Expr, ExprKind, Node, Resume, Site};

@@ -71,6 +71,9 @@ pub fn likely(inputs: &[Expr], mut body: impl FnMut(&[Expr]) -> Result<Vec<Expr>
         let lengths = built.lengths();
         let other = short.as_ref().and_then(|s| s.get(i)).map(Expr::lengths).filter(|s| s.len() == lengths.len());
         let dim = |(a, &n): (usize, &usize)| {
+            if let unknown @ Dim::Unknown { .. } = built.shape.dims()[a] {
+                return unknown;
+            }
             let id = longest.iter().find(|(_, max)| **max == n).or(longest.first_key_value()).map_or(0, |(id, _)| *id);
             let unknown = other.as_ref().map_or_else(|| longest.values().any(|&max| max == n), |o| o[a] != n);
             if unknown { Dim::Unknown { id, max: n } } else { Dim::Known(n) }

@@ -125,14 +125,21 @@ impl Shared<'_> {
         if let Some(piece) = input.single() {
             return self.piece(stage, piece, region, input.dtype, memo);
         }
+        let varies = input.varies(&stage.input_space());
+        let mut region = region.clone();
+        for a in (0..region.rank()).filter(|&a| !varies[a]) {
+            region.shape[a] = region.shape[a].min(1);
+        }
         let mut block = Collage::new(self.cx, input.dtype, &region.shape);
         for piece in &input.pieces {
-            let Some(part) = piece.out.intersect(region) else { continue };
+            let Some(part) = piece.out.intersect(&region) else { continue };
             let view = self.piece(stage, piece, &part, input.dtype, memo)?;
-            let to = StridedBox::of(&region.shape, &part.relative_to(region).start);
+            let to = StridedBox::of(&region.shape, &part.relative_to(&region).start);
             block.add(&view, to, &part.shape)?;
         }
-        Ok(View::whole(block.finish()?))
+        let mut view = View::whole(block.finish()?);
+        (0..region.rank()).filter(|&a| !varies[a]).for_each(|a| view.strides[a] = 0);
+        Ok(view)
     }
 
     /// The view that `region` of a stage's space has of one piece.
@@ -356,7 +363,8 @@ impl Shared<'_> {
         let (stage, kernel) = (&self.plan.stages[id], self.block_kernel(id)?);
         let mut out = Collage::new(self.cx, op.output(), &region.shape);
         for part in op.parts(region) {
-            let views = self.views(id, &part.input, &mut Memo::to_read_again())?;
+            let mut memo = if op.reads_again() { Memo::to_read_again() } else { Memo::default() };
+            let views = self.views(id, &part.input, &mut memo)?;
             let made = self.launch(stage, kernel, &part.output, &views)?.pop();
             let made = made.ok_or_else(|| Error::bug("a regional computation has a result"))?;
             if part.output == *region {

@@ -16,6 +16,9 @@ mod reduction;
 mod scan;
 mod order;
 mod select;
+mod lookup;
+mod histogram;
+mod sets;
 mod groups;
 mod linalg;
 mod random;
@@ -29,14 +32,17 @@ static TABLES: &[&[Function]] = &[
     creation::TABLE,
     elementwise::TABLE,
     groups::TABLE,
+    histogram::TABLE,
     join::TABLE,
     linalg::TABLE,
+    lookup::TABLE,
     order::TABLE,
     pad::TABLE,
     properties::TABLE,
     reduction::TABLE,
     scan::TABLE,
     select::TABLE,
+    sets::TABLE,
     shape::TABLE,
 ];
 

@@ -7,7 +7,6 @@ use crate::blockwise::sweep::{Machine, Sweep, extra_bytes_of, grid, sweeps};
 use crate::chunk::{Chunks, IndexMap};
 use crate::error::Result;
 use crate::op::program::Program;
-use crate::op::regional::Regional;
 use crate::shape;
 
 /// Where blocks must not follow the chunks of what they read (a rechunk or a transpose into a store, chunks for a user
@@ -80,8 +79,9 @@ fn choose(plan: &Plan, reader: &Reader, list: &[Sweep], machine: &Machine) -> Op
     if !function && reader.needs_function(plan) {
         return None;
     }
-    // Products read their factors again by themselves, as often as the budget makes them, and places may be anywhere.
-    if plan.multiplies(id) || matches!(stage.kind, StageKind::Regional(Regional::Gather(_))) {
+    // Products read their factors again by themselves, as often as the budget makes them. What has tables reads elements in
+    // its own chunks, and tables are held; places may be anywhere.
+    if plan.multiplies(id) || matches!(&stage.kind, StageKind::Regional(op) if op.has_tables()) {
         return None;
     }
     let bytes_of = |input: &Input| (shape::size(&stage.input_space()) * input.dtype.size()) as u64;

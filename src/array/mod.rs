@@ -2,7 +2,8 @@
 //!
 //! `kinds.rs` says which types follow from which, `creation.rs` makes arrays, `operators.rs` and `elementwise.rs` combine
 //! them, `indexing.rs` and `manipulation.rs` look at them differently, `reduction.rs` reduces them, `scan.rs` has running
-//! results, `groups.rs` reduces group by group, `linalg.rs` has products of matrices, `blocks.rs` maps user functions,
+//! results, `calculus.rs` differences, derivatives and integrals, `statistics.rs` weighted means and covariances, `signal.rs`
+//! convolutions and polynomials, `groups.rs` reduces group by group, `linalg.rs` has products of matrices, `blocks.rs` maps user functions,
 //! `compute.rs` runs what was asked for.
 
 use crate::chunk::Chunks;
@@ -23,6 +24,9 @@ pub mod indexing;
 pub mod manipulation;
 pub mod reduction;
 pub mod scan;
+pub mod calculus;
+pub mod statistics;
+pub mod signal;
 pub mod groups;
 pub mod linalg;
 pub mod blocks;

@@ -14,6 +14,8 @@ mod join;
 mod pad;
 mod reduction;
 mod scan;
+mod calculus;
+mod statistics;
 mod groups;
 mod linalg;
 
@@ -22,6 +24,7 @@ pub(super) use shape::matrix_transpose;
 
 /// Every function.
 static TABLES: &[&[Function]] = &[
+    calculus::TABLE,
     creation::TABLE,
     elementwise::TABLE,
     groups::TABLE,
@@ -29,9 +32,9 @@ static TABLES: &[&[Function]] = &[
     linalg::TABLE,
     pad::TABLE,
     properties::TABLE,
-    reduction::TABLE,
     scan::TABLE,
     shape::TABLE,
+    statistics::TABLE,
 ];
 
 /// Methods of arrays whose parameters differ from those of the function of the same name.

@@ -1,16 +1,12 @@
-//! Reductions of the list, and functions made of them.
+//! Reductions of the list.
 
+use super::super::value::Call;
 use super::super::value::Value;
-use super::super::value::{Call, Function};
-use super::row;
 use crate::array::Array;
 use crate::array::reduction::{Over, keep, reduce};
 use crate::error::Result;
 use crate::op::reduction::{Params, Reduction};
 use crate::shape::axes::Axes;
-
-pub(super) static TABLE: &[Function] =
-    &[row("average", "a, axis=None, !weights, !returned, *, keepdims=False", |call| fold("mean", call))];
 
 /// The parameters of the reduction called `name`, in NumPy's order.
 pub(super) fn parameters(name: &str) -> &'static str {

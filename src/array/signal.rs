@@ -192,7 +192,7 @@ pub fn polyder(p: &Expr, m: usize) -> Result<Expr> {
         if n == 0 {
             break;
         }
-        let powers = flip(&binary(Op::Add, &build::iota(n - 1, None), 1)?, &Axes::All)?;
+        let powers = flip(&binary(Op::Add, build::iota(n - 1, None), 1)?, &Axes::All)?;
         p = binary(Op::Multiply, &range(&p, 0, 0, n - 1)?, &powers)?;
     }
     Ok(p)
@@ -207,7 +207,7 @@ pub fn polyint(p: &Expr, constants: &[Expr]) -> Result<Expr> {
     let mut p = coefficients(p)?;
     for constant in constants {
         let n = p.lengths()[0];
-        let powers = flip(&binary(Op::Add, &build::iota(n, None), 1)?, &Axes::All)?;
+        let powers = flip(&binary(Op::Add, build::iota(n, None), 1)?, &Axes::All)?;
         let raised = binary(Op::Divide, &p, &powers)?;
         p = joined(&[raised, thick(constant, 1)?], 0)?;
     }

@@ -32,14 +32,14 @@ pub fn of_vectors(x: &Expr, axes: &[usize], order: Order) -> Result<Expr> {
     let x = inexact(x)?;
     match order {
         Order::Euclid => root_of_squares(&x, axes),
-        Order::P(p) if p == 2.0 => root_of_squares(&x, axes),
-        Order::P(p) if p == f64::INFINITY => largest(&unary(ElementOp::Absolute, &x)?, axes),
-        Order::P(p) if p == f64::NEG_INFINITY => reduce(&unary(ElementOp::Absolute, &x)?, "min", axes, None),
-        Order::P(p) if p == 0.0 => {
+        Order::P(2.0) => root_of_squares(&x, axes),
+        Order::P(f64::INFINITY) => largest(&unary(ElementOp::Absolute, &x)?, axes),
+        Order::P(f64::NEG_INFINITY) => reduce(&unary(ElementOp::Absolute, &x)?, "min", axes, None),
+        Order::P(0.0) => {
             let counted = binary(ElementOp::NotEqual, &x, 0)?;
             reduce(&build::cast(&counted, x.dtype.real())?, "sum", axes, None)
         }
-        Order::P(p) if p == 1.0 => reduce(&unary(ElementOp::Absolute, &x)?, "sum", axes, None),
+        Order::P(1.0) => reduce(&unary(ElementOp::Absolute, &x)?, "sum", axes, None),
         Order::P(p) => {
             let powers = binary(ElementOp::Power, &unary(ElementOp::Absolute, &x)?, p)?;
             let sum = reduce(&powers, "sum", axes, None)?;
@@ -62,10 +62,10 @@ pub fn of_matrices(x: &Expr, (row, column): (usize, usize), order: Order) -> Res
     let sums = |axis: usize| reduce(&unary(ElementOp::Absolute, &x)?, "sum", &[axis], None);
     match order {
         Order::Euclid | Order::Frobenius => root_of_squares(&x, &both),
-        Order::P(p) if p == 1.0 => largest(&sums(row)?, &[column]),
-        Order::P(p) if p == -1.0 => reduce(&sums(row)?, "min", &[column], None),
-        Order::P(p) if p == f64::INFINITY => largest(&sums(column)?, &[row]),
-        Order::P(p) if p == f64::NEG_INFINITY => reduce(&sums(column)?, "min", &[row], None),
+        Order::P(1.0) => largest(&sums(row)?, &[column]),
+        Order::P(-1.0) => reduce(&sums(row)?, "min", &[column], None),
+        Order::P(f64::INFINITY) => largest(&sums(column)?, &[row]),
+        Order::P(f64::NEG_INFINITY) => reduce(&sums(column)?, "min", &[row], None),
         Order::P(p) if p.abs() != 2.0 => Err(Error::argument("norm", format!("{p} is no order of matrices"))),
         Order::P(_) | Order::Nuclear => {
             Err(Error::unsupported("norms of matrices that need singular values are not offered yet"))
@@ -93,7 +93,9 @@ fn largest(x: &Expr, axes: &[usize]) -> Result<Expr> {
     if axes.iter().all(|&a| shape[a] > 0) {
         return reduce(x, "max", axes, None);
     }
-    axes.iter().for_each(|&a| shape[a] = 1);
+    for &a in axes {
+        shape[a] = 1;
+    }
     build::full(&shape, Scalar::Int(0), x.dtype, None)
 }
 

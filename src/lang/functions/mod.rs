@@ -12,10 +12,11 @@ mod elementwise;
 mod shape;
 mod join;
 mod pad;
+mod calculus;
 mod reduction;
 mod scan;
-mod calculus;
 mod statistics;
+mod outer;
 mod groups;
 mod linalg;
 
@@ -31,7 +32,9 @@ static TABLES: &[&[Function]] = &[
     join::TABLE,
     linalg::TABLE,
     pad::TABLE,
+    outer::TABLE,
     properties::TABLE,
+    reduction::TABLE,
     scan::TABLE,
     shape::TABLE,
     statistics::TABLE,

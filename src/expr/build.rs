@@ -34,6 +34,36 @@ pub enum Arg {
     Scalar(Scalar),
 }
 
+impl From<&Expr> for Arg {
+    fn from(expr: &Expr) -> Self {
+        Self::Array(expr.clone())
+    }
+}
+
+impl From<Expr> for Arg {
+    fn from(expr: Expr) -> Self {
+        Self::Array(expr)
+    }
+}
+
+impl From<&Self> for Arg {
+    fn from(arg: &Self) -> Self {
+        arg.clone()
+    }
+}
+
+impl From<f64> for Arg {
+    fn from(value: f64) -> Self {
+        Self::Scalar(Scalar::Float(value))
+    }
+}
+
+impl From<i64> for Arg {
+    fn from(value: i64) -> Self {
+        Self::Scalar(Scalar::Int(value.into()))
+    }
+}
+
 /// A stored array.
 #[track_caller]
 #[must_use]
@@ -183,7 +213,10 @@ fn elementwise(op: &str, program: &Program, inputs: &[Expr]) -> Result<Expr> {
 }
 
 /// The dtype in which arrays and weak constants meet.
-fn common_dtype(op: &str, args: &[Arg]) -> Result<DType> {
+///
+/// # Errors
+/// [`Argument`](crate::ErrorKind::Argument) for an integer constant that the dtype does not hold.
+pub fn common_dtype(op: &str, args: &[Arg]) -> Result<DType> {
     let arrays = args.iter().filter_map(|a| if let Arg::Array(e) = a { Some(e.dtype) } else { None });
     let scalars = || args.iter().filter_map(|a| if let Arg::Scalar(s) = a { Some(*s) } else { None });
     let Some(dtype) = arrays.reduce(promote) else {

@@ -17,5 +17,7 @@ pub mod tally;
 pub mod bins;
 pub mod sets;
 pub mod deviation;
+pub mod compose;
+pub mod check;
 
 pub use node::{Expr, ExprKind, Node, Resume, Site};

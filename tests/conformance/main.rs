@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, unreachable_pub, reason = "a test binary: failures say what they were")]
 
+mod calculus;
 mod devices;
 mod factorisations;
+mod floats;
 mod golden;
 mod groups;
 mod numerics;

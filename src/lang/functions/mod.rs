@@ -12,6 +12,7 @@ mod elementwise;
 mod shape;
 mod join;
 mod pad;
+mod calculus;
 mod reduction;
 mod scan;
 mod order;
@@ -19,6 +20,8 @@ mod select;
 mod lookup;
 mod histogram;
 mod sets;
+mod statistics;
+mod outer;
 mod groups;
 mod linalg;
 mod random;
@@ -29,6 +32,7 @@ pub(super) use shape::matrix_transpose;
 
 /// Every function.
 static TABLES: &[&[Function]] = &[
+    calculus::TABLE,
     creation::TABLE,
     elementwise::TABLE,
     groups::TABLE,
@@ -38,12 +42,14 @@ static TABLES: &[&[Function]] = &[
     lookup::TABLE,
     order::TABLE,
     pad::TABLE,
+    outer::TABLE,
     properties::TABLE,
     reduction::TABLE,
     scan::TABLE,
     select::TABLE,
     sets::TABLE,
     shape::TABLE,
+    statistics::TABLE,
 ];
 
 /// Methods of arrays whose parameters differ from those of the function of the same name.

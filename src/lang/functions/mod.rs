@@ -16,6 +16,7 @@ mod reduction;
 mod scan;
 mod groups;
 mod linalg;
+mod matrices;
 
 pub(super) use groups::METHODS as GROUP_METHODS;
 pub(super) use shape::matrix_transpose;
@@ -27,6 +28,7 @@ static TABLES: &[&[Function]] = &[
     groups::TABLE,
     join::TABLE,
     linalg::TABLE,
+    matrices::TABLE,
     pad::TABLE,
     properties::TABLE,
     reduction::TABLE,

@@ -1,4 +1,4 @@
-//! Products of matrices and vectors, and factorisations.
+//! Products of matrices, and factorisations.
 
 use super::{Array, Kind, done};
 use crate::error::Result;
@@ -29,14 +29,6 @@ impl<T: Kind> Array<T> {
     #[track_caller]
     pub fn try_matmul(&self, other: &Self) -> Result<Self> {
         Ok(Self::of(matmul::matmul(self.expr(), other.expr())?))
-    }
-
-    /// NumPy's `dot`: [`Array::matmul`] for vectors and matrices; for more axes, sums over the last of one and the last
-    /// but one of the other.
-    #[track_caller]
-    #[must_use]
-    pub fn dot(&self, other: &Self) -> Self {
-        Self::of(done(matmul::dot(self.expr(), other.expr())))
     }
 
     /// The Cholesky factor: for Hermitian, positive definite matrices `a` over the last two axes, the lower triangular `l`

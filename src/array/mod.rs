@@ -2,7 +2,8 @@
 //!
 //! `kinds.rs` says which types follow from which, `creation.rs` makes arrays, `operators.rs` and `elementwise.rs` combine
 //! them, `indexing.rs` and `manipulation.rs` look at them differently, `reduction.rs` reduces them, `scan.rs` has running
-//! results, `groups.rs` reduces group by group, `linalg.rs` has products of matrices, `blocks.rs` maps user functions,
+//! results, `groups.rs` reduces group by group, `products.rs` multiplies them, `diagonals.rs` and
+//! `linalg.rs` are about matrices, `blocks.rs` maps user functions,
 //! `compute.rs` runs what was asked for.
 
 use crate::chunk::Chunks;
@@ -24,6 +25,8 @@ pub mod manipulation;
 pub mod reduction;
 pub mod scan;
 pub mod groups;
+pub mod products;
+pub mod diagonals;
 pub mod linalg;
 pub mod blocks;
 pub mod compute;

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, unreachable_pub, reason = "a test binary: failures say what they were")]
 
+mod contractions;
 mod devices;
+mod diagonals;
 mod factorisations;
 mod golden;
 mod groups;

@@ -1,4 +1,4 @@
-//! Products of matrices and vectors, and factorisations.
+//! Products of matrices, and factorisations.
 
 use super::reduction::Over;
 use super::{Array, Kind, done};
@@ -34,14 +34,6 @@ impl<T: Kind> Array<T> {
     #[track_caller]
     pub fn try_matmul(&self, other: &Self) -> Result<Self> {
         Ok(Self::of(matmul::matmul(self.expr(), other.expr())?))
-    }
-
-    /// NumPy's `dot`: [`Array::matmul`] for vectors and matrices; for more axes, sums over the last of one and the last
-    /// but one of the other.
-    #[track_caller]
-    #[must_use]
-    pub fn dot(&self, other: &Self) -> Self {
-        Self::of(done(matmul::dot(self.expr(), other.expr())))
     }
 
     /// The product `a × b` of vectors with 3 components along an axis. [`cross()`] takes vectors of the plane too, and other axes.

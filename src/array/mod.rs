@@ -35,6 +35,8 @@ pub mod calculus;
 pub mod statistics;
 pub mod signal;
 pub mod groups;
+pub mod products;
+pub mod diagonals;
 pub mod linalg;
 pub mod sampling;
 pub mod blocks;

@@ -1,6 +1,7 @@
 //! Projected memory: what a sweep holds throughout, and what one of its tasks needs.
 
-use super::plan::{Origin, Part, Placement, Plan, StageId, StageKind};
+use super::diagonals::run_counts;
+use super::plan::{Origin, Part, Piece, Placement, Plan, StageId, StageKind};
 use crate::chunk::index_map::AxisMap;
 use crate::chunk::tiling::levels;
 use crate::chunk::{AxisChunks, Chunks, IndexMap};
@@ -65,8 +66,7 @@ fn inputs_bytes(plan: &Plan, id: StageId, block: &[usize], seen: &mut Vec<(Origi
     };
     for input in &plan.stages[id].inputs {
         for piece in &input.pieces {
-            let counts: Vec<usize> =
-                piece.map.axes.iter().map(|a| a.out.map_or(1, |o| block[o].min(piece.out.shape[o]))).collect();
+            let counts = run_counts(plan, piece, block);
             let key = (piece.origin, counts.clone());
             if seen.contains(&key) {
                 continue;
@@ -85,7 +85,8 @@ fn inputs_bytes(plan: &Plan, id: StageId, block: &[usize], seen: &mut Vec<(Origi
                 Origin::Stage(inner, _) => evaluated_bytes(plan, inner, &spans(&piece.map, &counts), seen),
             };
         }
-        if input.pieces.len() > 1 {
+        let gathered = |piece: &Piece| (0..block.len()).any(|o| piece.map.is_diagonal(o));
+        if input.pieces.len() > 1 || input.pieces.iter().any(gathered) {
             let varies = input.varies(&plan.stages[id].input_space());
             let lengths: Vec<usize> = block.iter().zip(varies).map(|(&n, v)| if v { n } else { n.min(1) }).collect();
             total += buffer(&lengths, input.dtype);

@@ -278,7 +278,17 @@ fn touched(plan: &Plan, store: usize, map: Option<&IndexMap>, space: &[usize]) -
     let info = plan.stores[store].info();
     let chunks = &info.chunks;
     let region = map.map_or_else(|| Region::full(&info.shape), |m| m.source(&Region::full(space)).0);
-    let counts = chunks.touching(&region).shape;
+    let mut counts = chunks.touching(&region).shape;
+    // A diagonal goes through one chunk after another, not through all of the box around it.
+    if let Some(map) = map {
+        let grid = map.chunks(space, chunks);
+        for o in (0..space.len()).filter(|&o| map.is_diagonal(o)) {
+            let mut pieces = grid.axes()[o].count();
+            for (_, count) in map.axes.iter().zip(&mut counts).filter(|(axis, _)| axis.out == Some(o)) {
+                *count = std::mem::replace(&mut pieces, 1);
+            }
+        }
+    }
     // Buffers are an eighth larger at most than what they hold.
     let padded = (shape::size(&chunks.longest()) * shape::size(&counts) * info.dtype.size()) as u64;
     padded + padded / 8

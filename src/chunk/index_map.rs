@@ -2,7 +2,7 @@
 //! axes. They compose, so a chain of views is one map.
 
 use super::grid::{AxisChunks, Chunks};
-use super::region::Region;
+use super::region::{Indices, Region};
 
 /// Where one axis of the input is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -16,7 +16,7 @@ pub struct AxisMap {
 }
 
 /// The input index of every output index: `input[k] = offset_k + stride_k * output[out_k]`. Output axes that no input
-/// axis follows are broadcast.
+/// axis follows are broadcast; one that several follow walks a diagonal of them.
 ///
 /// ```
 /// use hyperslab::chunk::{IndexMap, Region};
@@ -138,25 +138,91 @@ impl IndexMap {
             let Some(o) = entry.out else { continue };
             if entry.stride < 0 {
                 offset += counts[axis].saturating_sub(1) * stride;
-                strides[o] = -stride.cast_signed();
+                strides[o] -= stride.cast_signed();
             } else {
-                strides[o] = stride.cast_signed();
+                strides[o] += stride.cast_signed();
             }
         }
         (offset, strides)
     }
 
-    /// The grid that `chunks` of the input makes on an output of shape `shape`; axes that are broadcast stay whole.
+    /// The grid that `chunks` of the input makes on an output of shape `shape`; axes that are broadcast stay whole. Along a
+    /// diagonal, every piece lies in one chunk.
     #[must_use]
     pub fn chunks(&self, shape: &[usize], chunks: &Chunks) -> Chunks {
-        let mut axes: Vec<AxisChunks> = shape.iter().map(|&n| AxisChunks::regular(n, n)).collect();
+        let mut axes: Vec<Option<AxisChunks>> = vec![None; shape.len()];
         for (entry, cuts) in self.axes.iter().zip(chunks.axes()) {
             if let Some(o) = entry.out {
-                axes[o] = seen(entry, cuts, shape[o]);
+                let seen = seen(entry, cuts, shape[o]);
+                axes[o] = Some(axes[o].take().map_or_else(|| seen.clone(), |other| refined(&other, &seen)));
             }
         }
-        Chunks::new(axes)
+        let whole = |(cuts, &n): (Option<AxisChunks>, &usize)| cuts.unwrap_or_else(|| AxisChunks::regular(n, n));
+        Chunks::new(axes.into_iter().zip(shape).map(whole).collect())
     }
+
+    /// Whether several input axes follow output axis `out`, which walks a diagonal of them.
+    #[must_use]
+    pub fn is_diagonal(&self, out: usize) -> bool {
+        self.axes.iter().filter(|axis| axis.out == Some(out)).count() > 1
+    }
+
+    /// `region` in pieces of which each needs, along diagonals, positions of one chunk of `chunks` alone, and at most
+    /// `longest` of them: what such a piece reads is the box around it, mostly elements that nobody asked for.
+    #[must_use]
+    pub fn runs(&self, region: &Region, chunks: &Chunks, longest: usize) -> Vec<Region> {
+        if !(0..region.rank()).any(|o| self.is_diagonal(o)) {
+            return vec![region.clone()];
+        }
+        let mut here = self.clone();
+        for axis in &mut here.axes {
+            let start = axis.out.map_or(0, |o| region.start[o]).cast_signed();
+            axis.offset = axis.offset.wrapping_add_signed(start * axis.stride);
+        }
+        let mut cuts = here.chunks(&region.shape, chunks).axes().to_vec();
+        for (o, axis) in cuts.iter_mut().enumerate() {
+            let len = region.shape[o];
+            *axis = if self.is_diagonal(o) {
+                refined(axis, &AxisChunks::regular(len, longest.min(len)))
+            } else {
+                AxisChunks::regular(len, len)
+            };
+        }
+        let cuts = Chunks::new(cuts);
+        let at = |index: Vec<usize>| {
+            let mut part = cuts.region(&index);
+            part.start.iter_mut().zip(&region.start).for_each(|(start, origin)| *start += origin);
+            part
+        };
+        Indices::new(&cuts.counts()).map(at).collect()
+    }
+
+    /// The positions along each input axis that one of the [`runs`](Self::runs) of a region of shape `shape` needs at most.
+    #[must_use]
+    pub fn run_counts(&self, shape: &[usize], chunks: &Chunks, longest: usize) -> Vec<usize> {
+        let within = |(axis, cuts): (&AxisMap, &AxisChunks)| {
+            cuts.longest().div_ceil(axis.stride.unsigned_abs().max(1)).min(longest)
+        };
+        let length = |o: usize| {
+            let followers = self.axes.iter().zip(chunks.axes()).filter(|(axis, _)| axis.out == Some(o));
+            if self.is_diagonal(o) { followers.map(within).fold(shape[o], usize::min) } else { shape[o] }
+        };
+        self.axes.iter().map(|axis| axis.out.map_or(1, length)).collect()
+    }
+}
+
+/// The common refinement of two grids over one axis.
+fn refined(a: &AxisChunks, b: &AxisChunks) -> AxisChunks {
+    if a == b || b.count() <= 1 {
+        return a.clone();
+    }
+    if a.count() <= 1 {
+        return b.clone();
+    }
+    let mut bounds = [a.bounds(), b.bounds()].concat();
+    bounds.sort_unstable();
+    bounds.dedup();
+    AxisChunks::from_bounds(&bounds)
 }
 
 const FIXED_AT_0: AxisMap = AxisMap { out: None, offset: 0, stride: 0 };
@@ -213,5 +279,21 @@ mod tests {
         assert_eq!(reversed.chunks(&[10], &cuts).axes()[0].bounds(), vec![0, 2, 6, 10]);
         let thirds = IndexMap::identity(1).then_slice(0, 1, 3);
         assert_eq!(thirds.chunks(&[3], &cuts).axes()[0].bounds(), vec![0, 1, 3]);
+    }
+
+    #[test]
+    fn a_diagonal_is_cut_where_either_axis_is() {
+        let follows = |offset, stride| AxisMap { out: Some(0), offset, stride };
+        let map = IndexMap { axes: vec![follows(1, 1), follows(9, -1)] };
+        let cuts = Chunks::regular(&[10, 10], &[4, 5]).unwrap();
+        assert_eq!(map.chunks(&[9], &cuts).axes()[0].bounds(), vec![0, 3, 5, 7, 9]);
+        let runs = map.runs(&Region::new(vec![2], vec![6]), &cuts, 2);
+        let [first, .., last] = runs.as_slice() else { panic!("{runs:?}") };
+        assert_eq!(runs.len(), 4);
+        assert_eq!((first, last), (&Region::new(vec![2], vec![1]), &Region::new(vec![7], vec![1])));
+        assert_eq!(map.run_counts(&[9], &cuts, 100), vec![4, 4]);
+        // The element at (2, 8) of a block that holds rows 2..4 and columns 7..9, and from there down to the left.
+        let positions = map.positions(&Region::new(vec![1], vec![2]));
+        assert_eq!(map.dense_view(1, &positions), (1, vec![1]));
     }
 }

@@ -251,7 +251,7 @@ pub fn view(input: &Expr, shape: Shape, map: IndexMap) -> Expr {
     let chunks = map.chunks(&shape.max(), &input.chunks);
     let mut names = vec![None; shape.rank()];
     for (axis, name) in map.axes.iter().zip(&input.names) {
-        if let Some(o) = axis.out {
+        if let Some(o) = axis.out.filter(|&o| !map.is_diagonal(o)) {
             names[o].clone_from(name);
         }
     }
@@ -309,6 +309,38 @@ pub fn transpose(input: &Expr, order: &[usize]) -> Result<Expr> {
     for (out, &a) in order.iter().enumerate() {
         axes[a].out = Some(out);
     }
+    Ok(view(input, dims.into(), IndexMap { axes }))
+}
+
+/// The elements whose indices along axes `first` and `second` are `i` and `i + offset`, over `i` on a new last axis.
+///
+/// # Errors
+/// [`Axis`](crate::ErrorKind::Axis) when the axes are one, or not there.
+#[track_caller]
+pub fn diagonal(input: &Expr, offset: isize, first: usize, second: usize) -> Result<Expr> {
+    let lengths = input.shape.known()?;
+    if first == second || first.max(second) >= lengths.len() {
+        let why = format!("axes {first} and {second} of an array of rank {} are no two axes", lengths.len());
+        return Err(Error::axis("diagonal", why));
+    }
+    let skipped = offset.unsigned_abs();
+    let (down, right) = if offset < 0 { (skipped, 0) } else { (0, skipped) };
+    let n = lengths[first].saturating_sub(down).min(lengths[second].saturating_sub(right));
+    let mut dims: Vec<Dim> = Vec::new();
+    let mut axes = Vec::new();
+    for (a, &dim) in input.shape.dims().iter().enumerate() {
+        let along =
+            |offset| AxisMap { out: Some(lengths.len() - 2), offset: if n == 0 { 0 } else { offset }, stride: 1 };
+        axes.push(match a {
+            _ if a == first => along(down),
+            _ if a == second => along(right),
+            _ => {
+                dims.push(dim);
+                AxisMap { out: Some(dims.len() - 1), offset: 0, stride: 1 }
+            }
+        });
+    }
+    dims.push(Dim::Known(n));
     Ok(view(input, dims.into(), IndexMap { axes }))
 }
 

@@ -33,7 +33,7 @@ pub fn matmul(a: &Expr, b: &Expr) -> Result<Expr> {
     let (a, b) = (build::cast(a, dtype)?, build::cast(b, dtype)?);
     let rows = if left.len() == 1 { insert(&a, 0) } else { a };
     let columns = if right.len() == 1 { insert(&b, 1) } else { b };
-    let product = of_matrices(&rows, &columns)?;
+    let product = matrices(&rows, &columns)?;
     let rank = product.shape.rank();
     let product = if right.len() == 1 { drop_axis(&product, rank - 1) } else { product };
     Ok(if left.len() == 1 { drop_axis(&product, rank - 2) } else { product })
@@ -41,7 +41,7 @@ pub fn matmul(a: &Expr, b: &Expr) -> Result<Expr> {
 
 /// The product of stacks of matrices of one dtype.
 #[track_caller]
-fn of_matrices(a: &Expr, b: &Expr) -> Result<Expr> {
+pub(super) fn matrices(a: &Expr, b: &Expr) -> Result<Expr> {
     let (ra, rb) = (a.shape.rank(), b.shape.rank());
     let (rows, columns) = (a.lengths()[ra - 2], b.lengths()[rb - 1]);
     if columns == 1 {
@@ -61,7 +61,7 @@ fn of_matrices(a: &Expr, b: &Expr) -> Result<Expr> {
 
 /// The sum of `a * b` over the axis that is `from_end` from the end; it stays.
 #[track_caller]
-fn sum_of_products(a: &Expr, b: &Expr, from_end: usize) -> Result<Expr> {
+pub(super) fn sum_of_products(a: &Expr, b: &Expr, from_end: usize) -> Result<Expr> {
     let products = multiplied(a, b)?;
     let axis = products.shape.rank() - from_end;
     build::cast(&total(&products, &[axis])?, a.dtype)
@@ -69,20 +69,20 @@ fn sum_of_products(a: &Expr, b: &Expr, from_end: usize) -> Result<Expr> {
 
 /// `a * b` in the dtype in which products are added up; whether both are true, for truth values.
 #[track_caller]
-fn multiplied(a: &Expr, b: &Expr) -> Result<Expr> {
+pub(super) fn multiplied(a: &Expr, b: &Expr) -> Result<Expr> {
     let wide = wider(a.dtype);
     let args = [Arg::Array(build::cast(a, wide)?), Arg::Array(build::cast(b, wide)?)];
     build::element(ElementOp::Multiply, &args)
 }
 
 /// The dtype in which products of `dtype` are formed.
-fn wider(dtype: DType) -> DType {
+pub(super) fn wider(dtype: DType) -> DType {
     if matches!(dtype, DType::F16 | DType::BF16) { DType::F32 } else { dtype }
 }
 
 /// The sum over `axes`, which stay, in the dtype of `x`; whether any is true, for truth values.
 #[track_caller]
-fn total(x: &Expr, axes: &[usize]) -> Result<Expr> {
+pub(super) fn total(x: &Expr, axes: &[usize]) -> Result<Expr> {
     build::cast(&build::reduce(x, summation(x)?, axes, Params::default())?, x.dtype)
 }
 
@@ -120,40 +120,6 @@ pub fn dot(a: &Expr, b: &Expr) -> Result<Expr> {
     if ra == 1 { Ok(product) } else { moved(&product, ra - 2 + outer, ra - 2) }
 }
 
-/// Sums of products over the axes `left` of `a` and `right` of `b`, the other axes of `a` first.
-///
-/// # Errors
-/// [`Shape`](crate::ErrorKind::Shape) where the lengths of those axes differ.
-#[track_caller]
-pub fn tensordot(a: &Expr, b: &Expr, left: &[usize], right: &[usize]) -> Result<Expr> {
-    let (la, lb) = (a.shape.known()?, b.shape.known()?);
-    let fits = left.len() == right.len() && left.iter().zip(right).all(|(&i, &j)| la[i] == lb[j]);
-    if !fits {
-        let why = format!("axes {left:?} of {} and {right:?} of {} differ in length", a.shape, b.shape);
-        return Err(Error::shape("tensordot", why));
-    }
-    let free = |rank: usize, taken: &[usize]| (0..rank).filter(|a| !taken.contains(a)).collect::<Vec<_>>();
-    let (fa, fb) = (free(la.len(), left), free(lb.len(), right));
-    let dtype = promote(a.dtype, b.dtype);
-    let (a, b) = (build::cast(a, dtype)?, build::cast(b, dtype)?);
-    if let ([i], [j]) = (left, right) {
-        let order_a: Vec<usize> = fa.iter().copied().chain([*i]).collect();
-        let mut order_b = fb.clone();
-        order_b.insert(fb.len().saturating_sub(1), *j);
-        return dot(&build::transpose(&a, &order_a)?, &build::transpose(&b, &order_b)?);
-    }
-    // (free of a, 1.., axes) times (free of b, axes).
-    let order = |free: &[usize], taken: &[usize]| free.iter().chain(taken).copied().collect::<Vec<_>>();
-    let a = build::transpose(&a, &order(&fa, left))?;
-    let b = build::transpose(&b, &order(&fb, right))?;
-    let a = (0..fb.len()).fold(a, |a, _| insert(&a, fa.len()));
-    let products = multiplied(&a, &b)?;
-    let kept = fa.len() + fb.len();
-    let axes: Vec<usize> = (kept..kept + left.len()).collect();
-    let sum = build::cast(&total(&products, &axes)?, dtype)?;
-    Ok(axes.iter().rev().fold(sum, |sum, &axis| drop_axis(&sum, axis)))
-}
-
 /// The last two axes exchanged.
 fn swapped(x: &Expr) -> Expr {
     let rank = x.shape.rank();
@@ -183,7 +149,7 @@ fn insert(x: &Expr, axis: usize) -> Expr {
 }
 
 /// Without `axis`, which has length 1.
-fn drop_axis(x: &Expr, axis: usize) -> Expr {
+pub(super) fn drop_axis(x: &Expr, axis: usize) -> Expr {
     let mut map = IndexMap::identity(x.shape.rank());
     for (a, entry) in map.axes.iter_mut().enumerate() {
         *entry = match a.cmp(&axis) {

@@ -15,7 +15,7 @@ use super::spill::SpillLog;
 use super::target::{Blocks, Finished, Target};
 use super::tiles::{self, Tiles};
 use super::trace::{Report, Span, Trace, timed};
-use crate::blockwise::plan::{Origin, Output, Placement, Plan, StageId, StageKind};
+use crate::blockwise::plan::{Output, Placement, Plan, StageId, StageKind};
 use crate::blockwise::sweep::Sweep;
 use crate::chunk::region::Indices;
 use crate::chunk::{Chunks, Region};
@@ -576,11 +576,7 @@ impl Job<'_, '_> {
         for &id in self.sweep.stages.iter().filter(|id| !unforeseen(id)) {
             let stage = &self.shared.plan.stages[id];
             let region = &stage.input_region(region);
-            for piece in stage.inputs.iter().flat_map(|i| &i.pieces) {
-                if let (Origin::Store(s), Some(part)) = (piece.origin, piece.out.intersect(region)) {
-                    self.shared.plan.stores[s].prefetch(&piece.map.source(&part).0);
-                }
-            }
+            self.shared.announce(stage, region);
         }
     }
 }

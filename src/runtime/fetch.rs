@@ -7,6 +7,7 @@ use super::launch::{Launcher, StageKernels};
 use super::retry::retry;
 use super::spill::SpillLog;
 use super::trace::{Trace, timed};
+use crate::blockwise::diagonals::runs;
 use crate::blockwise::plan::{Input, Origin, Piece, Plan, Stage, StageId, StageKind};
 use crate::chunk::index_map::Positions;
 use crate::chunk::region::Indices;
@@ -24,6 +25,9 @@ use crate::store::Store;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
+
+/// Runs of a diagonal that a store is told of, at most.
+const ANNOUNCED: usize = 64;
 
 /// Everything that tasks share.
 pub(crate) struct Shared<'a> {
@@ -151,17 +155,48 @@ impl Shared<'_> {
         dtype: DType,
         memo: &mut Memo,
     ) -> Result<View<Data>> {
+        if let Some(view) = self.in_place(piece, region) {
+            return Ok(view);
+        }
+        let runs = runs(self.plan, piece, region);
+        if let [all] = runs.as_slice() {
+            return self.run(stage, piece, all, dtype, memo);
+        }
+        // The box around each run of a diagonal is gone before the next.
+        let mut block = Collage::new(self.cx, dtype, &region.shape);
+        for run in runs {
+            let mut memo = Memo { again: memo.again, ..Memo::default() };
+            let view = self.run(stage, piece, &run, dtype, &mut memo)?;
+            block.add(&view, StridedBox::of(&region.shape, &run.relative_to(region).start), &run.shape)?;
+        }
+        Ok(View::whole(block.finish()?))
+    }
+
+    /// The view that `region` has of a piece whose elements lie in memory in one block.
+    fn in_place(&self, piece: &Piece, region: &Region) -> Option<View<Data>> {
+        match piece.origin {
+            Origin::Store(s) if self.plan.stores[s].in_memory() => {
+                match self.plan.stores[s].held(&piece.map.source(region).0).as_slice() {
+                    [(data, held)] if !self.cx.streams(data) => Some(through(&piece.map, region, data, Some(held))),
+                    _ => None,
+                }
+            }
+            Origin::Stage(id, result) => match self.results[id].get(result).and_then(OnceLock::get) {
+                Some(Held::Data(data)) => Some(through(&piece.map, region, data, None)),
+                _ => None,
+            },
+            Origin::Store(_) | Origin::Iota(_) => None,
+        }
+    }
+
+    /// The view that a run of a piece has of the box around it, which is read or computed.
+    fn run(&self, stage: &Stage, piece: &Piece, region: &Region, dtype: DType, memo: &mut Memo) -> Result<View<Data>> {
         let rank = region.rank();
         match piece.origin {
             Origin::Store(s) => {
                 let store = &self.plan.stores[s];
                 if store.in_memory() {
                     let span = piece.map.source(region).0;
-                    if let [(data, held)] = store.held(&span).as_slice()
-                        && !self.cx.streams(data)
-                    {
-                        return Ok(through(&piece.map, region, data, Some(held)));
-                    }
                     let block = self.held(store.as_ref(), &span)?;
                     return Ok(through(&piece.map, region, &block, Some(&span)));
                 }
@@ -182,9 +217,6 @@ impl Shared<'_> {
             }
             Origin::Stage(id, result) => {
                 let held = self.results[id].get(result).and_then(OnceLock::get);
-                if let Some(Held::Data(data)) = held {
-                    return Ok(through(&piece.map, region, data, None));
-                }
                 let (span, positions) = piece.map.source(region);
                 let boxed: Vec<Positions> = positions
                     .iter()
@@ -196,6 +228,17 @@ impl Shared<'_> {
                     _ => shared.evaluate(id, &span, memo),
                 })?;
                 Ok(through(&piece.map, region, &block, Some(&span)))
+            }
+        }
+    }
+
+    /// Tells stores what is read next.
+    pub(crate) fn announce(&self, stage: &Stage, region: &Region) {
+        for piece in stage.inputs.iter().flat_map(|i| &i.pieces) {
+            if let (Origin::Store(s), Some(part)) = (piece.origin, piece.out.intersect(region)) {
+                for run in runs(self.plan, piece, &part).iter().take(ANNOUNCED) {
+                    self.plan.stores[s].prefetch(&piece.map.source(run).0);
+                }
             }
         }
     }
@@ -430,7 +473,7 @@ fn through(map: &IndexMap, region: &Region, data: &Data, held: Option<&Region>) 
         offset += (axis.offset.cast_signed() - first) * step;
         if let Some(o) = axis.out {
             offset += region.start[o].cast_signed() * axis.stride * step;
-            strides[o] = axis.stride * step;
+            strides[o] += axis.stride * step;
         }
     }
     View { block: data.clone(), offset: offset.max(0).cast_unsigned(), strides }

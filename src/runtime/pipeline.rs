@@ -1,6 +1,7 @@
 //! From requests to a task graph, stage by stage, each of them printable.
 
 use super::context::Context;
+use crate::blockwise::diagonals::runs;
 use crate::blockwise::lower::{Request, lower};
 use crate::blockwise::plan::{Origin, Placement, Plan, StageKind};
 use crate::blockwise::sweep::{Machine, Sweep};
@@ -192,36 +193,51 @@ fn reads(plan: &Plan, graph: &TaskGraph) -> u64 {
         for &id in &sweep.stages {
             collect_reads(plan, id, &Region::full(&plan.stages[id].space), &mut parts);
         }
-        let larger =
-            |(s, region): &(usize, Region)| parts.iter().any(|(t, r)| s == t && r != region && r.contains(region));
-        let once: Vec<&(usize, Region)> = parts.iter().filter(|p| !larger(p) && !held.contains(&p.0)).collect();
-        let bytes =
-            once.iter().map(|(s, region)| (region.size() * plan.stores[*s].info().dtype.size()) as u64).sum::<u64>();
-        held.extend(parts.iter().map(|p| p.0).filter(|s| graph.shared.iter().any(|g| g.store == *s && g.cached)));
+        let inside = |part: &Read, of: &Read| {
+            of.store == part.store && of != part && of.region.contains(&part.region) && of.bytes >= part.bytes
+        };
+        let once = parts.iter().filter(|part| !parts.iter().any(|of| inside(part, of)) && !held.contains(&part.store));
+        let bytes = once.map(|part| part.bytes).sum::<u64>();
+        held.extend(parts.iter().map(|p| p.store).filter(|s| graph.shared.iter().any(|g| g.store == *s && g.cached)));
         bytes
     };
     graph.sweeps.iter().map(&mut of).sum()
 }
 
-/// The boxes of stored arrays that `region` of stage `id` needs, in whole chunks.
-fn collect_reads(plan: &Plan, id: usize, region: &Region, out: &mut Vec<(usize, Region)>) {
+/// What is read of a stored array: a box of it, or what a diagonal needs inside the box.
+#[derive(PartialEq)]
+struct Read {
+    store: usize,
+    region: Region,
+    bytes: u64,
+}
+
+/// What `region` of stage `id` needs of stored arrays, in whole chunks.
+fn collect_reads(plan: &Plan, id: usize, region: &Region, out: &mut Vec<Read>) {
     let region = &plan.stages[id].input_region(region);
     for piece in plan.stages[id].inputs.iter().flat_map(|i| &i.pieces) {
         let Some(part) = piece.out.intersect(region) else { continue };
-        let span = piece.map.source(&part).0;
+        let spans = || runs(plan, piece, &part).into_iter().map(|run| piece.map.source(&run).0);
         match piece.origin {
             Origin::Store(s) => {
                 let store = &plan.stores[s];
                 if store.in_memory() {
                     continue;
                 }
-                let chunks = &store.info().chunks;
-                let whole = if store.random_access() { span } else { chunks.covering(&span) };
-                if !out.contains(&(s, whole.clone())) {
-                    out.push((s, whole));
+                let info = store.info();
+                let whole = |span| if store.random_access() { span } else { info.chunks.covering(&span) };
+                let read = Read {
+                    store: s,
+                    region: whole(piece.map.source(&part).0),
+                    bytes: spans().map(|span| (whole(span).size() * info.dtype.size()) as u64).sum(),
+                };
+                if !out.contains(&read) {
+                    out.push(read);
                 }
             }
-            Origin::Stage(inner, _) if !plan.stages[inner].is_swept() => collect_reads(plan, inner, &span, out),
+            Origin::Stage(inner, _) if !plan.stages[inner].is_swept() => {
+                spans().for_each(|span| collect_reads(plan, inner, &span, out));
+            }
             Origin::Stage(..) | Origin::Iota(_) => {}
         }
     }

@@ -4,7 +4,7 @@ use super::collage::Collage;
 use super::fetch::{Memo, Shared};
 use super::launch::{Launcher, StageKernels};
 use super::trace::timed;
-use crate::blockwise::plan::{Origin, Stage, StageId, StageKind};
+use crate::blockwise::plan::{Stage, StageId, StageKind};
 use crate::chunk::{AxisChunks, Region};
 use crate::cpu::copy::StridedBox;
 use crate::device::View;
@@ -161,15 +161,6 @@ impl Shared<'_> {
                 Ok(View::whole(data))
             })
             .collect()
-    }
-
-    /// Tells stores what is read next.
-    fn announce(&self, stage: &Stage, region: &Region) {
-        for piece in stage.inputs.iter().flat_map(|i| &i.pieces) {
-            if let (Origin::Store(s), Some(part)) = (piece.origin, piece.out.intersect(region)) {
-                self.plan.stores[s].prefetch(&piece.map.source(&part).0);
-            }
-        }
     }
 
     fn only(&self, stage: &Stage, kernel: &Launcher, region: &Region, views: &[View<Data>]) -> Result<Data> {

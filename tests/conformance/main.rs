@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::panic, unreachable_pub, reason = "a test binary: failures say what they were")]
 
 mod calculus;
+mod contractions;
 mod devices;
+mod diagonals;
 mod factorisations;
 mod floats;
 mod golden;

@@ -8,7 +8,7 @@ use crate::array::Array;
 use crate::array::creation::{self, full_like, linspace};
 use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::expr::build;
 use crate::op::elementwise::ElementOp as Op;
 use crate::shape::Shape;
@@ -30,14 +30,6 @@ pub(super) static TABLE: &[Function] = &[
     row("logspace", "start, stop, num=50, endpoint=True, base=10.0, dtype=None, !axis", logspace),
     row("array", "object, dtype=None, *, copy=True, !order, !subok, !ndmin, !like", |call| array(call, "object")),
     row("asarray", "a, dtype=None, !order, *, copy=None, !like", |call| array(call, "a")),
-    row("eye", "N, M=None, k=0, dtype=float, !order, *, !like", eye),
-    row("identity", "n, dtype=float, *, !like", |call| {
-        let n = call.count("n")?.unwrap_or(0);
-        diagonal(n, n, 0, Op::Equal)?.as_type(call.dtype("dtype")?.unwrap_or(DType::F64))
-    }),
-    row("tri", "N, M=None, k=0, dtype=float, *, !like", tri),
-    row("tril", "m, k=0", |call| triangle(call, false)),
-    row("triu", "m, k=0", |call| triangle(call, true)),
     row("meshgrid", "*xi, !copy, !sparse, indexing='xy'", meshgrid),
     row("indices", "dimensions, dtype=int, !sparse", indices),
 ];
@@ -156,52 +148,6 @@ fn array(call: &Call, param: &str) -> Result<Value> {
         None => Ok(value.to_array()?.into()),
         Some(dtype) => Ok(cast(value, dtype)?.into()),
     }
-}
-
-/// A matrix of truth values that compares row and column.
-struct Pattern(Value);
-
-impl Pattern {
-    fn as_type(&self, dtype: DType) -> Result<Value> {
-        Ok(cast(&self.0, dtype)?.into())
-    }
-}
-
-/// Where `row + k op column` holds.
-fn diagonal(rows: usize, columns: usize, k: isize, op: Op) -> Result<Pattern> {
-    let down = build::index(&build::iota(rows, None), &[Item::from(..), Item::NewAxis])?;
-    let shifted = element(Op::Add, &[&down.into(), &int(k as i128)])?;
-    Ok(Pattern(element(op, &[&shifted, &build::iota(columns, None).into()])?))
-}
-
-fn eye(call: &Call) -> Result<Value> {
-    let rows = call.count("N")?.unwrap_or(0);
-    let columns = call.count("M")?.unwrap_or(rows);
-    let k = call.integer("k")?.unwrap_or(0);
-    diagonal(rows, columns, k, Op::Equal)?.as_type(call.dtype("dtype")?.unwrap_or(DType::F64))
-}
-
-fn tri(call: &Call) -> Result<Value> {
-    let rows = call.count("N")?.unwrap_or(0);
-    let columns = call.count("M")?.unwrap_or(rows);
-    let k = call.integer("k")?.unwrap_or(0);
-    diagonal(rows, columns, k, Op::GreaterEqual)?.as_type(call.dtype("dtype")?.unwrap_or(DType::F64))
-}
-
-fn triangle(call: &Call, upper: bool) -> Result<Value> {
-    let m = call.array("m")?;
-    let k = call.integer("k")?.unwrap_or(0);
-    let shape = m.shape().known()?;
-    let (rows, columns) = match shape.as_slice() {
-        // A vector is repeated as rows of a square.
-        [n] => (*n, *n),
-        [.., rows, columns] => (*rows, *columns),
-        [] => return Err(Error::shape(call.name(), "needs at least one axis")),
-    };
-    // Above diagonal k is what is not on or below diagonal k - 1.
-    let Pattern(inside) =
-        if upper { diagonal(rows, columns, k, Op::LessEqual)? } else { diagonal(rows, columns, k, Op::GreaterEqual)? };
-    Ok(build::select(&inside.to_arg()?, &Value::Array(m).to_arg()?, &int(0).to_arg()?)?.into())
 }
 
 fn meshgrid(call: &Call) -> Result<Value> {

@@ -4,74 +4,38 @@ use super::super::operators::matmul;
 use super::super::value::Value;
 use super::super::value::{Call, Function};
 use super::row;
-use crate::array::Array;
+use crate::dtype::DType;
+use crate::dtype::promote::promote;
 use crate::error::{Error, Result};
 use crate::expr::Expr;
-use crate::expr::build::{self, Arg};
-use crate::expr::compose::without;
-use crate::linalg::cross::{CrossAxes, cross};
-use crate::linalg::factor;
-use crate::linalg::matmul as products;
-use crate::linalg::norm::{self, Order};
-use crate::op::elementwise::ElementOp;
+use crate::linalg::contraction::tensordot;
+use crate::linalg::einsum::{self, Subscript, Subscripts};
+use crate::linalg::{factor, matmul as matrices, products};
 use crate::shape::axes::position;
-use crate::shape::slice::Item;
 
 pub(super) static TABLE: &[Function] = &[
     row("matmul", "x1, x2, /, !out", |call| matmul(call.required("x1")?, call.required("x2")?)),
     row("linalg.matmul", "x1, x2, /", |call| matmul(call.required("x1")?, call.required("x2")?)),
-    row("dot", "a, b, !out", |call| Ok(products::dot(call.array("a")?.expr(), call.array("b")?.expr())?.into())),
-    row("inner", "a, b, /", inner),
-    row("vdot", "a, b, /", vdot),
-    row("outer", "a, b, !out", outer),
-    row("linalg.outer", "a, b, /", outer),
-    row("tensordot", "a, b, axes=2", tensordot),
-    row("linalg.tensordot", "a, b, /, *, axes=2", tensordot),
-    row("cross", "a, b, axisa=-1, axisb=-1, axisc=-1, axis=None", |call| {
-        let axis = |name: &str| Ok::<_, Error>(call.integer(name)?.unwrap_or(-1));
-        let axes = match call.integer("axis")? {
-            Some(all) => CrossAxes { a: all, b: all, c: all },
-            None => CrossAxes { a: axis("axisa")?, b: axis("axisb")?, c: axis("axisc")? },
-        };
-        Ok(cross(call.array("a")?.expr(), call.array("b")?.expr(), axes)?.into())
+    row("dot", "a, b, !out", |call| of_two(call, "a", "b", matrices::dot)),
+    row("inner", "a, b, /", |call| of_two(call, "a", "b", products::inner)),
+    row("vdot", "a, b, /", |call| of_two(call, "a", "b", products::vdot)),
+    row("outer", "a, b, !out", |call| of_two(call, "a", "b", products::outer)),
+    row("linalg.outer", "x1, x2, /", outer_of_vectors),
+    row("kron", "a, b", |call| of_two(call, "a", "b", products::kron)),
+    row("vecdot", "x1, x2, /, !out, *, axis=-1", vecdot),
+    row("linalg.vecdot", "x1, x2, /, *, axis=-1", vecdot),
+    row("matvec", "x1, x2, /, !out", |call| of_two(call, "x1", "x2", products::matvec)),
+    row("vecmat", "x1, x2, /, !out", |call| of_two(call, "x1", "x2", products::vecmat)),
+    row("tensordot", "a, b, axes=2", |call| tensordot_of(call, "a", "b")),
+    row("linalg.tensordot", "x1, x2, /, *, axes=2", |call| tensordot_of(call, "x1", "x2")),
+    row("einsum", "*operands, !out, optimize=False, dtype=None, casting='safe', !order", einsum),
+    row("linalg.multi_dot", "arrays, *, !out", |call| {
+        let arrays: Vec<Expr> = call.arrays("arrays")?.iter().map(|a| a.expr().clone()).collect();
+        Ok(products::multi_dot(&arrays)?.into())
     }),
-    row("linalg.cross", "x1, x2, /, *, axis=-1", |call| {
-        let (a, b) = (call.array("x1")?, call.array("x2")?);
-        let axis = call.integer("axis")?.unwrap_or(-1);
-        for x in [&a, &b] {
-            if x.shape().known()?[position("cross", axis, x.ndim())?] != 3 {
-                return Err(Error::shape("cross", format!("vectors have 3 components, not those of {}", x.shape())));
-            }
-        }
-        Ok(cross(a.expr(), b.expr(), CrossAxes { a: axis, b: axis, c: axis })?.into())
-    }),
-    row("linalg.norm", "x, ord=None, axis=None, keepdims=False", |call| {
-        let x = call.array("x")?;
-        let order = order(call, Order::Euclid)?;
-        let axes = match call.integers("axis")? {
-            None if order == Order::Euclid => None,
-            None => Some((0..x.ndim()).collect()),
-            Some(list) => Some(list.iter().map(|&a| position("norm", a, x.ndim())).collect::<Result<Vec<_>>>()?),
-        };
-        match axes.as_deref() {
-            None => measured(call, &x, &(0..x.ndim()).collect::<Vec<_>>(), order),
-            Some(&[axis]) => measured(call, &x, &[axis], order),
-            Some(&[row, column]) if row == column => call.refuse("an axis is named twice"),
-            Some(&[row, column]) => sized(call, &x, (row, column), order),
-            Some(_) => call.refuse(format!("goes over one axis or two, and {} has {}", x.shape(), x.ndim())),
-        }
-    }),
-    row("linalg.vector_norm", "x, /, *, axis=None, keepdims=False, ord=2", |call| {
-        let x = call.array("x")?;
-        let axes = call.axes("axis")?.resolve("vector_norm", x.ndim(), x.names())?;
-        measured(call, &x, &axes, order(call, Order::P(2.0))?)
-    }),
-    row("linalg.matrix_norm", "x, /, *, keepdims=False, ord='fro'", |call| {
-        let x = call.array("x")?;
-        if x.ndim() < 2 {
-            return call.refuse(format!("needs two axes, and the array has {}", x.ndim()));
-        }
-        sized(call, &x, (x.ndim() - 2, x.ndim() - 1), order(call, Order::Frobenius)?)
+    row("linalg.matrix_power", "a, n", |call| match call.integer("n")? {
+        Some(n) => Ok(products::matrix_power(call.array("a")?.expr(), n)?.into()),
+        None => call.refuse("`n` must be an integer"),
     }),
     row("linalg.solve_triangular", "a, b, lower=False", |call| {
         let (a, b) = (call.array("a")?, call.array("b")?);
@@ -82,68 +46,28 @@ pub(super) static TABLE: &[Function] = &[
     }),
 ];
 
-/// The argument `ord`.
-fn order(call: &Call, default: Order) -> Result<Order> {
-    match call.given("ord") {
-        None => Ok(if call.value("ord").is_some() { Order::Euclid } else { default }),
-        Some(Value::Str(name)) => match name.as_str() {
-            "fro" | "f" => Ok(Order::Frobenius),
-            "nuc" => Ok(Order::Nuclear),
-            other => call.refuse(format!("there is no norm `{other}`")),
-        },
-        Some(_) => Ok(Order::P(call.real("ord", 2.0)?)),
+/// A product of two arrays.
+fn of_two(call: &Call, a: &str, b: &str, product: fn(&Expr, &Expr) -> Result<Expr>) -> Result<Value> {
+    Ok(product(call.array(a)?.expr(), call.array(b)?.expr())?.into())
+}
+
+/// As `outer`, for vectors alone.
+fn outer_of_vectors(call: &Call) -> Result<Value> {
+    let (a, b) = (call.array("x1")?, call.array("x2")?);
+    if a.ndim() != 1 || b.ndim() != 1 {
+        return Err(Error::shape(call.name(), format!("takes vectors, not shapes {} and {}", a.shape(), b.shape())));
     }
+    Ok(products::outer(a.expr(), b.expr())?.into())
 }
 
-/// The length of vectors over `axes`, which stay where that is asked for.
-fn measured(call: &Call, x: &Array, axes: &[usize], order: Order) -> Result<Value> {
-    kept(call, norm::of_vectors(x.expr(), axes, order)?, axes)
-}
-
-/// The norm of matrices over two axes.
-fn sized(call: &Call, x: &Array, axes: (usize, usize), order: Order) -> Result<Value> {
-    kept(call, norm::of_matrices(x.expr(), axes, order)?, &[axes.0, axes.1])
-}
-
-fn kept(call: &Call, x: Expr, axes: &[usize]) -> Result<Value> {
-    if call.flag("keepdims", false)? { Ok(x.into()) } else { Ok(without(&x, axes)?.into()) }
-}
-
-/// Over the last axes of both.
-fn inner(call: &Call) -> Result<Value> {
-    let (a, b) = (call.array("a")?, call.array("b")?);
-    if a.ndim() == 0 || b.ndim() == 0 {
-        return Ok(products::dot(a.expr(), b.expr())?.into());
-    }
-    Ok(products::tensordot(a.expr(), b.expr(), &[a.ndim() - 1], &[b.ndim() - 1])?.into())
-}
-
-/// Over all elements of both, the first conjugated.
-fn vdot(call: &Call) -> Result<Value> {
-    let (a, b) = (call.array("a")?, call.array("b")?);
-    if a.shape() != b.shape() {
-        return call.refuse(format!("takes arrays of one shape, not {} and {}", a.shape(), b.shape()));
-    }
-    let all: Vec<usize> = (0..a.ndim()).collect();
-    let first = if a.dtype().is_complex() {
-        build::element(ElementOp::Conjugate, &[Arg::Array(a.expr().clone())])?
-    } else {
-        a.expr().clone()
-    };
-    Ok(products::tensordot(&first, b.expr(), &all, &all)?.into())
-}
-
-/// Every element of one times every element of the other.
-fn outer(call: &Call) -> Result<Value> {
-    let flat = |x: Array| if x.ndim() == 1 { Ok(x) } else { super::shape::reshape(&x, &[-1])?.to_array() };
-    let (a, b) = (flat(call.array("a")?)?, flat(call.array("b")?)?);
-    let column = build::index(a.expr(), &[Item::from(..), Item::NewAxis])?;
-    Ok(build::element(ElementOp::Multiply, &[Arg::Array(column), Arg::Array(b.expr().clone())])?.into())
+fn vecdot(call: &Call) -> Result<Value> {
+    let axis = call.integer("axis")?.unwrap_or(-1);
+    Ok(products::vecdot(call.array("x1")?.expr(), call.array("x2")?.expr(), axis)?.into())
 }
 
 /// Over the last axes of one and the first of the other, or over the axes given.
-fn tensordot(call: &Call) -> Result<Value> {
-    let (a, b) = (call.array("a")?, call.array("b")?);
+fn tensordot_of(call: &Call, a: &str, b: &str) -> Result<Value> {
+    let (a, b) = (call.array(a)?, call.array(b)?);
     let axes = |value: &Value, rank: usize| -> Result<Vec<usize>> {
         let Some(list) = value.as_integers() else {
             return call.refuse("`axes` must be an integer or two lists of them");
@@ -156,12 +80,87 @@ fn tensordot(call: &Call) -> Result<Value> {
             _ => return call.refuse("`axes` must be an integer or two lists of them"),
         },
         _ => {
-            let n = call.count("axes")?.unwrap_or(2);
+            // As in NumPy, less than no axes are none.
+            let n = usize::try_from(call.integer("axes")?.unwrap_or(2)).unwrap_or(0);
             if n > a.ndim() || n > b.ndim() {
                 return call.refuse(format!("{n} axes of {} and {} are not there", a.shape(), b.shape()));
             }
             ((a.ndim() - n..a.ndim()).collect(), (0..n).collect())
         }
     };
-    Ok(products::tensordot(a.expr(), b.expr(), &left, &right)?.into())
+    Ok(tensordot(a.expr(), b.expr(), &left, &right)?.into())
+}
+
+/// Subscripts as a text before the operands, or as a list behind each, and one for the result.
+fn einsum(call: &Call) -> Result<Value> {
+    check_path(call)?;
+    let (subscripts, operands) = match call.rest() {
+        [] => return call.refuse("needs subscripts and operands"),
+        [Value::Str(text), operands @ ..] => (Subscripts::parse(text)?, operands.iter().collect::<Vec<_>>()),
+        pairs => {
+            let lists = pairs.chunks_exact(2).map(|pair| subscript_list(call, &pair[1])).collect::<Result<_>>()?;
+            let output = match pairs.chunks_exact(2).remainder() {
+                [output] => Some(subscript_list(call, output)?),
+                _ => None,
+            };
+            (Subscripts { operands: lists, output, numbers: true }, pairs.chunks_exact(2).map(|p| &p[0]).collect())
+        }
+    };
+    let operands: Vec<Expr> = operands.into_iter().map(|v| Ok(v.to_array()?.expr().clone())).collect::<Result<_>>()?;
+    let mut dtype = call.dtype("dtype")?;
+    let casting = call.text("casting", "safe")?;
+    for (expr, want) in operands.iter().filter_map(|e| dtype.map(|d| (e, d))) {
+        if !casts(call, casting, expr.dtype, want)? {
+            let why = format!("{} does not cast to {want} by the rule `{casting}`", expr.dtype);
+            return Err(Error::dtype("einsum", why));
+        }
+    }
+    // What is only another look at the operand keeps its dtype in NumPy.
+    if let [one] = operands.as_slice()
+        && einsum::is_view(&subscripts, one)?
+    {
+        dtype = None;
+    }
+    Ok(einsum::einsum(&subscripts, &operands, dtype)?.into())
+}
+
+/// The argument `optimize` chooses an order in NumPy; here the order is found by cost whatever it says.
+fn check_path(call: &Call) -> Result<()> {
+    match call.given("optimize") {
+        None | Some(Value::Scalar(_) | Value::Tuple(_) | Value::List(_)) => Ok(()),
+        Some(Value::Str(name)) if ["greedy", "optimal"].contains(&name.as_str()) => Ok(()),
+        Some(other) => {
+            call.refuse(format!("`optimize` must be True, False, greedy, optimal or a path, not {}", other.describe()))
+        }
+    }
+}
+
+fn subscript_list(call: &Call, value: &Value) -> Result<Vec<Subscript>> {
+    let Some(items) = value.items() else {
+        return call.refuse(format!(
+            "subscripts must be a string before, or a list behind each operand, not {}",
+            value.describe()
+        ));
+    };
+    let of = |item: &Value| match (item, item.as_integer().and_then(|n| u32::try_from(n).ok())) {
+        (Value::Ellipsis, _) => Ok(Subscript::Ellipsis),
+        (_, Some(n)) if n < 52 => Ok(Subscript::Label(n)),
+        _ => call.refuse(format!("{} is no label: labels are numbers from 0 to 51", item.describe())),
+    };
+    let out = items.iter().map(of).collect::<Result<Vec<_>>>()?;
+    if out.iter().filter(|s| **s == Subscript::Ellipsis).count() > 1 {
+        return call.refuse("a list of subscripts has two ellipses");
+    }
+    Ok(out)
+}
+
+/// Whether NumPy's casting rule lets `from` become `to`.
+fn casts(call: &Call, rule: &str, from: DType, to: DType) -> Result<bool> {
+    Ok(match rule {
+        "no" | "equiv" => from == to,
+        "safe" => promote(from, to) == to,
+        "same_kind" => promote(from, to) == to || from.kind() <= to.kind(),
+        "unsafe" => true,
+        other => return call.refuse(format!("`casting` must be no, equiv, safe, same_kind or unsafe, not {other}")),
+    })
 }

@@ -24,7 +24,9 @@ mod statistics;
 mod outer;
 mod groups;
 mod linalg;
+mod norms;
 mod random;
+mod matrices;
 
 pub(super) use groups::METHODS as GROUP_METHODS;
 pub(super) use random::{METHODS as GENERATOR_METHODS, MODULE as RANDOM_FUNCTIONS};
@@ -39,8 +41,10 @@ static TABLES: &[&[Function]] = &[
     histogram::TABLE,
     join::TABLE,
     linalg::TABLE,
+    norms::TABLE,
     lookup::TABLE,
     order::TABLE,
+    matrices::TABLE,
     pad::TABLE,
     outer::TABLE,
     properties::TABLE,

@@ -17,6 +17,7 @@ use crate::shape::slice::Item;
 pub(super) static TABLE: &[Function] = &[
     row("transpose", "a, axes=None", |call| transpose(call, "axes")),
     row("matrix_transpose", "x, /", |call| matrix_transpose(&call.array("x")?)),
+    row("linalg.matrix_transpose", "x, /", |call| matrix_transpose(&call.array("x")?)),
     row("swapaxes", "a, axis1, axis2", swapaxes),
     row("moveaxis", "a, source, destination", moveaxis),
     row("rollaxis", "a, axis, start=0", rollaxis),

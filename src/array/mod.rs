@@ -2,7 +2,7 @@
 //!
 //! `kinds.rs` says which types follow from which, `creation.rs` makes arrays, `operators.rs` and `elementwise.rs` combine
 //! them, `indexing.rs` and `manipulation.rs` look at them differently, `reduction.rs` reduces them, `scan.rs` has running
-//! results, `order.rs` sorts, `groups.rs` reduces group by group, `linalg.rs` has products of matrices, `blocks.rs` maps user functions,
+//! results, `order.rs` sorts, `quantile.rs` has quantiles, `groups.rs` reduces group by group, `linalg.rs` has products of matrices, `blocks.rs` maps user functions,
 //! `compute.rs` runs what was asked for.
 
 use crate::chunk::Chunks;
@@ -24,6 +24,7 @@ pub mod manipulation;
 pub mod reduction;
 pub mod scan;
 pub mod order;
+pub mod quantile;
 pub mod groups;
 pub mod linalg;
 pub mod blocks;

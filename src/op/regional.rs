@@ -5,16 +5,18 @@
 //! of them needs. Its kernel runs part by part, so that memory holds one part's inputs at a time. How a region is cut into
 //! parts may depend on the region, so no kernel lets it decide a bit.
 //!
-//! `lines.rs` has what is done to whole lines of an axis, `select.rs` what keeps some rows of an axis.
+//! `lines.rs` has what is done to whole lines of an axis, `quantile.rs` where quantiles lie in them, `select.rs` what keeps some rows of an axis.
 
 use crate::chunk::{AxisChunks, Chunks, Region};
 use crate::dtype::DType;
 use std::fmt;
 
+pub mod quantile;
 pub mod lines;
 pub mod select;
 
-pub use lines::{LineOp, Lines};
+pub use lines::{End, LineOp, Lines};
+pub use quantile::{Between, Levels, Method, Quantiles};
 pub use select::{Count, Select};
 
 /// A part of a region of the result, and what it needs.

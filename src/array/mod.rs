@@ -34,6 +34,7 @@ pub mod sets;
 pub mod calculus;
 pub mod statistics;
 pub mod signal;
+pub mod quantile;
 pub mod groups;
 pub mod products;
 pub mod diagonals;

@@ -153,7 +153,7 @@ fn facts(x: &Expr, rule: Rule) -> Result<Vec<Expr>> {
             facts.extend([spread, over_all(&cubes, "mean")?]);
         }
         Rule::Fd | Rule::Auto => {
-            let sorted = build::lines(x, LineOp::Sort, 0, n)?;
+            let sorted = build::lines(std::slice::from_ref(x), LineOp::Sort, 0, n)?;
             for (low, high, _) in quartiles(n) {
                 for at in [low, high] {
                     facts.push(build::index(&sorted, &[Item::Index(at.cast_signed())])?);

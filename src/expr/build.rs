@@ -761,19 +761,27 @@ pub fn contract(a: &Expr, b: &Expr) -> Result<Expr> {
     Ok(node(kind, a.dtype, Shape::new(&shape), Chunks::new(chunks), names))
 }
 
-/// What `op` does to whole lines along an axis.
+/// What `op` does to whole lines along an axis, of length `out` then. All inputs have the shape of the first.
 ///
 /// # Errors
+/// [`Shape`](crate::ErrorKind::Shape) where inputs differ in shape or there are none,
 /// [`Unsupported`](crate::ErrorKind::Unsupported) when a length depends on data.
 #[track_caller]
-pub fn lines(input: &Expr, op: LineOp, axis: usize, out: usize) -> Result<Expr> {
-    let mut shape = input.shape.known()?;
-    let lines = Lines { op, axis, len: shape[axis], out, dtype: input.dtype };
+pub fn lines(inputs: &[Expr], op: LineOp, axis: usize, out: usize) -> Result<Expr> {
+    let Some(first) = inputs.first() else {
+        return Err(Error::shape(op.name(), "there is no array"));
+    };
+    if let Some(other) = inputs.iter().find(|e| e.shape != first.shape) {
+        return Err(Error::shape(op.name(), format!("shapes {} and {} differ", first.shape, other.shape)));
+    }
+    let mut shape = first.shape.known()?;
+    let grid = unify(&shape, &inputs.iter().map(|e| &e.chunks).collect::<Vec<_>>());
+    let lines = Lines { op, axis, len: shape[axis], out, dtype: first.dtype };
     shape[axis] = out;
-    let mut chunks = input.chunks.axes().to_vec();
+    let mut chunks = grid.axes().to_vec();
     chunks[axis] = AxisChunks::regular(out, out);
-    let (dtype, names) = (lines.output(), input.names.clone());
-    let kind = ExprKind::Regional { inputs: vec![input.clone()], op: Regional::Lines(lines) };
+    let (dtype, names) = (lines.output(), first.names.clone());
+    let kind = ExprKind::Regional { inputs: inputs.to_vec(), op: Regional::Lines(lines) };
     Ok(node(kind, dtype, Shape::new(&shape), Chunks::new(chunks), names))
 }
 

@@ -53,7 +53,7 @@ pub fn isin(keys: &Expr, table: &Expr, invert: bool) -> Result<Expr> {
     when_known("isin", &[keys.clone(), table.clone()], move |e| {
         let size = crate::shape::size(&e[1].shape.known()?);
         let flat = build::cast(&build::reshape(&e[1], &[size])?, dtype)?;
-        let sorted = build::lines(&flat, LineOp::Sort, 0, size)?;
+        let sorted = build::lines(std::slice::from_ref(&flat), LineOp::Sort, 0, size)?;
         found(LookupOp::Contains { invert }, dtype, &e[0], &[sorted])
     })
 }
@@ -106,7 +106,7 @@ pub fn interp(x: &Expr, xp: &Expr, fp: &Expr, beyond: Beyond) -> Result<Expr> {
             let period = Scalar::Float(period.abs());
             let less = |e: &Expr| build::element(ElementOp::Remainder, &[Arg::Array(e.clone()), Arg::Scalar(period)]);
             (x, xp) = (less(&x)?, less(&xp)?);
-            tables.push(build::lines(&xp, LineOp::Argsort, 0, points)?);
+            tables.push(build::lines(std::slice::from_ref(&xp), LineOp::Argsort, 0, points)?);
             op = LookupOp::Interp { left: None, right: None, values, period: Some(period) };
         }
         tables.insert(0, xp);

@@ -46,12 +46,12 @@ pub fn unique(x: &Expr, what: Distinct, equal_nan: bool) -> Result<Expr> {
         if n == 0 {
             return build::full(&[0], Scalar::Int(0), natural, None);
         }
-        let sorted = build::lines(&flat, LineOp::Sort, 0, n)?;
+        let sorted = build::lines(std::slice::from_ref(&flat), LineOp::Sort, 0, n)?;
         let first = firsts(&sorted, equal_nan)?;
         match what {
             Distinct::Values | Distinct::Inverse => build::compress(&sorted, &first, 0),
             // Equal elements are in the order in which they come.
-            Distinct::Indices => build::compress(&build::lines(&flat, LineOp::Argsort, 0, n)?, &first, 0),
+            Distinct::Indices => build::compress(&build::lines(std::slice::from_ref(&flat), LineOp::Argsort, 0, n)?, &first, 0),
             Distinct::Counts => {
                 let starts = build::compress(&build::iota(n, None), &first, 0)?;
                 let end = build::full(&[1], Scalar::Int(i128::try_from(n).unwrap_or(i128::MAX)), DType::I64, None)?;
@@ -152,7 +152,7 @@ pub fn setxor1d(a: &Expr, b: &Expr, unique_already: bool) -> Result<Expr> {
         if n == 0 {
             return Ok(e[0].clone());
         }
-        let sorted = build::lines(&e[0], LineOp::Sort, 0, n)?;
+        let sorted = build::lines(&e[..1], LineOp::Sort, 0, n)?;
         let differ = differ(&sorted)?;
         let end = build::full(&[1], Scalar::Bool(true), DType::Bool, None)?;
         let before = build::concatenate(&[end.clone(), differ.clone()], 0)?;
@@ -179,7 +179,7 @@ fn ordered(x: &Expr, op: LineOp) -> Result<Expr> {
     when_known(op.name(), std::slice::from_ref(x), move |e| {
         let flat = flat(&e[0])?;
         let n = flat.shape.known()?[0];
-        build::lines(&flat, op.clone(), 0, n)
+        build::lines(std::slice::from_ref(&flat), op.clone(), 0, n)
     })
 }
 

@@ -13,14 +13,16 @@ use crate::dtype::DType;
 use std::fmt;
 
 pub mod gather;
+pub mod quantile;
 pub mod lines;
 pub mod select;
 pub mod lookup;
 pub mod tally;
 
 pub use gather::Gather;
-pub use lines::{LineOp, Lines};
 pub use lookup::{Lookup, LookupOp};
+pub use lines::{End, LineOp, Lines};
+pub use quantile::{Between, Levels, Method, Quantiles};
 pub use select::{Count, Select};
 pub use tally::{BinRule, Binning, Edges, Tally};
 

@@ -7,6 +7,7 @@ use super::properties::everywhere;
 use super::row;
 use crate::array::Array;
 use crate::array::elementwise;
+use crate::array::indexing::nonzero;
 use crate::dtype::promote::{promote, to_inexact};
 use crate::dtype::scalar::Scalar;
 use crate::dtype::{DType, Kind};
@@ -16,7 +17,7 @@ use crate::op::elementwise::ElementOp as Op;
 use num_complex::Complex64;
 
 pub(super) static TABLE: &[Function] = &[
-    row("where", "condition, x, y, /", choose),
+    row("where", "condition, x=None, y=None, /", choose),
     row("clip", "a, a_min=None, a_max=None, !out, *, min=None, max=None", clip),
     row("round", "a, decimals=0, !out", round),
     row("float_power", "x1, x2, /, !out, *, !where, !dtype", float_power),
@@ -47,7 +48,15 @@ fn select(condition: &Value, then: &Value, otherwise: &Value) -> Result<Value> {
 }
 
 fn choose(call: &Call) -> Result<Value> {
-    select(call.required("condition")?, call.required("x")?, call.required("y")?)
+    let condition = call.required("condition")?;
+    match (call.value("x"), call.value("y")) {
+        (Some(x), Some(y)) => select(condition, x, y),
+        (None, None) => {
+            let places = nonzero(condition.to_array()?.expr())?;
+            Ok(Value::Tuple(places.into_iter().map(Value::from).collect()))
+        }
+        _ => call.refuse("takes either both of `x` and `y` or neither"),
+    }
 }
 
 fn clip(call: &Call) -> Result<Value> {

@@ -15,7 +15,7 @@ use crate::op::contraction::Contraction;
 use crate::op::elementwise::{ElementOp, Typing};
 use crate::op::function::BlockFunction;
 use crate::op::kernel::Lanes;
-use crate::op::program::{Program, Value};
+use crate::op::program::{Inst, Program, Value};
 use crate::op::reduction::{Params, Reducer, Reduction};
 use crate::op::regional::{Count, Gather, LineOp, Lines, Regional, Select};
 use crate::op::scan::Scan;
@@ -639,6 +639,44 @@ fn kept_bounds(kept: &[usize], longest: usize) -> Vec<usize> {
     bounds
 }
 
+/// The integers of an array, where it lies in memory or is a constant.
+#[must_use]
+pub fn known_integers(places: &Expr) -> Option<Vec<i64>> {
+    let integer = |s: Scalar| i64::try_from(s.to_i128()).ok();
+    if !(places.dtype.is_integer() || places.dtype == DType::Bool) {
+        return None;
+    }
+    match &places.kind {
+        ExprKind::Source(store) if store.in_memory() => {
+            let size = places.dtype.size();
+            let region = crate::chunk::Region::full(&store.info().shape);
+            let mut bytes = vec![0; region.size() * size];
+            store.read(&region, &mut bytes).ok()?;
+            bytes.chunks_exact(size).map(|b| integer(Scalar::from_bytes(places.dtype, b))).collect()
+        }
+        ExprKind::Elementwise { program, args } if args.is_empty() && places.shape.rank() == 0 => {
+            match program.insts.as_slice() {
+                [Inst::Const(value, _)] => Some(vec![integer(*value)?]),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+/// Refuses places that are known and not on an axis of length `n`.
+///
+/// # Errors
+/// [`Index`](crate::ErrorKind::Index) with the place, the axis and its length.
+pub fn check_places(places: &Expr, axis: usize, n: usize) -> Result<()> {
+    let Some(known) = known_integers(places) else { return Ok(()) };
+    let n = i128::try_from(n).unwrap_or(i128::MAX);
+    match known.iter().find(|&&at| !(-n..n).contains(&i128::from(at))) {
+        None => Ok(()),
+        Some(at) => Err(Error::index(format!("index {at} is out of bounds for axis {axis} with size {n}"))),
+    }
+}
+
 /// Elements of `input` at the places that `indices`, integers which broadcast, hold along its first axes: the axes of the
 /// places, then the other axes of the input.
 ///
@@ -654,6 +692,9 @@ pub fn gather(input: &Expr, indices: &[Expr]) -> Result<Expr> {
     let lengths = input.shape.known()?;
     if indices.len() > lengths.len() {
         return Err(Error::index(format!("{} indices for an array of rank {}", indices.len(), lengths.len())));
+    }
+    for (axis, places) in indices.iter().enumerate() {
+        check_places(places, axis, lengths[axis])?;
     }
     let indices = indices.iter().map(|i| cast(i, DType::I64)).collect::<Result<Vec<_>>>()?;
     let shapes: Vec<&Shape> = indices.iter().map(|i| &i.shape).collect();

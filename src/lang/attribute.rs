@@ -42,10 +42,8 @@ const METHODS: &[&str] = &[
     "nonzero",
     "partition",
     "prod",
-    "put",
     "ravel",
     "repeat",
-    "resize",
     "round",
     "searchsorted",
     "sort",
@@ -59,7 +57,8 @@ const METHODS: &[&str] = &[
 ];
 
 /// Methods of NumPy's arrays that have no place here, since the array is not computed yet.
-const VALUES_ONLY: &[&str] = &["item", "tolist", "tobytes", "tofile", "dump", "dumps", "flat", "data", "view"];
+const VALUES_ONLY: &[&str] =
+    &["item", "tolist", "tobytes", "tofile", "dump", "dumps", "flat", "data", "view", "put", "resize"];
 
 /// `value.name`; the error is the reason alone, without its place.
 pub(super) fn attribute(value: &Value, name: &str) -> Result<Value, Missing> {

@@ -8,6 +8,7 @@ use crate::array::choices::{self, Outside};
 use crate::array::elementwise;
 use crate::array::floats::{self, Tolerance};
 use crate::dtype::DType;
+use crate::array::indexing::nonzero;
 use crate::dtype::scalar::Scalar;
 use crate::error::Result;
 use crate::expr::Expr;
@@ -16,7 +17,7 @@ use crate::op::elementwise::ElementOp as Op;
 use crate::shape::checked_size;
 
 pub(super) static TABLE: &[Function] = &[
-    row("where", "condition, x, y, /", branch),
+    row("where", "condition, x=None, y=None, /", branch),
     row("clip", "a, a_min=None, a_max=None, !out, *, min=None, max=None", clip),
     row("round", "a, decimals=0, !out", round),
     row("float_power", "x1, x2, /, !out, *, !where, !dtype", float_power),
@@ -71,9 +72,17 @@ fn number(value: f64) -> Value {
     Value::Scalar(Scalar::Float(value))
 }
 
+/// A choice between two arrays, or the places at which a condition is true.
 fn branch(call: &Call) -> Result<Value> {
-    let arg = |name: &str| call.required(name)?.to_arg();
-    Ok(build::select(&arg("condition")?, &arg("x")?, &arg("y")?)?.into())
+    let condition = call.required("condition")?;
+    match (call.value("x"), call.value("y")) {
+        (Some(x), Some(y)) => Ok(build::select(&condition.to_arg()?, &x.to_arg()?, &y.to_arg()?)?.into()),
+        (None, None) => {
+            let places = nonzero(condition.to_array()?.expr())?;
+            Ok(Value::Tuple(places.into_iter().map(Value::from).collect()))
+        }
+        _ => call.refuse("takes either both of `x` and `y` or neither"),
+    }
 }
 
 fn clip(call: &Call) -> Result<Value> {

@@ -57,7 +57,7 @@ static TABLES: &[&[Function]] = &[
 ];
 
 /// Methods of arrays whose parameters differ from those of the function of the same name.
-static METHODS: &[Function] = shape::METHODS;
+static METHODS: &[&[Function]] = &[select::METHODS, shape::METHODS];
 
 /// Their names.
 pub(super) static METHOD_NAMES: &[&str] = &["astype", "flatten", "ravel", "rechunk", "reshape", "transpose"];
@@ -69,7 +69,7 @@ pub(super) fn find(name: &str) -> Option<&'static Function> {
 
 /// The method of this name, where it is not the function of that name.
 pub(super) fn method(name: &str) -> Option<&'static Function> {
-    METHODS.iter().find(|f| f.name == name)
+    METHODS.iter().copied().flatten().find(|f| f.name == name)
 }
 
 /// The names of all functions.

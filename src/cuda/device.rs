@@ -26,11 +26,10 @@ const MAX_CONSTANTS: usize = 64;
 
 fn fits(program: &Program) -> bool {
     let constants = program.insts.iter().filter(|i| matches!(i, Inst::Const(..))).count();
-    let printable = source::function(program, "f").is_ok();
     program.inputs.len() <= MAX_ARGUMENTS
         && program.outputs.len() <= MAX_ARGUMENTS
         && constants <= MAX_CONSTANTS
-        && printable
+        && source::is_printable(program)
 }
 
 impl CudaDevice {
@@ -92,7 +91,7 @@ impl Device for CudaDevice {
         match kernel {
             Kernel::Elementwise(program) => fits(program),
             Kernel::Fold(combine) => {
-                combine.outputs.len() <= MAX_ARGUMENTS && source::function(combine, "probe").is_ok()
+                combine.outputs.len() <= MAX_ARGUMENTS && source::is_printable(combine)
             }
             Kernel::Reduce(tile) | Kernel::Tiles(ReduceTiles { tile, .. }) => fits(&tile.map) && reduce::supports(tile),
             Kernel::Contract(product) => {

@@ -11,7 +11,7 @@
 
 use super::layout::{Access, ReduceForm};
 use super::source::{
-    BLOCK, KernelSource, Param, RESIDENT, function, lift, literal, stored_type, value_type, vector_width,
+    BLOCK, KernelSource, Param, RESIDENT, function, is_printable, lift, literal, stored_type, value_type, vector_width,
 };
 use crate::chunk::tiling::FAN_IN;
 use crate::dtype::DType;
@@ -19,6 +19,7 @@ use crate::dtype::scalar::Scalar;
 use crate::error::Result;
 use crate::op::kernel::{TilePart, TileReduce};
 use crate::op::program::Program;
+use crate::op::reduction::Reducer;
 use std::fmt::Write;
 
 #[cfg(doc)]
@@ -43,13 +44,14 @@ pub fn supports(tile: &TileReduce) -> bool {
     !tile.parts.is_empty()
         && tile.parts.iter().all(same)
         && state_size(tile) <= MAX_STATE
-        && print(
-            tile,
-            "probe",
-            &ReduceForm { access: vec![Access::Any; tile.map.inputs.len()], kept: 1, reduced: 1, wide: false },
-            true,
-        )
-        .is_ok()
+        && is_printable(&tile.map)
+        && tile.parts.iter().all(|p| programs(&p.reducer).all(is_printable))
+}
+
+/// What a kernel runs for a part.
+fn programs(reducer: &Reducer) -> impl Iterator<Item = &Program> {
+    let phases = reducer.phases.iter().flat_map(|phase| [&phase.step, &phase.result, &phase.merge]);
+    phases.chain([&reducer.leaf, &reducer.combine, &reducer.finish])
 }
 
 /// Elements that a thread takes at a time.

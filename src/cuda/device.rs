@@ -208,7 +208,10 @@ impl Device for CudaDevice {
     }
 
     fn wait(&self, event: Event) -> Result<()> {
-        self.shared.streams.wait(event)
+        let done = self.shared.streams.wait(event);
+        // What was copied until then is free for the next block.
+        self.shared.staging.take_back();
+        done
     }
 }
 

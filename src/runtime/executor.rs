@@ -6,9 +6,9 @@
 
 use super::cache::ChunkCache;
 use super::carry::{Chains, Scanned};
-use super::context::{Context, Progress};
+use super::context::{Context, Progress, in_turn, turn};
 use super::fetch::{Held, Memo, Shared};
-use super::fold::PartFold;
+use super::fold::{Added, PartFold};
 use super::launch::{StageKernels, TileKernels};
 use super::retry::retry;
 use super::spill::SpillLog;
@@ -19,10 +19,10 @@ use crate::blockwise::plan::{Origin, Output, Placement, Plan, StageId, StageKind
 use crate::blockwise::sweep::Sweep;
 use crate::chunk::region::Indices;
 use crate::chunk::{Chunks, Region};
-use crate::device::View;
 use crate::device::assembly::Assembly;
 use crate::device::block::{Block, Buffer};
 use crate::device::data::Data;
+use crate::device::{Event, View};
 use crate::dtype::DType;
 use crate::error::{Error, ErrorKind, Result, panic_text};
 use crate::shape;
@@ -30,7 +30,7 @@ use crate::store::Sink;
 use crate::store::memory::BlockStore;
 use crate::task::{Task, TaskGraph};
 use parking_lot::{Condvar, Mutex};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
@@ -133,9 +133,18 @@ fn run_sweep(
     let running: Vec<Running> =
         sweep.stages.iter().map(|&id| start(shared, sweep, id, sinks)).collect::<Result<_>>()?;
     let free = shared.cx.memory().budget().saturating_sub(sweep.held_bytes);
-    let reserved = sweep.task_bytes.saturating_mul(sweep.width as u64).min(free);
+    let tasks = (sweep.width * (1 + sweep.ahead)) as u64;
+    let reserved = sweep.task_bytes.saturating_mul(tasks).min(free);
     let reservation = shared.cx.memory().reserve("a sweep", reserved)?;
-    let job = Job { shared, running: &running, sweep, total: graph.len(), progress };
+    let job = Job {
+        shared,
+        running: &running,
+        sweep,
+        total: graph.len(),
+        progress,
+        coming: Mutex::default(),
+        trail: Mutex::default(),
+    };
     job.run(graph, number)?;
     drop(reservation);
     running.into_iter().try_for_each(|sink| finish(shared, sink, done))
@@ -257,7 +266,24 @@ struct Job<'a, 'b> {
     sweep: &'a Sweep,
     total: usize,
     progress: &'a AtomicUsize,
+    /// Finished blocks on their way to the host.
+    coming: Mutex<VecDeque<Coming<'a>>>,
+    /// By worker, where its last tasks end on the stream of its device.
+    trail: Mutex<BTreeMap<usize, VecDeque<Event>>>,
 }
+
+/// A block of a target in memory.
+struct Coming<'a> {
+    target: &'a Target,
+    index: Vec<usize>,
+    region: Region,
+    data: Data,
+}
+
+/// Blocks that are on their way at once, and the bytes of each, at most: what this takes beside the memory of tasks does
+/// not count.
+const COMING: usize = 32;
+const COMING_BYTES: usize = 128 << 10;
 
 /// What the feeding thread waits for.
 #[derive(Default)]
@@ -292,13 +318,17 @@ impl State {
     }
 }
 
-impl Job<'_, '_> {
+impl<'a> Job<'a, '_> {
     /// Runs the tasks, some at a time; several small ones are handed to a thread together.
     fn run(&self, graph: &TaskGraph, sweep: usize) -> Result<()> {
         if let [Running::Tiles(tiles)] = self.running {
             return tiles.run(self.shared, (sweep, self.sweep), &|| self.count());
         }
         let (small, window, count) = (self.sweep.is_small(), self.sweep.window, self.sweep.grid.count());
+        if self.only_enqueues() {
+            (0..count).try_for_each(|n| in_turn(n, || self.catching(&graph.task(sweep, n))))?;
+            return self.take_in(0);
+        }
         let threads = self.shared.cx.threads();
         let (ahead, batch) = (self.sweep.queued(threads), self.sweep.batch(threads));
         let gate = Gate::default();
@@ -330,12 +360,46 @@ impl Job<'_, '_> {
                 });
             }
         });
-        gate.state.into_inner().fault.map_or(Ok(()), Err)
+        gate.state.into_inner().fault.map_or_else(|| self.take_in(0), Err)
+    }
+
+    /// Whether the tasks only enqueue, so that the calling thread runs them.
+    fn only_enqueues(&self) -> bool {
+        let bytes = |target: &Target, dtype: DType, block: &[usize]| match target {
+            Target::Kept(..) | Target::Whole(_) => true,
+            Target::Memory(_) => shape::size(block) * dtype.size() <= COMING_BYTES,
+            Target::Stored(_) | Target::Spilled(_) => false,
+        };
+        self.running.iter().all(|sink| match sink {
+            Running::Blocks { id, targets } => {
+                let dtype = self.shared.plan.stages[*id].result_dtypes()[0];
+                targets.iter().all(|(target, _)| bytes(target, dtype, &self.sweep.grid.longest()))
+            }
+            Running::Reduction { id, folds, results } => {
+                let dtypes = self.shared.plan.stages[*id].result_dtypes();
+                let each = results.iter().zip(folds).zip(dtypes);
+                each.into_iter().all(|((target, fold), dtype)| bytes(target, dtype, &fold.kept.longest()))
+            }
+            Running::Scan { .. } | Running::Tiles(_) => false,
+        }) && self.shared.only_enqueues(self.sweep)
+    }
+
+    /// Waits for blocks that are on their way, those that came first in front, until no more than `left` are.
+    fn take_in(&self, left: usize) -> Result<()> {
+        loop {
+            let mut coming = self.coming.lock();
+            if coming.len() <= left {
+                return Ok(());
+            }
+            let Some(Coming { target, index, region, data }) = coming.pop_front() else { return Ok(()) };
+            drop(coming);
+            self.write(target, &index, &region, &data).map_err(|e| e.at(format!("block {region}")))?;
+        }
     }
 
     fn guarded(&self, numbers: &Range<usize>, mut tasks: impl Iterator<Item = Task>, gate: &Gate, ahead: usize) {
         let stopped = gate.state.lock().fault.is_some();
-        let outcome = if stopped { Ok(()) } else { tasks.try_for_each(|task| self.catching(&task)) };
+        let outcome = if stopped { Ok(()) } else { tasks.try_for_each(|task| self.paced(&task)) };
         let mut state = gate.state.lock();
         state.queued -= numbers.len();
         let advanced = state.finish(numbers);
@@ -347,6 +411,22 @@ impl Job<'_, '_> {
         if room || advanced && state.held_back || state.fault.is_some() {
             gate.change.notify_one();
         }
+    }
+
+    /// Runs a task once what the worker has left to its device is little enough: what that still reads takes memory.
+    fn paced(&self, task: &Task) -> Result<()> {
+        let Some((device, stream)) = self.shared.cx.lane() else { return self.catching(task) };
+        let first = || {
+            let mut trail = self.trail.lock();
+            let list = trail.get_mut(&turn())?;
+            if list.len() > self.sweep.ahead { list.pop_front() } else { None }
+        };
+        while let Some(event) = first() {
+            device.wait(event)?;
+        }
+        let done = self.catching(task);
+        self.trail.lock().entry(turn()).or_default().push_back(device.record(stream));
+        done
     }
 
     fn catching(&self, task: &Task) -> Result<()> {
@@ -411,7 +491,7 @@ impl Job<'_, '_> {
         Ok(())
     }
 
-    fn blocks(&self, id: StageId, targets: &[(Target, Option<usize>)], task: &Task, memo: &mut Memo) -> Result<()> {
+    fn blocks(&self, id: StageId, targets: &'a [(Target, Option<usize>)], task: &Task, memo: &mut Memo) -> Result<()> {
         if self.in_place(id, targets, task, memo)? {
             return Ok(());
         }
@@ -420,12 +500,24 @@ impl Job<'_, '_> {
     }
 
     /// Gives a finished block to one target, and counts it.
-    fn put(&self, target: &Target, index: &[usize], region: &Region, data: &Data) -> Result<()> {
-        let counters = &self.shared.trace.counters;
-        if let Target::Kept(_, blocks) | Target::Whole(blocks) = target {
-            blocks.put(index, data.clone());
-            return Ok(());
+    fn put(&self, target: &'a Target, index: &[usize], region: &Region, data: &Data) -> Result<()> {
+        match target {
+            Target::Kept(_, blocks) | Target::Whole(blocks) => {
+                blocks.put(index, data.clone());
+                Ok(())
+            }
+            Target::Memory(_) if data.len() <= COMING_BYTES && data.bring()? => {
+                let (index, region, data) = (index.to_vec(), region.clone(), data.clone());
+                self.coming.lock().push_back(Coming { target, index, region, data });
+                self.take_in(COMING)
+            }
+            Target::Memory(_) | Target::Stored(_) | Target::Spilled(_) => self.write(target, index, region, data),
         }
+    }
+
+    /// Writes a finished block to a target on the host.
+    fn write(&self, target: &Target, index: &[usize], region: &Region, data: &Data) -> Result<()> {
+        let counters = &self.shared.trace.counters;
         let block = &timed(&counters.compute_ns, || data.host())?;
         let counter = match target {
             Target::Stored(_) => Some(&counters.bytes_written),
@@ -441,7 +533,7 @@ impl Job<'_, '_> {
     /// Gives a finished block to all that take it.
     fn hand_over(
         &self,
-        targets: &[(Target, Option<usize>)],
+        targets: &'a [(Target, Option<usize>)],
         index: &[usize],
         region: &Region,
         data: &Data,
@@ -474,7 +566,7 @@ impl Job<'_, '_> {
         &self,
         id: StageId,
         folds: &[PartFold],
-        results: &[Target],
+        results: &'a [Target],
         task: &Task,
         memo: &mut Memo,
     ) -> Result<()> {
@@ -530,7 +622,8 @@ impl Job<'_, '_> {
                 .into_iter();
                 for &part in members {
                     let state = states.by_ref().take(identity(part)).map(View::whole).collect();
-                    if let Some(result) = folds[part].add(self.shared, &index, 0, portion.number, state)? {
+                    let added = Added { level: 0, first: portion.number, state, comes: false };
+                    if let Some(result) = folds[part].add(self.shared, &index, added)? {
                         self.put(&results[part], &index, &folds[part].kept.region(&index), &result)?;
                     }
                 }
@@ -544,7 +637,7 @@ impl Job<'_, '_> {
         &self,
         id: StageId,
         chains: &Chains,
-        targets: &[(Target, Option<usize>)],
+        targets: &'a [(Target, Option<usize>)],
         task: &Task,
         memo: &mut Memo,
     ) -> Result<()> {

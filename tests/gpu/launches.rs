@@ -80,3 +80,26 @@ fn reductions_launch_tiles_together() {
         assert!(did.launches <= at_most, "{tiles} tiles in {tasks} blocks: {} launches for {answer}", did.launches);
     }
 }
+
+#[test]
+fn what_is_there_takes_few_calls_of_the_driver() {
+    let Some(_turn) = turn() else { return };
+    let cx = gpu().threads(8).block_bytes(1 << 19).build().unwrap();
+    let Some(sim) = Simulator::find() else { return };
+    let square = numbers(1 << 20).into_shape_with_order(vec![1 << 10, 1 << 10]).unwrap();
+    let x = cx.persist(&cx.from_ndarray(square).unwrap().rechunk(&[128, 1 << 10])).unwrap();
+    // Most of them look whether the thread's context is the right one. Per block, and besides.
+    let calls = |name: &str, (each, once): (u64, u64), compute: &dyn Fn()| {
+        compute();
+        let ((), did) = sim.during(compute);
+        let tasks = cx.report().tasks;
+        assert!(tasks >= 8 && did.calls <= each * tasks + once, "{name}: {} calls for {tasks} blocks", did.calls);
+        assert!(did.allocations == 0 && did.d2h <= tasks && did.synchronizations <= tasks, "{name}: {did:?}");
+    };
+    calls("a sum", (18, 32), &|| drop(cx.compute(x.sum(..)).unwrap()));
+    calls("sums of columns", (20, 48), &|| drop(cx.compute(x.sum(0)).unwrap()));
+    calls("deviations of rows", (18, 32), &|| drop(cx.compute(x.std(1)).unwrap()));
+    let four = || (x.mean(..), x.std(..), x.min(..), x.max(..));
+    calls("four statistics", (18, 32), &|| drop(cx.compute(four()).unwrap()));
+    calls("an anomaly", (23, 48), &|| drop(cx.compute((&x - x.mean(0)).abs().mean(1)).unwrap()));
+}

@@ -207,12 +207,13 @@ impl CudaDevice {
         if layout.outputs == 0 {
             return Ok(());
         }
+        let (threads, lanes) = (reduce::threads(tile), reduce::lanes(tile, layout.elements));
+        let layout = layout.in_columns(&list, reduce::columns(tile), lanes);
         let streams = &self.shared.streams;
         let ready = self.kernels.get(Key::Reduce(tile, &layout.form, finish), streams, || {
             reduce::print(tile, "reduce", &layout.form, finish)
         })?;
-        let (threads, lanes) = (reduce::threads(tile), reduce::lanes(tile, layout.elements));
-        let grid = u32::try_from(layout.outputs.div_ceil(threads / lanes))
+        let grid = u32::try_from((layout.outputs / layout.form.columns).div_ceil(threads / lanes))
             .map_err(|_| Error::unsupported(format!("a reduction to {} outputs in one block", layout.outputs)))?;
         let position = origin + spread.get(views_of(tile)).map_or(0, |(_, _, start)| *start);
         let threads = u32::try_from(threads).map_err(|_| Error::bug("a block has few threads"))?;

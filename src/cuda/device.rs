@@ -33,8 +33,8 @@ fn fits(program: &Program) -> bool {
 }
 
 impl CudaDevice {
-    /// The matrix product of two resident row-major matrices of floats or complex numbers, enqueued on `stream`; that of
-    /// 16-bit floats is `f32`.
+    /// The matrix product of two resident row-major matrices of floats or complex numbers, enqueued on `stream`; 16-bit
+    /// floats are added up in `f32` and rounded once.
     ///
     /// # Errors
     /// [`Shape`](crate::ErrorKind::Shape) and [`DType`](crate::ErrorKind::DType) for matrices that do not multiply,
@@ -51,10 +51,10 @@ impl CudaDevice {
         if a.dtype != b.dtype {
             return Err(Error::dtype("matmul", format!("{} and {} differ", a.dtype, b.dtype)));
         }
-        let dtype = if a.dtype.size() == 2 { DType::F32 } else { a.dtype };
-        let c = self.allocate(stream, dtype, &[*m, *n])?;
+        let c = self.allocate(stream, a.dtype, &[*m, *n])?;
         let product = Product {
             dtype: a.dtype,
+            result: a.dtype,
             stack: 1,
             sides: [*m, *n, *k],
             addresses: [a.address, b.address, c.address],
@@ -90,9 +90,7 @@ impl Device for CudaDevice {
     fn supports(&self, kernel: &Kernel) -> bool {
         match kernel {
             Kernel::Elementwise(program) => fits(program),
-            Kernel::Fold(combine) => {
-                combine.outputs.len() <= MAX_ARGUMENTS && source::is_printable(combine)
-            }
+            Kernel::Fold(combine) => combine.outputs.len() <= MAX_ARGUMENTS && source::is_printable(combine),
             Kernel::Reduce(tile) | Kernel::Tiles(ReduceTiles { tile, .. }) => fits(&tile.map) && reduce::supports(tile),
             Kernel::Contract(product) => {
                 let contraction = &product.contraction;

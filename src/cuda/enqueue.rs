@@ -316,10 +316,10 @@ impl CudaDevice {
             return Err(Error::bug("a product has two factors"));
         };
         let stack = shape::size(&region.shape) / (m * n).max(1);
-        let work = product.contraction.work();
+        let result = product.output();
         let c = match buffers.get(2) {
             Some(before) if product.onto => Arc::clone(before),
-            _ => Arc::new(self.allocate(stream, work, &region.shape)?),
+            _ => Arc::new(self.allocate(stream, result, &region.shape)?),
         };
         let depth = buffers[0].size() / (stack * m).max(1);
         if buffers[0].size() != stack * m * depth || buffers[1].size() != stack * depth * n || c.size() != stack * m * n
@@ -329,6 +329,7 @@ impl CudaDevice {
         if c.size() > 0 && depth > 0 {
             let product = Product {
                 dtype: buffers[0].dtype,
+                result,
                 stack,
                 sides: [*m, *n, depth],
                 addresses: [a.address, b.address, c.address],

@@ -2,9 +2,10 @@
 
 use super::counters::Simulator;
 use super::{assert_near, cpu, gpu, numbers, small_gpu, turn};
-use hyperslab::Array;
+use half::f16;
 use hyperslab::blockwise::plan::StageKind;
 use hyperslab::chunk::tiling::FAN_IN;
+use hyperslab::{Array, Context};
 
 /// Elements of the arrays.
 const N: usize = 3 << 20;
@@ -52,6 +53,25 @@ fn data_that_is_there_does_not_move() {
         assert_eq!((did.h2d_bytes, did.d2h_bytes), (0, 0), "what stays: {did:?}");
         let (_, did) = sim.during(|| cx.compute((&x - x.mean(..)).abs().max(..)).unwrap());
         assert!(did.h2d_bytes <= 4, "an anomaly sends its mean: {did:?}");
+    }
+}
+
+#[test]
+fn products_of_16_bit_floats_round_once() {
+    let (Some(_turn), cx) = (turn(), gpu()) else { return };
+    let cx = cx.build().unwrap();
+    let Some(sim) = Simulator::find() else { return };
+    let factor = |cx: &Context, [m, n]: [usize; 2]| {
+        cx.from_ndarray(numbers(m * n).into_shape_with_order(vec![m, n]).unwrap()).unwrap().cast::<f16>()
+    };
+    let there = |shape| cx.persist(&factor(&cx, shape)).unwrap();
+    let (a, b) = (there([60, 70]), there([70, 50]));
+    let (given, did) = sim.during(|| cx.compute(a.matmul(&b)).unwrap());
+    assert_eq!((did.gemms, did.launches), (1, 0), "{did:?}");
+    let wanted = cpu().compute(factor(&cpu(), [60, 70]).matmul(&factor(&cpu(), [70, 50]))).unwrap();
+    for (a, b) in given.iter().zip(&wanted) {
+        let (a, b) = (a.to_f32(), b.to_f32());
+        assert!((a - b).abs() <= f16::EPSILON.to_f32() * b.abs().max(1.0), "{a} and {b}");
     }
 }
 

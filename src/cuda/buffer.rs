@@ -1,19 +1,18 @@
-//! Memory of a GPU, and the pinned host memory through which copies go.
+//! Memory of a GPU.
 //!
 //! Allocation and release are ordered by the stream on which a buffer was made; other streams that read it leave an event
-//! behind, for which the release waits. A [`Ledger`] counts what is allocated and holds it under a budget. Copies go to and
-//! from pinned memory: blocks that the device itself lent, or slabs, which are reused once the copy that used them is over.
+//! behind, for which the release waits. A [`Ledger`] counts what is allocated and holds it under a budget.
 
+use super::staging::{Landing, Staging};
 use super::stream::Streams;
-use crate::device::block::{Block, Buffer};
+use crate::device::block::Block;
 use crate::device::{Event, Stream};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
-use cudarc::driver::{CudaContext, CudaEvent, CudaSlice, CudaViewMut, DevicePtr, DriverError, sys};
+use cudarc::driver::{CudaEvent, CudaSlice, CudaViewMut, DevicePtr, DriverError, sys};
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
-use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -293,12 +292,18 @@ impl DeviceBuffer {
         let range = self.several.map_or(self.offset..self.offset + self.bytes(), |bytes| 0..bytes);
         let mut slab = staging.take(range.len())?;
         let host = slab.bytes_mut().get_mut(..range.len()).ok_or_else(|| Error::bug("a slab holds its block"))?;
-        let event = self.copy_range(&staging.streams, stream, range, host)?;
-        let landing = Arc::new(Landing { staging: Arc::clone(staging), slab: Some(slab), event });
+        let event = self.copy_range(staging.streams(), stream, range, host)?;
+        let landing = Arc::new(Landing::new(staging, slab, event));
         if self.several.is_some() {
             *landed = Some(Arc::clone(&landing));
         }
         Ok(landing)
+    }
+
+    /// The block in a copy that [`DeviceBuffer::land`] gave.
+    pub(crate) fn landed(&self, landing: &Landing) -> Result<Block> {
+        let at = self.several.map_or(0, |_| self.offset);
+        Block::new(self.dtype, &self.shape, landing.bytes(at..at + self.bytes())?)
     }
 
     pub(crate) fn bytes(&self) -> usize {
@@ -321,133 +326,4 @@ impl DeviceBuffer {
 
 fn bytes_of(dtype: DType, shape: &[usize]) -> usize {
     crate::shape::size(shape) * dtype.size()
-}
-
-/// A download on its way: the slab returns to the pool whether or not anybody looks at what is in it.
-pub(crate) struct Landing {
-    staging: Arc<Staging>,
-    slab: Option<Slab>,
-    event: Event,
-}
-
-impl Landing {
-    /// The block, once it is there.
-    pub(crate) fn block(&self, data: &DeviceBuffer) -> Result<Block> {
-        self.staging.streams.pass(self.event)?;
-        let at = data.several.map_or(0, |_| data.offset);
-        let slab = self.slab.as_ref().and_then(|slab| slab.bytes().get(at..at + data.bytes()));
-        let bytes = slab.ok_or_else(|| Error::bug("a slab holds its block"))?;
-        let mut host = Buffer::zeroed(data.bytes());
-        host.bytes_mut().copy_from_slice(bytes);
-        Block::new(data.dtype, &data.shape, host)
-    }
-}
-
-impl Drop for Landing {
-    fn drop(&mut self) {
-        if let Some(slab) = self.slab.take() {
-            self.staging.give_back(slab, self.event);
-        }
-    }
-}
-
-/// Pinned host memory of one transfer.
-pub(crate) type Slab = Buffer;
-
-/// `len` bytes of pinned memory as a buffer of the host; none where the driver has none.
-pub(crate) fn lend(context: &Arc<CudaContext>, len: usize) -> Option<Buffer> {
-    // SAFETY: the bytes are filled before anybody sees them; the flags ask for cached memory.
-    let mut slab = unsafe { context.alloc_pinned_with_flags::<u8>(len, 0) }.ok()?;
-    let bytes = slab.as_mut_slice().ok()?;
-    bytes.fill(0);
-    let ptr = NonNull::new(bytes.as_mut_ptr())?;
-    // SAFETY: the bytes were just filled; they lie outside the slab's handle and live as long as it.
-    Some(unsafe { Buffer::lent(ptr, len, Box::new(slab)) })
-}
-
-/// Slabs smaller than this share one size.
-const SMALLEST: usize = 1 << 16;
-
-/// The pool of pinned slabs.
-pub(crate) struct Staging {
-    streams: Arc<Streams>,
-    state: Mutex<State>,
-    /// Idle bytes above this are given back to the system.
-    keep: usize,
-}
-
-#[derive(Default)]
-struct State {
-    idle: BTreeMap<usize, Vec<Slab>>,
-    idle_bytes: usize,
-    /// Slabs that a copy still uses.
-    flying: Vec<(Event, Slab)>,
-    /// Blocks that a copy still reads.
-    reading: Vec<(Event, Block)>,
-}
-
-impl Staging {
-    pub(crate) fn new(streams: Arc<Streams>, keep: usize) -> Self {
-        Self { streams, state: Mutex::default(), keep }
-    }
-
-    /// A slab of at least `bytes` bytes.
-    pub(crate) fn take(&self, bytes: usize) -> Result<Slab> {
-        let class = bytes.max(SMALLEST).next_power_of_two();
-        {
-            let mut state = self.state.lock();
-            self.land(&mut state);
-            if let Some(slab) = state.idle.get_mut(&class).and_then(Vec::pop) {
-                state.idle_bytes -= class;
-                return Ok(slab);
-            }
-        }
-        lend(self.streams.context(), class).ok_or_else(|| self.streams.fault("no pinned memory is left"))
-    }
-
-    /// Gives a slab back, to be reused once `event` has happened.
-    pub(crate) fn give_back(&self, slab: Slab, event: Event) {
-        let mut state = self.state.lock();
-        state.flying.push((event, slab));
-        self.land(&mut state);
-    }
-
-    /// Keeps a block until `event` has happened.
-    pub(crate) fn keep(&self, block: Block, event: Event) {
-        let mut state = self.state.lock();
-        state.reading.push((event, block));
-        self.land(&mut state);
-    }
-
-    /// Takes back what is known to be copied.
-    pub(crate) fn take_back(&self) {
-        self.land(&mut self.state.lock());
-    }
-
-    fn land(&self, state: &mut State) {
-        state.reading.retain(|(event, _)| !self.streams.has_happened(*event));
-        let (done, flying): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut state.flying).into_iter().partition(|(event, _)| self.streams.has_happened(*event));
-        state.flying = flying;
-        for (_, slab) in done {
-            if state.idle_bytes + slab.len() <= self.keep {
-                state.idle_bytes += slab.len();
-                state.idle.entry(slab.len()).or_default().push(slab);
-            }
-        }
-    }
-}
-
-impl Drop for Staging {
-    fn drop(&mut self) {
-        let state = self.state.get_mut();
-        for (event, slab) in state.flying.drain(..) {
-            self.streams.settle(event);
-            drop(slab);
-        }
-        for (event, block) in state.reading.drain(..) {
-            self.streams.settle(event);
-            drop(block);
-        }
-    }
 }

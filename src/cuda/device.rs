@@ -2,11 +2,12 @@
 
 pub use super::gpu::CudaDevice;
 
-use super::buffer::{DeviceBuffer, lend};
+use super::buffer::DeviceBuffer;
 use super::enqueue::{Runs, Source};
 use super::gemm::{self, Product};
 use super::gpu::buffer;
 use super::layout::check;
+use super::staging::lend;
 use super::{reduce, source};
 use crate::chunk::Region;
 use crate::device::block::Block;

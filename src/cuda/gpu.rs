@@ -1,9 +1,10 @@
 //! One GPU: its streams, its memory, its kernels.
 
-use super::buffer::{Chunk, DeviceBuffer, Idle, Ledger, Staging};
+use super::buffer::{Chunk, DeviceBuffer, Idle, Ledger};
 use super::compile::{self, Target};
 use super::gemm;
 use super::launch::Kernels;
+use super::staging::Staging;
 use super::stream::Streams;
 use crate::chunk::Region;
 use crate::device::data::{Leave, Mirror};

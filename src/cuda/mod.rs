@@ -4,7 +4,7 @@
 //! [`Program`](crate::op::program::Program) prints as CUDA C from the table's own expressions (`source.rs`), inside the
 //! kernels of `elementwise.rs` and `reduce.rs`; users' own kernels are in `function.rs`; `layout.rs` decides which kernel fits the views of a launch;
 //! `compile.rs` compiles for the device's architecture and remembers the result (`cache.rs`); `gemm.rs` is cuBLAS;
-//! `gpu.rs` is one GPU, its memory is in `buffer.rs`; `enqueue.rs` launches,
+//! `gpu.rs` is one GPU, its memory is in `buffer.rs`, that of the host in `staging.rs`; `enqueue.rs` launches,
 //! `transfer.rs` copies, and `device.rs` is the [`crate::device::Device`]. Printing needs no GPU, so every kernel is
 //! compiled for real architectures by tests that run anywhere.
 
@@ -20,6 +20,7 @@ pub mod cache;
 pub mod compile;
 
 pub(crate) mod stream;
+pub(crate) mod staging;
 
 pub(crate) mod buffer;
 pub(crate) mod launch;

@@ -68,6 +68,6 @@ impl CudaDevice {
             return Ok(Pending(Box::new(move || arriving.finish(&data))));
         }
         let landing = data.land(&self.shared.staging, stream)?;
-        Ok(Pending(Box::new(move || landing.block(&data))))
+        Ok(Pending(Box::new(move || data.landed(&landing))))
     }
 }

@@ -9,6 +9,7 @@
 //!
 //! [`print_fold`] is the kernel that joins states with their neighbours.
 
+use super::accumulate::{Loop, has_phases, kept};
 use super::layout::{Access, ReduceForm};
 use super::source::{
     BLOCK, KernelSource, Param, RESIDENT, function, is_printable, lift, literal, stored_type, value_type, vector_width,
@@ -17,9 +18,8 @@ use crate::chunk::tiling::FAN_IN;
 use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
 use crate::error::Result;
-use crate::op::elementwise::ElementOp;
 use crate::op::kernel::{TilePart, TileReduce};
-use crate::op::program::{Inst, Program};
+use crate::op::program::Program;
 use crate::op::reduction::Reducer;
 use std::fmt::Write;
 
@@ -112,19 +112,6 @@ pub fn uses_position(tile: &TileReduce) -> bool {
     tile.parts.iter().any(|p| p.reducer.uses_position())
 }
 
-/// Whether a part loops over its elements more than once; such a part merges states.
-fn has_phases(part: &TilePart) -> bool {
-    part.reducer.phases.len() > 1
-}
-
-/// What a thread keeps of a part: accumulators, or a state.
-fn kept(part: &TilePart) -> &[(DType, Scalar)] {
-    match part.reducer.phases.as_slice() {
-        [only] => &only.init,
-        _ => &part.reducer.identity,
-    }
-}
-
 /// Size of the C struct of what a thread keeps, with positions of 64 bits.
 fn state_size(tile: &TileReduce) -> usize {
     size_of(tile.parts.iter().flat_map(kept).map(|(dtype, _)| *dtype))
@@ -176,65 +163,6 @@ struct Printer<'a> {
     starts: Vec<usize>,
     /// What threads run for each part that has no phases.
     loops: Vec<Loop>,
-}
-
-/// The accumulators of a part, and the programs over them.
-struct Loop {
-    init: Vec<(DType, Scalar)>,
-    step: Program,
-    merge: Program,
-    /// Whether positions are those in the tile, in 32 bits, rather than those in the array.
-    narrow: bool,
-}
-
-impl Loop {
-    fn new(part: &TilePart, wide: bool) -> Self {
-        let phase = &part.reducer.phases[0];
-        let plain = || Self {
-            init: kept(part).to_vec(),
-            step: phase.step.clone(),
-            merge: if has_phases(part) { part.reducer.combine.clone() } else { phase.merge.clone() },
-            narrow: false,
-        };
-        let apart = !has_phases(part) && part.reducer.uses_position() && part.reducer.input != DType::I64;
-        let (Some(step), Some(merge)) = (narrowed(&phase.step), narrowed(&phase.merge)) else { return plain() };
-        if wide || !apart {
-            return plain();
-        }
-        let init = phase.init.iter().map(|&(d, v)| if d == DType::I64 { (DType::I32, NOWHERE) } else { (d, v) });
-        Self { init: init.collect(), step, merge, narrow: true }
-    }
-}
-
-/// The position of nothing, in 32 bits.
-const NOWHERE: Scalar = Scalar::Int(i32::MAX as i128);
-
-/// `program` over positions of 32 bits, where it does no more with them than compare and choose.
-fn narrowed(program: &Program) -> Option<Program> {
-    let mut narrow = program.clone();
-    let shrink = |dtype: &mut DType| *dtype = if *dtype == DType::I64 { DType::I32 } else { *dtype };
-    for inst in &mut narrow.insts {
-        match inst {
-            Inst::Input(_) => {}
-            Inst::Const(value, dtype) if *dtype == DType::I64 => {
-                if *value != Scalar::Int(i64::MAX.into()) {
-                    return None;
-                }
-                (*value, *dtype) = (NOWHERE, DType::I32);
-            }
-            Inst::Op(op, dtype, _) if *dtype == DType::I64 => {
-                if !matches!(op, ElementOp::Less | ElementOp::Greater | ElementOp::Equal) {
-                    return None;
-                }
-                shrink(dtype);
-            }
-            Inst::Cast(from, to, _) if [*from, *to].contains(&DType::I64) => return None,
-            Inst::Select(dtype, ..) => shrink(dtype),
-            Inst::Const(..) | Inst::Op(..) | Inst::Cast(..) => {}
-        }
-    }
-    narrow.inputs.iter_mut().chain(&mut narrow.dtypes).for_each(shrink);
-    Some(narrow)
 }
 
 /// The kernel of `tile` in this form, under this name; one that gives results rather than states where `finish`.

@@ -186,6 +186,8 @@ pub(crate) fn run(n: usize) -> Result<()> {
         bench.elementwise(&format!("fused_tanh_{name}"), 8 * n, fused(dtype)?, &flat, &views);
     }
     let bytes = bench.random(DType::U8, &flat, 5)?;
+    let turned = View { block: bytes.clone(), offset: 0, strides: vec![1, side as isize] };
+    bench.elementwise("transpose_u8", 2 * n, Program::identity(DType::U8), &square, &[turned]);
     bench.elementwise("invert_u8", 2 * n, unary(ElementOp::Invert, DType::U8)?, &flat, &[of(&bytes)]);
     let mut cast = Program::default();
     let v = cast.input(DType::U8);

@@ -1,8 +1,8 @@
 //! What a GPU reaches: a line of JSON per case, for `scripts/gpu-report`.
 //!
 //! `kernels.rs` launches kernels on resident data, `arrays.rs` computes arrays through the public interface. Cases are
-//! timed from the host over as many calls as take a few milliseconds, and end in a synchronisation. `BENCH_N` sets the
-//! number of elements, `BENCH_GEMM` the side of matrices.
+//! timed from the host over as many calls as take a few milliseconds, and end in a synchronisation. The first argument picks one of
+//! them, the second names cases, with commas between. `BENCH_N` sets the number of elements, `BENCH_GEMM` the side of matrices.
 
 #![allow(
     clippy::cast_precision_loss,
@@ -26,8 +26,16 @@ fn setting(name: &str, default: usize) -> usize {
     std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default)
 }
 
+/// Whether a case is asked for: all are, unless the second argument names some.
+fn is_wanted(name: &str) -> bool {
+    std::env::args().nth(2).is_none_or(|names| names.split(',').any(|wanted| wanted == name))
+}
+
 /// Times `call`, which moves `bytes` and does `flops`; `finish` waits for what it has enqueued.
 fn case(name: &str, (bytes, flops): (usize, usize), call: &dyn Fn() -> Result<()>, finish: &dyn Fn() -> Result<()>) {
+    if !is_wanted(name) {
+        return;
+    }
     match times(call, finish) {
         Ok(times) => {
             let at = |part: usize| times[times.len() * part / 10];

@@ -34,10 +34,12 @@ pub struct Counters {
     pub synchronizations: u64,
     /// Bytes of pinned host memory allocated now.
     pub pinned_bytes: u64,
+    /// Calls of the driver, whatever they ask for.
+    pub calls: u64,
 }
 
 /// Fields of [`Counters`].
-const FIELDS: usize = 16;
+const FIELDS: usize = 17;
 
 impl Counters {
     fn fields(&self) -> [u64; FIELDS] {
@@ -58,6 +60,7 @@ impl Counters {
             self.modules,
             self.synchronizations,
             self.pinned_bytes,
+            self.calls,
         ]
     }
 }

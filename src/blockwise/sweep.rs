@@ -85,6 +85,8 @@ pub struct Sweep {
     pub held_bytes: u64,
     /// Tasks that run at once.
     pub width: usize,
+    /// Tasks that a worker may have left to a device when it begins another: their uploads are still on their way.
+    pub ahead: usize,
     /// How far a task may be ahead of the first that is not done: states of tiles combine in order, and wait until then.
     pub window: usize,
     /// Bytes of states that may wait.
@@ -138,7 +140,7 @@ impl Sweep {
     pub fn projected_bytes(&self, budget: u64) -> u64 {
         let free = budget.saturating_sub(self.held_bytes + self.waiting_bytes);
         let fit = free / self.task_bytes.max(1);
-        let running = (self.width as u64 + 1).min(fit.max(1)).min(self.grid.count() as u64);
+        let running = ((self.width * (1 + self.ahead)) as u64 + 1).min(fit.max(1)).min(self.grid.count() as u64);
         self.held_bytes + self.waiting_bytes + running * self.task_bytes
     }
 
@@ -149,7 +151,7 @@ impl Sweep {
             return;
         }
         // A task that runs has room for its own states.
-        let taken = self.held_bytes + self.width as u64 * self.task_bytes;
+        let taken = self.held_bytes + (self.width * (1 + self.ahead)) as u64 * self.task_bytes;
         let room = machine.budget.saturating_sub(taken) / 2 / each;
         let more = self.queued(machine.threads).saturating_sub(self.width).min(self.grid.count());
         let more = more.min(usize::try_from(room).unwrap_or(usize::MAX));
@@ -186,13 +188,25 @@ pub fn sweeps(plan: &Plan, machine: &Machine) -> Result<Vec<Sweep>> {
         let room = machine.device.map_or(share, |device| share.min(device));
         let fit = usize::try_from(room / bytes.max(1)).unwrap_or(usize::MAX);
         let width = machine.threads.min(fit).max(1);
+        let ahead = usize::from(machine.device.is_some() && width.saturating_mul(2) <= fit);
         let shared_bytes = Sources::of(plan, &stages).cached(&grid);
         let (window, waiting_bytes) = (usize::MAX, 0);
         let (task_bytes, held_bytes) = (bytes, held + carried);
         let releases: Vec<StageId> = (0..plan.stages.len()).filter(|&id| last_use[id] == Some(number)).collect();
         held -= releases.iter().map(|&id| super::memory::held_bytes(plan, id)).sum::<u64>();
-        let mut sweep =
-            Sweep { stages, grid, order, task_bytes, held_bytes, width, window, waiting_bytes, shared_bytes, releases };
+        let mut sweep = Sweep {
+            stages,
+            grid,
+            order,
+            task_bytes,
+            held_bytes,
+            width,
+            ahead,
+            window,
+            waiting_bytes,
+            shared_bytes,
+            releases,
+        };
         sweep.limit_waiting(plan, machine);
         out.push(sweep);
     }

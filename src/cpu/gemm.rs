@@ -5,11 +5,13 @@
 
 use crate::chunk::{AxisChunks, Region};
 use crate::device::View;
+use crate::device::block::{Block, Buffer};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::op::kernel::PanelProduct;
 use crate::shape;
 use bytemuck::Pod;
+use half::{bf16, f16};
 use num_complex::{Complex32, Complex64};
 
 /// Multiplies dense stacks of matrices over a region of whole cells into the bytes of the output.
@@ -20,6 +22,9 @@ pub(crate) fn run(product: &PanelProduct, region: &Region, inputs: &[View], outp
     let ([a, b, before @ ..], [out]) = (inputs, outputs) else {
         return Err(Error::bug("a product has two factors and a result"));
     };
+    if product.narrow && product.contraction.dtype != product.contraction.work() {
+        return in_single(product, region, inputs, out);
+    }
     if let Some(before) = before.first() {
         out.copy_from_slice(before.block.bytes());
     }
@@ -44,6 +49,34 @@ pub(crate) fn run(product: &PanelProduct, region: &Region, inputs: &[View], outp
     }
     by_dtype!(Bool => Truth, I8 => i8, I16 => i16, I32 => i32, I64 => i64, U8 => u8, U16 => u16, U32 => u32, U64 => u64,
               F32 => f32, F64 => f64, C64 => Complex32, C128 => Complex64)
+}
+
+/// A product of 16-bit floats, which a device had no room for, in `f32`.
+fn in_single(product: &PanelProduct, region: &Region, inputs: &[View], out: &mut [u8]) -> Result<()> {
+    let mut factors: Vec<View> = inputs.to_vec();
+    for view in factors.iter_mut().filter(|view| view.block.dtype().size() == 2) {
+        let shape = view.block.shape().to_vec();
+        let values: Vec<f32> = match view.block.dtype() {
+            DType::F16 => view.block.values::<f16>()?.iter().map(|v| v.to_f32()).collect(),
+            _ => view.block.values::<bf16>()?.iter().map(|v| v.to_f32()).collect(),
+        };
+        view.block = Block::from_vec(values, &shape)?;
+    }
+    let wide = PanelProduct { narrow: false, rounds: false, ..product.clone() };
+    if !product.rounds {
+        return run(&wide, region, &factors, &mut [out]);
+    }
+    let mut sums = Buffer::zeroed(2 * out.len());
+    run(&wide, region, &factors, &mut [sums.bytes_mut()])?;
+    for (sum, to) in sums.bytes().chunks_exact(4).zip(out.chunks_exact_mut(2)) {
+        let sum = f32::from_ne_bytes([sum[0], sum[1], sum[2], sum[3]]);
+        let rounded = match product.contraction.dtype {
+            DType::F16 => f16::from_f32(sum).to_ne_bytes(),
+            _ => bf16::from_f32(sum).to_ne_bytes(),
+        };
+        to.copy_from_slice(&rounded);
+    }
+    Ok(())
 }
 
 /// The pieces of an axis between `start` and `start + len`, as seen from there.
@@ -188,3 +221,23 @@ macro_rules! inexact {
     })* };
 }
 inexact!(f32, f64, Complex32, Complex64);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::op::contraction::Contraction;
+
+    #[test]
+    fn factors_of_16_bits_are_added_up_in_single() {
+        let cuts = || AxisChunks::regular(2, 2);
+        let contraction =
+            Contraction { dtype: DType::F16, rows: cuts(), columns: cuts(), panels: cuts(), segments: cuts() };
+        let product = PanelProduct { contraction, onto: false, narrow: true, rounds: true };
+        let values = |list: [f32; 4]| list.map(f16::from_f32).to_vec();
+        let factor = View::whole(Block::from_vec(values([1.0, 2.0, 3.0, 4.0]), &[2, 2]).unwrap());
+        let mut out = [0; 8];
+        run(&product, &Region::full(&[2, 2]), &[factor.clone(), factor], &mut [&mut out]).unwrap();
+        let wanted: Vec<u8> = values([7.0, 10.0, 15.0, 22.0]).iter().flat_map(|v| v.to_ne_bytes()).collect();
+        assert_eq!(out.to_vec(), wanted);
+    }
+}

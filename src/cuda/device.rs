@@ -2,11 +2,12 @@
 
 pub use super::gpu::CudaDevice;
 
-use super::buffer::{DeviceBuffer, lend};
+use super::buffer::DeviceBuffer;
 use super::enqueue::{Runs, Source};
 use super::gemm::{self, Product};
 use super::gpu::buffer;
 use super::layout::check;
+use super::staging::lend;
 use super::{reduce, source};
 use crate::chunk::Region;
 use crate::device::block::Block;
@@ -26,16 +27,15 @@ const MAX_CONSTANTS: usize = 64;
 
 fn fits(program: &Program) -> bool {
     let constants = program.insts.iter().filter(|i| matches!(i, Inst::Const(..))).count();
-    let printable = source::function(program, "f").is_ok();
     program.inputs.len() <= MAX_ARGUMENTS
         && program.outputs.len() <= MAX_ARGUMENTS
         && constants <= MAX_CONSTANTS
-        && printable
+        && source::is_printable(program)
 }
 
 impl CudaDevice {
-    /// The matrix product of two resident row-major matrices of floats or complex numbers, enqueued on `stream`; that of
-    /// 16-bit floats is `f32`.
+    /// The matrix product of two resident row-major matrices of floats or complex numbers, enqueued on `stream`; 16-bit
+    /// floats are added up in `f32` and rounded once.
     ///
     /// # Errors
     /// [`Shape`](crate::ErrorKind::Shape) and [`DType`](crate::ErrorKind::DType) for matrices that do not multiply,
@@ -52,10 +52,10 @@ impl CudaDevice {
         if a.dtype != b.dtype {
             return Err(Error::dtype("matmul", format!("{} and {} differ", a.dtype, b.dtype)));
         }
-        let dtype = if a.dtype.size() == 2 { DType::F32 } else { a.dtype };
-        let c = self.allocate(stream, dtype, &[*m, *n])?;
+        let c = self.allocate(stream, a.dtype, &[*m, *n])?;
         let product = Product {
             dtype: a.dtype,
+            result: a.dtype,
             stack: 1,
             sides: [*m, *n, *k],
             addresses: [a.address, b.address, c.address],
@@ -91,9 +91,7 @@ impl Device for CudaDevice {
     fn supports(&self, kernel: &Kernel) -> bool {
         match kernel {
             Kernel::Elementwise(program) => fits(program),
-            Kernel::Fold(combine) => {
-                combine.outputs.len() <= MAX_ARGUMENTS && source::function(combine, "probe").is_ok()
-            }
+            Kernel::Fold(combine) => combine.outputs.len() <= MAX_ARGUMENTS && source::is_printable(combine),
             Kernel::Reduce(tile) | Kernel::Tiles(ReduceTiles { tile, .. }) => fits(&tile.map) && reduce::supports(tile),
             Kernel::Contract(product) => {
                 let contraction = &product.contraction;
@@ -209,7 +207,10 @@ impl Device for CudaDevice {
     }
 
     fn wait(&self, event: Event) -> Result<()> {
-        self.shared.streams.wait(event)
+        let done = self.shared.streams.wait(event);
+        // What was copied until then is free for the next block.
+        self.shared.staging.take_back();
+        done
     }
 }
 

@@ -5,12 +5,15 @@
 //! so loops over items. Operands that are contiguous
 //! along another axis than the output go through tiles of shared memory.
 
-use super::layout::{Access, Form, TILE};
+use super::layout::{Access, Form, padding};
 use super::source::{BLOCK, KernelSource, Param, RESIDENT, function, lift, stored_type, value_type, vector_width};
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::op::program::Program;
 use std::fmt::Write;
+
+/// Instructions of a program that is long.
+const LONG: usize = 16;
 
 /// Dtypes that a program reads from and writes to memory.
 fn stored(program: &Program) -> Vec<DType> {
@@ -80,7 +83,7 @@ pub fn print(program: &Program, name: &str, form: &Form, placed: bool) -> Result
     text.push_str(&match form {
         Form::Vector(access) => printer.vector(access),
         Form::Rows { wide, width, access, .. } => printer.rows(*wide, *width, access),
-        Form::Turned { wide, turned, rank } => printer.turned(*rank, *wide, turned),
+        Form::Turned { wide, turned, rank, side } => printer.turned(*rank, *wide, turned, *side),
         Form::Strided { wide, .. } => printer.strided(*wide),
     });
     text.push_str("}\n");
@@ -242,49 +245,60 @@ impl Printer<'_> {
     }
 
     /// A block takes a tile of the last two axes: turned operands are read along the first of them into shared memory,
-    /// everything else along the second.
-    fn turned(&self, rank: usize, wide: bool, turned: &[bool]) -> String {
+    /// everything else along the second. Whole tiles, which most are, are not looked at element by element.
+    fn turned(&self, rank: usize, wide: bool, turned: &[bool], side: usize) -> String {
         let (index, offset) = if wide { ("u64", "i64") } else { ("u32", "i32") };
         let n = self.program.inputs.len();
         let (down, right) = (rank - 2, rank - 1);
-        let rows = BLOCK as usize / TILE;
+        let rows = BLOCK as usize / side;
         let mut text = String::new();
         let is_turned = |i: &usize| turned.get(*i) == Some(&true);
         for i in self.inputs().filter(is_turned) {
-            let kind = stored_type(self.program.inputs[i]);
-            let _ = writeln!(text, "  __shared__ {kind} tile{i}[{TILE}][{TILE} + 1];");
+            let dtype = self.program.inputs[i];
+            let (kind, padding) = (stored_type(dtype), padding(dtype.size()));
+            let _ = writeln!(text, "  __shared__ {kind} tile{i}[{side}][{side} + {padding}];");
         }
         let element = |i: usize| {
             format!("at[{i}] + ({offset})r * space.stride[{i}][{down}] + ({offset})c * space.stride[{i}][{right}]")
         };
         let _ = write!(
             text,
-            "  const u32 tx = threadIdx.x % {TILE}, ty = threadIdx.x / {TILE};\n  \
+            "  const u32 tx = threadIdx.x % {side}, ty = threadIdx.x / {side};\n  \
              const {index} height = space.dim[{down}], length = space.dim[{right}];\n  \
-             const {index} across = (length + {TILE} - 1) / {TILE}, tiles = (height + {TILE} - 1) / {TILE} * across;\n  \
+             const {index} across = (length + {side} - 1) / {side}, tiles = (height + {side} - 1) / {side} * across;\n  \
              const u64 all = n / height / length * tiles;\n#pragma unroll 1\n  \
              for (u64 t = blockIdx.x; t < all; t += gridDim.x) {{\n    \
              const {index} stack = ({index})(t / tiles), tile = ({index})(t % tiles);\n    \
-             const {index} r0 = tile / across * {TILE}, c0 = tile % across * {TILE};\n    \
+             const {index} r0 = tile / across * {side}, c0 = tile % across * {side};\n    \
+             const bool whole = r0 + {side} <= height && c0 + {side} <= length;\n    \
              {offset} at[{operands}]; locate(space, stack * height * length, at);\n",
             operands = n + 1
         );
-        let _ = writeln!(text, "#pragma unroll\n    for (u32 j = 0; j < {TILE}; j += {rows}) {{");
-        let _ =
-            writeln!(text, "      const {index} r = r0 + tx, c = c0 + ty + j;\n      if (r < height && c < length) {{");
-        for i in self.inputs().filter(is_turned) {
-            let _ = writeln!(text, "        tile{i}[ty + j][tx] = in{i}[{}];", element(i));
-        }
-        text.push_str("      }\n    }\n    __syncthreads();\n");
-        let _ = writeln!(text, "#pragma unroll\n    for (u32 j = 0; j < {TILE}; j += {rows}) {{");
-        let _ =
-            writeln!(text, "      const {index} r = r0 + ty + j, c = c0 + tx;\n      if (r < height && c < length) {{");
-        let _ = writeln!(text, "        const {offset} to = {};", element(n));
+        let fill = |i: usize| format!("tile{i}[ty + j][tx] = in{i}[{}]; ", element(i));
+        let fill: Vec<String> = self.inputs().filter(is_turned).map(fill).collect();
         let read = |i: usize| {
             if is_turned(&i) { format!("load(tile{i}[tx][ty + j])") } else { format!("load(in{i}[{}])", element(i)) }
         };
-        let _ = writeln!(text, "        {}", self.call(read, |i| format!("out{i}[to]")));
-        text.push_str("      }\n    }\n    __syncthreads();\n  }\n");
+        let empty = format!("const {offset} to = {}; {}", element(n), self.call(read, |i| format!("out{i}[to]")));
+        // Programs of many instructions are not repeated for every row of a tile.
+        let steps = if self.program.insts.len() > LONG { 2 } else { side / rows };
+        let walk = |r: &str, c: &str, body: &str, steps: usize| {
+            let lines = |guard: &str| {
+                format!(
+                    "#pragma unroll {steps}\n      for (u32 j = 0; j < {side}; j += {rows}) {{ \
+                     const {index} r = r0 + {r}, c = c0 + {c}; {guard}{{ {body} }} }}\n"
+                )
+            };
+            format!(
+                "    if (whole) {{\n{}    }} else {{\n{}    }}\n",
+                lines(""),
+                lines("if (r < height && c < length) ")
+            )
+        };
+        text.push_str(&walk("tx", "ty + j", &fill.concat(), side / rows));
+        text.push_str("    __syncthreads();\n");
+        text.push_str(&walk("ty + j", "tx", &empty, steps));
+        text.push_str("    __syncthreads();\n  }\n");
         text
     }
 }

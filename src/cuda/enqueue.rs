@@ -207,12 +207,13 @@ impl CudaDevice {
         if layout.outputs == 0 {
             return Ok(());
         }
+        let (threads, lanes) = (reduce::threads(tile), reduce::lanes(tile, layout.elements));
+        let layout = layout.in_columns(&list, reduce::columns(tile), lanes);
         let streams = &self.shared.streams;
         let ready = self.kernels.get(Key::Reduce(tile, &layout.form, finish), streams, || {
             reduce::print(tile, "reduce", &layout.form, finish)
         })?;
-        let (threads, lanes) = (reduce::threads(tile), reduce::lanes(tile, layout.elements));
-        let grid = u32::try_from(layout.outputs.div_ceil(threads / lanes))
+        let grid = u32::try_from((layout.outputs / layout.form.columns).div_ceil(threads / lanes))
             .map_err(|_| Error::unsupported(format!("a reduction to {} outputs in one block", layout.outputs)))?;
         let position = origin + spread.get(views_of(tile)).map_or(0, |(_, _, start)| *start);
         let threads = u32::try_from(threads).map_err(|_| Error::bug("a block has few threads"))?;
@@ -315,10 +316,10 @@ impl CudaDevice {
             return Err(Error::bug("a product has two factors"));
         };
         let stack = shape::size(&region.shape) / (m * n).max(1);
-        let work = product.contraction.work();
+        let result = product.output();
         let c = match buffers.get(2) {
             Some(before) if product.onto => Arc::clone(before),
-            _ => Arc::new(self.allocate(stream, work, &region.shape)?),
+            _ => Arc::new(self.allocate(stream, result, &region.shape)?),
         };
         let depth = buffers[0].size() / (stack * m).max(1);
         if buffers[0].size() != stack * m * depth || buffers[1].size() != stack * depth * n || c.size() != stack * m * n
@@ -328,6 +329,7 @@ impl CudaDevice {
         if c.size() > 0 && depth > 0 {
             let product = Product {
                 dtype: buffers[0].dtype,
+                result,
                 stack,
                 sides: [*m, *n, depth],
                 addresses: [a.address, b.address, c.address],

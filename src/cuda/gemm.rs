@@ -1,7 +1,7 @@
 //! Matrix products by cuBLAS.
 //!
 //! cuBLAS counts columns first: the row-major `C = A B` is its `C^T = B^T A^T`, which needs no transposition at all. 16-bit
-//! floats multiply into `f32`; `f32` rounds to TF32 on the way only where that was asked for.
+//! floats are added up in `f32`, and rounded to their own dtype at the end where that is asked for; `f32` rounds to TF32 on the way only where that was asked for.
 
 use super::stream::Streams;
 use crate::device::Stream;
@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::ffi::c_void;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// cuBLAS handles, one per stream: a workspace each keeps results reproducible.
 #[derive(Default)]
@@ -28,6 +28,8 @@ unsafe impl Send for Handle {}
 pub(crate) struct Product {
     /// The dtype of the factors.
     pub(crate) dtype: DType,
+    /// The dtype of the product: that of the factors, or `f32` for 16-bit floats.
+    pub(crate) result: DType,
     /// Products in the stack.
     pub(crate) stack: usize,
     /// Rows, columns and depth of each.
@@ -40,26 +42,32 @@ pub(crate) struct Product {
     pub(crate) tf32: bool,
 }
 
-/// What cuBLAS calls the dtype of the factors, that of the product, and how it computes.
-fn types(dtype: DType, tf32: bool) -> Option<(sys::cudaDataType, sys::cudaDataType, sys::cublasComputeType_t)> {
+/// What cuBLAS calls the dtype of the factors, and how it computes.
+fn types(dtype: DType, tf32: bool) -> Option<(sys::cudaDataType, sys::cublasComputeType_t)> {
     use sys::cublasComputeType_t as Compute;
     use sys::cudaDataType as Type;
     let single = if tf32 { Compute::CUBLAS_COMPUTE_32F_FAST_TF32 } else { Compute::CUBLAS_COMPUTE_32F };
     Some(match dtype {
-        DType::F16 => (Type::CUDA_R_16F, Type::CUDA_R_32F, Compute::CUBLAS_COMPUTE_32F),
-        DType::BF16 => (Type::CUDA_R_16BF, Type::CUDA_R_32F, Compute::CUBLAS_COMPUTE_32F),
-        DType::F32 => (Type::CUDA_R_32F, Type::CUDA_R_32F, single),
-        DType::F64 => (Type::CUDA_R_64F, Type::CUDA_R_64F, Compute::CUBLAS_COMPUTE_64F),
-        DType::C64 => (Type::CUDA_C_32F, Type::CUDA_C_32F, single),
-        DType::C128 => (Type::CUDA_C_64F, Type::CUDA_C_64F, Compute::CUBLAS_COMPUTE_64F),
+        DType::F16 => (Type::CUDA_R_16F, Compute::CUBLAS_COMPUTE_32F),
+        DType::BF16 => (Type::CUDA_R_16BF, Compute::CUBLAS_COMPUTE_32F),
+        DType::F32 => (Type::CUDA_R_32F, single),
+        DType::F64 => (Type::CUDA_R_64F, Compute::CUBLAS_COMPUTE_64F),
+        DType::C64 => (Type::CUDA_C_32F, single),
+        DType::C128 => (Type::CUDA_C_64F, Compute::CUBLAS_COMPUTE_64F),
         _ => return None,
     })
 }
 
 /// Whether factors of `dtype` multiply here.
 pub(crate) fn supports(dtype: DType) -> bool {
+    types(dtype, false).is_some() && is_present()
+}
+
+/// Whether there is a cuBLAS on this machine, which is looked for once.
+fn is_present() -> bool {
+    static FOUND: OnceLock<bool> = OnceLock::new();
     // SAFETY: only looks for the library by its usual names.
-    types(dtype, false).is_some() && unsafe { sys::is_culib_present() }
+    *FOUND.get_or_init(|| unsafe { sys::is_culib_present() })
 }
 
 /// 0 and 1 in the dtype that products are scaled in, wide enough for each.
@@ -82,7 +90,9 @@ impl Handles {
     /// [`DType`](crate::ErrorKind::DType) for what cuBLAS does not multiply, [`Device`](crate::ErrorKind::Device) where it
     /// is missing or fails.
     pub(crate) fn multiply(&self, streams: &Streams, stream: Stream, product: &Product) -> Result<()> {
-        let Some((factor, result_type, compute)) = types(product.dtype, product.tf32) else {
+        let (Some((factor, compute)), Some((result_type, _))) =
+            (types(product.dtype, product.tf32), types(product.result, false))
+        else {
             return Err(Error::dtype("matmul", format!("is not defined for {} on a GPU", product.dtype)));
         };
         let side =
@@ -138,8 +148,7 @@ impl Handles {
 
 /// A handle whose work goes to `stream`.
 fn open(streams: &Streams, stream: Stream) -> Result<CudaBlas> {
-    // SAFETY: only looks for the library by its usual names.
-    if !unsafe { sys::is_culib_present() } {
+    if !is_present() {
         return Err(streams.fault("no cuBLAS (libcublas) on this machine"));
     }
     CudaBlas::new(Arc::clone(streams.get(stream)?)).map_err(|e| streams.fault(e))

@@ -1,9 +1,10 @@
 //! One GPU: its streams, its memory, its kernels.
 
-use super::buffer::{DeviceBuffer, Ledger, Staging};
+use super::buffer::{Chunk, DeviceBuffer, Idle, Ledger};
 use super::compile::{self, Target};
 use super::gemm;
 use super::launch::Kernels;
+use super::staging::Staging;
 use super::stream::Streams;
 use crate::chunk::Region;
 use crate::device::data::{Leave, Mirror};
@@ -49,8 +50,10 @@ pub struct CudaDevice {
 
 /// What buffers and pending downloads need after the call that made them.
 pub(super) struct Shared {
-    pub(super) streams: Streams,
-    pub(super) staging: Staging,
+    pub(super) streams: Arc<Streams>,
+    /// Small buffers that are free.
+    pub(super) idle: Arc<Idle>,
+    pub(super) staging: Arc<Staging>,
     pub(super) ledger: Arc<Ledger>,
     /// Where downloaded blocks go.
     pub(super) memory: Mutex<Option<Weak<Memory>>>,
@@ -116,7 +119,7 @@ impl CudaDevice {
         // SAFETY: slices of this context are ordered by hand: by their home stream, by `DeviceBuffer::used_on`, and by
         // the events that callers of `Device` wait for.
         unsafe { context.disable_event_tracking() };
-        let streams = Streams::new(name, &context, STREAMS).map_err(fault)?;
+        let streams = Arc::new(Streams::new(name, &context, STREAMS).map_err(fault)?);
         keep_freed_memory(&context).map_err(fault)?;
         let (major, minor) = context.compute_capability().map_err(fault)?;
         // The stand-in for the driver interprets PTX.
@@ -128,8 +131,9 @@ impl CudaDevice {
             name: name.to_owned(),
             kernels: Kernels::new(Arc::clone(&context), target),
             shared: Arc::new(Shared {
+                staging: Arc::new(Staging::new(Arc::clone(&streams), KEEP_PINNED)),
                 streams,
-                staging: Staging::new(context, KEEP_PINNED),
+                idle: Arc::default(),
                 ledger: Ledger::new(budget),
                 memory: Mutex::default(),
             }),
@@ -187,20 +191,25 @@ impl CudaDevice {
         u32::try_from(blocks.clamp(1, LARGEST)).unwrap_or(1)
     }
 
-    /// Memory for a block. Where there is none, what the streams have released since is counted, then the copies that have been
+    /// Memory for a block. Where there is none, small buffers that are kept for later are freed, what the streams have released since is counted, then the copies that have been
     /// here longest leave, and at last what the streams are about to release is waited for, once.
     pub(super) fn allocate(&self, stream: Stream, dtype: DType, shape: &[usize]) -> Result<DeviceBuffer> {
-        let Shared { streams, ledger, .. } = self.shared.as_ref();
+        let chunk = self.chunk(stream, shape::size(shape) * dtype.size())?;
+        Ok(DeviceBuffer::whole(chunk, dtype, shape))
+    }
+
+    fn chunk(&self, stream: Stream, bytes: usize) -> Result<Chunk> {
+        let Shared { streams, idle, ledger, .. } = self.shared.as_ref();
         let mut waited = false;
         loop {
-            if let Some(buffer) = DeviceBuffer::new(streams, ledger, stream, dtype, shape)? {
-                return Ok(buffer);
+            if let Some(chunk) = Chunk::new((streams, idle), ledger, stream, bytes)? {
+                return Ok(chunk);
             }
-            if ledger.settle().map_err(|e| streams.fault(e))? || self.evict()? {
+            if idle.clear() || ledger.settle(streams)? || self.evict()? {
                 continue;
             }
             if waited {
-                let needed = ledger.live() + (shape::size(shape) * dtype.size()) as u64;
+                let needed = ledger.live() + bytes as u64;
                 return Err(Error::memory(&self.name, needed, ledger.budget()));
             }
             waited = true;
@@ -230,14 +239,18 @@ impl CudaDevice {
     }
 
     pub(super) fn outputs(&self, stream: Stream, kernel: &Kernel, region: &Region) -> Result<Vec<Arc<DeviceBuffer>>> {
-        let shapes = output_shapes(kernel, region);
-        let dtypes = kernel.outputs();
-        shapes.iter().zip(dtypes).map(|(s, d)| self.allocate(stream, d, s).map(Arc::new)).collect()
+        let blocks: Vec<(DType, Vec<usize>)> =
+            kernel.outputs().into_iter().zip(output_shapes(kernel, region)).collect();
+        if let Some(bytes) = DeviceBuffer::shared_bytes(&blocks) {
+            let chunk = self.chunk(stream, bytes)?;
+            return Ok(DeviceBuffer::beside(chunk, blocks).into_iter().map(Arc::new).collect());
+        }
+        blocks.iter().map(|(dtype, shape)| self.allocate(stream, *dtype, shape).map(Arc::new)).collect()
     }
 
     /// Notes on other streams' buffers that `stream` uses them.
     pub(super) fn note_uses(&self, stream: Stream, buffers: &[Arc<DeviceBuffer>]) -> Result<()> {
-        let mark = || self.shared.streams.mark(stream).map(|(_, event)| event);
+        let mark = || self.shared.streams.mark(stream);
         buffers.iter().try_for_each(|b| b.used_on(stream, mark))
     }
 }

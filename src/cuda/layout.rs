@@ -43,6 +43,8 @@ pub enum Form {
         wide: bool,
         /// Which operands are contiguous along the last axis but one.
         turned: Vec<bool>,
+        /// The side of a tile.
+        side: usize,
     },
     /// Any strides.
     Strided {
@@ -150,8 +152,21 @@ pub struct Layout {
 /// The most axes that a strided kernel takes after merging.
 pub const MAX_RANK: usize = 16;
 
-/// The side of the tiles that turned operands go through.
-pub const TILE: usize = 32;
+/// Sides of the tiles that turned operands go through, those that move longer runs of memory first.
+const SIDES: [usize; 2] = [64, 32];
+
+/// Bytes of shared memory that tiles take, at most: enough blocks share a multiprocessor.
+const TILE_BYTES: usize = 36 << 10;
+
+/// Elements by which the rows of a tile are longer than its side: an odd number of 4-byte words, so that neither rows nor
+/// columns meet in a bank.
+#[must_use]
+pub fn padding(size: usize) -> usize {
+    (4 / size.max(1)).max(1)
+}
+
+/// Axes shorter than this are not worth a tile.
+const SHORTEST: usize = 16;
 
 /// Operands that a kernel can turn: each takes a tile of shared memory.
 const MAX_TURNED: usize = 2;
@@ -207,10 +222,10 @@ impl Layout {
     /// The tiles that turned operands go through, where there are some.
     #[must_use]
     pub fn tiles(&self) -> Option<usize> {
-        let (Form::Turned { .. }, [stack @ .., height, length]) = (&self.form, self.space.dims.as_slice()) else {
+        let (Form::Turned { side, .. }, [stack @ .., height, length]) = (&self.form, self.space.dims.as_slice()) else {
             return None;
         };
-        Some(shape::size(stack) * height.div_ceil(TILE) * length.div_ceil(TILE))
+        Some(shape::size(stack) * height.div_ceil(*side) * length.div_ceil(*side))
     }
 
     /// Items of work: what one thread does in one step.
@@ -275,9 +290,15 @@ fn turned(space: &Space, operands: &[Operand<'_>]) -> Option<(Space, Form)> {
     let count = axes.iter().flatten().count();
     let same = axes.iter().flatten().all(|&a| a == axis);
     let small = operands.iter().zip(&axes).all(|(o, a)| a.is_none() || o.size <= 8);
-    if !same || !small || count > MAX_TURNED || space.dims[axis] < TILE / 2 || space.dims[last] < TILE / 2 {
+    if !same || !small || count > MAX_TURNED || space.dims[axis] < SHORTEST || space.dims[last] < SHORTEST {
         return None;
     }
+    let shorter = space.dims[axis].min(space.dims[last]);
+    let bytes = |side: usize| -> usize {
+        let tile = |(o, _): (&Operand<'_>, _)| side * (side + padding(o.size)) * o.size;
+        operands.iter().zip(&axes).filter(|(_, a)| a.is_some()).map(tile).sum()
+    };
+    let side = SIDES.into_iter().find(|&side| shorter >= side && bytes(side) <= TILE_BYTES).unwrap_or(SIDES[1]);
     // The output stays in its own order: the kernel is told where its elements go by one more operand.
     let mut space = space.clone();
     space.strides.push(shape::strides(&space.dims).iter().map(|s| s.cast_signed()).collect());
@@ -288,15 +309,21 @@ fn turned(space: &Space, operands: &[Operand<'_>]) -> Option<(Space, Form)> {
         strides.insert(last - 1, step);
     }
     let turned = axes.iter().map(Option::is_some).collect();
-    let form = Form::Turned { rank, wide: space.is_wide(), turned };
+    let form = Form::Turned { rank, wide: space.is_wide(), turned, side };
     Some((space, form))
 }
+
+/// Threads that fill a GPU well enough: sixteen warps on each multiprocessor of an H100.
+const ENOUGH_THREADS: usize = 1 << 16;
 
 /// How a reduction reads its operands.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ReduceForm {
-    /// How each operand is read along the reduced elements.
+    /// How each operand is read: along the reduced elements, or across the outputs that a thread takes, where it takes
+    /// several.
     pub access: Vec<Access>,
+    /// Neighbouring outputs that a thread takes.
+    pub columns: usize,
     /// Axes of the outputs after merging.
     pub kept: usize,
     /// Reduced axes after merging.
@@ -344,11 +371,46 @@ impl ReduceLayout {
         };
         let form = ReduceForm {
             access: (0..operands.len() - 1).map(access).collect(),
+            columns: 1,
             kept: kept.rank(),
             reduced: reduced.rank(),
             wide: kept.is_wide() || reduced.is_wide(),
         };
         Ok(Self { outputs, elements, kept, reduced, form })
+    }
+
+    /// The same, where a thread takes up to `most` neighbouring outputs, read at once, if they lie side by side: as many as
+    /// leave threads enough, of which an output has `lanes`. Changes no bit of a result.
+    #[must_use]
+    pub fn in_columns(mut self, operands: &[(Operand<'_>, &[isize])], most: usize, lanes: usize) -> Self {
+        let inputs = self.form.access.len();
+        let last = |s: &[isize]| s.last().copied().unwrap_or(0);
+        let beside = |i: usize| last(&self.kept.strides[i]) == 1;
+        let fits = |columns: usize| {
+            let steps = |s: &[isize]| s.iter().all(|d| d.unsigned_abs().is_multiple_of(columns));
+            let apart = |s: &[isize]| s.split_last().is_none_or(|(_, outer)| steps(outer));
+            let reads = |i: usize| {
+                let (across, along) = (&self.kept.strides[i], &self.reduced.strides[i]);
+                let aligned = apart(across) && steps(along) && is_aligned(&operands[i].0, columns);
+                last(across) == 0 || beside(i) && aligned
+            };
+            // After the inputs comes where positions are counted, the same for neighbours, and at last the output.
+            let counts = (inputs..operands.len() - 1).all(|i| last(&self.kept.strides[i]) == 0);
+            let length = self.kept.dims.last().copied().unwrap_or(1);
+            length.is_multiple_of(columns)
+                && (self.outputs / columns).saturating_mul(lanes) >= ENOUGH_THREADS
+                && (0..inputs).all(reads)
+                && counts
+                && last(&self.kept.strides[operands.len() - 1]) == 1
+        };
+        if !self.runs_across() || !(0..inputs).any(beside) {
+            return self;
+        }
+        if let Some(columns) = (2..=most).rev().find(|&c| c.is_power_of_two() && fits(c)) {
+            self.form.columns = columns;
+            self.form.access = (0..inputs).map(|i| if beside(i) { Access::Whole } else { Access::Any }).collect();
+        }
+        self
     }
 
     /// Whether neighbouring outputs lie side by side in most of what is read, rather than the elements of one.
@@ -436,13 +498,13 @@ mod tests {
     #[test]
     fn transposed_operands_are_turned() {
         let layout = Layout::new(&[40, 3, 50], &[operand(&[150, 50, 1]), operand(&[1, 40, 120])], 4).unwrap();
-        assert_eq!(layout.form, Form::Turned { rank: 3, wide: false, turned: vec![false, true] });
+        assert_eq!(layout.form, Form::Turned { rank: 3, wide: false, turned: vec![false, true], side: 32 });
         assert_eq!(layout.space.dims, vec![3, 40, 50]);
         let strides = vec![vec![50, 150, 1], vec![40, 1, 120], vec![50, 150, 1]];
         assert_eq!(layout.space.strides, strides);
         // Here the last two axes are one.
         let merged = Layout::new(&[40, 3, 50], &[operand(&[150, 50, 1]), operand(&[1, 2000, 40])], 4).unwrap();
-        assert_eq!(merged.form, Form::Turned { rank: 2, wide: false, turned: vec![false, true] });
+        assert_eq!(merged.form, Form::Turned { rank: 2, wide: false, turned: vec![false, true], side: 32 });
         assert_eq!((merged.space.dims, merged.space.strides[1].as_slice()), (vec![40, 150], [1, 40].as_slice()));
     }
 

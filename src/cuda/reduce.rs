@@ -9,9 +9,10 @@
 //!
 //! [`print_fold`] is the kernel that joins states with their neighbours.
 
+use super::accumulate::{Loop, has_phases, kept};
 use super::layout::{Access, ReduceForm};
 use super::source::{
-    BLOCK, KernelSource, Param, RESIDENT, function, lift, literal, stored_type, value_type, vector_width,
+    BLOCK, KernelSource, Param, RESIDENT, function, is_printable, lift, literal, stored_type, value_type, vector_width,
 };
 use crate::chunk::tiling::FAN_IN;
 use crate::dtype::DType;
@@ -19,6 +20,7 @@ use crate::dtype::scalar::Scalar;
 use crate::error::Result;
 use crate::op::kernel::{TilePart, TileReduce};
 use crate::op::program::Program;
+use crate::op::reduction::Reducer;
 use std::fmt::Write;
 
 #[cfg(doc)]
@@ -33,6 +35,9 @@ const SHARED: usize = 32 << 10;
 /// States that a thread of a fold has on their way at a time.
 const AHEAD: usize = 4;
 
+/// Bytes of states and elements that a thread of several outputs has in registers.
+const COLUMN_BYTES: usize = 256;
+
 /// Groups that a thread should have to itself.
 const GROUPS: usize = 16;
 
@@ -43,13 +48,14 @@ pub fn supports(tile: &TileReduce) -> bool {
     !tile.parts.is_empty()
         && tile.parts.iter().all(same)
         && state_size(tile) <= MAX_STATE
-        && print(
-            tile,
-            "probe",
-            &ReduceForm { access: vec![Access::Any; tile.map.inputs.len()], kept: 1, reduced: 1, wide: false },
-            true,
-        )
-        .is_ok()
+        && is_printable(&tile.map)
+        && tile.parts.iter().all(|p| programs(&p.reducer).all(is_printable))
+}
+
+/// What a kernel runs for a part.
+fn programs(reducer: &Reducer) -> impl Iterator<Item = &Program> {
+    let phases = reducer.phases.iter().flat_map(|phase| [&phase.step, &phase.result, &phase.merge]);
+    phases.chain([&reducer.leaf, &reducer.combine, &reducer.finish])
 }
 
 /// Elements that a thread takes at a time.
@@ -80,29 +86,41 @@ pub fn lanes(tile: &TileReduce, elements: usize) -> usize {
     (1 << wanted.ilog2()).min(threads(tile) / neighbours.min(threads(tile))).max(1)
 }
 
+/// Neighbouring outputs that a thread may take: as many as 16-byte accesses read, fewer where their states would take too
+/// many registers.
+#[must_use]
+pub fn columns(tile: &TileReduce) -> usize {
+    let largest = tile.map.inputs.iter().map(|d| d.size()).max().unwrap_or(16);
+    let narrow = |p: &TilePart| p.reducer.uses_position() && p.reducer.input != DType::I64;
+    let sizes = tile.parts.iter().flat_map(|part| {
+        let narrow = narrow(part);
+        kept(part).iter().map(move |(d, _)| if narrow && *d == DType::I64 { DType::I32 } else { *d })
+    });
+    let each = size_of(sizes) * accumulators(tile) + width(tile) * tile.map.inputs.len() * largest.max(4);
+    let most = (16 / largest.max(1)).clamp(1, 4).min(COLUMN_BYTES / each.max(1)).max(1);
+    1 << most.ilog2()
+}
+
+/// States that a thread keeps of an output while it loops: steps of one wait for each other.
+fn accumulators(tile: &TileReduce) -> usize {
+    if tile.parts.iter().any(has_phases) { 1 } else { width(tile).min(4) }
+}
+
 /// Whether a part of `tile` looks at positions.
 #[must_use]
 pub fn uses_position(tile: &TileReduce) -> bool {
     tile.parts.iter().any(|p| p.reducer.uses_position())
 }
 
-/// Whether a part loops over its elements more than once; such a part merges states.
-fn has_phases(part: &TilePart) -> bool {
-    part.reducer.phases.len() > 1
-}
-
-/// What a thread keeps of a part: accumulators, or a state.
-fn kept(part: &TilePart) -> &[(DType, Scalar)] {
-    match part.reducer.phases.as_slice() {
-        [only] => &only.init,
-        _ => &part.reducer.identity,
-    }
-}
-
-/// Size of the C struct of what a thread keeps.
+/// Size of the C struct of what a thread keeps, with positions of 64 bits.
 fn state_size(tile: &TileReduce) -> usize {
+    size_of(tile.parts.iter().flat_map(kept).map(|(dtype, _)| *dtype))
+}
+
+/// Size of a C struct of these fields.
+fn size_of(fields: impl Iterator<Item = DType>) -> usize {
     let (mut at, mut align) = (0usize, 1);
-    for (dtype, _) in tile.parts.iter().flat_map(kept) {
+    for dtype in fields {
         let size = dtype.size();
         at = at.next_multiple_of(size) + size;
         align = align.max(size);
@@ -143,6 +161,8 @@ struct Printer<'a> {
     finish: Option<Vec<std::ops::Range<usize>>>,
     /// Where the fields of each part begin, and where the last one's end.
     starts: Vec<usize>,
+    /// What threads run for each part that has no phases.
+    loops: Vec<Loop>,
 }
 
 /// The kernel of `tile` in this form, under this name; one that gives results rather than states where `finish`.
@@ -165,15 +185,17 @@ pub fn print(tile: &TileReduce, name: &str, form: &ReduceForm, finish: bool) -> 
     for part in &tile.parts {
         starts.push(starts[starts.len() - 1] + kept(part).len());
     }
-    let printer = Printer { tile, name, form, constants, mapped, finish: finish.then_some(ranges), starts };
+    let loops: Vec<Loop> = tile.parts.iter().map(|part| Loop::new(part, form.wide)).collect();
+    let printer = Printer { tile, name, form, constants, mapped, finish: finish.then_some(ranges), starts, loops };
     let mut text = function(&map, &format!("{name}_map"))? + &results;
     for (q, part) in tile.parts.iter().enumerate() {
+        let own = &printer.loops[q];
         for (k, phase) in part.reducer.phases.iter().enumerate() {
-            text.push_str(&function(&phase.step, &format!("{name}_step{q}_{k}"))?);
+            let step = if has_phases(part) { &phase.step } else { &own.step };
+            text.push_str(&function(step, &format!("{name}_step{q}_{k}"))?);
             text.push_str(&function(&phase.result, &format!("{name}_result{q}_{k}"))?);
         }
-        let merge = if has_phases(part) { &part.reducer.combine } else { &part.reducer.phases[0].merge };
-        text.push_str(&function(merge, &format!("{name}_merge{q}"))?);
+        text.push_str(&function(&own.merge, &format!("{name}_merge{q}"))?);
         text.push_str(&function(&part.reducer.leaf, &format!("{name}_leaf{q}"))?);
     }
     text.push_str(&printer.state());
@@ -200,7 +222,7 @@ impl Printer<'_> {
     /// The struct of what a thread keeps: its fields, their initial values, how two merge.
     fn state(&self) -> String {
         let name = self.name;
-        let all: Vec<(DType, Scalar)> = self.tile.parts.iter().flat_map(kept).copied().collect();
+        let all: Vec<(DType, Scalar)> = self.loops.iter().flat_map(|l| &l.init).copied().collect();
         let mut text = format!("struct {name}_k {{\n  struct State {{ ");
         for (i, (dtype, _)) in all.iter().enumerate() {
             let _ = write!(text, "{} s{i}; ", value_type(*dtype));
@@ -214,7 +236,7 @@ impl Printer<'_> {
             let args: Vec<String> = ["a", "b", "r"].iter().flat_map(|s| fields(s, self.of_part(q))).collect();
             let _ = write!(text, "{name}_merge{q}({}); ", args.join(", "));
         }
-        let size = state_size(self.tile);
+        let size = size_of(all.iter().map(|(dtype, _)| *dtype));
         let _ = writeln!(text, "a = r; }}\n}};\nstatic_assert(sizeof({name}_k::State) == {size}, \"layout\");");
         text
     }
@@ -251,19 +273,19 @@ impl Printer<'_> {
     fn body(&self, map: &Program) -> String {
         let (width, name) = (width(self.tile), self.name);
         let (index, offset) = if self.form.wide { ("u64", "i64") } else { ("u32", "i32") };
-        let several = self.tile.parts.iter().any(has_phases);
-        let accumulators = if several { 1 } else { width.min(4) };
+        let (accumulators, columns) = (accumulators(self.tile), self.form.columns);
         let mut text = format!(
             "  typedef {name}_k K;\n  __shared__ K::State states[{threads}];\n  \
              const u32 per = blockDim.x / lanes;\n  \
              const u32 mine = across ? threadIdx.x % per : threadIdx.x / lanes;\n  \
              const u32 lane = across ? threadIdx.x / per : threadIdx.x % lanes;\n  \
-             const u64 output = (u64)blockIdx.x * per + mine;\n  const bool live = output < outputs;\n  \
+             const u64 output = ((u64)blockIdx.x * per + mine) * {columns};\n  const bool live = output < outputs;\n  \
              {offset} at[{n}];\n  locate(kept, ({index})(live ? output : 0), at);\n  \
-             K::State acc[{accumulators}];\n#pragma unroll\n  for (int k = 0; k < {accumulators}; ++k) K::init(acc[k]);\n  \
-             if (live) {{\n",
+             K::State acc[{columns}][{accumulators}];\n#pragma unroll\n  for (int k = 0; k < {all}; ++k) \
+             K::init(acc[k / {accumulators}][k % {accumulators}]);\n  if (live) {{\n",
             threads = threads(self.tile),
-            n = self.operands()
+            n = self.operands(),
+            all = columns * accumulators,
         );
         for i in 0..self.inputs() {
             let _ = writeln!(text, "    const auto from{i} = in{i} + at[{i}];");
@@ -278,81 +300,113 @@ impl Printer<'_> {
         let _ = writeln!(text, "      const u64 g = groups;\n      const int m = (int)(elements - groups * {width});");
         text.push_str(&self.group(map, width, accumulators, false));
         text.push_str("    }\n  }\n");
+        let _ = writeln!(text, "#pragma unroll\n  for (int c = 0; c < {columns}; ++c) {{");
         let mut half = accumulators / 2;
         while half > 0 {
             for k in 0..half {
-                let _ = writeln!(text, "  K::merge(acc[{k}], acc[{}]);", k + half);
+                let _ = writeln!(text, "  K::merge(acc[c][{k}], acc[c][{}]);", k + half);
             }
             half /= 2;
         }
         text.push_str(
-            "  if (lanes > 1) {\n    K::State* const ours = states + mine * lanes;\n    ours[lane] = acc[0];\n    __syncthreads();\n    \
+            "  if (lanes > 1) {\n    K::State* const ours = states + mine * lanes;\n    ours[lane] = acc[c][0];\n    __syncthreads();\n    \
              for (u32 half = lanes / 2; half > 0; half /= 2) {\n      if (lane < half) K::merge(ours[lane], ours[lane + half]);\n      \
-             __syncthreads();\n    }\n    acc[0] = ours[0];\n  }\n",
+             __syncthreads();\n    }\n    acc[c][0] = ours[0];\n",
         );
-        let _ = writeln!(text, "  if (live && lane == 0) {{\n    const {offset} to = at[{}];", self.operands() - 1);
+        text.push_str(if columns > 1 { "    __syncthreads();\n  }\n" } else { "  }\n" });
+        let _ = writeln!(text, "  if (live && lane == 0) {{\n    const {offset} to = at[{}] + c;", self.operands() - 1);
         text.push_str(&self.results());
-        text.push_str("  }\n}\n");
+        text.push_str("  }\n  }\n}\n");
         text
     }
 
     /// Takes group `g`, of which `m` elements are there: all of `width` where `full`.
     fn group(&self, map: &Program, width: usize, accumulators: usize, full: bool) -> String {
-        let (index, offset) = if self.form.wide { ("u64", "i64") } else { ("u32", "i32") };
+        let columns = self.form.columns;
         let guard = if full { "" } else { "if (j < m) " };
-        let mut text = String::new();
-        let whole = |i: usize| full && self.form.access[i] == Access::Whole;
-        for i in (0..self.inputs()).filter(|&i| whole(i)) {
-            let _ = writeln!(text, "      const auto p{i} = fetch<{width}>(from{i}, g);");
-        }
+        let mut text = self.read(width, full, guard);
+        let _ = writeln!(text, "#pragma unroll\n      for (int c = 0; c < {columns}; ++c) {{");
         for (q, _) in self.tile.parts.iter().enumerate() {
             let _ = writeln!(text, "      {} v{q}[{width}];", value_type(map.output_dtype(q)));
         }
-        let position = uses_position(self.tile);
-        if position {
-            let _ = writeln!(text, "      i64 position[{width}];");
+        let _ = writeln!(text, "#pragma unroll\n      for (int j = 0; j < {width}; ++j) {guard}{{");
+        let mut args: Vec<String> = (0..self.inputs())
+            .map(|i| match self.form.access[i] {
+                Access::One => format!("one{i}"),
+                Access::Whole if columns > 1 => format!("load(p{i}[j].v[c])"),
+                Access::Whole if full => format!("load(p{i}.v[j])"),
+                Access::Whole | Access::Any => format!("x{i}[j]"),
+            })
+            .collect();
+        args.extend((0..self.mapped).map(|i| format!("load(k{i})")));
+        args.extend((0..self.tile.parts.len()).map(|q| format!("v{q}[j]")));
+        let _ = writeln!(text, "        {}_map({});\n      }}", self.name, args.join(", "));
+        for (q, part) in self.tile.parts.iter().enumerate() {
+            text.push_str(&self.take(q, part, width, accumulators, guard));
         }
-        let located = self.form.reduced > 1;
+        text.push_str("      }\n");
+        text
+    }
+
+    /// Reads the elements of a group, for all outputs of the thread, and where they are.
+    fn read(&self, width: usize, full: bool, guard: &str) -> String {
+        let (index, offset) = if self.form.wide { ("u64", "i64") } else { ("u32", "i32") };
+        let columns = self.form.columns;
+        let mut text = String::new();
+        let (mut each, located) = (String::new(), self.form.reduced > 1);
+        let away = |i: usize| {
+            if located { format!("in[{i}]") } else { format!("({offset})r * reduced.stride[{i}][0]") }
+        };
+        for (i, &dtype) in self.tile.map.inputs.iter().enumerate() {
+            let _ = match self.form.access[i] {
+                Access::One => Ok(()),
+                Access::Whole if columns > 1 => {
+                    let _ = writeln!(text, "      pack<{}, {columns}> p{i}[{width}];", stored_type(dtype));
+                    writeln!(each, "        p{i}[j] = fetch<{columns}>(from{i} + {}, 0);", away(i))
+                }
+                Access::Whole if full => writeln!(text, "      const auto p{i} = fetch<{width}>(from{i}, g);"),
+                Access::Whole | Access::Any => {
+                    let _ = writeln!(text, "      {} x{i}[{width}];", value_type(dtype));
+                    writeln!(each, "        x{i}[j] = load(from{i}[{}]);", away(i))
+                }
+            };
+        }
+        if self.counts() {
+            let p = self.inputs();
+            let _ = writeln!(text, "      i64 position[{width}];");
+            let _ = writeln!(each, "        position[j] = origin + at[{p}] + {};", away(p));
+        }
+        if each.is_empty() {
+            return text;
+        }
         let _ = writeln!(text, "#pragma unroll\n      for (int j = 0; j < {width}; ++j) {guard}{{");
         let _ = writeln!(text, "        const {index} r = ({index})(g * {width} + j);");
         if located {
             let _ = writeln!(text, "        {offset} in[{}]; locate(reduced, r, in);", self.operands());
         }
-        let away = |i: usize| {
-            if located { format!("in[{i}]") } else { format!("({offset})r * reduced.stride[{i}][0]") }
-        };
-        let mut args: Vec<String> = (0..self.inputs())
-            .map(|i| match self.form.access[i] {
-                Access::One => format!("one{i}"),
-                Access::Whole if full => format!("load(p{i}.v[j])"),
-                Access::Whole | Access::Any => format!("load(from{i}[{}])", away(i)),
-            })
-            .collect();
-        args.extend((0..self.mapped).map(|i| format!("load(k{i})")));
-        args.extend((0..self.tile.parts.len()).map(|q| format!("v{q}[j]")));
-        let _ = writeln!(text, "        {}_map({});", self.name, args.join(", "));
-        if position {
-            let p = self.inputs();
-            let _ = writeln!(text, "        position[j] = origin + at[{p}] + {};", away(p));
-        }
-        text.push_str("      }\n");
-        for (q, part) in self.tile.parts.iter().enumerate() {
-            text.push_str(&self.take(q, part, width, accumulators, guard));
-        }
-        text
+        text + &each + "      }\n"
+    }
+
+    /// Whether a part looks at positions in the array.
+    fn counts(&self) -> bool {
+        self.tile.parts.iter().zip(&self.loops).any(|(part, own)| part.reducer.uses_position() && !own.narrow)
     }
 
     /// Takes the values of a group into part `q`.
     fn take(&self, q: usize, part: &TilePart, width: usize, accumulators: usize, guard: &str) -> String {
         let name = self.name;
-        let at = if uses_position(self.tile) { "position[j]" } else { "0" };
-        let element = |args: &mut Vec<String>| args.extend([format!("v{q}[j]"), at.to_owned()]);
+        let at = match (self.loops[q].narrow, part.reducer.uses_position()) {
+            (true, _) => format!("(i32)(g * {width} + j)"),
+            (false, true) => "position[j]".to_owned(),
+            (false, false) => "0".to_owned(),
+        };
+        let element = |args: &mut Vec<String>| args.extend([format!("v{q}[j]"), at.clone()]);
         let mut text = String::new();
         let steps = format!("#pragma unroll\n      for (int j = 0; j < {width}; ++j) {guard}{{ ");
         if !has_phases(part) {
-            let mine = fields(&format!("acc[j % {accumulators}]"), self.of_part(q));
+            let mine = fields(&format!("acc[c][j % {accumulators}]"), self.of_part(q));
             text.push_str(&steps);
-            let next = declare(&mut text, &part.reducer.phases[0].step, "n");
+            let next = declare(&mut text, &self.loops[q].step, "n");
             let mut args = mine.clone();
             element(&mut args);
             args.extend(next.iter().cloned());
@@ -386,12 +440,30 @@ impl Printer<'_> {
         let state = declare(&mut text, &part.reducer.leaf, "s");
         let args: Vec<String> = results.into_iter().chain(["(f64)m".to_owned()]).chain(state.clone()).collect();
         let _ = writeln!(text, "{name}_leaf{q}({});", args.join(", "));
-        let mine = fields("acc[0]", self.of_part(q));
+        let mine = fields("acc[c][0]", self.of_part(q));
         let joined = declare(&mut text, &part.reducer.combine, "c");
         let args: Vec<String> = mine.iter().chain(&state).chain(&joined).cloned().collect();
         let _ = write!(text, "{name}_merge{q}({}); ", args.join(", "));
         assign(&mut text, &mine, &joined);
         text.push_str("\n      }\n");
+        text
+    }
+
+    /// Declares positions in the array in place of those in the tile among the fields `mine` of part `q`.
+    fn widen(&self, q: usize, mine: &mut [String]) -> String {
+        let (index, offset) = if self.form.wide { ("u64", "i64") } else { ("u32", "i32") };
+        let (n, p) = (self.operands(), self.inputs());
+        let mut text = String::new();
+        let fields = mine.iter_mut().zip(kept(&self.tile.parts[q])).enumerate();
+        for (k, (field, _)) in fields.filter(|(_, (_, (dtype, _)))| *dtype == DType::I64) {
+            let nowhere = literal(Scalar::Int(i64::MAX.into()), DType::I64);
+            let _ = write!(
+                text,
+                "{offset} in{k}[{n}]; locate(reduced, ({index}){field}, in{k}); \
+                 const i64 w{k} = {field} == 0x7fffffff ? {nowhere} : origin + at[{p}] + in{k}[{p}]; ",
+            );
+            *field = format!("w{k}");
+        }
         text
     }
 
@@ -401,8 +473,11 @@ impl Printer<'_> {
         let mut text = String::new();
         let mut out = 0;
         for (q, part) in self.tile.parts.iter().enumerate() {
-            let mine = fields("acc[0]", self.of_part(q));
+            let mut mine = fields("acc[c][0]", self.of_part(q));
             text.push_str("    {\n    ");
+            if self.loops[q].narrow {
+                text.push_str(&self.widen(q, &mut mine));
+            }
             let states = if has_phases(part) {
                 mine
             } else {

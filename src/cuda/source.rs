@@ -155,6 +155,16 @@ pub fn function(program: &Program, name: &str) -> Result<String> {
     Ok(text)
 }
 
+/// Whether [`function`] has an expression for every instruction of `program`.
+#[must_use]
+pub fn is_printable(program: &Program) -> bool {
+    program.insts.iter().all(|inst| match inst {
+        Inst::Op(op, dtype, _) => op.cuda(*dtype).is_some(),
+        Inst::Draw(sampler, _) => sampler.on_cuda(),
+        Inst::Input(_) | Inst::Const(..) | Inst::Cast(..) | Inst::Select(..) => true,
+    })
+}
+
 fn expression(inst: Inst) -> Result<String> {
     Ok(match inst {
         Inst::Input(i) => format!("a{i}"),

@@ -45,6 +45,15 @@ struct Marks {
     fault: Option<Error>,
 }
 
+impl Marks {
+    /// Learns which events have happened.
+    fn advance(&mut self) {
+        while let Some((position, _)) = self.events.pop_front_if(|(_, event)| event.is_complete()) {
+            self.done = self.done.max(position);
+        }
+    }
+}
+
 impl Streams {
     pub(crate) fn new(name: &str, context: &Arc<CudaContext>, count: usize) -> Result<Self, DriverError> {
         let list = (0..count)
@@ -104,22 +113,19 @@ impl Streams {
     }
 
     /// The event at the current end of `stream`, recorded once per operation.
-    pub(crate) fn mark(&self, stream: Stream) -> Result<(u64, Arc<CudaEvent>)> {
+    pub(crate) fn mark(&self, stream: Stream) -> Result<Arc<CudaEvent>> {
         let queue = self.queue(stream)?;
         let mut marks = queue.marks.lock();
         let at = marks.issued;
         if let Some((position, event)) = marks.events.back()
             && *position == at
         {
-            return Ok((at, Arc::clone(event)));
+            return Ok(Arc::clone(event));
         }
-        while marks.events.front().is_some_and(|(_, e)| e.is_complete()) {
-            let Some((position, _)) = marks.events.pop_front() else { break };
-            marks.done = marks.done.max(position);
-        }
+        marks.advance();
         let event = Arc::new(queue.stream.record_event(None).map_err(|e| self.fault(e))?);
         marks.events.push_back((at, Arc::clone(&event)));
-        Ok((at, event))
+        Ok(event)
     }
 
     /// [`Device::record`](crate::device::Device::record). Costs nothing: the driver's event is recorded when somebody waits.
@@ -128,24 +134,38 @@ impl Streams {
         Event { stream, position }
     }
 
-    /// An event at or after `event`, recorded now where there is none; none where it is known to have happened.
-    fn find(&self, event: Event) -> Result<Option<Arc<CudaEvent>>> {
+    /// Whether `event` is known to have happened: what was neither marked nor waited for is not.
+    pub(crate) fn has_happened(&self, event: Event) -> bool {
+        let Ok(queue) = self.queue(event.stream) else { return true };
+        let mut marks = queue.marks.lock();
+        if event.position > marks.done {
+            marks.advance();
+        }
+        event.position <= marks.done
+    }
+
+    /// An event at or after `event`, and its position, recorded now where there is none; none where it is known to have
+    /// happened.
+    fn find(&self, event: Event) -> Result<Option<(u64, Arc<CudaEvent>)>> {
+        let queue = self.queue(event.stream)?;
         {
-            let marks = self.queue(event.stream)?.marks.lock();
+            let marks = queue.marks.lock();
             if event.position <= marks.done {
                 return Ok(None);
             }
-            if let Some((_, found)) = marks.events.iter().find(|(position, _)| *position >= event.position) {
-                return Ok(Some(Arc::clone(found)));
+            if let Some((position, found)) = marks.events.iter().find(|(position, _)| *position >= event.position) {
+                return Ok(Some((*position, Arc::clone(found))));
             }
         }
-        self.mark(event.stream).map(|(_, event)| Some(event))
+        // What is enqueued meanwhile may come before the event, or after it.
+        let position = queue.marks.lock().issued;
+        self.mark(event.stream).map(|event| Some((position, event)))
     }
 
     /// [`Device::order`](crate::device::Device::order): a failure is kept for the next wait.
     pub(crate) fn order(&self, stream: Stream, event: Event) {
         let ordered = self.find(event).and_then(|found| match found {
-            Some(found) if stream != event.stream => self.get(stream)?.wait(&found).map_err(|e| self.fault(e)),
+            Some((_, found)) if stream != event.stream => self.get(stream)?.wait(&found).map_err(|e| self.fault(e)),
             _ => Ok(()),
         });
         if let (Err(error), Ok(queue)) = (ordered, self.queue(stream)) {
@@ -153,16 +173,28 @@ impl Streams {
         }
     }
 
+    /// Waits until the stream has passed `event`, and leaves faults of other work to those who wait for that.
+    pub(crate) fn pass(&self, event: Event) -> Result<()> {
+        if let Some((position, found)) = self.find(event)? {
+            found.synchronize().map_err(|e| self.fault(e))?;
+            let mut marks = self.queue(event.stream)?.marks.lock();
+            marks.done = marks.done.max(position);
+            while marks.events.pop_front_if(|(at, _)| *at <= position).is_some() {}
+        }
+        Ok(())
+    }
+
+    /// As [`Streams::pass`], where nobody is there to hear of a fault: the next wait reports it.
+    pub(crate) fn settle(&self, event: Event) {
+        if let (Err(error), Ok(queue)) = (self.pass(event), self.queue(event.stream)) {
+            queue.marks.lock().fault.get_or_insert(error);
+        }
+    }
+
     /// [`Device::wait`](crate::device::Device::wait).
     pub(crate) fn wait(&self, event: Event) -> Result<()> {
-        if let Some(found) = self.find(event)? {
-            found.synchronize().map_err(|e| self.fault(e))?;
-        }
+        self.pass(event)?;
         let mut marks = self.queue(event.stream)?.marks.lock();
-        while marks.events.front().is_some_and(|(position, _)| *position <= event.position) {
-            marks.events.pop_front();
-        }
-        marks.done = marks.done.max(event.position);
         let fault = marks.fault.take();
         drop(marks);
         self.context.check_err().map_err(|e| self.fault(e))?;

@@ -5,7 +5,7 @@
 //! event of its making, so that whoever uses it on another stream waits for that.
 
 use super::block::Block;
-use super::{Device, Event, Resident, Stream, View};
+use super::{Device, Event, Pending, Resident, Stream, View};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::shape;
@@ -37,7 +37,17 @@ pub struct Mirror {
 #[derive(Default)]
 struct Copies {
     host: Option<Block>,
+    /// The copy on the host, while it is on its way.
+    coming: Option<Coming>,
     there: Vec<Copy>,
+}
+
+/// A download that nobody has waited for.
+struct Coming {
+    device: Arc<dyn Device>,
+    pending: Pending,
+    /// When it is over.
+    there: Event,
 }
 
 /// A copy on a device.
@@ -72,18 +82,26 @@ impl fmt::Debug for Mirror {
 }
 
 impl Copies {
+    /// Begins to make a copy on the host where there is none; whether it is on its way, and [`Copies::host`] has to wait.
+    fn bring(&mut self) -> Result<bool> {
+        if self.host.is_none() && self.coming.is_none() {
+            let copy = self.there.first().ok_or_else(|| Error::bug("a block has a copy somewhere"))?;
+            let (device, stream) = (Arc::clone(&copy.device), copy.ready.stream);
+            let pending = device.download(stream, &copy.data)?;
+            let there = device.record(stream);
+            self.coming = Some(Coming { device, pending, there });
+        }
+        Ok(self.coming.is_some())
+    }
+
     /// The copy on the host, made from one on a device where there is none.
     fn host(&mut self) -> Result<Block> {
-        if let Some(block) = &self.host {
-            return Ok(block.clone());
+        self.bring()?;
+        if let Some(Coming { device, pending, there }) = self.coming.take() {
+            device.wait(there)?;
+            self.host = Some((pending.0)()?);
         }
-        let copy = self.there.first().ok_or_else(|| Error::bug("a block has a copy somewhere"))?;
-        let stream = copy.ready.stream;
-        let pending = copy.device.download(stream, &copy.data)?;
-        copy.device.wait(copy.device.record(stream))?;
-        let block = (pending.0)()?;
-        self.host = Some(block.clone());
-        Ok(block)
+        self.host.clone().ok_or_else(|| Error::bug("a block that was brought is there"))
     }
 }
 
@@ -110,7 +128,7 @@ impl Data {
     #[must_use]
     pub fn shared(block: Block) -> Self {
         let (shape, dtype) = (block.shape().to_vec(), block.dtype());
-        let copies = Mutex::new(Copies { host: Some(block), there: Vec::new() });
+        let copies = Mutex::new(Copies { host: Some(block), coming: None, there: Vec::new() });
         Self::Shared { shape, mirror: Arc::new(Mirror { dtype, copies }) }
     }
 
@@ -118,7 +136,7 @@ impl Data {
     #[must_use]
     pub fn resident(device: &Arc<dyn Device>, stream: Stream, data: Resident, dtype: DType, shape: &[usize]) -> Self {
         let copy = Copy { device: Arc::clone(device), data, ready: device.record(stream) };
-        let copies = Mutex::new(Copies { host: None, there: vec![copy] });
+        let copies = Mutex::new(Copies { host: None, coming: None, there: vec![copy] });
         let mirror = Arc::new(Mirror { dtype, copies });
         device.adopt(&mirror);
         Self::Shared { shape: shape.to_vec(), mirror }
@@ -217,27 +235,13 @@ impl Data {
         Ok(data)
     }
 
-    /// As [`Data::host`] for several, which are waited for together.
+    /// Begins to copy the elements to the host, where they are not there; whether [`Data::host`] has to wait for them.
     ///
     /// # Errors
-    /// As [`Data::host`].
-    pub fn to_host(list: &[Self]) -> Result<Vec<Block>> {
-        let mut coming = Vec::new();
-        for data in list {
-            let Self::Shared { mirror, .. } = data else { continue };
-            let copies = mirror.copies.lock();
-            if let (None, Some(copy)) = (&copies.host, copies.there.first()) {
-                let stream = copy.ready.stream;
-                let pending = copy.device.download(stream, &copy.data)?;
-                coming.push((mirror, pending, Arc::clone(&copy.device), copy.device.record(stream)));
-            }
-        }
-        for (mirror, pending, device, there) in coming {
-            device.wait(there)?;
-            let block = (pending.0)()?;
-            mirror.copies.lock().host.get_or_insert(block);
-        }
-        list.iter().map(Self::host).collect()
+    /// As [`Data::host`], but for faults of what made them.
+    pub fn bring(&self) -> Result<bool> {
+        let Self::Shared { mirror, .. } = self else { return Ok(false) };
+        mirror.copies.lock().bring()
     }
 
     /// The same elements under another shape of the same size.

@@ -23,6 +23,12 @@ pub struct Contraction {
 }
 
 impl Contraction {
+    /// Whether each segment is one panel, so that nothing is added to a product.
+    #[must_use]
+    pub fn adds_nothing(&self) -> bool {
+        self.panels.count() <= self.segments.count()
+    }
+
     /// The dtype in which products are added up.
     #[must_use]
     pub fn work(&self) -> DType {

@@ -130,6 +130,16 @@ pub struct PanelProduct {
     pub onto: bool,
     /// Whether factors come in their own dtype rather than in the one in which products are added up.
     pub narrow: bool,
+    /// Whether the product is rounded to its own dtype at once: no panel follows.
+    pub rounds: bool,
+}
+
+impl PanelProduct {
+    /// The dtype of the result.
+    #[must_use]
+    pub fn output(&self) -> DType {
+        if self.rounds { self.contraction.dtype } else { self.contraction.work() }
+    }
 }
 
 /// A step of a tile program.
@@ -168,7 +178,7 @@ impl Kernel {
             }
             Self::Fold(combine) => (0..combine.outputs.len()).map(|i| combine.output_dtype(i)).collect(),
             Self::Scan(scan) => vec![scan.scanner.state()],
-            Self::Contract(product) => vec![product.contraction.work()],
+            Self::Contract(product) => vec![product.output()],
             Self::Step(step) => vec![step.dtype],
             Self::Regional(op) => vec![op.output()],
             Self::Function(f) => vec![f.output],

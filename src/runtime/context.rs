@@ -13,6 +13,7 @@ use crate::device::{Device, View};
 use crate::error::{Error, ErrorKind, Result};
 use crate::op::kernel::Kernel;
 use parking_lot::{Mutex, RwLock};
+use std::cell::Cell;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -298,7 +299,7 @@ impl Context {
     /// The device that the calling thread's kernels run on, where that is not the CPU, and its stream there. Threads take
     /// turns: blocks are spread over devices as they are over threads.
     pub(crate) fn lane(&self) -> Option<Lane<'_>> {
-        let (thread, count) = (rayon::current_thread_index().unwrap_or(0), self.0.devices.len());
+        let (thread, count) = (turn(), self.0.devices.len());
         self.0.devices.get(thread % count.max(1)).map(|device| stream_of(device, thread / count))
     }
 
@@ -315,9 +316,19 @@ impl Context {
         if on(own.0) >= half {
             return Some(own);
         }
-        let (thread, count) = (rayon::current_thread_index().unwrap_or(0), self.0.devices.len());
+        let (thread, count) = (turn(), self.0.devices.len());
         let there = self.0.devices.iter().find(|device| on(device) > half);
         Some(there.map_or(own, |device| stream_of(device, thread / count)))
+    }
+
+    /// Whether kernels run on one device, rather than on the CPU or on several.
+    pub(crate) fn has_one_device(&self) -> bool {
+        self.0.devices.len() == 1
+    }
+
+    /// Whether a device has a copy of `data`.
+    pub(crate) fn is_resident(&self, data: &Data) -> bool {
+        self.0.devices.iter().any(|device| data.is_on(device.as_ref()))
     }
 
     /// Whether an array on the host goes to a device in parts, because it would take too much of it.
@@ -383,6 +394,24 @@ impl Context {
             .map_err(|e| Error::argument("threads", format!("{} threads cannot be started: {e}", self.0.threads)))?;
         Ok(self.0.pool.get_or_init(|| pool))
     }
+}
+
+thread_local! {
+    /// Whose turn it is where one thread does the work of several.
+    static TURN: Cell<Option<usize>> = const { Cell::new(None) };
+}
+
+/// Runs `body` on the device and the stream of the worker of this number.
+pub(crate) fn in_turn<T>(number: usize, body: impl FnOnce() -> T) -> T {
+    let before = TURN.replace(Some(number));
+    let done = body();
+    TURN.set(before);
+    done
+}
+
+/// The number of the worker that the calling thread is, or stands for.
+pub(crate) fn turn() -> usize {
+    TURN.get().or_else(rayon::current_thread_index).unwrap_or(0)
 }
 
 impl Default for Context {

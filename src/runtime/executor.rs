@@ -6,23 +6,21 @@
 
 use super::cache::ChunkCache;
 use super::carry::{Chains, Scanned};
-use super::context::{Context, Progress};
+use super::context::{Context, Progress, in_turn, turn};
 use super::fetch::{Held, Memo, Shared};
-use super::fold::PartFold;
+use super::fold::{Added, PartFold};
 use super::launch::{StageKernels, TileKernels};
 use super::retry::retry;
-use super::spill::SpillLog;
-use super::target::{Blocks, Finished, Target};
-use super::tiles::{self, Tiles};
+use super::running::{Done, Running, finish, start};
+use super::target::Target;
 use super::trace::{Report, Span, Trace, timed};
-use crate::blockwise::plan::{Output, Placement, Plan, StageId, StageKind};
+use crate::blockwise::plan::{Plan, StageId, StageKind};
 use crate::blockwise::sweep::Sweep;
+use crate::chunk::Region;
 use crate::chunk::region::Indices;
-use crate::chunk::{Chunks, Region};
-use crate::device::View;
-use crate::device::assembly::Assembly;
-use crate::device::block::{Block, Buffer};
+use crate::device::block::Block;
 use crate::device::data::Data;
+use crate::device::{Event, View};
 use crate::dtype::DType;
 use crate::error::{Error, ErrorKind, Result, panic_text};
 use crate::op::regional::Regional;
@@ -31,7 +29,7 @@ use crate::store::Sink;
 use crate::store::memory::BlockStore;
 use crate::task::{Task, TaskGraph};
 use parking_lot::{Condvar, Mutex};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
@@ -104,23 +102,6 @@ pub fn run(
     Ok((answers, report))
 }
 
-/// What sweeps have finished.
-#[derive(Default)]
-struct Done {
-    /// Arrays that are written, and not visible yet.
-    written: Vec<Box<dyn Sink>>,
-    /// Answers in blocks, by number.
-    kept: BTreeMap<usize, BlockStore>,
-}
-
-/// One sink of a sweep while it runs.
-enum Running {
-    Blocks { id: StageId, targets: Vec<(Target, Option<usize>)> },
-    Scan { id: StageId, chains: Chains, targets: Vec<(Target, Option<usize>)> },
-    Reduction { id: StageId, folds: Vec<PartFold>, results: Vec<Target> },
-    Tiles(Tiles),
-}
-
 /// Runs one sweep.
 fn run_sweep(
     shared: &mut Shared<'_>,
@@ -134,121 +115,21 @@ fn run_sweep(
     let running: Vec<Running> =
         sweep.stages.iter().map(|&id| start(shared, sweep, id, sinks)).collect::<Result<_>>()?;
     let free = shared.cx.memory().budget().saturating_sub(sweep.held_bytes);
-    let reserved = sweep.task_bytes.saturating_mul(sweep.width as u64).min(free);
+    let tasks = (sweep.width * (1 + sweep.ahead)) as u64;
+    let reserved = sweep.task_bytes.saturating_mul(tasks).min(free);
     let reservation = shared.cx.memory().reserve("a sweep", reserved)?;
-    let job = Job { shared, running: &running, sweep, total: graph.len(), progress };
+    let job = Job {
+        shared,
+        running: &running,
+        sweep,
+        total: graph.len(),
+        progress,
+        coming: Mutex::default(),
+        trail: Mutex::default(),
+    };
     job.run(graph, number)?;
     drop(reservation);
     running.into_iter().try_for_each(|sink| finish(shared, sink, done))
-}
-
-/// Sets up where the results of stage `id` go.
-fn start(
-    shared: &Shared<'_>,
-    sweep: &Sweep,
-    id: StageId,
-    sinks: &mut BTreeMap<usize, Box<dyn Sink>>,
-) -> Result<Running> {
-    let stage = &shared.plan.stages[id];
-    if let StageKind::Reduce { parts, .. } = &stage.kind {
-        let folds = (0..parts.len()).map(|p| PartFold::new(stage, id, p, &sweep.grid)).collect::<Result<Vec<_>>>()?;
-        let StageKernels::Reduction { parts: kernels, .. } = &shared.kernels[id] else {
-            return Err(Error::bug("a reduction"));
-        };
-        let results = folds
-            .iter()
-            .zip(parts)
-            .zip(kernels)
-            .map(|((fold, part), kernels)| match &stage.placement {
-                Placement::Spill(read, _) => {
-                    let (dtype, read) = (part.reducer.output(), fold.of_result(read));
-                    SpillLog::create(shared.cx.spill_folder(), dtype, &fold.kept, &read).map(Target::Spilled)
-                }
-                _ if fold.kept.count() == 1 && !kernels.finish.on_cpu() => {
-                    Ok(Target::Whole(Blocks::new(part.reducer.output(), fold.kept.clone())))
-                }
-                _ => in_memory(part.reducer.output(), &fold.kept).map(Target::Memory),
-            })
-            .collect::<Result<Vec<_>>>()?;
-        return Ok(Running::Reduction { id, folds, results });
-    }
-    let dtype = stage.result_dtypes()[0];
-    if let StageKind::Tiles(program) = &stage.kind {
-        let grid = tiles::grid(program, &sweep.grid);
-        let target = match &stage.placement {
-            Placement::Spill(read, _) => {
-                Target::Spilled(SpillLog::create(shared.cx.spill_folder(), dtype, &grid, read)?.plain())
-            }
-            _ => Target::Memory(in_memory(dtype, &grid)?),
-        };
-        return Tiles::new(shared.cx, id, program, &sweep.grid, target).map(Running::Tiles);
-    }
-    let mut targets = Vec::new();
-    let outputs = || shared.plan.outputs.iter().enumerate().filter(|(_, o)| o.stage == id);
-    for (i, output) in outputs() {
-        // The blocks of triangular systems are whole rows, whatever the stored chunks.
-        let own = matches!(stage.kind, StageKind::Substitute(_));
-        let fits = !own && output.stored.as_ref().is_some_and(|g| g.shape() == stage.space);
-        if let Some(sink) = if fits { sinks.remove(&i) } else { None } {
-            targets.push((Target::Stored(sink), None));
-        }
-    }
-    if let Placement::Spill(read, _) = &stage.placement {
-        let log = SpillLog::create(shared.cx.spill_folder(), dtype, &sweep.grid, read)?;
-        targets.push((Target::Spilled(log), Some(0)));
-    }
-    for (i, _) in outputs().filter(|(_, o)| o.persists) {
-        targets.push((Target::Kept(i, Blocks::new(dtype, sweep.grid.clone())), None));
-    }
-    let kept = matches!(stage.placement, Placement::Memory(_));
-    let in_memory_too = |(i, o): (usize, &Output)| (o.stored.is_none() && !o.persists) || sinks.contains_key(&i);
-    let wanted = kept || outputs().any(in_memory_too);
-    if wanted {
-        targets.push((Target::Memory(in_memory(dtype, &sweep.grid)?), Some(0)));
-    }
-    if matches!(stage.kind, StageKind::Scan { .. }) {
-        return Ok(Running::Scan { id, chains: Chains::new(shared.cx, stage, id, &sweep.grid)?, targets });
-    }
-    Ok(Running::Blocks { id, targets })
-}
-
-/// An array in memory whose bytes a caller can take over as a vector of elements.
-fn in_memory(dtype: DType, grid: &Chunks) -> Result<Assembly> {
-    let n = shape::checked_size(&grid.shape()).ok_or_else(|| Error::bug("a result's size fits"))?;
-    Assembly::new(dtype, grid.clone(), Buffer::elements(dtype, n))
-}
-
-/// Makes the results of a finished sink known, and collects the arrays that are written.
-fn finish(shared: &mut Shared<'_>, sink: Running, done: &mut Done) -> Result<()> {
-    match sink {
-        Running::Blocks { id, targets } | Running::Scan { id, targets, .. } => {
-            for (target, result) in targets {
-                match (result, target.finish()?) {
-                    (_, Finished::Stored(sink)) => done.written.push(sink),
-                    (_, Finished::Kept(output, blocks)) => drop(done.kept.insert(output, blocks)),
-                    (Some(result), Finished::Held(held)) => drop(shared.results[id][result].set(held)),
-                    (None, Finished::Held(_)) => {}
-                }
-            }
-        }
-        Running::Tiles(tiles) => {
-            if let (id, Finished::Held(held)) = tiles.finish()? {
-                drop(shared.results[id][0].set(held));
-            }
-        }
-        Running::Reduction { id, folds, results } => {
-            for (r, (fold, target)) in folds.iter().zip(results).enumerate() {
-                for index in fold.without_portions(shape::size(&shared.plan.stages[id].space) == 0) {
-                    let block = fold.of_nothing(shared, &index)?;
-                    target.write(shared.cx, &index, &fold.kept.region(&index), &block.host()?)?;
-                }
-                if let Finished::Held(held) = target.finish()? {
-                    let _ = shared.results[id][r].set(held);
-                }
-            }
-        }
-    }
-    Ok(())
 }
 
 /// A sweep's tasks, and what they share.
@@ -258,7 +139,24 @@ struct Job<'a, 'b> {
     sweep: &'a Sweep,
     total: usize,
     progress: &'a AtomicUsize,
+    /// Finished blocks on their way to the host.
+    coming: Mutex<VecDeque<Coming<'a>>>,
+    /// By worker, where its last tasks end on the stream of its device.
+    trail: Mutex<BTreeMap<usize, VecDeque<Event>>>,
 }
+
+/// A block of a target in memory.
+struct Coming<'a> {
+    target: &'a Target,
+    index: Vec<usize>,
+    region: Region,
+    data: Data,
+}
+
+/// Blocks that are on their way at once, and the bytes of each, at most: what this takes beside the memory of tasks does
+/// not count.
+const COMING: usize = 32;
+const COMING_BYTES: usize = 128 << 10;
 
 /// What the feeding thread waits for.
 #[derive(Default)]
@@ -293,13 +191,17 @@ impl State {
     }
 }
 
-impl Job<'_, '_> {
+impl<'a> Job<'a, '_> {
     /// Runs the tasks, some at a time; several small ones are handed to a thread together.
     fn run(&self, graph: &TaskGraph, sweep: usize) -> Result<()> {
         if let [Running::Tiles(tiles)] = self.running {
             return tiles.run(self.shared, (sweep, self.sweep), &|| self.count());
         }
         let (small, window, count) = (self.sweep.is_small(), self.sweep.window, self.sweep.grid.count());
+        if self.only_enqueues() {
+            (0..count).try_for_each(|n| in_turn(n, || self.catching(&graph.task(sweep, n))))?;
+            return self.take_in(0);
+        }
         let threads = self.shared.cx.threads();
         let (ahead, batch) = (self.sweep.queued(threads), self.sweep.batch(threads));
         let gate = Gate::default();
@@ -331,12 +233,46 @@ impl Job<'_, '_> {
                 });
             }
         });
-        gate.state.into_inner().fault.map_or(Ok(()), Err)
+        gate.state.into_inner().fault.map_or_else(|| self.take_in(0), Err)
+    }
+
+    /// Whether the tasks only enqueue, so that the calling thread runs them.
+    fn only_enqueues(&self) -> bool {
+        let bytes = |target: &Target, dtype: DType, block: &[usize]| match target {
+            Target::Kept(..) | Target::Whole(_) => true,
+            Target::Memory(_) => shape::size(block) * dtype.size() <= COMING_BYTES,
+            Target::Stored(_) | Target::Spilled(_) => false,
+        };
+        self.running.iter().all(|sink| match sink {
+            Running::Blocks { id, targets } => {
+                let dtype = self.shared.plan.stages[*id].result_dtypes()[0];
+                targets.iter().all(|(target, _)| bytes(target, dtype, &self.sweep.grid.longest()))
+            }
+            Running::Reduction { id, folds, results } => {
+                let dtypes = self.shared.plan.stages[*id].result_dtypes();
+                let each = results.iter().zip(folds).zip(dtypes);
+                each.into_iter().all(|((target, fold), dtype)| bytes(target, dtype, &fold.kept.longest()))
+            }
+            Running::Scan { .. } | Running::Tiles(_) => false,
+        }) && self.shared.only_enqueues(self.sweep)
+    }
+
+    /// Waits for blocks that are on their way, those that came first in front, until no more than `left` are.
+    fn take_in(&self, left: usize) -> Result<()> {
+        loop {
+            let mut coming = self.coming.lock();
+            if coming.len() <= left {
+                return Ok(());
+            }
+            let Some(Coming { target, index, region, data }) = coming.pop_front() else { return Ok(()) };
+            drop(coming);
+            self.write(target, &index, &region, &data).map_err(|e| e.at(format!("block {region}")))?;
+        }
     }
 
     fn guarded(&self, numbers: &Range<usize>, mut tasks: impl Iterator<Item = Task>, gate: &Gate, ahead: usize) {
         let stopped = gate.state.lock().fault.is_some();
-        let outcome = if stopped { Ok(()) } else { tasks.try_for_each(|task| self.catching(&task)) };
+        let outcome = if stopped { Ok(()) } else { tasks.try_for_each(|task| self.paced(&task)) };
         let mut state = gate.state.lock();
         state.queued -= numbers.len();
         let advanced = state.finish(numbers);
@@ -348,6 +284,22 @@ impl Job<'_, '_> {
         if room || advanced && state.held_back || state.fault.is_some() {
             gate.change.notify_one();
         }
+    }
+
+    /// Runs a task once what the worker has left to its device is little enough: what that still reads takes memory.
+    fn paced(&self, task: &Task) -> Result<()> {
+        let Some((device, stream)) = self.shared.cx.lane() else { return self.catching(task) };
+        let first = || {
+            let mut trail = self.trail.lock();
+            let list = trail.get_mut(&turn())?;
+            if list.len() > self.sweep.ahead { list.pop_front() } else { None }
+        };
+        while let Some(event) = first() {
+            device.wait(event)?;
+        }
+        let done = self.catching(task);
+        self.trail.lock().entry(turn()).or_default().push_back(device.record(stream));
+        done
     }
 
     fn catching(&self, task: &Task) -> Result<()> {
@@ -412,7 +364,7 @@ impl Job<'_, '_> {
         Ok(())
     }
 
-    fn blocks(&self, id: StageId, targets: &[(Target, Option<usize>)], task: &Task, memo: &mut Memo) -> Result<()> {
+    fn blocks(&self, id: StageId, targets: &'a [(Target, Option<usize>)], task: &Task, memo: &mut Memo) -> Result<()> {
         if self.in_place(id, targets, task, memo)? {
             return Ok(());
         }
@@ -421,12 +373,24 @@ impl Job<'_, '_> {
     }
 
     /// Gives a finished block to one target, and counts it.
-    fn put(&self, target: &Target, index: &[usize], region: &Region, data: &Data) -> Result<()> {
-        let counters = &self.shared.trace.counters;
-        if let Target::Kept(_, blocks) | Target::Whole(blocks) = target {
-            blocks.put(index, data.clone());
-            return Ok(());
+    fn put(&self, target: &'a Target, index: &[usize], region: &Region, data: &Data) -> Result<()> {
+        match target {
+            Target::Kept(_, blocks) | Target::Whole(blocks) => {
+                blocks.put(index, data.clone());
+                Ok(())
+            }
+            Target::Memory(_) if data.len() <= COMING_BYTES && data.bring()? => {
+                let (index, region, data) = (index.to_vec(), region.clone(), data.clone());
+                self.coming.lock().push_back(Coming { target, index, region, data });
+                self.take_in(COMING)
+            }
+            Target::Memory(_) | Target::Stored(_) | Target::Spilled(_) => self.write(target, index, region, data),
         }
+    }
+
+    /// Writes a finished block to a target on the host.
+    fn write(&self, target: &Target, index: &[usize], region: &Region, data: &Data) -> Result<()> {
+        let counters = &self.shared.trace.counters;
         let block = &timed(&counters.compute_ns, || data.host())?;
         let counter = match target {
             Target::Stored(_) => Some(&counters.bytes_written),
@@ -442,7 +406,7 @@ impl Job<'_, '_> {
     /// Gives a finished block to all that take it.
     fn hand_over(
         &self,
-        targets: &[(Target, Option<usize>)],
+        targets: &'a [(Target, Option<usize>)],
         index: &[usize],
         region: &Region,
         data: &Data,
@@ -475,7 +439,7 @@ impl Job<'_, '_> {
         &self,
         id: StageId,
         folds: &[PartFold],
-        results: &[Target],
+        results: &'a [Target],
         task: &Task,
         memo: &mut Memo,
     ) -> Result<()> {
@@ -531,7 +495,8 @@ impl Job<'_, '_> {
                 .into_iter();
                 for &part in members {
                     let state = states.by_ref().take(identity(part)).map(View::whole).collect();
-                    if let Some(result) = folds[part].add(self.shared, &index, 0, portion.number, state)? {
+                    let added = Added { level: 0, first: portion.number, state, comes: false };
+                    if let Some(result) = folds[part].add(self.shared, &index, added)? {
                         self.put(&results[part], &index, &folds[part].kept.region(&index), &result)?;
                     }
                 }
@@ -545,7 +510,7 @@ impl Job<'_, '_> {
         &self,
         id: StageId,
         chains: &Chains,
-        targets: &[(Target, Option<usize>)],
+        targets: &'a [(Target, Option<usize>)],
         task: &Task,
         memo: &mut Memo,
     ) -> Result<()> {

@@ -20,6 +20,9 @@ use std::sync::Arc;
 /// Bytes of the state of a node that is brought to the host.
 const FEW: usize = 1 << 10;
 
+/// Nodes of a result that may be on their way to the host: the thread that brings one more waits for the first of them.
+const COMING: usize = 32;
+
 /// The folds of one part of a reduction: one per block of its result.
 pub(crate) struct PartFold {
     stage: StageId,
@@ -47,11 +50,32 @@ pub(crate) struct Portion<'a> {
 /// The state of a tile, or of neighbours: a view per part of it.
 pub(crate) type State = Vec<View<Data>>;
 
+/// A state that is added to a result.
+pub(crate) struct Added {
+    /// Its level in the tree.
+    pub(crate) level: usize,
+    /// The number of the first portion below it.
+    pub(crate) first: usize,
+    pub(crate) state: State,
+    /// Whether it is on its way to the host, where it is joined.
+    pub(crate) comes: bool,
+}
+
+impl Added {
+    /// The state, where it is joined.
+    fn arrived(self) -> Result<State> {
+        let arrive = |view: View<Data>| Ok(View { block: Data::Host(view.block.host()?), ..view });
+        if self.comes { self.state.into_iter().map(arrive).collect() } else { Ok(self.state) }
+    }
+}
+
 /// Nodes of a tree on one level: the numbers of the first portions below them, and their states side by side.
 pub(crate) struct Nodes {
     level: usize,
     first: Vec<usize>,
     states: Vec<Data>,
+    /// Whether the states are on their way to the host, to be joined there.
+    come: bool,
 }
 
 /// One result block in the making.
@@ -59,10 +83,12 @@ pub(crate) struct Nodes {
 struct Fold {
     /// The number of the first tile that is not part of it.
     next: usize,
+    /// The tiles that have come, whether they are part of it or wait.
+    came: usize,
     /// What waits for its neighbours on each level of the tree.
     levels: Vec<Option<State>>,
-    /// States whose predecessors are missing, by the number of their first tile, with their level.
-    waiting: BTreeMap<usize, (usize, State)>,
+    /// States whose predecessors are missing, or that are on their way, by the number of their first tile.
+    waiting: BTreeMap<usize, Added>,
 }
 
 impl PartFold {
@@ -155,7 +181,7 @@ impl PartFold {
 
     /// The states of the portions with these numbers, which lie side by side, of all parts that share them: as much of the
     /// tree as they make up is folded at once, by `kernel`, where they are neighbours. Small states that fold to the same
-    /// bits everywhere come to the host, where joining them is faster, and no thread waits for another's stream.
+    /// bits everywhere come to the host, where joining them is faster, and no thread waits for another's stream: they set out, and are waited for when they are joined.
     pub(crate) fn folded(
         &self,
         shared: &Shared<'_>,
@@ -176,11 +202,12 @@ impl PartFold {
             (level, portions) = (level + 1, portions.div_ceil(FAN_IN));
         }
         let each = states.iter().map(Data::len).sum::<usize>() / numbers.len().max(1);
-        if each <= FEW && kernel.is_exact() && self.kernels(shared)?.finish.is_exact() {
-            states = Data::to_host(&states)?.into_iter().map(Data::Host).collect();
+        let come = each <= FEW && kernel.is_exact() && self.kernels(shared)?.finish.is_exact();
+        if come {
+            states.iter().try_for_each(|state| state.bring().map(drop))?;
         }
         let first = numbers.into_iter().map(|number| number * span(level)).collect();
-        Ok(Nodes { level, first, states })
+        Ok(Nodes { level, first, states, come })
     }
 
     /// Adds the nodes of this part, whose states are `states` of all, to result block `index`; gives the result when it is
@@ -195,33 +222,28 @@ impl PartFold {
         let mut result = None;
         for (entry, &first) in nodes.first.iter().enumerate() {
             let state = nodes.states[states.clone()].iter().map(|s| row(s, entry)).collect();
-            result = self.add(shared, index, nodes.level, first, state)?;
+            result = self.add(shared, index, Added { level: nodes.level, first, state, comes: nodes.come })?;
         }
         Ok(result)
     }
 
-    /// Adds the state of the tiles from portion number `tile` on that make up a node on this level of the tree to result
-    /// block `index`; gives the result when it is the last.
-    pub(crate) fn add(
-        &self,
-        shared: &Shared<'_>,
-        index: &[usize],
-        level: usize,
-        tile: usize,
-        state: State,
-    ) -> Result<Option<Data>> {
+    /// Adds a state of the tree to result block `index`; gives the result when it is the last.
+    pub(crate) fn add(&self, shared: &Shared<'_>, index: &[usize], added: Added) -> Result<Option<Data>> {
         let portions = self.portions_of(index);
-        if portions <= span(level) {
-            return self.finish(shared, index, state).map(Some);
+        if portions <= span(added.level) {
+            return self.finish(shared, index, added.arrived()?).map(Some);
         }
         let block = self.kept.number(index);
         let fold = Arc::clone(self.folds.lock().entry(block).or_default());
         let mut fold = fold.lock();
-        fold.waiting.insert(tile, (level, state));
-        while let Some((mut level, mut state)) = {
+        fold.came += span(added.level).min(portions - added.first);
+        let comes = added.comes;
+        fold.waiting.insert(added.first, added);
+        while !comes || fold.came >= portions || fold.waiting.len() > COMING {
             let at = fold.next;
-            fold.waiting.remove(&at)
-        } {
+            let Some(first) = fold.waiting.remove(&at) else { break };
+            let mut level = first.level;
+            let mut state = first.arrived()?;
             fold.next = portions.min(fold.next + span(level));
             let mut done = fold.next.div_ceil(span(level));
             loop {

@@ -144,7 +144,7 @@ pub(crate) enum StageKernels {
         onto: Launcher,
         /// To what is multiplied, where that is another dtype,
         widen: Option<Launcher>,
-        /// and back.
+        /// and back, where products are not rounded at once.
         narrow: Option<Launcher>,
     },
     /// Those of a tile program or a triangular system, in the order of [`TileTask::ALL`].
@@ -192,7 +192,8 @@ impl StageKernels {
             StageKind::Contract(contraction) => {
                 let (dtype, work) = (contraction.dtype, contraction.work());
                 let narrow = dtype != work && !cx.on_cpu(&product_kernel(contraction, false, true));
-                let panel = |onto| launcher(product_kernel(contraction, onto, narrow));
+                let rounds = narrow && contraction.adds_nothing();
+                let panel = |onto| launcher(panel_kernel(contraction, onto, narrow, rounds));
                 let cast = |from: DType, to: DType| {
                     let mut p = Program::default();
                     let x = p.input(from);
@@ -205,7 +206,7 @@ impl StageKernels {
                     first: panel(false),
                     onto: panel(true),
                     widen: (differs && !narrow).then(|| cast(dtype, work)),
-                    narrow: differs.then(|| cast(work, dtype)),
+                    narrow: (differs && !rounds).then(|| cast(work, dtype)),
                 }
             }
             StageKind::Tiles(program) => {
@@ -284,9 +285,14 @@ pub(crate) fn tile_kernels(stage: &Stage) -> Vec<(Vec<usize>, TileReduce)> {
     groups.iter().map(|g| (g.clone(), kernel(g))).collect()
 }
 
-/// The kernel that multiplies a panel.
+/// The kernel that multiplies a panel into the dtype in which panels are added up.
 pub(crate) fn product_kernel(contraction: &Contraction, onto: bool, narrow: bool) -> Kernel {
-    Kernel::Contract(PanelProduct { contraction: contraction.clone(), onto, narrow })
+    panel_kernel(contraction, onto, narrow, false)
+}
+
+/// The kernel that multiplies a panel.
+fn panel_kernel(contraction: &Contraction, onto: bool, narrow: bool, rounds: bool) -> Kernel {
+    Kernel::Contract(PanelProduct { contraction: contraction.clone(), onto, narrow, rounds })
 }
 
 /// What triangular systems are called.

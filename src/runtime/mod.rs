@@ -1,10 +1,11 @@
 //! Running plans: the only place with threads.
 //!
 //! [`context::Context`] carries threads, budget, devices (`devices.rs`) and observers; `pipeline.rs` goes from requests to a task graph,
-//! every stage printable; `executor.rs` admits tasks against the byte budget and runs them on the context's pool;
+//! every stage printable; `executor.rs` admits tasks against the byte budget and runs them on the context's pool, or where
+//! `enqueue.rs` finds that they only enqueue, by itself;
 //! `launch.rs` keeps kernels ready; `fetch.rs` and `rows.rs` read what a block needs, put together in `collage.rs`, through `cache.rs` where chunks are
 //! shared; `product.rs` multiplies matrices panel by panel, `substitute.rs` solves triangular systems; `fold.rs` combines tiles in a fixed tree, `carry.rs` joins the
-//! blocks of scans in order, `tiles.rs` runs factorisations; `target.rs` takes results, `spill.rs` those that go to disk for a while; `retry.rs` makes
+//! blocks of scans in order, `tiles.rs` runs factorisations; `running.rs` sets up where the results of a sweep go, `target.rs` takes them, `spill.rs` those that go to disk for a while; `retry.rs` makes
 //! requests again that failed for a moment; `trace.rs` counts and times; `interrupt.rs` stops a run when the process is
 //! interrupted.
 
@@ -19,6 +20,7 @@ pub mod interrupt;
 pub(crate) mod launch;
 pub(crate) mod collage;
 pub(crate) mod fetch;
+pub(crate) mod enqueue;
 pub(crate) mod rows;
 pub(crate) mod gather;
 pub(crate) mod product;
@@ -27,5 +29,6 @@ pub(crate) mod target;
 pub(crate) mod fold;
 pub(crate) mod carry;
 pub(crate) mod tiles;
+pub(crate) mod running;
 pub mod pipeline;
 pub mod executor;

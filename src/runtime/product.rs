@@ -10,6 +10,7 @@ use crate::cpu::copy::StridedBox;
 use crate::device::View;
 use crate::device::block::Block;
 use crate::device::data::Data;
+use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::op::contraction::Contraction;
 use crate::shape;
@@ -50,13 +51,13 @@ impl Shared<'_> {
 
     /// The products of some cells on a device, each by itself: how a device rounds depends on the size of a product.
     fn cells(&self, id: StageId, contraction: &Contraction, cells: &Region) -> Result<Data> {
-        let (work, rank) = (contraction.work(), cells.rank());
+        let (given, rank) = (self.given(id, contraction), cells.rank());
         let list = |axis: usize, cuts: &AxisChunks| -> Vec<(usize, usize)> {
             let (first, end) = (cuts.find(cells.start[axis]), cells.end(axis));
             let inside = (first..cuts.count()).take_while(|&i| cuts.start(i) < end);
             inside.map(|i| (cuts.start(i), cuts.length(i))).collect()
         };
-        let mut block = Collage::new(self.cx, work, &cells.shape);
+        let mut block = Collage::new(self.cx, given, &cells.shape);
         for segment in 0..cells.shape[0] {
             for &(row, rows) in &list(rank - 2, &contraction.rows) {
                 for &(column, columns) in &list(rank - 1, &contraction.columns) {
@@ -76,6 +77,12 @@ impl Shared<'_> {
         block.finish()
     }
 
+    /// The dtype in which cells are given: the one in which they are added up, where they are rounded later.
+    fn given(&self, id: StageId, contraction: &Contraction) -> DType {
+        let rounded = matches!(self.kernels[id], StageKernels::Product { narrow: None, .. });
+        if rounded { contraction.dtype } else { contraction.work() }
+    }
+
     /// The product of one cell on a device, panel after panel.
     fn cell(&self, id: StageId, contraction: &Contraction, cell: &Region) -> Result<Data> {
         let stage = &self.plan.stages[id];
@@ -93,9 +100,10 @@ impl Shared<'_> {
         }
         sum.map_or_else(
             || {
-                let mut buffer = self.cx.memory().buffer(cell.size() * contraction.work().size());
+                let given = self.given(id, contraction);
+                let mut buffer = self.cx.memory().buffer(cell.size() * given.size());
                 buffer.bytes_mut().fill(0);
-                Ok(self.cx.data(Block::new(contraction.work(), &cell.shape, buffer)?))
+                Ok(self.cx.data(Block::new(given, &cell.shape, buffer)?))
             },
             Ok,
         )

@@ -16,6 +16,13 @@ pub struct Counters {
     pub allocations: u64,
     pub bytes: u64,
     pub peak_bytes: u64,
+    pub gemms: u64,
+    pub memsets: u64,
+    pub instructions: u64,
+    pub modules: u64,
+    pub synchronizations: u64,
+    pub pinned_bytes: u64,
+    pub calls: u64,
 }
 
 const FIELDS: usize = std::mem::size_of::<Counters>() / 8;

@@ -2,9 +2,10 @@
 
 use super::counters::Simulator;
 use super::{assert_near, cpu, gpu, numbers, small_gpu, turn};
-use hyperslab::Array;
+use half::f16;
 use hyperslab::blockwise::plan::StageKind;
 use hyperslab::chunk::tiling::FAN_IN;
+use hyperslab::{Array, Context};
 
 /// Elements of the arrays.
 const N: usize = 3 << 20;
@@ -56,6 +57,25 @@ fn data_that_is_there_does_not_move() {
 }
 
 #[test]
+fn products_of_16_bit_floats_round_once() {
+    let (Some(_turn), cx) = (turn(), gpu()) else { return };
+    let cx = cx.build().unwrap();
+    let Some(sim) = Simulator::find() else { return };
+    let factor = |cx: &Context, [m, n]: [usize; 2]| {
+        cx.from_ndarray(numbers(m * n).into_shape_with_order(vec![m, n]).unwrap()).unwrap().cast::<f16>()
+    };
+    let there = |shape| cx.persist(&factor(&cx, shape)).unwrap();
+    let (a, b) = (there([60, 70]), there([70, 50]));
+    let (given, did) = sim.during(|| cx.compute(a.matmul(&b)).unwrap());
+    assert_eq!((did.gemms, did.launches), (1, 0), "{did:?}");
+    let wanted = cpu().compute(factor(&cpu(), [60, 70]).matmul(&factor(&cpu(), [70, 50]))).unwrap();
+    for (a, b) in given.iter().zip(&wanted) {
+        let (a, b) = (a.to_f32(), b.to_f32());
+        assert!((a - b).abs() <= f16::EPSILON.to_f32() * b.abs().max(1.0), "{a} and {b}");
+    }
+}
+
+#[test]
 fn reductions_launch_tiles_together() {
     let Some(_turn) = turn() else { return };
     // As much memory as makes blocks as large as on a GPU.
@@ -79,4 +99,27 @@ fn reductions_launch_tiles_together() {
         let at_most = tasks * (1 + levels.count() as u64) + 1;
         assert!(did.launches <= at_most, "{tiles} tiles in {tasks} blocks: {} launches for {answer}", did.launches);
     }
+}
+
+#[test]
+fn what_is_there_takes_few_calls_of_the_driver() {
+    let Some(_turn) = turn() else { return };
+    let cx = gpu().threads(8).block_bytes(1 << 19).build().unwrap();
+    let Some(sim) = Simulator::find() else { return };
+    let square = numbers(1 << 20).into_shape_with_order(vec![1 << 10, 1 << 10]).unwrap();
+    let x = cx.persist(&cx.from_ndarray(square).unwrap().rechunk(&[128, 1 << 10])).unwrap();
+    // Most of them look whether the thread's context is the right one. Per block, and besides.
+    let calls = |name: &str, (each, once): (u64, u64), compute: &dyn Fn()| {
+        compute();
+        let ((), did) = sim.during(compute);
+        let tasks = cx.report().tasks;
+        assert!(tasks >= 8 && did.calls <= each * tasks + once, "{name}: {} calls for {tasks} blocks", did.calls);
+        assert!(did.allocations == 0 && did.d2h <= tasks && did.synchronizations <= tasks, "{name}: {did:?}");
+    };
+    calls("a sum", (18, 32), &|| drop(cx.compute(x.sum(..)).unwrap()));
+    calls("sums of columns", (20, 48), &|| drop(cx.compute(x.sum(0)).unwrap()));
+    calls("deviations of rows", (18, 32), &|| drop(cx.compute(x.std(1)).unwrap()));
+    let four = || (x.mean(..), x.std(..), x.min(..), x.max(..));
+    calls("four statistics", (18, 32), &|| drop(cx.compute(four()).unwrap()));
+    calls("an anomaly", (23, 48), &|| drop(cx.compute((&x - x.mean(0)).abs().mean(1)).unwrap()));
 }

@@ -217,7 +217,7 @@ fn wide() -> Vec<Wide> {
     for (name, dtype) in [("sum", DType::F32), ("max", DType::F64), ("mean", DType::F16), ("var", DType::F32)] {
         let reduction = *REDUCTIONS.iter().find(|r| r.name() == name).unwrap();
         let tile = of_reduction(reduction, Program::identity(dtype), &[1 << 16]).unwrap();
-        let form = ReduceForm { access: vec![Access::Whole], kept: 1, reduced: 1, wide: false };
+        let form = ReduceForm { access: vec![Access::Whole], columns: 1, kept: 1, reduced: 1, wide: false };
         add(format!("{name} {dtype}"), 128, [1, 0], &|name| reduce::print(&tile, name, &form, false).unwrap().text);
     }
     out

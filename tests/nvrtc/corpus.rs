@@ -161,22 +161,29 @@ fn forms(program: &Program, serial: usize, all: bool) -> Vec<Form> {
         } else {
             let mut turned = vec![false; n];
             turned[n - 1] = last.size() <= 8;
-            forms.push(Form::Turned { rank: rank + 1, wide, turned });
+            let side = if serial.is_multiple_of(2) && last.size() <= 4 { 64 } else { 32 };
+            forms.push(Form::Turned { rank: rank + 1, wide, turned, side });
         }
     }
     forms
 }
 
-/// The forms in which reduction number `serial` of `n` operands is printed.
-fn reduce_forms(n: usize, serial: usize) -> Vec<ReduceForm> {
+/// The forms in which reduction number `serial` is printed.
+fn reduce_forms(tile: &TileReduce, serial: usize) -> Vec<ReduceForm> {
+    let n = tile.map.inputs.len();
     let form = |access: Access, kept: usize, reduced: usize, wide: bool| {
         let mut access = vec![access; n];
         if serial % 4 == 3 && n > 1 {
             access[0] = Access::One;
         }
-        ReduceForm { access, kept, reduced, wide }
+        ReduceForm { access, columns: 1, kept, reduced, wide }
     };
-    vec![form(Access::Whole, 1, 1, false), form(Access::Any, 1 + serial % 3, 1 + serial % 2, serial % 3 == 2)]
+    let beside = ReduceForm {
+        access: vec![Access::Whole; n],
+        columns: reduce::columns(tile),
+        ..form(Access::Whole, 1 + serial % 2, 1 + serial % 2, serial % 5 == 4)
+    };
+    vec![form(Access::Whole, 1, 1, false), form(Access::Any, 1 + serial % 3, 1 + serial % 2, serial % 3 == 2), beside]
 }
 
 /// The other architectures for which kernel number `serial` of a kind is compiled: each takes one in `share`.
@@ -213,8 +220,8 @@ pub(crate) fn entries() -> Vec<Entry> {
         }
     }
     for (serial, (label, tile)) in reductions().into_iter().enumerate() {
-        for (k, form) in reduce_forms(tile.map.inputs.len(), serial).iter().enumerate() {
-            if !everything && k != serial % 2 && serial % 7 != 0 {
+        for (k, form) in reduce_forms(&tile, serial).iter().enumerate() {
+            if !everything && k != serial % 3 && serial % 7 != 0 {
                 continue;
             }
             let name = format!("r{serial}_{k}_");

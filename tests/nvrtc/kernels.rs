@@ -266,6 +266,51 @@ fn bits_depend_on_tiles_and_on_no_block() {
     }
 }
 
+/// Threads take neighbouring outputs where there are very many, and one each where there are few.
+#[test]
+fn columns_have_the_bits_of_each_by_itself() {
+    let Some(gpu) = gpu() else { return };
+    let cases = [
+        ("sum", DType::F32, [300, 1 << 16]),
+        ("argmax", DType::F32, [300, 1 << 16]),
+        ("nanargmin", DType::F16, [70, 1 << 18]),
+        ("var", DType::F32, [70, 1 << 18]),
+        ("mean", DType::F64, [70, 1 << 17]),
+        ("max", DType::U8, [9, 1 << 18]),
+        ("argmin", DType::I64, [9, 1 << 17]),
+    ];
+    for (name, dtype, space) in cases {
+        let reduction = *REDUCTIONS.iter().find(|r| r.name() == name).unwrap();
+        let tile = of_reduction(reduction, Program::identity(dtype), &space).unwrap();
+        let kernel = Kernel::Tiles(tiles(tile, &space, &[true, false], 1000));
+        let view = View::whole(summands(dtype, &space, 5));
+        let all = run(&gpu, Stream(0), &kernel, &Region::full(&space), std::slice::from_ref(&view)).unwrap();
+        let part = Region::new(vec![0, 1003], vec![space[0], 500]);
+        let shifted = [view.shifted(&part.start)];
+        let some = run(&gpu, Stream(0), &kernel, &part, &shifted).unwrap();
+        for (all, some) in all.iter().zip(&some) {
+            let size = all.dtype().size();
+            assert_eq!(all.bytes()[1003 * size..1503 * size], *some.bytes(), "{name} {dtype}");
+        }
+        assert_eq!(differences(&gpu, &kernel, &part, &shifted, SUMS), None, "{name} {dtype}");
+    }
+}
+
+#[test]
+fn transposed_blocks_are_read_in_tiles_of_every_size() {
+    let Some(gpu) = gpu() else { return };
+    for dtype in DType::ALL {
+        for [height, length] in [[130, 200], [64, 64], [40, 50], [16, 300]] {
+            let block = values::ordinary(dtype, &[2 * height * length], 9);
+            let strides = vec![(height * length).cast_signed(), 1, height.cast_signed()];
+            let view = View { block, offset: 0, strides };
+            let kernel = Kernel::Elementwise(Program::identity(dtype));
+            let why = differences(&gpu, &kernel, &Region::full(&[2, height, length]), &[view], Agreement::Exact);
+            assert_eq!(why, None, "{dtype} {height} by {length}");
+        }
+    }
+}
+
 fn strides(shape: &[usize]) -> Vec<usize> {
     hyperslab::shape::strides(shape)
 }

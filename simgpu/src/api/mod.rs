@@ -103,7 +103,11 @@ pub fn call(body: impl FnOnce(&mut Sim) -> Result<()>) -> u32 {
         eprintln!("simgpu: a host function of a stream calls the driver");
         return Status::NotPermitted as u32;
     }
-    match catch_unwind(AssertUnwindSafe(|| body(&mut sim::lock()))) {
+    let counted = |mut sim: std::sync::MutexGuard<'_, Sim>| {
+        sim.counters.calls += 1;
+        body(&mut sim)
+    };
+    match catch_unwind(AssertUnwindSafe(|| counted(sim::lock()))) {
         Ok(Ok(())) => 0,
         Ok(Err(status)) => status as u32,
         Err(_) => {

@@ -39,10 +39,22 @@ fn position(name: &'static str, better: ElementOp, skip_nan: bool, input: DType,
     let init = bound(element, better == ElementOp::Less);
     let nowhere = Scalar::Int(i64::MAX.into());
 
+    // Elements come in the order of their positions, so only a better one replaces another, and the first one nothing.
     let mut step = Program::default();
     let a = (step.input(element), step.input(DType::I64));
     let b = (step.input(element), step.input(DType::I64));
-    let mut take = replaces(&mut step, better, a, b)?;
+    let none = step.constant(nowhere, DType::I64);
+    let first = step.op(ElementOp::Equal, &[a.1, none])?;
+    let mut take = if element.is_inexact() && !skip_nan {
+        let worse = if better == ElementOp::Less { ElementOp::GreaterEqual } else { ElementOp::LessEqual };
+        let no_better = step.op(worse, &[b.0, a.0])?;
+        let (beats, nan) = (step.op(ElementOp::LogicalNot, &[no_better])?, step.op(ElementOp::Isnan, &[a.0])?);
+        let number = step.op(ElementOp::LogicalNot, &[nan])?;
+        step.op(ElementOp::LogicalAnd, &[beats, number])?
+    } else {
+        step.op(better, &[b.0, a.0])?
+    };
+    take = step.op(ElementOp::LogicalOr, &[take, first])?;
     if skip_nan && element.is_inexact() {
         let nan = step.op(ElementOp::Isnan, &[b.0])?;
         let number = step.op(ElementOp::LogicalNot, &[nan])?;

@@ -96,7 +96,10 @@ pub fn columns(tile: &TileReduce) -> usize {
         let narrow = narrow(part);
         kept(part).iter().map(move |(d, _)| if narrow && *d == DType::I64 { DType::I32 } else { *d })
     });
-    let each = size_of(sizes) * accumulators(tile) + width(tile) * tile.map.inputs.len() * largest.max(4);
+    // Phases keep the elements of a group, those of most dtypes in `f64`: with four columns some spill on sm_100.
+    let phases = tile.parts.iter().any(has_phases) && tile.map.inputs.iter().any(|d| *d != DType::F32);
+    let element = if phases { largest.max(8) } else { largest.max(4) };
+    let each = size_of(sizes) * accumulators(tile) + width(tile) * tile.map.inputs.len() * element;
     let most = (16 / largest.max(1)).clamp(1, 4).min(COLUMN_BYTES / each.max(1)).max(1);
     1 << most.ilog2()
 }

@@ -86,6 +86,21 @@ impl<T: Kind> Array<T> {
         Array::of(done(sinc(self.expr())))
     }
 
+    /// `x` to the power of `y` in `f64`, or `c128` where either is complex.
+    ///
+    /// ```
+    /// # use hyperslab::Context;
+    /// # let cx = Context::default();
+    /// let inverse = cx.arange(3)?.float_power(-1);
+    /// assert_eq!(cx.compute(inverse)?.to_ndarray::<f64>()?.as_slice().unwrap(), &[f64::INFINITY, 1.0, 0.5]);
+    /// # Ok::<(), hyperslab::Error>(())
+    /// ```
+    #[track_caller]
+    #[must_use]
+    pub fn float_power(&self, y: impl Into<Operand<T>>) -> Array {
+        Array::of(done(float_power(&Arg::from(self.expr()), y.into().arg())))
+    }
+
     /// Whether `|x - y| <= atol + rtol |y|`, or both are the same infinity; with `equal_nan`, or both are NaN.
     ///
     /// ```
@@ -323,6 +338,24 @@ pub fn sinc(x: &Expr) -> Result<Expr> {
     };
     let y = choice(&x, &x, tiny)?;
     binary(Op::Divide, &unary(Op::Sin, &y)?, &y)
+}
+
+/// `x` to the power of `y` in the widest dtype.
+///
+/// # Errors
+/// [`Shape`](crate::ErrorKind::Shape) for arrays that do not broadcast.
+#[track_caller]
+pub fn float_power(x: &Arg, y: &Arg) -> Result<Expr> {
+    let complex = |v: &Arg| match v {
+        Arg::Array(e) => e.dtype.is_complex(),
+        Arg::Scalar(s) => s.kind() == Family::Complex,
+    };
+    let dtype = if complex(x) || complex(y) { DType::C128 } else { DType::F64 };
+    let wide = |v: &Arg| match v {
+        Arg::Array(e) => build::cast(e, dtype),
+        Arg::Scalar(s) => build::full(&[], *s, dtype, None),
+    };
+    binary(Op::Power, wide(x)?, wide(y)?)
 }
 
 /// How close is close.

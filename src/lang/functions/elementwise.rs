@@ -19,7 +19,9 @@ pub(super) static TABLE: &[Function] = &[
     row("where", "condition, x, y, /", branch),
     row("clip", "a, a_min=None, a_max=None, !out, *, min=None, max=None", clip),
     row("round", "a, decimals=0, !out", round),
-    row("float_power", "x1, x2, /, !out, *, !where, !dtype", float_power),
+    row("float_power", BINARY, |call| {
+        Ok(floats::float_power(&call.required("x1")?.to_arg()?, &call.required("x2")?.to_arg()?)?.into())
+    }),
     row("isclose", "a, b, rtol=1e-05, atol=1e-08, equal_nan=False", |call| Ok(close(call)?.into())),
     row("allclose", "a, b, rtol=1e-05, atol=1e-08, equal_nan=False", |call| {
         Ok(floats::everywhere(&close(call)?)?.into())
@@ -111,25 +113,6 @@ fn round(call: &Call) -> Result<Value> {
     Ok(elementwise::round(array.expr(), decimals)?.into())
 }
 
-fn float_power(call: &Call) -> Result<Value> {
-    let (x, y) = (call.required("x1")?, call.required("x2")?);
-    let complex = [x, y].into_iter().map(dtype_of).collect::<Result<Vec<_>>>()?.into_iter().any(DType::is_complex);
-    let dtype = if complex { DType::C128 } else { DType::F64 };
-    let wide = |v: &Value| match v {
-        Value::Scalar(scalar) => Ok(Value::Scalar(*scalar)),
-        other => Ok::<_, crate::error::Error>(cast(other, dtype)?.into()),
-    };
-    let (x, y) = (Value::Array(cast(x, dtype)?), wide(y)?);
-    element(Op::Power, &[&x, &y])
-}
-
-fn dtype_of(value: &Value) -> Result<DType> {
-    match value {
-        Value::Scalar(scalar) => Ok(scalar.dtype()),
-        other => Ok(other.to_array()?.dtype()),
-    }
-}
-
 /// `|a - b| <= atol + rtol |b|`.
 fn close(call: &Call) -> Result<Expr> {
     let tolerance = |name: &str, default: f64| call.value(name).map_or(Ok(Arg::from(default)), Value::to_arg);
@@ -139,7 +122,10 @@ fn close(call: &Call) -> Result<Expr> {
 }
 
 fn angle(call: &Call) -> Result<Value> {
-    let radians = element(Op::Angle, &[call.required("z")?])?;
+    let z = call.array("z")?;
+    // Beside the integer 0, which is their imaginary part, truth values are integers.
+    let z = if z.dtype() == DType::Bool { z.astype(DType::I64) } else { z };
+    let radians = element(Op::Angle, &[&z.into()])?;
     if call.flag("deg", false)? {
         return element(Op::Multiply, &[&radians, &number(180.0 / std::f64::consts::PI)]);
     }

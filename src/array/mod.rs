@@ -1,7 +1,7 @@
 //! The public face: [`Array`], by topic. No algorithm lives here; every method builds an expression.
 //!
 //! `kinds.rs` says which types follow from which, `creation.rs` makes arrays, `operators.rs` and `elementwise.rs` combine
-//! them, `floats.rs` takes numbers apart and compares them, `choices.rs` chooses among arrays, `indexing.rs` and `manipulation.rs` look at them differently, `reduction.rs` reduces them, `selected.rs` some of their elements, `scan.rs` has running
+//! them, `floats.rs` takes numbers apart, `equality.rs` compares them, `choices.rs` chooses among arrays, `indexing.rs` and `manipulation.rs` look at them differently, `reduction.rs` reduces them, `selected.rs` some of their elements, `scan.rs` has running
 //! results, `calculus.rs` differences, derivatives and integrals, `statistics.rs` weighted means and covariances, `signal.rs`
 //! convolutions and polynomials, `groups.rs` reduces group by group, `linalg.rs` has products of matrices, `blocks.rs` maps user functions,
 //! `compute.rs` runs what was asked for.
@@ -21,6 +21,7 @@ pub mod creation;
 pub mod operators;
 pub mod elementwise;
 pub mod floats;
+pub mod equality;
 pub mod choices;
 pub mod indexing;
 pub mod manipulation;

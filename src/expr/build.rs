@@ -33,36 +33,6 @@ pub enum Arg {
     Scalar(Scalar),
 }
 
-impl From<&Expr> for Arg {
-    fn from(expr: &Expr) -> Self {
-        Self::Array(expr.clone())
-    }
-}
-
-impl From<Expr> for Arg {
-    fn from(expr: Expr) -> Self {
-        Self::Array(expr)
-    }
-}
-
-impl From<&Self> for Arg {
-    fn from(arg: &Self) -> Self {
-        arg.clone()
-    }
-}
-
-impl From<f64> for Arg {
-    fn from(value: f64) -> Self {
-        Self::Scalar(Scalar::Float(value))
-    }
-}
-
-impl From<i64> for Arg {
-    fn from(value: i64) -> Self {
-        Self::Scalar(Scalar::Int(value.into()))
-    }
-}
-
 /// A stored array.
 #[track_caller]
 #[must_use]

@@ -6,7 +6,8 @@ use super::super::value::{Call, Callable, Function};
 use super::row;
 use crate::array::choices::{self, Outside};
 use crate::array::elementwise;
-use crate::array::floats::{self, Tolerance};
+use crate::array::equality::{self, Tolerance};
+use crate::array::floats;
 use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
 use crate::error::Result;
@@ -24,14 +25,14 @@ pub(super) static TABLE: &[Function] = &[
     }),
     row("isclose", "a, b, rtol=1e-05, atol=1e-08, equal_nan=False", |call| Ok(close(call)?.into())),
     row("allclose", "a, b, rtol=1e-05, atol=1e-08, equal_nan=False", |call| {
-        Ok(floats::everywhere(&close(call)?)?.into())
+        Ok(equality::everywhere(&close(call)?)?.into())
     }),
     row("array_equal", "a1, a2, equal_nan=False", |call| {
         let (x, y) = (call.array("a1")?, call.array("a2")?);
-        Ok(floats::array_equal(x.expr(), y.expr(), call.flag("equal_nan", false)?)?.into())
+        Ok(equality::array_equal(x.expr(), y.expr(), call.flag("equal_nan", false)?)?.into())
     }),
     row("array_equiv", "a1, a2", |call| {
-        Ok(floats::array_equiv(call.array("a1")?.expr(), call.array("a2")?.expr())?.into())
+        Ok(equality::array_equiv(call.array("a1")?.expr(), call.array("a2")?.expr())?.into())
     }),
     row("nan_to_num", "x, copy=True, nan=0.0, posinf=None, neginf=None", |call| {
         let given = |name: &str| call.given(name).map(Value::to_arg).transpose();
@@ -118,7 +119,7 @@ fn close(call: &Call) -> Result<Expr> {
     let tolerance = |name: &str, default: f64| call.value(name).map_or(Ok(Arg::from(default)), Value::to_arg);
     let equal_nan = call.flag("equal_nan", false)?;
     let tolerance = Tolerance { rtol: tolerance("rtol", 1e-5)?, atol: tolerance("atol", 1e-8)?, equal_nan };
-    floats::isclose(&call.required("a")?.to_arg()?, &call.required("b")?.to_arg()?, &tolerance)
+    equality::isclose(&call.required("a")?.to_arg()?, &call.required("b")?.to_arg()?, &tolerance)
 }
 
 fn angle(call: &Call) -> Result<Value> {

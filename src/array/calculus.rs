@@ -162,7 +162,8 @@ pub fn gradient(x: &Expr, axis: isize, spacing: &Arg, edge_order: usize) -> Resu
         parts.push(derivative.inside(&at(0, -2)?, &at(1, -1)?, &at(2, 0)?)?);
     }
     parts.push(derivative.last(&at(-1, 0)?, &at(-2, -1)?, edge_order, &at)?);
-    let parts = parts.iter().map(|p| build::cast(p, x.dtype)).collect::<Result<Vec<_>>>()?;
+    let dtype = if x.dtype.is_inexact() { x.dtype } else { DType::F64 };
+    let parts = parts.iter().map(|p| build::cast(p, dtype)).collect::<Result<Vec<_>>>()?;
     build::concatenate(&parts, axis)
 }
 

@@ -142,6 +142,8 @@ pub fn round(x: &Expr, decimals: i32) -> Result<Expr> {
         let scaled = p.op(first, &[x, s])?;
         let whole = p.op(ElementOp::Rint, &[scaled])?;
         let back = p.op(second, &[whole, s])?;
+        // What leaves a narrow integer dtype wraps.
+        let back = if dtype.is_integer() && dtype.size() < 8 { p.cast(back, DType::I64) } else { back };
         Ok(p.cast(back, dtype))
     })
 }

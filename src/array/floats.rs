@@ -1,5 +1,4 @@
-//! What floating point numbers are made of, which of them are close, and functions of them that are made of several
-//! operations of the table.
+//! What floating point numbers are made of, and functions of them that are made of several operations of the table.
 
 use super::{Array, Kind, Operand, done};
 use crate::dtype::promote::to_inexact;
@@ -8,10 +7,9 @@ use crate::dtype::{DType, Kind as Family};
 use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::expr::build::{self, Arg};
-use crate::expr::compose::{binary, choice, reduce_away, unary};
+use crate::expr::compose::{binary, choice, unary};
 use crate::op::elementwise::ElementOp as Op;
 use crate::op::program::{Program, Value};
-use crate::shape::broadcast::broadcast;
 use num_complex::Complex64;
 
 impl<T: Kind> Array<T> {
@@ -86,46 +84,19 @@ impl<T: Kind> Array<T> {
         Array::of(done(sinc(self.expr())))
     }
 
-    /// Whether `|x - y| <= atol + rtol |y|`, or both are the same infinity; with `equal_nan`, or both are NaN.
+    /// `x` to the power of `y` in `f64`, or `c128` where either is complex.
     ///
     /// ```
     /// # use hyperslab::Context;
     /// # let cx = Context::default();
-    /// let x = cx.linspace(1.0, 2.0, 2)?;
-    /// let close = x.isclose(&x + 1e-9, 1e-5, 1e-8, false);
-    /// assert!(cx.compute(close.all(..))?[[]]);
+    /// let inverse = cx.arange(3)?.float_power(-1);
+    /// assert_eq!(cx.compute(inverse)?.to_ndarray::<f64>()?.as_slice().unwrap(), &[f64::INFINITY, 1.0, 0.5]);
     /// # Ok::<(), hyperslab::Error>(())
     /// ```
     #[track_caller]
     #[must_use]
-    pub fn isclose(&self, y: impl Into<Operand<T>>, rtol: f64, atol: f64, equal_nan: bool) -> Array<T::Truth> {
-        let tolerance = Tolerance { rtol: Arg::from(rtol), atol: Arg::from(atol), equal_nan };
-        Array::of(done(isclose(&Arg::from(self.expr()), y.into().arg(), &tolerance)))
-    }
-
-    /// [`Array::isclose`] everywhere.
-    #[track_caller]
-    #[must_use]
-    pub fn allclose(&self, y: impl Into<Operand<T>>, rtol: f64, atol: f64, equal_nan: bool) -> Array<T::Truth> {
-        self.isclose(y, rtol, atol, equal_nan).all_true()
-    }
-
-    fn all_true(&self) -> Self {
-        Self::of(done(everywhere(self.expr())))
-    }
-
-    /// Whether both arrays have the same shape and equal elements; with `equal_nan`, NaN equals NaN.
-    #[track_caller]
-    #[must_use]
-    pub fn array_equal(&self, other: &Self, equal_nan: bool) -> Array<T::Truth> {
-        Array::of(done(array_equal(self.expr(), other.expr(), equal_nan)))
-    }
-
-    /// Whether both arrays broadcast together and have equal elements then.
-    #[track_caller]
-    #[must_use]
-    pub fn array_equiv(&self, other: &Self) -> Array<T::Truth> {
-        Array::of(done(array_equiv(self.expr(), other.expr())))
+    pub fn float_power(&self, y: impl Into<Operand<T>>) -> Array {
+        Array::of(done(float_power(&Arg::from(self.expr()), y.into().arg())))
     }
 
     /// 0 for NaN, and the largest finite numbers for the infinities. [`nan_to_num`] takes other ones.
@@ -325,84 +296,22 @@ pub fn sinc(x: &Expr) -> Result<Expr> {
     binary(Op::Divide, &unary(Op::Sin, &y)?, &y)
 }
 
-/// How close is close.
-#[derive(Debug, Clone)]
-pub struct Tolerance {
-    /// In parts of the second number.
-    pub rtol: Arg,
-    /// In addition.
-    pub atol: Arg,
-    /// Whether NaN is close to NaN.
-    pub equal_nan: bool,
-}
-
-/// `|x - y| <= atol + rtol |y|` where `y` is finite, equality elsewhere.
+/// `x` to the power of `y` in the widest dtype.
 ///
 /// # Errors
 /// [`Shape`](crate::ErrorKind::Shape) for arrays that do not broadcast.
 #[track_caller]
-pub fn isclose(x: &Arg, y: &Arg, tolerance: &Tolerance) -> Result<Expr> {
-    // Subtraction is in floats, so that integers do not wrap.
-    let inexact = |v: &Arg| match v {
-        Arg::Array(e) if e.dtype.is_inexact() => Ok(e.clone()),
-        Arg::Array(e) => build::cast(e, DType::F64),
-        Arg::Scalar(s) => {
-            build::full(&[], *s, if s.kind() == Family::Complex { DType::C128 } else { DType::F64 }, None)
-        }
+pub fn float_power(x: &Arg, y: &Arg) -> Result<Expr> {
+    let complex = |v: &Arg| match v {
+        Arg::Array(e) => e.dtype.is_complex(),
+        Arg::Scalar(s) => s.kind() == Family::Complex,
     };
-    let (x, y) = (inexact(x)?, inexact(y)?);
-    let distance = unary(Op::Absolute, &binary(Op::Subtract, &x, &y)?)?;
-    let relative = binary(Op::Multiply, &tolerance.rtol, &unary(Op::Absolute, &y)?)?;
-    let near = binary(Op::LessEqual, &distance, &binary(Op::Add, &tolerance.atol, &relative)?)?;
-    let near = binary(Op::LogicalAnd, &near, &unary(Op::Isfinite, &y)?)?;
-    let near = binary(Op::LogicalOr, &near, &binary(Op::Equal, &x, &y)?)?;
-    if !tolerance.equal_nan {
-        return Ok(near);
-    }
-    let both = binary(Op::LogicalAnd, &unary(Op::Isnan, &x)?, &unary(Op::Isnan, &y)?)?;
-    binary(Op::LogicalOr, &near, &both)
-}
-
-/// Whether all of it is true.
-///
-/// # Errors
-/// None that depends on the data.
-#[track_caller]
-pub fn everywhere(condition: &Expr) -> Result<Expr> {
-    reduce_away(condition, "all", &(0..condition.shape.rank()).collect::<Vec<_>>(), None)
-}
-
-fn truth(value: bool) -> Result<Expr> {
-    build::full(&[], Scalar::Bool(value), DType::Bool, None)
-}
-
-/// As [`Array::array_equal`], for any dtypes.
-///
-/// # Errors
-/// None that depends on the data.
-#[track_caller]
-pub fn array_equal(x: &Expr, y: &Expr, equal_nan: bool) -> Result<Expr> {
-    if x.shape != y.shape {
-        return truth(false);
-    }
-    let equal = binary(Op::Equal, x, y)?;
-    if !equal_nan {
-        return everywhere(&equal);
-    }
-    let both = binary(Op::LogicalAnd, &unary(Op::Isnan, x)?, &unary(Op::Isnan, y)?)?;
-    everywhere(&binary(Op::LogicalOr, &equal, &both)?)
-}
-
-/// As [`Array::array_equiv`], for any dtypes.
-///
-/// # Errors
-/// None that depends on the data.
-#[track_caller]
-pub fn array_equiv(x: &Expr, y: &Expr) -> Result<Expr> {
-    match broadcast("array_equiv", &[&x.shape, &y.shape]) {
-        Ok(_) => everywhere(&binary(Op::Equal, x, y)?),
-        Err(_) => truth(false),
-    }
+    let dtype = if complex(x) || complex(y) { DType::C128 } else { DType::F64 };
+    let wide = |v: &Arg| match v {
+        Arg::Array(e) => build::cast(e, dtype),
+        Arg::Scalar(s) => build::full(&[], *s, dtype, None),
+    };
+    binary(Op::Power, wide(x)?, wide(y)?)
 }
 
 /// `x` with `nan` for NaN, `posinf` and `neginf` for the infinities: the largest finite numbers where they are not given.

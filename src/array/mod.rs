@@ -21,6 +21,7 @@ pub mod random;
 pub mod operators;
 pub mod elementwise;
 pub mod floats;
+pub mod equality;
 pub mod choices;
 pub mod indexing;
 pub mod manipulation;

@@ -2,17 +2,16 @@
 
 use super::manipulation::flip;
 use super::{Array, Kind, done};
+use crate::dtype::DType;
+use crate::dtype::promote::promote;
 use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::expr::build;
 use crate::expr::check::where_all;
-use crate::expr::compose::{along, binary, constant_along, joined, range, thick, unary};
+use crate::expr::compose::{along, as_axis, binary, choice, constant_along, joined, range, reduce_away, thick, unary};
 use crate::linalg::matmul::matmul;
 use crate::op::elementwise::ElementOp as Op;
 use crate::shape::axes::Axes;
-
-/// How many elements the shorter argument may have: each is a part of what is summed over.
-const LONGEST: usize = 1 << 14;
 
 /// How many coefficients a polynomial may have that is evaluated: each is a layer of the expression.
 const MOST_COEFFICIENTS: usize = 1024;
@@ -29,7 +28,7 @@ pub enum Mode {
 }
 
 impl<T: Kind> Array<T> {
-    /// The convolution of vectors, `out[i] = Σ a[i - k] v[k]`. The shorter may have 16384 elements.
+    /// The convolution of vectors, `out[i] = Σ a[i - k] v[k]`, at one multiplication for each pair of elements.
     ///
     /// ```
     /// # use hyperslab::{Context, array::signal::Mode};
@@ -63,8 +62,7 @@ impl<T: Kind> Array<T> {
 /// The convolution of two vectors; a number is a vector of one element.
 ///
 /// # Errors
-/// [`Shape`](crate::ErrorKind::Shape) for matrices and vectors without elements,
-/// [`Unsupported`](crate::ErrorKind::Unsupported) where both have more than 16384.
+/// [`Shape`](crate::ErrorKind::Shape) for matrices and vectors without elements.
 #[track_caller]
 pub fn convolve(a: &Expr, v: &Expr, mode: Mode) -> Result<Expr> {
     let (a, v) = (thick(a, 1)?, thick(v, 1)?);
@@ -95,29 +93,54 @@ fn length(op: &str, x: &Expr) -> Result<usize> {
     }
 }
 
-/// `Σ a[i + k] v[k]` for a `v` that is not longer than `a`, which has zeros around it as the mode wants: the product of `v`
-/// and a matrix of which row `k` is `a` from `k` on.
+/// `Σ a[i + k] v[k]` for a `v` that is not longer than `a`, over what there is of `a` at both ends.
 fn sliding(a: &Expr, v: &Expr, mode: Mode) -> Result<Expr> {
     let (n, m) = (a.lengths()[0], v.lengths()[0]);
-    if m > LONGEST {
-        let why = format!("a sum of products with both vectors longer than {LONGEST} ({n} and {m}) is not offered");
-        return Err(Error::unsupported(why));
-    }
     let (before, after) = match mode {
         Mode::Valid => (0, 0),
         Mode::Same => (m / 2, m - m / 2 - 1),
         Mode::Full => (m - 1, m - 1),
     };
-    let zeros = |count: usize| constant_along(a, 0, count, 0, a.dtype);
-    let padded = match (before, after) {
-        (0, 0) => a.clone(),
-        (0, after) => joined(&[a.clone(), zeros(after)?], 0)?,
-        (before, 0) => joined(&[zeros(before)?, a.clone()], 0)?,
-        (before, after) => joined(&[zeros(before)?, a.clone(), zeros(after)?], 0)?,
-    };
-    let count = before + n + after + 1 - m;
-    let rows = (0..m).map(|k| thick(&range(&padded, 0, k, k + count)?, 2)).collect::<Result<Vec<_>>>()?;
-    matmul(v, &joined(&rows, 0)?)
+    let mut parts = vec![matmul(v, &windows(a, m, n + 1 - m)?)?];
+    if before > 0 {
+        parts.insert(0, cut_off(&range(a, 0, 0, m - 1)?, v, (before, 0))?);
+    }
+    if after > 0 {
+        parts.push(cut_off(&range(a, 0, n + 1 - m, n)?, v, (0, after))?);
+    }
+    joined(&parts, 0)
+}
+
+/// The sums of products for windows that stick out of `x`, which is shorter than `v` by 1, in front or behind. What is not
+/// there does not count, even where `v` is infinite.
+fn cut_off(x: &Expr, v: &Expr, (before, after): (usize, usize)) -> Result<Expr> {
+    let (n, m) = (x.lengths()[0], v.lengths()[0]);
+    let zeros = |count: usize| constant_along(x, 0, count, 0, x.dtype);
+    let padded = if before > 0 { [zeros(before)?, x.clone()] } else { [x.clone(), zeros(after)?] };
+    let count = before + after;
+    let windows = windows(&joined(&padded, 0)?, m, count)?;
+    let at = binary(Op::Add, as_axis(&build::iota(m, None), 0, 2)?, build::iota(count, None))?;
+    let (first, end) = (i64::try_from(before).unwrap_or(i64::MAX), i64::try_from(before + n).unwrap_or(i64::MAX));
+    let there = binary(Op::LogicalAnd, binary(Op::GreaterEqual, &at, first)?, binary(Op::Less, &at, end)?)?;
+    let dtype = promote(x.dtype, v.dtype);
+    let wide = if matches!(dtype, DType::F16 | DType::BF16) { DType::F32 } else { dtype };
+    let v = as_axis(&build::cast(v, wide)?, 0, 2)?;
+    let products = choice(&there, binary(Op::Multiply, build::cast(&windows, wide)?, v)?, 0)?;
+    let (products, sum) =
+        if dtype == DType::Bool { (build::cast(&products, dtype)?, "any") } else { (products, "sum") };
+    build::cast(&reduce_away(&products, sum, &[0], None)?, dtype)
+}
+
+/// A matrix of which row `k` is `a` from `k` on, `m` rows of `count` elements: copies of `a` one after another, cut into
+/// rows that are longer than `a` by 1.
+fn windows(a: &Expr, m: usize, count: usize) -> Result<Expr> {
+    let n = a.lengths()[0];
+    let too_long = || Error::shape("convolve", format!("{m} times {n} elements are too many"));
+    let (copies, wanted) = (m.checked_add(1), m.checked_mul(n + 1));
+    let (copies, wanted) = copies.zip(wanted).ok_or_else(too_long)?;
+    let total = copies.checked_mul(n).ok_or_else(too_long)?;
+    let repeated = build::reshape(&build::broadcast_to(a, &[copies, n].into())?, &[total])?;
+    range(&build::reshape(&range(&repeated, 0, 0, wanted)?, &[m, n + 1])?, 1, 0, count)
 }
 
 /// The value at `x` of the polynomial with these coefficients, the highest power first, by Horner's rule. What `p` holds

@@ -235,7 +235,7 @@ fn weight(inst: Inst) -> usize {
         Inst::Op(op, dtype, _) => (op, dtype),
     };
     let real = match op {
-        ElementOp::Power | ElementOp::Logaddexp => 36,
+        ElementOp::Power | ElementOp::Logaddexp | ElementOp::Logaddexp2 | ElementOp::I0 => 36,
         ElementOp::Sin | ElementOp::Cos | ElementOp::Tan => 20,
         ElementOp::FloorDivide | ElementOp::Remainder | ElementOp::Fmod | ElementOp::Gcd | ElementOp::Lcm => 16,
         ElementOp::Divide | ElementOp::Reciprocal | ElementOp::Sqrt => 10,

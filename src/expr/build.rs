@@ -9,7 +9,7 @@ use crate::chunk::tiling::{cells, segments, tiling};
 use crate::chunk::unify::unify;
 use crate::chunk::{AxisChunks, Chunks, IndexMap, auto};
 use crate::dtype::scalar::Scalar;
-use crate::dtype::{DType, promote::promote, promote::promote_weak};
+use crate::dtype::{DType, promote::promote, promote::promote_weak, promote::to_inexact};
 use crate::error::{Error, Result};
 use crate::op::contraction::Contraction;
 use crate::op::elementwise::{ElementOp, Typing};
@@ -32,36 +32,6 @@ pub enum Arg {
     Array(Expr),
     /// A weak constant.
     Scalar(Scalar),
-}
-
-impl From<&Expr> for Arg {
-    fn from(expr: &Expr) -> Self {
-        Self::Array(expr.clone())
-    }
-}
-
-impl From<Expr> for Arg {
-    fn from(expr: Expr) -> Self {
-        Self::Array(expr)
-    }
-}
-
-impl From<&Self> for Arg {
-    fn from(arg: &Self) -> Self {
-        arg.clone()
-    }
-}
-
-impl From<f64> for Arg {
-    fn from(value: f64) -> Self {
-        Self::Scalar(Scalar::Float(value))
-    }
-}
-
-impl From<i64> for Arg {
-    fn from(value: i64) -> Self {
-        Self::Scalar(Scalar::Int(value.into()))
-    }
 }
 
 /// A stored array.
@@ -112,8 +82,16 @@ pub fn full(shape: &[usize], value: Scalar, dtype: DType, chunks: Option<&[usize
 /// not broadcast, [`Argument`](crate::ErrorKind::Argument) for an integer constant out of range.
 #[track_caller]
 pub fn element(op: ElementOp, args: &[Arg]) -> Result<Expr> {
-    let weak = op.typing() != Typing::Logical;
-    compose(op.name(), args, weak, |p, values| p.op(op, values))
+    let run = |p: &mut Program, values: &[Value]| p.op(op, values);
+    match op.typing() {
+        Typing::Logical => compose(op.name(), args, false, run),
+        Typing::Inexact => {
+            let dtype = inexact_dtype(args);
+            let dtypes: Vec<_> = args.iter().map(|a| dtype.filter(|_| matches!(a, Arg::Scalar(_)))).collect();
+            compose_typed(op.name(), args, &dtypes, run)
+        }
+        Typing::Same | Typing::Number | Typing::Division => compose(op.name(), args, true, run),
+    }
 }
 
 /// `then` where `condition` is true, `otherwise` elsewhere.
@@ -210,6 +188,13 @@ fn elementwise(op: &str, program: &Program, inputs: &[Expr]) -> Result<Expr> {
     let names = common_names(&shape, inputs);
     let kind = ExprKind::Elementwise { program: program.clone(), args: inputs.to_vec() };
     Ok(node(kind, dtype, shape, chunks, names))
+}
+
+/// The dtype in which an operation on floats takes weak constants: that of the arrays as floats, so that any integer goes.
+fn inexact_dtype(args: &[Arg]) -> Option<DType> {
+    let arrays = args.iter().filter_map(|a| if let Arg::Array(e) = a { Some(to_inexact(e.dtype)) } else { None });
+    let scalars = args.iter().filter_map(|a| if let Arg::Scalar(s) = a { Some(s.kind()) } else { None });
+    arrays.reduce(promote).map(|dtype| scalars.fold(dtype, promote_weak))
 }
 
 /// The dtype in which arrays and weak constants meet.

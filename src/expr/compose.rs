@@ -1,13 +1,45 @@
-//! Shorthands for what is made of several nodes: an operation, a cut, a move or a sum in one line.
+//! Shorthands for what is made of several nodes: an operation, a cut, a move or a sum in one line, of arrays and numbers
+//! alike.
 
 use super::build::{self, Arg};
 use super::node::Expr;
 use crate::dtype::DType;
+use crate::dtype::scalar::Scalar;
 use crate::error::{Error, Result};
 use crate::op::elementwise::ElementOp;
 use crate::op::reduction::{Params, find};
 use crate::shape::Shape;
 use crate::shape::slice::Item;
+
+impl From<&Expr> for Arg {
+    fn from(expr: &Expr) -> Self {
+        Self::Array(expr.clone())
+    }
+}
+
+impl From<Expr> for Arg {
+    fn from(expr: Expr) -> Self {
+        Self::Array(expr)
+    }
+}
+
+impl From<&Self> for Arg {
+    fn from(arg: &Self) -> Self {
+        arg.clone()
+    }
+}
+
+impl From<f64> for Arg {
+    fn from(value: f64) -> Self {
+        Self::Scalar(Scalar::Float(value))
+    }
+}
+
+impl From<i64> for Arg {
+    fn from(value: i64) -> Self {
+        Self::Scalar(Scalar::Int(value.into()))
+    }
+}
 
 /// `op(x)`.
 ///
@@ -120,7 +152,7 @@ pub fn joined(parts: &[Expr], axis: usize) -> Result<Expr> {
 pub fn constant_along(x: &Expr, axis: usize, length: usize, value: i64, dtype: DType) -> Result<Expr> {
     let mut shape = x.shape.known()?;
     shape[axis] = length;
-    build::full(&shape, crate::dtype::scalar::Scalar::Int(value.into()), dtype, None)
+    build::full(&shape, Scalar::Int(value.into()), dtype, None)
 }
 
 /// The reduction called `name` over `axes` (ascending), which stay with length 1.

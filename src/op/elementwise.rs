@@ -149,7 +149,7 @@ macro_rules! elementwise_table {
                 complex => same: x * x, "c_mul(x, x)";
             }
             /// `1 / x`.
-            Reciprocal, reciprocal, Number, (x), 0.5..100.0, Ulp(4) {
+            Reciprocal, reciprocal, Same, (x), 0.5..100.0, Ulp(4) {
                 int => same: x.reciprocal(), "i_recip(x)";
                 float => same: x.recip(), "1 / x";
                 complex => same: x.inverse(), "c_inv(x)";

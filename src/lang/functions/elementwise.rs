@@ -6,7 +6,8 @@ use super::super::value::{Call, Callable, Function};
 use super::row;
 use crate::array::choices::{self, Outside};
 use crate::array::elementwise;
-use crate::array::floats::{self, Tolerance};
+use crate::array::equality::{self, Tolerance};
+use crate::array::floats;
 use crate::dtype::DType;
 use crate::array::indexing::nonzero;
 use crate::dtype::scalar::Scalar;
@@ -20,17 +21,19 @@ pub(super) static TABLE: &[Function] = &[
     row("where", "condition, x=None, y=None, /", branch),
     row("clip", "a, a_min=None, a_max=None, !out, *, min=None, max=None", clip),
     row("round", "a, decimals=0, !out", round),
-    row("float_power", "x1, x2, /, !out, *, !where, !dtype", float_power),
+    row("float_power", BINARY, |call| {
+        Ok(floats::float_power(&call.required("x1")?.to_arg()?, &call.required("x2")?.to_arg()?)?.into())
+    }),
     row("isclose", "a, b, rtol=1e-05, atol=1e-08, equal_nan=False", |call| Ok(close(call)?.into())),
     row("allclose", "a, b, rtol=1e-05, atol=1e-08, equal_nan=False", |call| {
-        Ok(floats::everywhere(&close(call)?)?.into())
+        Ok(equality::everywhere(&close(call)?)?.into())
     }),
     row("array_equal", "a1, a2, equal_nan=False", |call| {
         let (x, y) = (call.array("a1")?, call.array("a2")?);
-        Ok(floats::array_equal(x.expr(), y.expr(), call.flag("equal_nan", false)?)?.into())
+        Ok(equality::array_equal(x.expr(), y.expr(), call.flag("equal_nan", false)?)?.into())
     }),
     row("array_equiv", "a1, a2", |call| {
-        Ok(floats::array_equiv(call.array("a1")?.expr(), call.array("a2")?.expr())?.into())
+        Ok(equality::array_equiv(call.array("a1")?.expr(), call.array("a2")?.expr())?.into())
     }),
     row("nan_to_num", "x, copy=True, nan=0.0, posinf=None, neginf=None", |call| {
         let given = |name: &str| call.given(name).map(Value::to_arg).transpose();
@@ -120,35 +123,19 @@ fn round(call: &Call) -> Result<Value> {
     Ok(elementwise::round(array.expr(), decimals)?.into())
 }
 
-fn float_power(call: &Call) -> Result<Value> {
-    let (x, y) = (call.required("x1")?, call.required("x2")?);
-    let complex = [x, y].into_iter().map(dtype_of).collect::<Result<Vec<_>>>()?.into_iter().any(DType::is_complex);
-    let dtype = if complex { DType::C128 } else { DType::F64 };
-    let wide = |v: &Value| match v {
-        Value::Scalar(scalar) => Ok(Value::Scalar(*scalar)),
-        other => Ok::<_, crate::error::Error>(cast(other, dtype)?.into()),
-    };
-    let (x, y) = (Value::Array(cast(x, dtype)?), wide(y)?);
-    element(Op::Power, &[&x, &y])
-}
-
-fn dtype_of(value: &Value) -> Result<DType> {
-    match value {
-        Value::Scalar(scalar) => Ok(scalar.dtype()),
-        other => Ok(other.to_array()?.dtype()),
-    }
-}
-
 /// `|a - b| <= atol + rtol |b|`.
 fn close(call: &Call) -> Result<Expr> {
     let tolerance = |name: &str, default: f64| call.value(name).map_or(Ok(Arg::from(default)), Value::to_arg);
     let equal_nan = call.flag("equal_nan", false)?;
     let tolerance = Tolerance { rtol: tolerance("rtol", 1e-5)?, atol: tolerance("atol", 1e-8)?, equal_nan };
-    floats::isclose(&call.required("a")?.to_arg()?, &call.required("b")?.to_arg()?, &tolerance)
+    equality::isclose(&call.required("a")?.to_arg()?, &call.required("b")?.to_arg()?, &tolerance)
 }
 
 fn angle(call: &Call) -> Result<Value> {
-    let radians = element(Op::Angle, &[call.required("z")?])?;
+    let z = call.array("z")?;
+    // Beside the integer 0, which is their imaginary part, truth values are integers.
+    let z = if z.dtype() == DType::Bool { z.astype(DType::I64) } else { z };
+    let radians = element(Op::Angle, &[&z.into()])?;
     if call.flag("deg", false)? {
         return element(Op::Multiply, &[&radians, &number(180.0 / std::f64::consts::PI)]);
     }

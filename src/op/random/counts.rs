@@ -1,6 +1,5 @@
 //! Distributions of counts, by inversion where they are narrow and by rejection elsewhere.
 
-use super::gamma::standard as standard_gamma;
 use super::mass;
 use super::straight::{count, exp, log, pow};
 use super::words::Words;
@@ -50,19 +49,9 @@ pub(crate) fn poisson(index: u64, key: u64, [mean]: [f64; 1]) -> i64 {
     count(true, poisson_of(&mut Words::new(index, key), mean))
 }
 
-/// A gamma mixture of Poisson distributions.
-pub(crate) fn negative_binomial(index: u64, key: u64, [n, p]: [f64; 2]) -> i64 {
-    if !(n > 0.0 && p > 0.0 && p <= 1.0) {
-        return i64::MIN;
-    }
-    let w = &mut Words::new(index, key);
-    let mean = standard_gamma(w, n) * ((1.0 - p) / p);
-    if mean <= MOST { count(true, poisson_of(w, mean)) } else { i64::MAX }
-}
-
 /// The successes of `n` tries: by inversion where few are expected, else BTRS of Hörmann (1993).
 pub(crate) fn binomial(index: u64, key: u64, [n, p]: [f64; 2]) -> i64 {
-    if !(n >= 0.0 && n < f64::INFINITY && (0.0..=1.0).contains(&p)) {
+    if !((0.0..f64::INFINITY).contains(&n) && (0.0..=1.0).contains(&p)) {
         return i64::MIN;
     }
     let w = &mut Words::new(index, key);

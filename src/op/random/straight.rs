@@ -3,7 +3,7 @@
 //! Every step is rounded by itself (no fused multiply-add, no library call), so every processor and every device gives
 //! the same bits.
 
-use super::words::philox;
+use super::words::{Words, philox};
 use crate::op::math;
 use std::f64::consts::PI;
 
@@ -59,7 +59,6 @@ pub(super) fn scaled([low, high]: [u64; 2], top: u64) -> u64 {
     let range = top.wrapping_add(1);
     let wide = |x: u64| u128::from(x) * u128::from(range);
     let product = wide(high) + (wide(low) >> 64);
-    #[expect(clippy::cast_possible_truncation, reason = "the high half of 128 bits")]
     let part = (product >> 64) as u64;
     if top == u64::MAX { high } else { part }
 }
@@ -165,6 +164,26 @@ const FAR: [[f64; 8]; 2] = [
 #[inline(always)]
 pub(super) fn exponential_at(p: f64) -> f64 {
     -log(p)
+}
+
+impl Words {
+    /// Uniform in `(0, 1)`.
+    #[inline]
+    pub(super) fn unit(&mut self) -> f64 {
+        open(self.word())
+    }
+
+    /// Of the standard normal distribution.
+    #[inline]
+    pub(super) fn normal(&mut self) -> f64 {
+        normal_at(self.unit())
+    }
+
+    /// Of the standard exponential distribution.
+    #[inline]
+    pub(super) fn exponential(&mut self) -> f64 {
+        exponential_at(self.unit())
+    }
 }
 
 /// The first word of an element.

@@ -54,7 +54,7 @@ pub(crate) fn binomial(index: u64, key: u64, [n, p]: [f64; 2]) -> i64 {
     if !((0.0..f64::INFINITY).contains(&n) && (0.0..=1.0).contains(&p)) {
         return i64::MIN;
     }
-    let w = &mut Words::new(index, key);
+    let (w, n) = (&mut Words::new(index, key), n.floor());
     let rare = if p > 0.5 { 1.0 - p } else { p };
     let k = if rare == 0.0 || n == 0.0 {
         0.0
@@ -112,6 +112,7 @@ fn many_of(w: &mut Words, n: f64, p: f64) -> f64 {
 /// The good ones of `sample` taken without replacement: one by one where few are taken or left, else HRUA of Stadlober
 /// (1990).
 pub(crate) fn hypergeometric(index: u64, key: u64, [good, bad, sample]: [f64; 3]) -> i64 {
+    let [good, bad, sample] = [good, bad, sample].map(f64::floor);
     let total = good + bad;
     if !(good >= 0.0 && bad >= 0.0 && total < 2e9 && (0.0..=total).contains(&sample)) {
         return i64::MIN;

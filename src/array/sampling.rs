@@ -11,7 +11,7 @@ use crate::dtype::scalar::Scalar;
 use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::expr::build::{self, Arg};
-use crate::expr::random::{bits, draw, find};
+use crate::expr::random::{bits, draw, find, integers};
 use crate::linalg::{factor, matmul};
 use crate::op::elementwise::ElementOp;
 use crate::op::random::{Sampler, words};
@@ -23,6 +23,9 @@ use crate::shape::slice::Item;
 
 /// The most items among which elements are found by comparing positions with all of them.
 const MOST_ITEMS: usize = 4096;
+
+/// The most outcomes of a multinomial distribution, each of which draws those before it anew.
+const MOST_OUTCOMES: usize = 100;
 
 /// The numbers below `n` in an order of which each is equally likely.
 ///
@@ -54,7 +57,7 @@ pub fn choice(key: u64, n: usize, size: &[usize], replace: bool, p: Option<&Expr
     match (replace, p) {
         (true, None) => {
             let bounds = [Arg::Scalar(Scalar::Int(0)), Arg::Scalar(Scalar::Int(n.max(1) as i128))];
-            crate::expr::random::integers(key, [&bounds[0], &bounds[1]], false, DType::I64, Some(size))
+            integers(key, [&bounds[0], &bounds[1]], false, DType::I64, Some(size))
         }
         (true, Some(p)) => {
             let sums = scan(p, "cumsum", &Axes::from(0), Some(DType::F64))?;
@@ -115,12 +118,18 @@ pub fn pick(x: &Expr, positions: &Expr, axis: usize) -> Result<Expr> {
 /// are the last axis.
 ///
 /// # Errors
-/// [`Shape`](crate::ErrorKind::Shape) for probabilities that are no vector and where shapes do not fit each other.
+/// [`Shape`](crate::ErrorKind::Shape) for probabilities that are no vector and where shapes do not fit each other,
+/// [`Unsupported`](crate::ErrorKind::Unsupported) for more than 100 outcomes.
 #[track_caller]
 pub fn multinomial(key: u64, n: &Arg, p: &Expr, size: Option<&[usize]>) -> Result<Expr> {
     let [outcomes] = p.shape.known()?[..] else {
         return Err(Error::shape("multinomial", format!("probabilities of shape {}", p.shape)));
     };
+    if outcomes > MOST_OUTCOMES {
+        return Err(Error::unsupported(format!(
+            "`multinomial` of {outcomes} outcomes, more than {MOST_OUTCOMES}, is not offered"
+        )));
+    }
     let each = (0..outcomes).map(|i| Ok(Arg::Array(build::index(p, &[Item::Index(i.cast_signed())])?)));
     let each = each.collect::<Result<Vec<_>>>()?;
     let columns = (0..outcomes).map(|outcome| {

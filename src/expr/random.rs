@@ -85,7 +85,7 @@ impl Range {
             Self::Chance => (x > 0.0 && x <= 1.0, "above 0 and at most 1"),
             Self::Below1 => ((0.0..1.0).contains(&x), "at least 0 and below 1"),
             Self::Above1 => (x > 1.0, "above 1"),
-            Self::Count => (x >= 0.0 && x < 9.3e18, "a count, 0 or above"),
+            Self::Count => ((0.0..9.3e18).contains(&x), "a count, 0 or above"),
             Self::Few => ((0.0..1e9).contains(&x), "0 or above, and below 10^9"),
             Self::Mean => ((0.0..=LARGEST_MEAN).contains(&x), "0 or above, and below 2^63"),
         }
@@ -263,10 +263,12 @@ pub fn integers(
     if !(dtype.is_integer() || dtype == DType::Bool) {
         return Err(Error::dtype("integers", format!("gives no {dtype}")));
     }
+    if let Some(bound) = [low, high].into_iter().filter_map(number).find(|x| !x.is_finite()) {
+        return Err(Error::argument("integers", format!("a bound cannot be {bound}")));
+    }
     let [low, high] = [low, high].map(|arg| match arg {
-        Arg::Scalar(scalar @ (Scalar::Int(_) | Scalar::Bool(_))) => Arg::Scalar(Scalar::Int(scalar.to_i128())),
-        Arg::Scalar(Scalar::Float(value)) if value.is_finite() => Arg::Scalar(Scalar::Int(value.floor() as i128)),
-        other => other.clone(),
+        Arg::Scalar(Scalar::Complex(_)) | Arg::Array(_) => arg.clone(),
+        Arg::Scalar(scalar) => Arg::Scalar(Scalar::Int(scalar.to_i128())),
     });
     // The bound that is included, so that it is a number of the dtype.
     let less = i128::from(!endpoint);

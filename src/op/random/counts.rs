@@ -1,6 +1,5 @@
 //! Distributions of counts, by inversion where they are narrow and by rejection elsewhere.
 
-use super::gamma::standard as standard_gamma;
 use super::mass;
 use super::straight::{count, exp, log, pow};
 use super::words::Words;
@@ -50,22 +49,12 @@ pub(crate) fn poisson(index: u64, key: u64, [mean]: [f64; 1]) -> i64 {
     count(true, poisson_of(&mut Words::new(index, key), mean))
 }
 
-/// A gamma mixture of Poisson distributions.
-pub(crate) fn negative_binomial(index: u64, key: u64, [n, p]: [f64; 2]) -> i64 {
-    if !(n > 0.0 && p > 0.0 && p <= 1.0) {
-        return i64::MIN;
-    }
-    let w = &mut Words::new(index, key);
-    let mean = standard_gamma(w, n) * ((1.0 - p) / p);
-    if mean <= MOST { count(true, poisson_of(w, mean)) } else { i64::MAX }
-}
-
 /// The successes of `n` tries: by inversion where few are expected, else BTRS of Hörmann (1993).
 pub(crate) fn binomial(index: u64, key: u64, [n, p]: [f64; 2]) -> i64 {
-    if !(n >= 0.0 && n < f64::INFINITY && (0.0..=1.0).contains(&p)) {
+    if !((0.0..f64::INFINITY).contains(&n) && (0.0..=1.0).contains(&p)) {
         return i64::MIN;
     }
-    let w = &mut Words::new(index, key);
+    let (w, n) = (&mut Words::new(index, key), n.floor());
     let rare = if p > 0.5 { 1.0 - p } else { p };
     let k = if rare == 0.0 || n == 0.0 {
         0.0
@@ -123,6 +112,7 @@ fn many_of(w: &mut Words, n: f64, p: f64) -> f64 {
 /// The good ones of `sample` taken without replacement: one by one where few are taken or left, else HRUA of Stadlober
 /// (1990).
 pub(crate) fn hypergeometric(index: u64, key: u64, [good, bad, sample]: [f64; 3]) -> i64 {
+    let [good, bad, sample] = [good, bad, sample].map(f64::floor);
     let total = good + bad;
     if !(good >= 0.0 && bad >= 0.0 && total < 2e9 && (0.0..=total).contains(&sample)) {
         return i64::MIN;

@@ -1,7 +1,7 @@
 //! The gamma distribution and what is made of it, and other continuous distributions by rejection.
 
 use super::counts;
-use super::straight::{exp, guarded, log, pow};
+use super::straight::{count, exp, guarded, log, pow};
 use super::words::Words;
 use crate::op::math;
 use std::f64::consts::PI;
@@ -60,7 +60,7 @@ fn chi_square(w: &mut Words, df: f64) -> f64 {
 }
 
 fn noncentral(w: &mut Words, df: f64, nonc: f64) -> f64 {
-    if !(df > 0.0 && nonc >= 0.0 && nonc < f64::INFINITY) {
+    if !(df > 0.0 && (0.0..f64::INFINITY).contains(&nonc)) {
         return f64::NAN;
     }
     if nonc == 0.0 {
@@ -103,6 +103,16 @@ pub(crate) fn standard_t(index: u64, key: u64, [df]: [f64; 1]) -> f64 {
     let w = &mut Words::new(index, key);
     let z = w.normal();
     guarded(df > 0.0, z / (standard(w, df / 2.0) / (df / 2.0)).sqrt())
+}
+
+/// A gamma mixture of Poisson distributions.
+pub(crate) fn negative_binomial(index: u64, key: u64, [n, p]: [f64; 2]) -> i64 {
+    if !(n > 0.0 && p > 0.0 && p <= 1.0) {
+        return i64::MIN;
+    }
+    let w = &mut Words::new(index, key);
+    let mean = standard(w, n) * ((1.0 - p) / p);
+    if mean <= counts::MOST { count(true, counts::poisson_of(w, mean)) } else { i64::MAX }
 }
 
 /// Of two gammas, or by Jöhnk (1964) where both parameters are small, in logarithms where powers vanish.

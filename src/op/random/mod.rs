@@ -15,6 +15,7 @@
 //! function `r_name` too, or `cpu`. A parameter outside of its range gives NaN, or the smallest integer.
 
 #![allow(clippy::neg_cmp_op_on_partial_ord, reason = "conditions are written so that NaN fails them")]
+#![allow(clippy::needless_bitwise_bool, reason = "`&` keeps straight-line code free of branches")]
 
 use crate::dtype::DType;
 
@@ -83,7 +84,7 @@ macro_rules! random_table {
             /// Poisson, of this mean.
             Poisson, poisson, f64; 1 => I64 i64, counts::poisson, cpu;
             /// Failures before `n` successes of probability `p`.
-            NegativeBinomial, negative_binomial, f64; 2 => I64 i64, counts::negative_binomial, cpu;
+            NegativeBinomial, negative_binomial, f64; 2 => I64 i64, gamma::negative_binomial, cpu;
             /// Successes of `n` tries of probability `p`.
             Binomial, binomial, f64; 2 => I64 i64, counts::binomial, cpu;
             /// Good ones in a sample: good, bad, sample.

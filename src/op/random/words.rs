@@ -4,8 +4,6 @@
 //! a draw of a generator, the low half of the counter is the element's position, the high half counts the blocks of
 //! words that one element takes.
 
-use super::straight;
-
 const MULTIPLIERS: [u64; 2] = [0xD251_1F53, 0xCD9E_8D57];
 const WEYL: [u64; 2] = [0x9E37_79B9, 0xBB67_AE85];
 const LOW: u64 = 0xFFFF_FFFF;
@@ -66,31 +64,6 @@ impl Words {
         self.block += 1;
         self.left = Some(second);
         first
-    }
-
-    /// Uniform in `(0, 1)`, see [`straight::open`].
-    #[inline]
-    pub fn unit(&mut self) -> f64 {
-        straight::open(self.word())
-    }
-
-    /// Of the standard normal distribution.
-    #[inline]
-    pub fn normal(&mut self) -> f64 {
-        straight::normal_at(self.unit())
-    }
-
-    /// Of the standard exponential distribution.
-    #[inline]
-    pub fn exponential(&mut self) -> f64 {
-        straight::exponential_at(self.unit())
-    }
-
-    /// An integer from 0 to `top`, both included, see [`straight::scaled`].
-    #[inline]
-    pub fn below(&mut self, top: u64) -> u64 {
-        let words = [self.word(), self.word()];
-        straight::scaled(words, top)
     }
 }
 

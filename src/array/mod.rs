@@ -4,7 +4,7 @@
 //! them, `indexing.rs` and `manipulation.rs` look at them differently, `reduction.rs` reduces them, `scan.rs` has running
 //! results, `groups.rs` reduces group by group, `products.rs` multiplies them, `diagonals.rs` and
 //! `linalg.rs` are about matrices, `blocks.rs` maps user functions,
-//! `compute.rs` runs what was asked for.
+//! `compute.rs` runs what was asked for, `stream.rs` chunk after chunk.
 
 use crate::chunk::Chunks;
 use crate::dtype::DType;
@@ -16,6 +16,7 @@ use crate::shape::Shape;
 use std::fmt;
 use std::marker::PhantomData;
 
+mod sketch;
 pub mod kinds;
 pub mod creation;
 pub mod operators;
@@ -30,6 +31,7 @@ pub mod diagonals;
 pub mod linalg;
 pub mod blocks;
 pub mod compute;
+pub mod stream;
 
 pub use kinds::{Dyn, Kind};
 
@@ -162,12 +164,33 @@ impl<T: Kind> fmt::Debug for Array<T> {
 }
 
 impl<T: Kind> fmt::Display for Array<T> {
-    /// Shape, chunks, dtype, bytes and number of chunks: `Array(float32, (365, 180), chunks (73, 180), 5 chunks, 257 KiB)`.
+    /// Dtype, shape, chunks and bytes: `Array(float32, (365, 180), chunks (73, 180), 5 chunks, 257 KiB)`. The alternate form
+    /// draws the grid of chunks below.
+    ///
+    /// ```
+    /// # use hyperslab::Context;
+    /// # let cx = Context::default();
+    /// let x = cx.zeros::<f32>(&[5, 8])?.rechunk(&[3, 4]);
+    /// let text = "\
+    /// Array(float32, (5, 8), chunks (3, 4), 4 chunks, 160 B)
+    ///     4   4
+    ///   ┌───┬───┐
+    /// 3 │   │   │
+    ///   ├───┼───┤
+    /// 2 │   │   │
+    ///   └───┴───┘";
+    /// assert_eq!(format!("{x:#}"), text);
+    /// # Ok::<(), hyperslab::Error>(())
+    /// ```
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let elements = crate::shape::checked_size(&self.shape().max()).unwrap_or(usize::MAX);
         let bytes = crate::error::Bytes((elements as u64).saturating_mul(self.dtype().size() as u64));
         let (dtype, shape, chunks, n) = (self.dtype(), self.shape(), self.chunks(), self.chunks().count());
-        write!(f, "Array({dtype}, {shape}, chunks {chunks}, {n} chunk{}, {bytes})", if n == 1 { "" } else { "s" })
+        write!(f, "Array({dtype}, {shape}, chunks {chunks}, {n} chunk{}, {bytes})", if n == 1 { "" } else { "s" })?;
+        match sketch::sketch(chunks).as_str() {
+            drawn if f.alternate() && !drawn.is_empty() => write!(f, "\n{drawn}"),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -13,6 +13,7 @@ mod products;
 mod reductions;
 mod scans;
 mod slices;
+mod streams;
 
 use hyperslab::array::compute::Computed;
 use hyperslab::dtype::scalar::Scalar;

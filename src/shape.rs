@@ -90,6 +90,12 @@ impl Shape {
         self.0.len()
     }
 
+    /// Whether all lengths are known.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        self.0.iter().all(|d| d.known().is_some())
+    }
+
     /// The lengths, where all are known.
     ///
     /// # Errors

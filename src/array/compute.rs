@@ -7,11 +7,14 @@ use crate::chunk::Chunks;
 use crate::device::block::Block;
 use crate::dtype::Element;
 use crate::error::{Error, Result};
+use crate::expr::Expr;
 use crate::expr::build;
 use crate::expr::canonical::fingerprint;
+use crate::expr::pending::{first_facts, resolve};
 use crate::runtime::context::Context;
 use crate::runtime::executor::{self, Answer};
 use crate::runtime::pipeline::{Stage, explain, prepare};
+use crate::runtime::trace::Report;
 use crate::shape;
 use crate::store::memory::MemoryStore;
 use crate::store::{self, Create, Layout};
@@ -304,7 +307,17 @@ impl Context {
     pub fn explain<C: Compute>(&self, what: C, stage: Stage) -> Result<String> {
         let mut wanted = Vec::new();
         what.collect(&mut wanted);
-        explain(self, &requests(&wanted)?.0, stage)
+        let exprs: Vec<Expr> = wanted.iter().map(|w| w.expr.clone()).collect();
+        let facts = first_facts(&exprs);
+        if facts.is_empty() {
+            return explain(self, &requests(&wanted)?.0, stage);
+        }
+        if stage == Stage::Expr {
+            return Ok(exprs.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
+        }
+        let facts: Vec<Wanted> = facts.into_iter().map(|expr| Wanted { expr, stored: None, persists: false }).collect();
+        let text = explain(self, &requests(&facts)?.0, stage)?;
+        Ok(format!("{}\nthe rest is planned when these numbers, on which lengths depend, are known", text.trim_end()))
     }
 }
 
@@ -316,7 +329,7 @@ impl Context {
     pub fn plan<C: Compute>(&self, what: &C) -> Result<Plan> {
         let mut wanted = Vec::new();
         what.collect(&mut wanted);
-        Ok(prepare(self, &requests(&wanted)?.0)?.0)
+        Ok(prepare(self, &requests(&settled(self, &wanted)?.0)?.0)?.0)
     }
 }
 
@@ -372,7 +385,33 @@ fn natural_chunks(expr: &crate::expr::Expr, lengths: &[usize]) -> Vec<usize> {
     chosen.iter().map(|&c| c.max(1)).collect()
 }
 
+/// The same with all shapes known: what they depend on is computed first.
+fn settled(cx: &Context, wanted: &[Wanted]) -> Result<(Vec<Wanted>, Option<Report>)> {
+    let mut spent: Option<Report> = None;
+    let exprs: Vec<Expr> = wanted.iter().map(|w| w.expr.clone()).collect();
+    let exprs = resolve(&exprs, &mut |facts| {
+        let facts: Vec<Wanted> =
+            facts.iter().map(|e| Wanted { expr: e.clone(), stored: None, persists: false }).collect();
+        let answers = run_known(cx, &facts)?;
+        let now = cx.report();
+        spent = Some(spent.take().map_or(now.clone(), |before| before.then(now)));
+        let mut answers = answers.into_iter();
+        facts.iter().map(|_| answer(&mut answers)).collect()
+    })?;
+    Ok((wanted.iter().zip(exprs).map(|(w, expr)| Wanted { expr, ..w.clone() }).collect(), spent))
+}
+
 fn run(cx: &Context, wanted: &[Wanted]) -> Result<Vec<Answer>> {
+    let (wanted, spent) = settled(cx, wanted)?;
+    let answers = run_known(cx, &wanted)?;
+    if let Some(before) = spent {
+        cx.set_report(before.then(cx.report()));
+    }
+    Ok(answers)
+}
+
+/// Computes what has known shapes.
+fn run_known(cx: &Context, wanted: &[Wanted]) -> Result<Vec<Answer>> {
     let start = Instant::now();
     let (requests, layouts) = requests(wanted)?;
     let (plan, graph) = prepare(cx, &requests)?;

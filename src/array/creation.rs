@@ -100,6 +100,13 @@ pub(crate) fn in_memory(block: Block) -> Expr {
     build::source(Arc::new(MemoryStore::new(Data::shared(block), chunks)))
 }
 
+/// Places in memory.
+#[track_caller]
+pub(crate) fn list(places: Vec<i64>) -> Result<Expr> {
+    let n = places.len();
+    Ok(in_memory(Block::from_vec(places, &[n])?))
+}
+
 /// `start, start + step, ...` below `stop`, in `dtype`, as NumPy's `arange`.
 ///
 /// # Errors

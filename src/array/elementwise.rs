@@ -12,6 +12,8 @@ use crate::op::elementwise::{ElementOp, elementwise_table};
 macro_rules! result_kind {
     ($typing:ident, $first:ident $($rest:ident)+) => { result_kind!($typing, $($rest)+) };
     ($typing:ident, bool) => { T::Truth };
+    ($typing:ident, uint8) => { u8 };
+    ($typing:ident, int32) => { i32 };
     (Logical, same) => { T::Truth };
     (Inexact, same) => { T::Float };
     (Inexact, real) => { <T::Float as Kind>::Real };

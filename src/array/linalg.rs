@@ -1,8 +1,13 @@
 //! Products of matrices, and factorisations.
 
+use super::reduction::Over;
 use super::{Array, Kind, done};
 use crate::error::Result;
+use crate::expr::compose::without;
+use crate::linalg::cross::{CrossAxes, cross};
+use crate::linalg::norm::{self, Order};
 use crate::linalg::{factor, matmul};
+use crate::shape::axes::position;
 
 impl<T: Kind> Array<T> {
     /// `a @ b`: matrices over the last two axes, the others broadcast; a vector is a row on the left, a column on the right.
@@ -29,6 +34,55 @@ impl<T: Kind> Array<T> {
     #[track_caller]
     pub fn try_matmul(&self, other: &Self) -> Result<Self> {
         Ok(Self::of(matmul::matmul(self.expr(), other.expr())?))
+    }
+
+    /// The product `a × b` of vectors with 3 components along an axis. [`cross()`] takes vectors of the plane too, and other axes.
+    ///
+    /// ```
+    /// use hyperslab::Context;
+    /// use ndarray::array;
+    /// let cx = Context::default();
+    /// let a = cx.from_ndarray(array![1.0_f64, 0.0, 0.0].into_dyn())?;
+    /// let b = cx.from_ndarray(array![0.0_f64, 1.0, 0.0].into_dyn())?;
+    /// assert_eq!(cx.compute(a.cross(&b, -1))?, array![0.0, 0.0, 1.0].into_dyn());
+    /// # Ok::<(), hyperslab::Error>(())
+    /// ```
+    #[track_caller]
+    #[must_use]
+    pub fn cross(&self, other: &Self, axis: isize) -> Self {
+        Self::of(done(cross(self.expr(), other.expr(), CrossAxes { a: axis, b: axis, c: axis })))
+    }
+
+    /// The length of vectors over these axes, by any [order](Order): `2.0`, `1.0`, `f64::INFINITY`.
+    ///
+    /// ```
+    /// use hyperslab::Context;
+    /// let cx = Context::default();
+    /// let x = cx.linspace(3.0, 4.0, 2)?;
+    /// assert_eq!(cx.compute(x.vector_norm(.., 2.0))?[[]], 5.0);
+    /// assert_eq!(cx.compute(x.vector_norm(.., 1.0))?[[]], 7.0);
+    /// # Ok::<(), hyperslab::Error>(())
+    /// ```
+    #[track_caller]
+    #[must_use]
+    pub fn vector_norm(&self, over: impl Into<Over>, order: impl Into<Order>) -> Array<<T::Quotient as Kind>::Real> {
+        let Over { axes, keep } = over.into();
+        let axes = done(axes.resolve("norm", self.ndim(), self.names()));
+        let kept = done(norm::of_vectors(self.expr(), &axes, order.into()));
+        Array::of(if keep { kept } else { done(without(&kept, &axes)) })
+    }
+
+    /// The norm of matrices over the last two axes: [`Order::Frobenius`], or the largest or smallest sum of a column (`1.0`,
+    /// `-1.0`) or of a row (`f64::INFINITY`, its negative).
+    ///
+    /// # Errors
+    /// [`Axis`](crate::ErrorKind::Axis) for vectors, and as [`norm::of_matrices`].
+    #[track_caller]
+    pub fn matrix_norm(&self, order: impl Into<Order>) -> Result<Array<<T::Quotient as Kind>::Real>> {
+        let rank = self.ndim();
+        let axes = (position("norm", -2, rank)?, position("norm", -1, rank)?);
+        let kept = norm::of_matrices(self.expr(), axes, order.into())?;
+        Ok(Array::of(without(&kept, &[axes.0, axes.1])?))
     }
 
     /// The Cholesky factor: for Hermitian, positive definite matrices `a` over the last two axes, the lower triangular `l`

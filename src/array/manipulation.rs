@@ -5,6 +5,7 @@ use super::{Array, Kind, done};
 use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::expr::build;
+use crate::expr::pending::when_known;
 use crate::shape::axes::{Axes, position};
 use crate::shape::slice::Item;
 use crate::shape::{Dim, Shape};
@@ -200,6 +201,9 @@ pub fn stack(arrays: &[Expr], axis: isize) -> Result<Expr> {
     let Some(first) = arrays.first() else {
         return Err(Error::shape("stack", "there is no array to join"));
     };
+    if !arrays.iter().all(|e| e.shape.is_known()) {
+        return when_known("stack", arrays, move |e| stack(e, axis));
+    }
     if let Some(other) = arrays.iter().find(|e| e.shape != first.shape) {
         return Err(Error::shape("stack", format!("shapes {} and {} differ", first.shape, other.shape)));
     }

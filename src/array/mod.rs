@@ -1,9 +1,9 @@
 //! The public face: [`Array`], by topic. No algorithm lives here; every method builds an expression.
 //!
-//! `kinds.rs` says which types follow from which, `creation.rs` makes arrays, `operators.rs` and `elementwise.rs` combine
-//! them, `indexing.rs` and `manipulation.rs` look at them differently, `reduction.rs` reduces them, `scan.rs` has running
-//! results, `groups.rs` reduces group by group, `products.rs` multiplies them, `diagonals.rs` and
-//! `linalg.rs` are about matrices, `blocks.rs` maps user functions,
+//! `kinds.rs` says which types follow from which, `creation.rs` makes arrays, `random.rs` and `sampling.rs` random ones,
+//! `operators.rs` and `elementwise.rs` combine them, `indexing.rs` and `manipulation.rs` look at them differently,
+//! `reduction.rs` reduces them, `scan.rs` has running results, `order.rs` sorts, `groups.rs` reduces group by group,
+//! `products.rs` multiplies them, `diagonals.rs` and `linalg.rs` are about matrices, `blocks.rs` maps user functions,
 //! `compute.rs` runs what was asked for, `stream.rs` chunk after chunk.
 
 use crate::chunk::Chunks;
@@ -19,21 +19,38 @@ use std::marker::PhantomData;
 mod sketch;
 pub mod kinds;
 pub mod creation;
+pub mod random;
 pub mod operators;
 pub mod elementwise;
+pub mod floats;
+pub mod choices;
 pub mod indexing;
 pub mod manipulation;
 pub mod reduction;
+pub mod selected;
 pub mod scan;
+pub mod order;
+pub mod lookup;
+pub mod histogram;
+pub mod sets;
+pub mod calculus;
+pub mod statistics;
+pub mod signal;
+pub mod quantile;
+pub mod assign;
+pub mod places;
+pub mod padding;
 pub mod groups;
 pub mod products;
 pub mod diagonals;
 pub mod linalg;
+pub mod sampling;
 pub mod blocks;
 pub mod compute;
 pub mod stream;
 
 pub use kinds::{Dyn, Kind};
+pub use random::Rng;
 
 /// A lazy array: a handle on an immutable expression. Cloning is free; nothing runs until
 /// [`Context::compute`](crate::Context::compute).

@@ -10,8 +10,8 @@ use crate::shape::axes::Axes;
 /// Axes of a reduction, and whether they stay with length 1.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Over {
-    axes: Axes,
-    keep: bool,
+    pub(super) axes: Axes,
+    pub(super) keep: bool,
 }
 
 /// The axes of a reduction that stay, with length 1.

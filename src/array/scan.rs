@@ -5,6 +5,7 @@ use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::expr::build;
+use crate::expr::compose::constant_along;
 use crate::op::scan;
 use crate::shape::axes::Axes;
 
@@ -21,6 +22,18 @@ pub fn scan(x: &Expr, name: &str, axis: &Axes, dtype: Option<DType>) -> Result<E
         return Err(Error::axis(name, format!("goes along one axis, not {} of {}", axes.len(), x.shape)));
     };
     build::scan(x, scan, *axis, dtype)
+}
+
+/// As [`scan()`], with `start` before the results: the axis is longer by 1.
+///
+/// # Errors
+/// As [`scan()`].
+#[track_caller]
+pub fn scan_from(x: &Expr, name: &str, axis: &Axes, dtype: Option<DType>, start: i64) -> Result<Expr> {
+    let results = scan(x, name, axis, dtype)?;
+    let axes = axis.resolve(name, x.shape.rank(), &x.names)?;
+    let axis = axes.first().copied().unwrap_or(0);
+    build::concatenate(&[constant_along(&results, axis, 1, start, results.dtype)?, results], axis)
 }
 
 macro_rules! scans {

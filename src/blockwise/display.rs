@@ -66,6 +66,7 @@ pub fn title(plan: &Plan, stage: &Stage) -> String {
             let (rows, tile) = (s.rows.longest(), s.tiles.longest());
             format!("triangular system x bᴴ = a by {rows} rows in tiles ({tile}, {tile})")
         }
+        StageKind::Regional(op) => op.to_string(),
         StageKind::Function(f) => format!("function {}", f.name),
     }
 }

@@ -3,9 +3,10 @@
 use super::plan::{Input, Origin, Output, Part, Piece, Placement, Plan, Reason, Stage, StageKind};
 use crate::chunk::index_map::AxisMap;
 use crate::chunk::{Chunks, IndexMap, Region};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::expr::{Expr, ExprKind};
 use crate::op::program::Program;
+use crate::op::regional::{Gather, Regional};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -42,15 +43,15 @@ pub fn lower(requests: &[Request]) -> Result<Plan> {
     Ok(lowering.plan)
 }
 
-/// A scan runs over its space once, in order: what others read of it is kept. So is what positions are taken of, which is
-/// read one by one.
+/// A scan runs over its space once, in order, and whole lines are computed once: what others read of them is kept. So is what positions are taken of, which is
+/// read one by one, and what every block reads all of.
 fn keep_whole(plan: &mut Plan) {
-    let takes = plan.stages.iter().filter(|s| matches!(s.kind, StageKind::Take { .. }));
-    let taken: Vec<usize> = takes.flat_map(Stage::stage_inputs).collect();
+    let taken: Vec<usize> = plan.stages.iter().flat_map(shared_stages).collect();
     for id in 0..plan.stages.len() {
         let (readers, _) = plan.consumers(id);
         let whole = match plan.stages[id].kind {
             StageKind::Scan { .. } => true,
+            StageKind::Regional(ref op) => op.whole_axis().is_some() || taken.contains(&id),
             StageKind::Reduce { .. } => false,
             StageKind::Tiles(_) => {
                 plan.stages[id].placement = Placement::Memory(Reason::Tiles);
@@ -71,6 +72,18 @@ fn keep_whole(plan: &mut Plan) {
             plan.stages[id].placement = Placement::Memory(Reason::Readers(readers));
         }
     }
+}
+
+/// The stages that `stage` takes elements of in any order, or has read whole for everything it computes.
+fn shared_stages(stage: &Stage) -> Vec<usize> {
+    let shared = |&(n, _): &(usize, &Input)| match &stage.kind {
+        StageKind::Take { .. } => true,
+        StageKind::Regional(Regional::Gather(_)) => n == 0,
+        StageKind::Regional(op) => op.shares(n),
+        _ => false,
+    };
+    let pieces = stage.inputs.iter().enumerate().filter(shared).flat_map(|(_, input)| &input.pieces);
+    pieces.filter_map(|p| if let Origin::Stage(id, _) = p.origin { Some(id) } else { None }).collect()
 }
 
 struct Lowering {
@@ -149,11 +162,7 @@ impl Lowering {
                 self.push(expr, space, input.chunks.clone(), kind, vec![whole])
             }
             ExprKind::Take { input, axis, positions } => {
-                let origin = match self.lower(input)? {
-                    Origin::Store(s) if self.plan.stores[s].in_memory() => Origin::Store(s),
-                    Origin::Stage(id, result) => Origin::Stage(id, result),
-                    origin => Origin::Stage(self.copy(input, origin, IndexMap::identity(space.len()))?, 0),
-                };
+                let origin = self.held(input)?;
                 let mut map = IndexMap::identity(space.len());
                 map.axes[*axis] = AxisMap { out: None, offset: 0, stride: 0 };
                 let kind = StageKind::Take { axis: *axis, positions: Arc::clone(positions) };
@@ -190,6 +199,11 @@ impl Lowering {
                 let inputs = vec![self.same(&space, input)?];
                 self.push(expr, space, expr.chunks.clone(), StageKind::Tiles(program.clone()), inputs)
             }
+            ExprKind::Regional { inputs, op } => {
+                let inputs = self.regional(&space, op, inputs)?;
+                self.push(expr, space, expr.chunks.clone(), StageKind::Regional(op.clone()), inputs)
+            }
+            ExprKind::Pending { .. } => return Err(Error::bug("nothing is pending when it is planned")),
             ExprKind::Blocks { inputs, function } => {
                 let wholes = inputs.iter().map(|i| self.same(&space, i)).collect::<Result<Vec<_>>>()?;
                 self.push(expr, space, expr.chunks.clone(), StageKind::Function(function.clone()), wholes)
@@ -197,6 +211,15 @@ impl Lowering {
         };
         self.known.insert(expr.id(), origin);
         Ok(origin)
+    }
+
+    /// An array that is held whole: one in memory, or a stage.
+    fn held(&mut self, input: &Expr) -> Result<Origin> {
+        Ok(match self.lower(input)? {
+            Origin::Store(s) if self.plan.stores[s].in_memory() => Origin::Store(s),
+            Origin::Stage(id, result) => Origin::Stage(id, result),
+            origin => Origin::Stage(self.copy(input, origin, IndexMap::identity(input.shape.rank()))?, 0),
+        })
     }
 
     fn store(&mut self, store: &Arc<dyn crate::store::Store>) -> Origin {
@@ -224,6 +247,44 @@ impl Lowering {
         let mut seen = space.to_vec();
         seen.push(lengths[outer + 1 - i]);
         Ok(Input::whole(&seen, self.lower(factor)?, map, factor.dtype))
+    }
+
+    /// What a regional computation over `space` reads, seen from the space of its inputs: as the computation says, or
+    /// elements and their places.
+    fn regional(&mut self, space: &[usize], op: &Regional, inputs: &[Expr]) -> Result<Vec<Input>> {
+        let (seen, rank) = (op.input_space(space), space.len());
+        let Regional::Gather(Gather { rank: places, .. }) = op else {
+            let whole = |(n, i): (usize, &Expr)| {
+                let origin = if op.shares(n) { self.held(i)? } else { self.lower(i)? };
+                Ok(Input::whole(&seen, origin, op.map(n, &i.lengths(), &seen), i.dtype))
+            };
+            return inputs.iter().enumerate().map(whole).collect();
+        };
+        let along = |out| AxisMap { out: Some(out), offset: 0, stride: 1 };
+        let (source, indices) = inputs.split_first().ok_or_else(|| Error::bug("a gather has a source"))?;
+        let map = IndexMap { axes: (rank..seen.len()).chain(*places..rank).map(along).collect() };
+        let (origin, map) = self.anywhere(source, map)?;
+        let mut out = vec![Input::whole(&seen, origin, map, source.dtype)];
+        for index in indices {
+            let map = IndexMap::broadcast(&index.lengths(), &space[..*places]);
+            out.push(Input::whole(&seen, self.lower(index)?, map, index.dtype));
+        }
+        Ok(out)
+    }
+
+    /// What elements of `expr` are taken from in any order, and `map` through the views before it: a stored array, or what is
+    /// computed and can be held.
+    fn anywhere(&mut self, expr: &Expr, mut map: IndexMap) -> Result<(Origin, IndexMap)> {
+        let mut at = expr;
+        while let ExprKind::View { input, map: inner } = &at.kind {
+            map = map.compose(inner);
+            at = input;
+        }
+        let origin = match self.lower(at)? {
+            Origin::Iota(n) => Origin::Stage(self.copy(at, Origin::Iota(n), IndexMap::identity(1))?, 0),
+            origin => origin,
+        };
+        Ok((origin, map))
     }
 
     /// The rows and the triangles of triangular systems over `space`, seen from that and the columns of the triangles.

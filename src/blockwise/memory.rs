@@ -58,6 +58,10 @@ fn inputs_bytes(plan: &Plan, id: StageId, block: &[usize], seen: &mut Vec<(Origi
             largest = reshape.largest_part(block);
             &largest
         }
+        StageKind::Regional(op) => {
+            largest = op.largest_part(block);
+            &largest
+        }
         _ => block,
     };
     for input in &plan.stages[id].inputs {
@@ -83,7 +87,9 @@ fn inputs_bytes(plan: &Plan, id: StageId, block: &[usize], seen: &mut Vec<(Origi
         }
         let gathered = |piece: &Piece| (0..block.len()).any(|o| piece.map.is_diagonal(o));
         if input.pieces.len() > 1 || input.pieces.iter().any(gathered) {
-            total += buffer(block, input.dtype);
+            let varies = input.varies(&plan.stages[id].input_space());
+            let lengths: Vec<usize> = block.iter().zip(varies).map(|(&n, v)| if v { n } else { n.min(1) }).collect();
+            total += buffer(&lengths, input.dtype);
         }
     }
     total
@@ -204,6 +210,8 @@ fn result_bytes(plan: &Plan, id: StageId, block: &[usize]) -> u64 {
         StageKind::Contract(c) => buffer(block, c.dtype),
         StageKind::Tiles(program) => buffer(block, program.dtype),
         StageKind::Substitute(s) => buffer(block, s.dtype),
+        // A part is put in its place once it is computed.
+        StageKind::Regional(op) => 2 * buffer(block, op.output()) + op.scratch(block) as u64,
         StageKind::Function(f) => buffer(block, f.output),
         // States, results, those of a tile where they are put together, and what is handed from tile to tile.
         StageKind::Scan { scanner, axis, tiles, .. } => {
@@ -291,6 +299,7 @@ pub fn waiting_bytes(plan: &Plan, stages: &[StageId], block: &[usize]) -> u64 {
         | StageKind::Contract(_)
         | StageKind::Tiles(_)
         | StageKind::Substitute(_)
+        | StageKind::Regional(_)
         | StageKind::Function(_) => 0u64,
     };
     stages.iter().map(of_stage).sum()

@@ -10,6 +10,7 @@ use crate::op::function::BlockFunction;
 use crate::op::kernel::Lanes;
 use crate::op::program::Program;
 use crate::op::reduction::Reducer;
+use crate::op::regional::Regional;
 use crate::op::scan::Scanner;
 use crate::op::tiles::{Substitution, TileProgram};
 use crate::store::Store;
@@ -139,6 +140,8 @@ pub enum StageKind {
     Tiles(TileProgram),
     /// Triangular systems, rows by rows. Its inputs are seen from the index space and the columns of the triangle.
     Substitute(Substitution),
+    /// What needs boxes of its inputs that no map gives. Its inputs cover the space that it says.
+    Regional(Regional),
     /// A user's function over whole logical chunks.
     Function(BlockFunction),
 }
@@ -155,6 +158,7 @@ impl StageKind {
             | Self::Contract(_)
             | Self::Tiles(_)
             | Self::Substitute(_)
+            | Self::Regional(_)
             | Self::Function(_) => None,
         }
     }
@@ -169,6 +173,7 @@ impl StageKind {
             | Self::Contract(_)
             | Self::Tiles(_)
             | Self::Substitute(_)
+            | Self::Regional(_)
             | Self::Function(_) => None,
         }
     }
@@ -250,6 +255,13 @@ impl Input {
         Self { pieces: vec![Piece { out: Region::full(space), origin, map }], dtype }
     }
 
+    /// Along which axes of `space`, which it covers, its elements differ: along the others one stands for all.
+    #[must_use]
+    pub fn varies(&self, space: &[usize]) -> Vec<bool> {
+        let follows = |p: &Piece, a: usize| p.map.axes.iter().any(|axis| axis.out == Some(a));
+        (0..space.len()).map(|a| self.pieces.iter().any(|p| follows(p, a) || p.out.shape[a] != space[a])).collect()
+    }
+
     /// The only piece, where there is one.
     #[must_use]
     pub fn single(&self) -> Option<&Piece> {
@@ -279,6 +291,7 @@ impl Stage {
             | StageKind::Contract(_)
             | StageKind::Tiles(_)
             | StageKind::Substitute(_)
+            | StageKind::Regional(_)
             | StageKind::Function(_) => self.space.clone(),
         }
     }
@@ -289,6 +302,7 @@ impl Stage {
         let mut out = region.clone();
         match &self.kind {
             StageKind::Reshape(reshape) => out = reshape.hull(region),
+            StageKind::Regional(op) => out = op.hull(region),
             StageKind::Contract(contraction) => {
                 out.start.push(0);
                 out.shape.push(contraction.panels.len());
@@ -315,6 +329,7 @@ impl Stage {
             StageKind::Contract(c) => vec![c.dtype],
             StageKind::Tiles(program) => vec![program.dtype],
             StageKind::Substitute(s) => vec![s.dtype],
+            StageKind::Regional(op) => vec![op.output()],
             StageKind::Function(f) => vec![f.output],
         }
     }
@@ -325,6 +340,7 @@ impl Stage {
     pub fn input_space(&self) -> Vec<usize> {
         match &self.kind {
             StageKind::Reshape(reshape) => reshape.input().to_vec(),
+            StageKind::Regional(op) => op.input_space(&self.space),
             _ => self.input_region(&Region::full(&self.space)).shape,
         }
     }
@@ -354,7 +370,11 @@ impl Stage {
     #[must_use]
     pub fn is_swept(&self) -> bool {
         self.placement != Placement::OnDemand
-            || matches!(self.kind, StageKind::Reduce { .. } | StageKind::Scan { .. } | StageKind::Tiles(_))
+            || match &self.kind {
+                StageKind::Reduce { .. } | StageKind::Scan { .. } | StageKind::Tiles(_) => true,
+                StageKind::Regional(op) => op.whole_axis().is_some(),
+                _ => false,
+            }
     }
 
     /// Whether its result is on disk.

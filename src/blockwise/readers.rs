@@ -1,5 +1,5 @@
-//! Who has what computed, and in which blocks: the stages that are swept, user functions, which see whole chunks, and
-//! reshapes, which read slabs.
+//! Who has what computed, and in which blocks: the stages that are swept, user functions, which see whole chunks,
+//! reshapes, which read slabs, and what reads whole lines or tiles.
 
 use super::plan::{Origin, Plan, StageId, StageKind};
 use super::sources::times;
@@ -12,7 +12,7 @@ use crate::chunk::{Chunks, IndexMap};
 pub struct Reader {
     /// The stage.
     pub stage: StageId,
-    /// Its blocks; those that it reads, for a reshape.
+    /// Its blocks; those that it reads, where its inputs have a space of their own.
     pub grid: Chunks,
     /// The sweep it is part of; none for a user function or a reshape that is computed on demand.
     pub sweep: Option<usize>,
@@ -30,8 +30,10 @@ pub fn readers(plan: &Plan, sweeps: &[Sweep]) -> Vec<Reader> {
         .map(|stage| Reader { stage, grid: blocks_of(plan, stage, sweeps), sweep: None });
     let mut all: Vec<Reader> = swept.chain(on_demand).collect();
     for reader in &mut all {
-        if let StageKind::Reshape(reshape) = &plan.stages[reader.stage].kind {
-            reader.grid = reshape.slabs(&reader.grid.longest());
+        match &plan.stages[reader.stage].kind {
+            StageKind::Reshape(reshape) => reader.grid = reshape.slabs(&reader.grid.longest()),
+            StageKind::Regional(op) => reader.grid = op.read_in(&reader.grid),
+            _ => {}
         }
     }
     all
@@ -46,7 +48,9 @@ fn blocks_of(plan: &Plan, id: StageId, sweeps: &[Sweep]) -> Chunks {
     };
     let swept = sweeps.iter().find(|sweep| sweep.stages.iter().any(reads));
     match &plan.stages[id].kind {
-        StageKind::Reshape(_) => swept.map_or_else(|| plan.stages[id].chunks.clone(), |s| s.grid.clone()),
+        StageKind::Reshape(_) | StageKind::Regional(_) => {
+            swept.map_or_else(|| plan.stages[id].chunks.clone(), |s| s.grid.clone())
+        }
         _ => plan.stages[id].chunks.clone(),
     }
 }
@@ -108,5 +112,5 @@ fn is_function(plan: &Plan, id: StageId) -> bool {
 
 /// Whether a stage asks for blocks of its own, whatever is asked of it.
 fn is_reader(plan: &Plan, id: StageId) -> bool {
-    matches!(plan.stages[id].kind, StageKind::Function(_) | StageKind::Reshape(_))
+    matches!(plan.stages[id].kind, StageKind::Function(_) | StageKind::Reshape(_) | StageKind::Regional(_))
 }

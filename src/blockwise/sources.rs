@@ -111,8 +111,8 @@ impl Sources {
         let mut before = map.clone();
         let mut joined = joined;
         match &stage.kind {
-            // What is behind a reshape is read in pieces that no map describes.
-            StageKind::Reshape(_) => {
+            // What is behind these is read in pieces that no map describes.
+            StageKind::Reshape(_) | StageKind::Regional(_) => {
                 before = IndexMap::identity(stage.input_space().len());
                 joined = true;
             }

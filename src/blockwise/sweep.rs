@@ -11,6 +11,7 @@ use super::sources::Sources;
 use crate::chunk::unify::unify;
 use crate::chunk::{AxisChunks, Chunks};
 use crate::error::{Error, Result};
+use crate::op::regional::Regional;
 use crate::shape;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -224,11 +225,15 @@ pub fn extra_bytes_of(plan: &Plan, id: StageId, input: &Input, grid: &Chunks, ca
     Sources::of_input(plan, id, input).extra(grid, cache)
 }
 
-/// Sinks that share a space, a level and something they read. Tile programs and triangular
-/// systems, which have blocks of their own, are alone.
+/// Sinks that share a space, a level and something they read. Tile programs, triangular
+/// systems and what is done to whole lines, which have blocks of their own, are alone.
 fn groups(plan: &Plan) -> Vec<Vec<StageId>> {
     let sinks = plan.sinks();
-    let steps = |id: StageId| matches!(plan.stages[id].kind, StageKind::Tiles(_) | StageKind::Substitute(_));
+    let steps = |id: StageId| match &plan.stages[id].kind {
+        StageKind::Tiles(_) | StageKind::Substitute(_) => true,
+        StageKind::Regional(op) => op.whole_axis().is_some(),
+        _ => false,
+    };
     let mut groups: Vec<(usize, Vec<StageId>)> = Vec::new();
     for &id in &sinks {
         let level = level(plan, id);
@@ -362,7 +367,7 @@ pub fn grid(plan: &Plan, stages: &[StageId], machine: &Machine, share: u64) -> C
     if cells.is_some() && machine.device.is_none() {
         widen(&mut axes, machine.threads, cap, &bytes);
     }
-    if spills(plan, stages) {
+    if spills(plan, stages) || stages.iter().any(|&id| gathers(plan, id)) {
         // What is read, the result, and room for the rest.
         let elements = |axes: &[Axis]| walked_bytes(plan, stages, &longest(axes));
         join(&mut axes, (cap / 3).max(1), &elements);
@@ -386,6 +391,20 @@ fn spills(plan: &Plan, stages: &[StageId]) -> bool {
     stages.iter().any(|id| plan.stages[*id].is_spilled() || reads(id))
 }
 
+/// Whether a stage takes elements from all over a stored array, which larger blocks read less often.
+fn gathers(plan: &Plan, id: StageId) -> bool {
+    let stored = |input: &Input| {
+        input.pieces.iter().any(|p| match p.origin {
+            Origin::Store(s) => !plan.stores[s].in_memory(),
+            Origin::Stage(inner, _) => plan.stages[inner].is_spilled(),
+            Origin::Iota(_) => false,
+        })
+    };
+    let stage = &plan.stages[id];
+    matches!(stage.kind, StageKind::Regional(Regional::Gather(_))) && stage.inputs.first().is_some_and(stored)
+        || stage.stage_inputs().into_iter().any(|i| !plan.stages[i].is_swept() && gathers(plan, i))
+}
+
 /// The shape of the largest block.
 fn longest(axes: &[Axis]) -> Vec<usize> {
     axes.iter().map(|a| a.now.longest()).collect()
@@ -403,6 +422,11 @@ fn hard_cuts(plan: &Plan, stages: &[StageId], a: usize) -> Option<AxisChunks> {
                 && *axis == a
             {
                 cuts.push(tiles);
+            }
+            if let StageKind::Regional(op) = &stage.kind
+                && op.whole_axis() == Some(a)
+            {
+                cuts.push(&stage.chunks.axes()[a]);
             }
             let stored = plan.outputs.iter().filter(|o| o.stage == id).filter_map(|o| o.stored.as_ref());
             cuts.extend(stored.filter(|g| g.rank() == stage.space.len()).map(|g| &g.axes()[a]));

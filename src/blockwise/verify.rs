@@ -86,6 +86,11 @@ fn check(plan: &Plan, id: usize, stage: &Stage) -> Result<()> {
             require(stage.placement != Placement::OnDemand, "a triangular system is solved once")?;
             None
         }
+        StageKind::Regional(op) => {
+            let axis = op.whole_axis().filter(|&a| stage.chunks.axes()[a].count() > 1);
+            require(axis.is_none(), "lines are whole in the chunks of their stage")?;
+            None
+        }
         StageKind::Function(_) => None,
     };
     if let Some(p) = programs {

@@ -64,6 +64,30 @@ pub fn tiling(chunks: &Chunks, reduced: &[bool]) -> Chunks {
     Chunks::new(axes)
 }
 
+/// Elements of a tile that is counted in bins, at most, where bins are few: they fit the second cache or the third.
+const COUNTED: usize = 1 << 20;
+
+/// The tiles whose elements are counted in `bins` bins: unions of whole chunks, or parts of large ones, with several times
+/// as many elements as there are bins.
+#[must_use]
+pub fn tallies(chunks: &Chunks, bins: usize) -> Chunks {
+    let (smallest, largest) = (SMALLEST.max(bins.saturating_mul(4)), COUNTED.max(bins.saturating_mul(8)));
+    let mut axes = chunks.axes().to_vec();
+    let size = |axes: &[AxisChunks]| axes.iter().fold(1usize, |n, a| n.saturating_mul(a.longest().max(1)));
+    for axis in 0..axes.len() {
+        if size(&axes) > largest {
+            axes[axis] = split(&axes[axis], size(&axes).div_ceil(largest).min(axes[axis].longest()));
+        }
+    }
+    for axis in (0..axes.len()).rev() {
+        let join = smallest.div_ceil(size(&axes)).min(axes[axis].count().max(1));
+        if join > 1 {
+            axes[axis] = axes[axis].grouped(join);
+        }
+    }
+    Chunks::new(axes)
+}
+
 /// Lengths that products of matrices are cut near: large enough for the kernel, small enough for the second cache.
 const CELL: usize = 512;
 

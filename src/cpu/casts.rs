@@ -13,7 +13,7 @@
 )]
 
 use super::isa::Isa;
-use super::loops::StripLoop;
+use super::loops::{ARGS, StripLoop};
 use crate::dtype::DType;
 use crate::dtype::scalar::to_odd;
 use crate::op::elementwise::Truth;
@@ -130,7 +130,7 @@ through! {
 }
 
 #[inline(always)]
-unsafe fn body<T: To<U> + Copy, U>(args: [*const u8; 3], out: *mut u8, n: usize) {
+unsafe fn body<T: To<U> + Copy, U>(args: [*const u8; ARGS], out: *mut u8, n: usize) {
     // SAFETY: the caller upholds `StripLoop`: aligned, valid for `n`, disjoint.
     let (x, out) = unsafe {
         (std::slice::from_raw_parts(args[0].cast::<T>(), n), std::slice::from_raw_parts_mut(out.cast::<U>(), n))
@@ -140,14 +140,14 @@ unsafe fn body<T: To<U> + Copy, U>(args: [*const u8; 3], out: *mut u8, n: usize)
     }
 }
 
-unsafe fn baseline<T: To<U> + Copy, U>(args: [*const u8; 3], out: *mut u8, n: usize) {
+unsafe fn baseline<T: To<U> + Copy, U>(args: [*const u8; ARGS], out: *mut u8, n: usize) {
     // SAFETY: passed on unchanged.
     unsafe { body::<T, U>(args, out, n) }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn avx2<T: To<U> + Copy, U>(args: [*const u8; 3], out: *mut u8, n: usize) {
+unsafe fn avx2<T: To<U> + Copy, U>(args: [*const u8; ARGS], out: *mut u8, n: usize) {
     // SAFETY: passed on unchanged.
     unsafe { body::<T, U>(args, out, n) }
 }

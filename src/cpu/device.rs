@@ -3,7 +3,7 @@
 use super::copy::{StridedBox, copy_strided};
 use super::elementwise::Elementwise;
 use super::reduce::Reduce;
-use super::{factor, gemm, scan};
+use super::{factor, gemm, regional, scan};
 use crate::chunk::Region;
 use crate::chunk::tiling::FAN_IN;
 use crate::device::block::{Block, Buffer};
@@ -15,6 +15,7 @@ use crate::error::{Error, ErrorKind, Result, panic_text};
 use crate::op::function::{BlockFunction, RawBlock};
 use crate::op::kernel::{Kernel, PanelProduct, ReduceTiles, TileScan, TileStep};
 use crate::op::program::Program;
+use crate::op::regional::Regional;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -63,6 +64,8 @@ pub(crate) enum Ready {
     Contract(PanelProduct),
     /// A step of a tile program.
     Step(TileStep),
+    /// Part by part.
+    Regional(Regional),
     /// A user's function.
     Function(BlockFunction),
 }
@@ -81,6 +84,7 @@ impl Ready {
             Kernel::Scan(tiles) => Self::Scan(tiles.clone()),
             Kernel::Contract(product) => Self::Contract(product.clone()),
             Kernel::Step(step) => Self::Step(*step),
+            Kernel::Regional(op) => Self::Regional(op.clone()),
             Kernel::Function(function) => Self::Function(function.clone()),
         })
     }
@@ -98,6 +102,7 @@ impl Ready {
             Self::Scan(tiles) => scan::run(tiles, region, inputs, outputs),
             Self::Contract(product) => gemm::run(product, region, inputs, outputs),
             Self::Step(step) => factor::run(*step, region, inputs, outputs),
+            Self::Regional(op) => regional::run(op, region, inputs, outputs),
             Self::Function(function) => call(function, region, inputs, outputs),
         }
     }

@@ -5,14 +5,17 @@ use crate::dtype::DType;
 use crate::op::elementwise::{Apply, ElementOp, Truth, elementwise_table, for_class, marker};
 use crate::op::math::{trig_in_range_f32, trig_in_range_f64};
 
-/// A loop over one strip: up to three arguments, a result, and the number of elements.
+/// The most arguments of an instruction.
+pub(crate) const ARGS: usize = 5;
+
+/// A loop over one strip: its arguments, a result, and the number of elements.
 ///
 /// # Safety
 /// The pointers are aligned for their element types and valid for `n` elements; the result does not overlap an argument.
-pub(crate) type StripLoop = unsafe fn(args: [*const u8; 3], out: *mut u8, n: usize);
+pub(crate) type StripLoop = unsafe fn(args: [*const u8; ARGS], out: *mut u8, n: usize);
 
 #[inline(always)]
-unsafe fn body1<O: Apply<A, 1>, A: Copy, const FMA: bool>(args: [*const u8; 3], out: *mut u8, n: usize) {
+unsafe fn body1<O: Apply<A, 1>, A: Copy, const FMA: bool>(args: [*const u8; ARGS], out: *mut u8, n: usize) {
     // SAFETY: the caller upholds `StripLoop`: aligned, valid for `n`, disjoint.
     let (x, out) = unsafe {
         (std::slice::from_raw_parts(args[0].cast::<A>(), n), std::slice::from_raw_parts_mut(out.cast::<O::Out>(), n))
@@ -23,7 +26,7 @@ unsafe fn body1<O: Apply<A, 1>, A: Copy, const FMA: bool>(args: [*const u8; 3], 
 }
 
 #[inline(always)]
-unsafe fn body2<O: Apply<A, 2>, A: Copy, const FMA: bool>(args: [*const u8; 3], out: *mut u8, n: usize) {
+unsafe fn body2<O: Apply<A, 2>, A: Copy, const FMA: bool>(args: [*const u8; ARGS], out: *mut u8, n: usize) {
     // SAFETY: as in `body1`.
     let (x, y, out) = unsafe {
         (
@@ -40,21 +43,21 @@ unsafe fn body2<O: Apply<A, 2>, A: Copy, const FMA: bool>(args: [*const u8; 3], 
 /// Instances of a generic loop body for the instruction sets, and the one for `isa`.
 macro_rules! instances {
     ($pick:ident, $body:ident, $n:literal, $baseline:ident, $avx2:ident, $avx512:ident) => {
-        unsafe fn $baseline<O: Apply<A, $n>, A: Copy>(args: [*const u8; 3], out: *mut u8, n: usize) {
+        unsafe fn $baseline<O: Apply<A, $n>, A: Copy>(args: [*const u8; ARGS], out: *mut u8, n: usize) {
             // SAFETY: passed on unchanged.
             unsafe { $body::<O, A, false>(args, out, n) }
         }
 
         #[cfg(target_arch = "x86_64")]
         #[target_feature(enable = "avx2,fma")]
-        unsafe fn $avx2<O: Apply<A, $n>, A: Copy>(args: [*const u8; 3], out: *mut u8, n: usize) {
+        unsafe fn $avx2<O: Apply<A, $n>, A: Copy>(args: [*const u8; ARGS], out: *mut u8, n: usize) {
             // SAFETY: passed on unchanged.
             unsafe { $body::<O, A, true>(args, out, n) }
         }
 
         #[cfg(target_arch = "x86_64")]
         #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
-        unsafe fn $avx512<O: Apply<A, $n>, A: Copy>(args: [*const u8; 3], out: *mut u8, n: usize) {
+        unsafe fn $avx512<O: Apply<A, $n>, A: Copy>(args: [*const u8; ARGS], out: *mut u8, n: usize) {
             // SAFETY: passed on unchanged.
             unsafe { $body::<O, A, true>(args, out, n) }
         }
@@ -117,7 +120,7 @@ pub(crate) fn element_loop(op: ElementOp, dtype: DType, isa: Isa) -> Option<Stri
 macro_rules! periodic_loops {
     ($($name:ident, $Op:ident, $T:ty, $in_range:ident, $exact:expr;)*) => { $(
         #[expect(clippy::cast_ptr_alignment, reason = "registers are aligned for every element type")]
-        unsafe fn $name(args: [*const u8; 3], out: *mut u8, n: usize) {
+        unsafe fn $name(args: [*const u8; ARGS], out: *mut u8, n: usize) {
             let fast = pick1::<marker::$Op, $T>(super::isa::best(), true);
             // SAFETY: the caller upholds `StripLoop`, for this loop as for the one it calls first.
             let (x, out) = unsafe {
@@ -153,7 +156,7 @@ fn periodic(op: ElementOp, dtype: DType, _isa: Isa) -> Option<StripLoop> {
 }
 
 #[inline(always)]
-unsafe fn select_body<T: Copy>(args: [*const u8; 3], out: *mut u8, n: usize) {
+unsafe fn select_body<T: Copy>(args: [*const u8; ARGS], out: *mut u8, n: usize) {
     // SAFETY: as in `body1`; the first argument holds truth values.
     let (c, x, y, out) = unsafe {
         (
@@ -168,14 +171,14 @@ unsafe fn select_body<T: Copy>(args: [*const u8; 3], out: *mut u8, n: usize) {
     }
 }
 
-unsafe fn select_baseline<T: Copy>(args: [*const u8; 3], out: *mut u8, n: usize) {
+unsafe fn select_baseline<T: Copy>(args: [*const u8; ARGS], out: *mut u8, n: usize) {
     // SAFETY: passed on unchanged.
     unsafe { select_body::<T>(args, out, n) }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn select_avx2<T: Copy>(args: [*const u8; 3], out: *mut u8, n: usize) {
+unsafe fn select_avx2<T: Copy>(args: [*const u8; ARGS], out: *mut u8, n: usize) {
     // SAFETY: passed on unchanged.
     unsafe { select_body::<T>(args, out, n) }
 }

@@ -1,15 +1,18 @@
 //! Kernels on the CPU.
 //!
 //! Programs run over *strips* of `strip::STRIP` elements: every instruction is one monomorphic vector loop, chosen
-//! once per program for the machine's instruction set (`loops.rs`), and the registers between them stay in the first
+//! once per program for the machine's instruction set (`loops.rs`, `casts.rs`, `random.rs`), and the registers between them stay in the first
 //! cache (`strip.rs`). `space.rs` turns strided, broadcast and flipped views into strips; `elementwise.rs`,
 //! `reduce.rs` (with the accumulators of `lanes.rs`) and `scan.rs` walk blocks with them; `gemm.rs` multiplies
-//! matrices and `factor.rs` factors their tiles; `device.rs` is the [`crate::device::Device`].
+//! matrices and `factor.rs` factors their tiles; `lines.rs` sorts lines, `select.rs` keeps rows, `lookup.rs` finds
+//! elements in tables (`tables.rs`) and `tally.rs` counts them in bins, chosen by `regional.rs`; `gather.rs` copies
+//! elements from places that are data; `device.rs` is the [`crate::device::Device`].
 
 pub(crate) mod copy;
 pub(crate) mod isa;
 pub(crate) mod loops;
 pub(crate) mod casts;
+pub(crate) mod random;
 pub(crate) mod strip;
 pub(crate) mod space;
 pub(crate) mod elementwise;
@@ -18,4 +21,11 @@ pub(crate) mod reduce;
 pub(crate) mod scan;
 pub(crate) mod gemm;
 pub(crate) mod factor;
+pub(crate) mod lines;
+pub(crate) mod select;
+pub(crate) mod tables;
+pub(crate) mod lookup;
+pub(crate) mod tally;
+pub(crate) mod gather;
+pub(crate) mod regional;
 pub mod device;

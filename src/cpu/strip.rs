@@ -2,7 +2,8 @@
 
 use super::casts::cast_loop;
 use super::isa;
-use super::loops::{StripLoop, element_loop, select_loop};
+use super::loops::{ARGS, StripLoop, element_loop, select_loop};
+use super::random::draw_loop;
 use crate::device::block::Buffer;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
@@ -13,7 +14,7 @@ pub(crate) const STRIP: usize = 256;
 
 struct Step {
     run: StripLoop,
-    args: [usize; 3],
+    args: [usize; ARGS],
     out: usize,
 }
 
@@ -57,10 +58,11 @@ impl Machine {
                 Inst::Op(op, dtype, [a, b]) => {
                     let run = element_loop(op, dtype, isa)
                         .ok_or_else(|| Error::bug(format!("{} has a loop over {dtype}", op.name())))?;
-                    (run, [at(a), at(b), 0])
+                    (run, [at(a), at(b), 0, 0, 0])
                 }
-                Inst::Cast(from, to, v) => (cast_loop(from, to, isa), [at(v), 0, 0]),
-                Inst::Select(dtype, c, a, b) => (select_loop(dtype.size(), isa), [at(c), at(a), at(b)]),
+                Inst::Cast(from, to, v) => (cast_loop(from, to, isa), [at(v), 0, 0, 0, 0]),
+                Inst::Select(dtype, c, a, b) => (select_loop(dtype.size(), isa), [at(c), at(a), at(b), 0, 0]),
+                Inst::Draw(sampler, args) => (draw_loop(sampler, isa), args.map(at)),
             };
             steps.push(Step { run, args, out: allocation.of[value] });
         }

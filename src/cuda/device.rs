@@ -100,7 +100,7 @@ impl Device for CudaDevice {
                 gemm::supports(if product.narrow { contraction.dtype } else { contraction.work() })
             }
             Kernel::Function(function) => function.cuda.is_some(),
-            Kernel::Scan(_) | Kernel::Step(_) => false,
+            Kernel::Scan(_) | Kernel::Step(_) | Kernel::Regional(_) => false,
         }
     }
 
@@ -176,7 +176,7 @@ impl Device for CudaDevice {
             Kernel::Function(function) if function.cuda.is_some() => {
                 self.function(stream, function, &region.shape, (&views, &buffers), &outputs)?;
             }
-            Kernel::Scan(_) | Kernel::Contract(_) | Kernel::Step(_) | Kernel::Function(_) => {
+            Kernel::Scan(_) | Kernel::Contract(_) | Kernel::Step(_) | Kernel::Regional(_) | Kernel::Function(_) => {
                 return Err(Error::unsupported(format!("{kernel} on {}", self.name)));
             }
         }

@@ -1,7 +1,8 @@
 //! Programs as CUDA C.
 //!
 //! A [`Program`] becomes one `__device__` function of its inputs; the expressions are the table's own
-//! ([`ElementOp::cuda`](crate::op::elementwise::ElementOp::cuda)), the helpers they call stand in `kernels/prelude.cu`.
+//! ([`ElementOp::cuda`](crate::op::elementwise::ElementOp::cuda)), the helpers they call stand in `kernels/prelude.cu`,
+//! those of random draws in `kernels/random.cu`.
 //! Constants of the user's expression are lifted to parameters first ([`lift`]), so that `x + 1` and `x + 2` share a
 //! compiled kernel.
 
@@ -13,7 +14,7 @@ use crate::op::program::{Inst, Program};
 use std::fmt::Write;
 
 /// What stands before every generated kernel.
-pub const PRELUDE: &str = include_str!("kernels/prelude.cu");
+pub const PRELUDE: &str = concat!(include_str!("kernels/prelude.cu"), "\n", include_str!("kernels/random.cu"));
 
 /// The threads of a block.
 pub const BLOCK: u32 = 256;
@@ -164,6 +165,11 @@ fn expression(inst: Inst) -> Result<String> {
             substitute(pattern, &format!("v{a}"), &format!("v{b}"))
         }
         Inst::Cast(_, to, v) => format!("cast<{}>(v{v})", value_type(to)),
+        Inst::Draw(sampler, args) if sampler.on_cuda() => {
+            let args: Vec<String> = args[..2 + sampler.arity()].iter().map(|v| format!("v{v}")).collect();
+            format!("r_{}({})", sampler.name(), args.join(", "))
+        }
+        Inst::Draw(sampler, _) => return Err(Error::unsupported(format!("{} on a GPU", sampler.name()))),
         Inst::Select(_, c, a, b) => format!("v{c} ? v{a} : v{b}"),
     })
 }
@@ -215,6 +221,7 @@ fn weight(inst: Inst) -> usize {
     let (op, dtype) = match inst {
         Inst::Input(_) | Inst::Const(..) => return 0,
         Inst::Cast(..) | Inst::Select(..) => return 1,
+        Inst::Draw(..) => return 80,
         Inst::Op(op, dtype, _) => (op, dtype),
     };
     let real = match op {

@@ -87,7 +87,9 @@ pub fn output_shapes(kernel: &Kernel, region: &Region) -> Vec<Vec<usize>> {
             }
             vec![shape; combine.outputs.len()]
         }
-        Kernel::Scan(_) | Kernel::Contract(_) | Kernel::Step(_) | Kernel::Function(_) => vec![region.shape.clone()],
+        Kernel::Scan(_) | Kernel::Contract(_) | Kernel::Step(_) | Kernel::Regional(_) | Kernel::Function(_) => {
+            vec![region.shape.clone()]
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Constructors: one per kind of expression. Each infers dtype, shape, chunks and names, and refuses what cannot be.
 
-use super::node::{Expr, ExprKind, Node, Site};
+use super::node::{Expr, ExprKind, Resume, node};
+use super::pending::{pending, when_known};
 use crate::chunk::groups::Groups;
 use crate::chunk::index_map::AxisMap;
 use crate::chunk::reshape::Reshape;
@@ -14,14 +15,14 @@ use crate::op::contraction::Contraction;
 use crate::op::elementwise::{ElementOp, Typing};
 use crate::op::function::BlockFunction;
 use crate::op::kernel::Lanes;
-use crate::op::program::{Program, Value};
+use crate::op::program::{Inst, Program, Value};
 use crate::op::reduction::{Params, Reducer, Reduction};
+use crate::op::regional::{Count, Gather, LineOp, Lines, Regional, Select};
 use crate::op::scan::Scan;
 use crate::shape::broadcast::broadcast;
 use crate::shape::slice::{Item, Resolved, resolve};
 use crate::shape::{Dim, Shape, checked_size, fits_memory, tuple};
 use crate::store::Store;
-use std::panic::Location;
 use std::sync::Arc;
 
 /// An argument of an elementwise operation: an array, or a constant that adapts to the arrays beside it.
@@ -31,6 +32,36 @@ pub enum Arg {
     Array(Expr),
     /// A weak constant.
     Scalar(Scalar),
+}
+
+impl From<&Expr> for Arg {
+    fn from(expr: &Expr) -> Self {
+        Self::Array(expr.clone())
+    }
+}
+
+impl From<Expr> for Arg {
+    fn from(expr: Expr) -> Self {
+        Self::Array(expr)
+    }
+}
+
+impl From<&Self> for Arg {
+    fn from(arg: &Self) -> Self {
+        arg.clone()
+    }
+}
+
+impl From<f64> for Arg {
+    fn from(value: f64) -> Self {
+        Self::Scalar(Scalar::Float(value))
+    }
+}
+
+impl From<i64> for Arg {
+    fn from(value: i64) -> Self {
+        Self::Scalar(Scalar::Int(value.into()))
+    }
 }
 
 /// A stored array.
@@ -161,17 +192,31 @@ pub fn compose_typed(
     }
     let out = body(&mut program, &values)?;
     program.outputs = vec![out];
-    let dtype = program.dtypes[out];
+    elementwise(op, &program, &inputs)
+}
+
+/// A program over broadcast arrays.
+#[track_caller]
+fn elementwise(op: &str, program: &Program, inputs: &[Expr]) -> Result<Expr> {
+    if !inputs.iter().all(|e| e.shape.is_known()) {
+        let (name, program) = (op.to_owned(), program.clone());
+        return when_known(op, inputs, move |e| elementwise(&name, &program, e));
+    }
+    let dtype = program.output_dtype(0);
     let shapes: Vec<&Shape> = inputs.iter().map(|e| &e.shape).collect();
     let shape = broadcast(op, &shapes)?;
     let grids: Vec<&Chunks> = inputs.iter().map(|e| &e.chunks).collect();
     let chunks = unify(&shape.max(), &grids);
-    let names = common_names(&shape, &inputs);
-    Ok(node(ExprKind::Elementwise { program, args: inputs }, dtype, shape, chunks, names))
+    let names = common_names(&shape, inputs);
+    let kind = ExprKind::Elementwise { program: program.clone(), args: inputs.to_vec() };
+    Ok(node(kind, dtype, shape, chunks, names))
 }
 
 /// The dtype in which arrays and weak constants meet.
-fn common_dtype(op: &str, args: &[Arg]) -> Result<DType> {
+///
+/// # Errors
+/// [`Argument`](crate::ErrorKind::Argument) for an integer constant that the dtype does not hold.
+pub fn common_dtype(op: &str, args: &[Arg]) -> Result<DType> {
     let arrays = args.iter().filter_map(|a| if let Arg::Array(e) = a { Some(e.dtype) } else { None });
     let scalars = || args.iter().filter_map(|a| if let Arg::Scalar(s) = a { Some(*s) } else { None });
     let Some(dtype) = arrays.reduce(promote) else {
@@ -220,6 +265,10 @@ pub fn view(input: &Expr, shape: Shape, map: IndexMap) -> Expr {
 /// [`Index`](crate::ErrorKind::Index) as NumPy's `IndexError`.
 #[track_caller]
 pub fn index(input: &Expr, items: &[Item]) -> Result<Expr> {
+    if !input.shape.is_known() {
+        let items = items.to_vec();
+        return when_known("index", std::slice::from_ref(input), move |e| index(&e[0], &items));
+    }
     let lengths = input.shape.known()?;
     let mut axes = vec![AxisMap { out: None, offset: 0, stride: 0 }; lengths.len()];
     let mut shape = Vec::new();
@@ -242,11 +291,18 @@ pub fn index(input: &Expr, items: &[Item]) -> Result<Expr> {
 /// [`Axis`](crate::ErrorKind::Axis) unless `order` is a permutation.
 #[track_caller]
 pub fn transpose(input: &Expr, order: &[usize]) -> Result<Expr> {
+    if !input.shape.is_known() {
+        let order = order.to_vec();
+        return when_known("transpose", std::slice::from_ref(input), move |e| transpose(&e[0], &order));
+    }
     let rank = input.shape.rank();
     let mut sorted = order.to_vec();
     sorted.sort_unstable();
     if sorted != (0..rank).collect::<Vec<_>>() {
         return Err(Error::axis("transpose", format!("{} is no permutation of {rank} axes", tuple(order))));
+    }
+    if order.iter().enumerate().all(|(out, &a)| out == a) {
+        return Ok(input.clone());
     }
     let dims: Vec<Dim> = order.iter().map(|&a| input.shape.dims()[a]).collect();
     let mut axes = vec![AxisMap { out: None, offset: 0, stride: 1 }; rank];
@@ -294,6 +350,10 @@ pub fn diagonal(input: &Expr, offset: isize, first: usize, second: usize) -> Res
 /// [`Shape`](crate::ErrorKind::Shape) when it does not stretch that far.
 #[track_caller]
 pub fn broadcast_to(input: &Expr, shape: &Shape) -> Result<Expr> {
+    if !input.shape.is_known() {
+        let shape = shape.clone();
+        return when_known("broadcast_to", std::slice::from_ref(input), move |e| broadcast_to(&e[0], &shape));
+    }
     let fits = broadcast("broadcast_to", &[&input.shape, shape]).is_ok_and(|s| s == *shape);
     if !fits {
         let (from, to) = (&input.shape, shape);
@@ -309,6 +369,9 @@ pub fn broadcast_to(input: &Expr, shape: &Shape) -> Result<Expr> {
 /// [`Shape`](crate::ErrorKind::Shape) when the other axes differ, or there is no array.
 #[track_caller]
 pub fn concatenate(inputs: &[Expr], axis: usize) -> Result<Expr> {
+    if !inputs.iter().all(|e| e.shape.is_known()) {
+        return when_known("concatenate", inputs, move |e| concatenate(e, axis));
+    }
     let Some(first) = inputs.first() else {
         return Err(Error::shape("concatenate", "there is no array to join"));
     };
@@ -344,6 +407,9 @@ pub fn concatenate(inputs: &[Expr], axis: usize) -> Result<Expr> {
 /// [`Chunks`](crate::ErrorKind::Chunks) when the grid is not one of this array.
 #[track_caller]
 pub fn rechunk(input: &Expr, chunks: Chunks) -> Result<Expr> {
+    if !input.shape.is_known() {
+        return when_known("rechunk", std::slice::from_ref(input), move |e| rechunk(&e[0], chunks.clone()));
+    }
     let lengths = input.shape.known()?;
     if chunks.shape() != lengths {
         let (c, s) = (tuple(&chunks.shape()), &input.shape);
@@ -399,7 +465,13 @@ pub fn reshape(input: &Expr, shape: &[usize]) -> Result<Expr> {
 /// # Errors
 /// What the reduction refuses.
 #[track_caller]
-pub fn reduce(input: &Expr, reduction: &dyn Reduction, axes: &[usize], params: Params) -> Result<Expr> {
+pub fn reduce(input: &Expr, reduction: &'static dyn Reduction, axes: &[usize], params: Params) -> Result<Expr> {
+    if !input.shape.is_known() {
+        let axes = axes.to_vec();
+        return when_known(reduction.name(), std::slice::from_ref(input), move |e| {
+            reduce(&e[0], reduction, &axes, params)
+        });
+    }
     let reduced: Vec<bool> = (0..input.shape.rank()).map(|a| axes.contains(&a)).collect();
     reduce_in(input, reduction, axes, params, tiling(&input.chunks, &reduced))
 }
@@ -494,12 +566,170 @@ pub fn take(input: &Expr, axis: usize, positions: Arc<[u32]>, cuts: AxisChunks) 
     Ok(node(kind, input.dtype, dims.into(), Chunks::new(axes), input.names.clone()))
 }
 
+/// The rows along `axis` at which `mask`, which has one axis, is true; rows beyond its end are left out.
+///
+/// # Errors
+/// [`Index`](crate::ErrorKind::Index) for a mask that is longer than the axis, [`DType`](crate::ErrorKind::DType) for one
+/// that holds no truth values.
+#[track_caller]
+pub fn compress(input: &Expr, mask: &Expr, axis: usize) -> Result<Expr> {
+    if !(input.shape.is_known() && mask.shape.is_known()) {
+        return when_known("compress", &[input.clone(), mask.clone()], move |e| compress(&e[0], &e[1], axis));
+    }
+    let (mut lengths, masked) = (input.shape.known()?, mask.shape.known()?);
+    let [n] = masked[..] else {
+        return Err(Error::shape("compress", format!("a mask of shape {} for one axis", mask.shape)));
+    };
+    if mask.dtype != DType::Bool {
+        return Err(Error::dtype("compress", format!("a mask holds bool, not {}", mask.dtype)));
+    }
+    if n > lengths[axis] {
+        let why = format!("a mask of length {n} for axis {axis} of length {}", lengths[axis]);
+        return Err(Error::index(why));
+    }
+    let mut items = vec![Item::from(..); lengths.len()];
+    items[axis] = Item::from(..n.cast_signed());
+    let input = if n < lengths[axis] { index(input, &items)? } else { input.clone() };
+    let own = Chunks::new(vec![input.chunks.axes()[axis].clone()]);
+    let tiles = tiling(&unify(&[n], &[&own, &mask.chunks]), &[true]).axes()[0].clone();
+    let count = tiles.count();
+    let kind = ExprKind::Regional { inputs: vec![mask.clone()], op: Regional::Count(Count { tiles: tiles.clone() }) };
+    let counts = node(kind, DType::I64, Shape::from([count]), auto::auto(&[count], 8), Vec::new());
+    lengths[axis] = n;
+    let mut dims: Vec<Dim> = lengths.into_iter().map(Dim::Known).collect();
+    dims[axis] = Dim::Unknown { id: mask.id() as u64, max: n };
+    let resume = Resume::new("compress", move |facts, inputs| {
+        let mut kept = vec![0usize];
+        for &n in facts.first().map_or(Ok(&[][..]), |f| f.values::<i64>())? {
+            let before = kept.last().copied().unwrap_or(0);
+            kept.push(before + usize::try_from(n).map_err(|_| Error::bug("a count is not negative"))?);
+        }
+        selected(inputs, axis, tiles.clone(), kept)
+    });
+    Ok(pending(&[input.clone(), mask.clone()], &[counts], (input.dtype, dims.into()), resume))
+}
+
+/// The rows at which a mask is true, `kept` of them before each tile.
+fn selected(inputs: &[Expr], axis: usize, tiles: AxisChunks, kept: Vec<usize>) -> Result<Expr> {
+    let [input, mask] = inputs else { return Err(Error::bug("rows and a mask")) };
+    let mut lengths = input.shape.known()?;
+    lengths[axis] = kept.last().copied().unwrap_or(0);
+    let mut chunks = input.chunks.axes().to_vec();
+    // Chunks follow the tiles, joined where few rows of them are left.
+    chunks[axis] = AxisChunks::from_bounds(&kept_bounds(&kept, tiles.longest()));
+    // The mask is seen like one along that axis of the whole array.
+    let beside = vec![Item::NewAxis; lengths.len() - 1 - axis];
+    let mask = index(mask, &[vec![Item::from(..)], beside].concat())?;
+    let op = Regional::Select(Select { axis, tiles, kept: kept.into(), dtype: input.dtype });
+    let kind = ExprKind::Regional { inputs: vec![input.clone(), mask], op };
+    Ok(node(kind, input.dtype, Shape::new(&lengths), Chunks::new(chunks), input.names.clone()))
+}
+
+/// Boundaries among `kept` such that pieces are about as long as a tile.
+fn kept_bounds(kept: &[usize], longest: usize) -> Vec<usize> {
+    let mut bounds = vec![0];
+    for pair in kept.windows(2) {
+        let first = bounds.last().copied().unwrap_or(0);
+        if pair[1] - first > longest && pair[0] > first {
+            bounds.push(pair[0]);
+        }
+    }
+    bounds.push(kept.last().copied().unwrap_or(0));
+    bounds.dedup();
+    bounds
+}
+
+/// The integers of an array, where it lies in memory or is a constant.
+#[must_use]
+pub fn known_integers(places: &Expr) -> Option<Vec<i64>> {
+    let integer = |s: Scalar| i64::try_from(s.to_i128()).ok();
+    if !(places.dtype.is_integer() || places.dtype == DType::Bool) {
+        return None;
+    }
+    match &places.kind {
+        ExprKind::Source(store) if store.in_memory() => {
+            let size = places.dtype.size();
+            let region = crate::chunk::Region::full(&store.info().shape);
+            let mut bytes = vec![0; region.size() * size];
+            store.read(&region, &mut bytes).ok()?;
+            bytes.chunks_exact(size).map(|b| integer(Scalar::from_bytes(places.dtype, b))).collect()
+        }
+        ExprKind::Elementwise { program, args } if args.is_empty() && places.shape.rank() == 0 => {
+            match program.insts.as_slice() {
+                [Inst::Const(value, _)] => Some(vec![integer(*value)?]),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+/// Refuses places that are known and not on an axis of length `n`.
+///
+/// # Errors
+/// [`Index`](crate::ErrorKind::Index) with the place, the axis and its length.
+pub fn check_places(places: &Expr, axis: usize, n: usize) -> Result<()> {
+    let Some(known) = known_integers(places) else { return Ok(()) };
+    let n = i128::try_from(n).unwrap_or(i128::MAX);
+    match known.iter().find(|&&at| !(-n..n).contains(&i128::from(at))) {
+        None => Ok(()),
+        Some(at) => Err(Error::index(format!("index {at} is out of bounds for axis {axis} with size {n}"))),
+    }
+}
+
+/// Elements of `input` at the places that `indices`, integers which broadcast, hold along its first axes: the axes of the
+/// places, then the other axes of the input.
+///
+/// # Errors
+/// [`Shape`](crate::ErrorKind::Shape) where the places do not broadcast, [`Index`](crate::ErrorKind::Index) for more of them
+/// than axes. Places that are not there are an error when they are computed.
+#[track_caller]
+pub fn gather(input: &Expr, indices: &[Expr]) -> Result<Expr> {
+    let all: Vec<Expr> = std::iter::once(input).chain(indices).cloned().collect();
+    if !all.iter().all(|e| e.shape.is_known()) {
+        return when_known("gather", &all, |e| gather(&e[0], &e[1..]));
+    }
+    let lengths = input.shape.known()?;
+    if indices.len() > lengths.len() {
+        return Err(Error::index(format!("{} indices for an array of rank {}", indices.len(), lengths.len())));
+    }
+    for (axis, places) in indices.iter().enumerate() {
+        check_places(places, axis, lengths[axis])?;
+    }
+    let indices = indices.iter().map(|i| cast(i, DType::I64)).collect::<Result<Vec<_>>>()?;
+    let shapes: Vec<&Shape> = indices.iter().map(|i| &i.shape).collect();
+    let places = broadcast("index", &shapes)?.known()?;
+    let (cuts, rest) = input.chunks.axes().split_at(indices.len());
+    let grids: Vec<&Chunks> = indices.iter().map(|i| &i.chunks).collect();
+    let mut axes = unify(&places, &grids).axes().to_vec();
+    let mut room = LARGEST_RESHAPED / (input.dtype.size() * rest.iter().map(|c| c.longest().max(1)).product::<usize>());
+    for axis in axes.iter_mut().rev() {
+        if axis.longest() > room.max(1) {
+            *axis = AxisChunks::regular(axis.len(), room.max(1));
+        }
+        room /= axis.longest().max(1);
+    }
+    axes.extend(rest.iter().cloned());
+    let shape: Vec<usize> = places.iter().chain(&lengths[indices.len()..]).copied().collect();
+    fits_memory("index", &shape)?;
+    let mut names = vec![None; places.len()];
+    names.extend(input.names.iter().skip(indices.len()).cloned());
+    let names = if names.iter().all(Option::is_none) || names.len() != shape.len() { Vec::new() } else { names };
+    let op = Gather { rank: places.len(), cuts: cuts.to_vec(), dtype: input.dtype };
+    let inputs = std::iter::once(input.clone()).chain(indices).collect();
+    let kind = ExprKind::Regional { inputs, op: Regional::Gather(op) };
+    Ok(node(kind, input.dtype, Shape::new(&shape), Chunks::new(axes), names))
+}
+
 /// A scan along `axis`.
 ///
 /// # Errors
 /// [`DType`](crate::ErrorKind::DType) where the scan is not defined for the elements.
 #[track_caller]
-pub fn scan(input: &Expr, scan: &Scan, axis: usize, dtype: Option<DType>) -> Result<Expr> {
+pub fn scan(input: &Expr, scan: &'static Scan, axis: usize, dtype: Option<DType>) -> Result<Expr> {
+    if !input.shape.is_known() {
+        return when_known(scan.name, std::slice::from_ref(input), move |e| self::scan(&e[0], scan, axis, dtype));
+    }
     let lengths = input.shape.known()?;
     let scanner = scan.scanner(input.dtype, dtype)?;
     let along: Vec<bool> = (0..lengths.len()).map(|a| a == axis).collect();
@@ -534,6 +764,9 @@ fn lanes(lengths: &[usize], reduced: &[bool], tiling: &Chunks) -> Lanes {
 /// [`Shape`](crate::ErrorKind::Shape) where they do not multiply, [`DType`](crate::ErrorKind::DType) where dtypes differ.
 #[track_caller]
 pub fn contract(a: &Expr, b: &Expr) -> Result<Expr> {
+    if !(a.shape.is_known() && b.shape.is_known()) {
+        return when_known("matmul", &[a.clone(), b.clone()], |e| contract(&e[0], &e[1]));
+    }
     let (left, right) = (a.shape.known()?, b.shape.known()?);
     if a.dtype != b.dtype {
         return Err(Error::dtype("matmul", format!("{} and {} differ", a.dtype, b.dtype)));
@@ -569,6 +802,30 @@ pub fn contract(a: &Expr, b: &Expr) -> Result<Expr> {
     Ok(node(kind, a.dtype, Shape::new(&shape), Chunks::new(chunks), names))
 }
 
+/// What `op` does to whole lines along an axis, of length `out` then. All inputs have the shape of the first.
+///
+/// # Errors
+/// [`Shape`](crate::ErrorKind::Shape) where inputs differ in shape or there are none,
+/// [`Unsupported`](crate::ErrorKind::Unsupported) when a length depends on data.
+#[track_caller]
+pub fn lines(inputs: &[Expr], op: LineOp, axis: usize, out: usize) -> Result<Expr> {
+    let Some(first) = inputs.first() else {
+        return Err(Error::shape(op.name(), "there is no array"));
+    };
+    if let Some(other) = inputs.iter().find(|e| e.shape != first.shape) {
+        return Err(Error::shape(op.name(), format!("shapes {} and {} differ", first.shape, other.shape)));
+    }
+    let mut shape = first.shape.known()?;
+    let grid = unify(&shape, &inputs.iter().map(|e| &e.chunks).collect::<Vec<_>>());
+    let lines = Lines { op, axis, len: shape[axis], out, dtype: first.dtype };
+    shape[axis] = out;
+    let mut chunks = grid.axes().to_vec();
+    chunks[axis] = AxisChunks::regular(out, out);
+    let (dtype, names) = (lines.output(), first.names.clone());
+    let kind = ExprKind::Regional { inputs: inputs.to_vec(), op: Regional::Lines(lines) };
+    Ok(node(kind, dtype, Shape::new(&shape), Chunks::new(chunks), names))
+}
+
 /// A user's function over the logical chunks of `inputs`, which must agree; the result has the first one's shape and
 /// chunks.
 ///
@@ -585,9 +842,4 @@ pub fn blocks(inputs: &[Expr], function: BlockFunction) -> Result<Expr> {
     }
     let kind = ExprKind::Blocks { inputs: inputs.to_vec(), function: function.clone() };
     Ok(node(kind, function.output, first.shape.clone(), first.chunks.clone(), first.names.clone()))
-}
-
-#[track_caller]
-pub(super) fn node(kind: ExprKind, dtype: DType, shape: Shape, chunks: Chunks, names: Vec<Option<String>>) -> Expr {
-    Expr::new(Node { kind, dtype, shape, chunks, names, site: Site::Code(Location::caller()) })
 }

@@ -20,7 +20,7 @@ use crate::op::reduction::{Params, Reduction, find, squared_deviations};
 /// # Errors
 /// What the reduction refuses.
 #[track_caller]
-pub fn reduce(input: &Expr, reduction: &dyn Reduction, axes: &[usize], params: Params) -> Result<Expr> {
+pub fn reduce(input: &Expr, reduction: &'static dyn Reduction, axes: &[usize], params: Params) -> Result<Expr> {
     let whole = build::reduce(input, reduction, axes, params)?;
     let centre = match reduction.name() {
         "var" | "std" => "mean",

@@ -1,6 +1,6 @@
 //! Constructors of what is done to matrices tile by tile: factorisations and triangular systems.
 
-use super::build::node;
+use super::node::node;
 use super::node::{Expr, ExprKind};
 use crate::chunk::Chunks;
 use crate::chunk::tiling::square;

@@ -1,14 +1,23 @@
 //! The lazy graph: what the user wrote, as immutable values.
 //!
 //! [`Expr`] is a shared handle on a [`Node`]: its kind, and the dtype, shape, chunks and dimension names that were
-//! inferred when it was built. `build.rs` holds the constructors, one per kind, `matrices.rs` those of
-//! what is done to matrices tile by tile, `deviation.rs` those that see more than one node; nothing here reads data.
+//! inferred when it was built. `build.rs` holds the constructors, one per kind, `pending.rs` what waits for lengths that
+//! depend on data, `random.rs` has random arrays, `matrices.rs` what is done to matrices tile by tile, `deviation.rs`
+//! what sees more than one node; nothing here reads data.
 
 pub mod node;
 pub mod display;
 pub mod canonical;
+pub mod pending;
 pub mod build;
+pub mod random;
 pub mod matrices;
+pub mod lookup;
+pub mod tally;
+pub mod bins;
+pub mod sets;
 pub mod deviation;
+pub mod compose;
+pub mod check;
 
-pub use node::{Expr, ExprKind, Node, Site};
+pub use node::{Expr, ExprKind, Node, Resume, Site};

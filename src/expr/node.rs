@@ -3,12 +3,15 @@
 use crate::chunk::groups::Groups;
 use crate::chunk::reshape::Reshape;
 use crate::chunk::{AxisChunks, Chunks, IndexMap};
+use crate::device::block::Block;
 use crate::dtype::DType;
+use crate::error::Result;
 use crate::op::contraction::Contraction;
 use crate::op::function::BlockFunction;
 use crate::op::kernel::Lanes;
 use crate::op::program::Program;
 use crate::op::reduction::Reducer;
+use crate::op::regional::Regional;
 use crate::op::scan::Scanner;
 use crate::op::tiles::{Substitution, TileProgram};
 use crate::shape::Shape;
@@ -155,6 +158,22 @@ pub enum ExprKind {
         /// How.
         substitution: Substitution,
     },
+    /// What needs boxes of its inputs that no map gives.
+    Regional {
+        /// The arrays it reads.
+        inputs: Vec<Expr>,
+        /// What is computed.
+        op: Regional,
+    },
+    /// What can be built only once facts are known.
+    Pending {
+        /// What it will be built of.
+        inputs: Vec<Expr>,
+        /// Small arrays that are computed first.
+        facts: Vec<Expr>,
+        /// How it is built.
+        resume: Resume,
+    },
     /// A user's function over whole logical chunks.
     Blocks {
         /// The arrays it sees.
@@ -162,6 +181,41 @@ pub enum ExprKind {
         /// The function.
         function: BlockFunction,
     },
+}
+
+/// What builds an expression of facts and inputs.
+type Body = dyn Fn(&[Block], &[Expr]) -> Result<Expr> + Send + Sync;
+
+/// How an expression goes on when what it waits for is known.
+#[derive(Clone)]
+pub struct Resume {
+    /// The operation.
+    pub name: Arc<str>,
+    body: Arc<Body>,
+}
+
+impl Resume {
+    /// Goes on with `body`, which gets the facts and the inputs.
+    pub fn new(name: &str, body: impl Fn(&[Block], &[Expr]) -> Result<Expr> + Send + Sync + 'static) -> Self {
+        Self { name: name.into(), body: Arc::new(body) }
+    }
+
+    /// Goes on.
+    pub(super) fn run(&self, facts: &[Block], inputs: &[Expr]) -> Result<Expr> {
+        (self.body)(facts, inputs)
+    }
+}
+
+impl fmt::Debug for Resume {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Resume({})", self.name)
+    }
+}
+
+/// An expression that the caller of the caller builds.
+#[track_caller]
+pub(super) fn node(kind: ExprKind, dtype: DType, shape: Shape, chunks: Chunks, names: Vec<Option<String>>) -> Expr {
+    Expr::new(Node { kind, dtype, shape, chunks, names, site: Site::Code(Location::caller()) })
 }
 
 impl Expr {
@@ -193,7 +247,10 @@ impl Expr {
             ExprKind::Contract { factors: both, .. } | ExprKind::Substitute { sides: both, .. } => {
                 both.iter().collect()
             }
-            ExprKind::Concat { inputs, .. } | ExprKind::Blocks { inputs, .. } => inputs.iter().collect(),
+            ExprKind::Pending { inputs, facts, .. } => inputs.iter().chain(facts).collect(),
+            ExprKind::Concat { inputs, .. } | ExprKind::Regional { inputs, .. } | ExprKind::Blocks { inputs, .. } => {
+                inputs.iter().collect()
+            }
         }
     }
 
@@ -218,7 +275,14 @@ impl Expr {
             ExprKind::Contract { factors: both, .. } | ExprKind::Substitute { sides: both, .. } => {
                 both.clone_from_slice(new);
             }
-            ExprKind::Concat { inputs, .. } | ExprKind::Blocks { inputs, .. } => inputs.clone_from_slice(new),
+            ExprKind::Pending { inputs, facts, .. } => {
+                let (first, second) = new.split_at(inputs.len());
+                inputs.clone_from_slice(first);
+                facts.clone_from_slice(second);
+            }
+            ExprKind::Concat { inputs, .. } | ExprKind::Regional { inputs, .. } | ExprKind::Blocks { inputs, .. } => {
+                inputs.clone_from_slice(new);
+            }
         }
         self.with_kind(kind)
     }

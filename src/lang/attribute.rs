@@ -1,14 +1,16 @@
 //! Attributes and methods of values.
 
 use super::functions;
-use super::names::callable;
+use super::names::{callable, is_later};
 use super::nearest::suggestion;
 use super::operators::element;
-use super::value::Callable;
-use super::value::Value;
+use super::value::{Callable, Function, Generator, Value};
 use crate::array::Array;
+use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
 use crate::error::{Error, Result};
+use crate::expr::build;
+use crate::expr::pending::when_known;
 use crate::op::elementwise::ElementOp;
 use crate::shape::checked_size;
 
@@ -40,10 +42,8 @@ const METHODS: &[&str] = &[
     "nonzero",
     "partition",
     "prod",
-    "put",
     "ravel",
     "repeat",
-    "resize",
     "round",
     "searchsorted",
     "sort",
@@ -57,20 +57,16 @@ const METHODS: &[&str] = &[
 ];
 
 /// Methods of NumPy's arrays that have no place here, since the array is not computed yet.
-const VALUES_ONLY: &[&str] = &["item", "tolist", "tobytes", "tofile", "dump", "dumps", "flat", "data", "view"];
+const VALUES_ONLY: &[&str] =
+    &["item", "tolist", "tobytes", "tofile", "dump", "dumps", "flat", "data", "view", "put", "resize"];
 
 /// `value.name`; the error is the reason alone, without its place.
 pub(super) fn attribute(value: &Value, name: &str) -> Result<Value, Missing> {
     match value {
         Value::Array(array) => of_array(array, name),
         Value::Scalar(scalar) => of_scalar(*scalar, name),
-        Value::Groups(_) => match functions::GROUP_METHODS.iter().find(|f| f.name == name) {
-            Some(method) => Ok(Value::Method(Box::new(value.clone()), Callable::Function(method))),
-            None => {
-                let names: Vec<&'static str> = functions::GROUP_METHODS.iter().map(|f| f.name).collect();
-                Err(none("an array in groups", name, &names))
-            }
-        },
+        Value::Groups(_) => method("an array in groups", value, functions::GROUP_METHODS, name),
+        Value::Generator(_) => method("a generator of random numbers", value, functions::GENERATOR_METHODS, name),
         Value::Type { dtype, .. } => match name {
             "itemsize" => Ok(Value::int(dtype.size())),
             "name" => Ok(Value::Str(dtype.name().to_owned())),
@@ -84,6 +80,27 @@ pub(super) fn attribute(value: &Value, name: &str) -> Result<Value, Missing> {
         }
         other => Err(none(&other.describe(), name, &[])),
     }
+}
+
+/// The method of this name among those that values like this one have.
+fn method(what: &str, value: &Value, methods: &'static [Function], name: &str) -> Result<Value, Missing> {
+    match methods.iter().find(|f| f.name == name) {
+        Some(method) => Ok(Value::Method(Box::new(value.clone()), Callable::Function(method))),
+        None if is_later(&format!("random.{name}")) && matches!(value, Value::Generator(_)) => {
+            Err(Missing::Later(format!("`.{name}` is not offered yet")))
+        }
+        None => {
+            let names: Vec<&'static str> = methods.iter().map(|f| f.name).collect();
+            Err(none(what, name, &names))
+        }
+    }
+}
+
+/// `random.name`, where it is a function of a generator, which is the program's.
+pub(super) fn of_random(generator: &Generator, name: &str) -> Option<Value> {
+    let name = if ["ranf", "sample"].contains(&name) { "random_sample" } else { name };
+    let function = functions::RANDOM_FUNCTIONS.iter().chain(functions::GENERATOR_METHODS).find(|f| f.name == name)?;
+    Some(Value::Method(Box::new(Value::Generator(generator.clone())), Callable::Function(function)))
 }
 
 /// Why there is no such attribute.
@@ -111,6 +128,7 @@ fn of_array(array: &Array, name: &str) -> Result<Value, Missing> {
         "mT" => return Ok(functions::matrix_transpose(array)?),
         "shape" => Value::ints(&shape()?),
         "ndim" => Value::int(array.ndim()),
+        "size" if !array.shape().is_known() => counted(array)?,
         "size" => Value::int(size()?),
         "dtype" => Value::Type { dtype: array.dtype(), python: false },
         "itemsize" => Value::int(array.dtype().size()),
@@ -134,6 +152,16 @@ fn of_array(array: &Array, name: &str) -> Result<Value, Missing> {
             }
         }
     })
+}
+
+/// The number of elements of an array whose shape is not known yet.
+fn counted(array: &Array) -> Result<Value> {
+    let count = |e: &[crate::expr::Expr]| {
+        let n = checked_size(&e[0].shape.known()?).and_then(|n| i64::try_from(n).ok());
+        let n = n.ok_or_else(|| Error::shape("size", "is too large"))?;
+        build::full(&[], Scalar::from(n), DType::I64, None)
+    };
+    Ok(when_known("size", std::slice::from_ref(array.expr()), count)?.into())
 }
 
 fn of_scalar(scalar: Scalar, name: &str) -> Result<Value, Missing> {

@@ -118,6 +118,13 @@ fn unknown(name: &str, keyword: &str, params: &[Param]) -> String {
 }
 
 impl Call {
+    /// The same call with these values, the ones that `*args` took last.
+    pub(super) fn with_values(&self, values: &[Value]) -> Self {
+        let (bound, rest) = values.split_at(self.bound.len());
+        let bound = self.bound.iter().zip(bound).map(|((name, _), value)| (*name, value.clone())).collect();
+        Self { name: self.name, bound, rest: rest.to_vec() }
+    }
+
     /// An error about an argument.
     pub(super) fn refuse<T>(&self, why: impl Into<String>) -> Result<T> {
         Err(Error::argument(self.name, why))

@@ -1,11 +1,10 @@
 //! Walks the tree: statements in order, expressions inside out, errors with their place.
 
 use super::ast::{Argument, BinaryOp, BoolOp, CompareOp, Expr, ExprKind, Index, Program, Span, Statement, Target};
-use super::attribute::{Missing, attribute};
+use super::attribute::{Missing, attribute, of_random};
 use super::call::{Given, bind};
-use super::value::Callable;
-use super::value::Value;
-use super::{functions, index, names, operators, parse, syntax};
+use super::value::{Callable, Generator, Value};
+use super::{deferred, functions, index, names, operators, parse, syntax};
 use crate::array::Array;
 use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
@@ -23,12 +22,14 @@ pub(super) struct Evaluator<'a> {
     source: &'a str,
     inputs: &'a BTreeMap<String, Array>,
     assigned: BTreeMap<&'a str, Value>,
+    /// That of the functions of the module `random`.
+    generator: Generator,
 }
 
 impl<'a> Evaluator<'a> {
     /// An evaluator of `source`, which is needed for the places of errors.
     pub(super) fn new(source: &'a str, inputs: &'a BTreeMap<String, Array>) -> Self {
-        Self { source, inputs, assigned: BTreeMap::new() }
+        Self { source, inputs, assigned: BTreeMap::new(), generator: Generator::new(0) }
     }
 
     /// The arrays of the last statement.
@@ -222,7 +223,8 @@ impl<'a> Evaluator<'a> {
     fn attribute(&self, value: &'a Expr, name: &str, span: Span) -> Result<Value> {
         let value = self.expr(value)?;
         if let Value::Module(prefix) = value {
-            return names::member(prefix, name).ok_or_else(|| {
+            let drawn = if prefix == "random" { of_random(&self.generator, name) } else { None };
+            return drawn.or_else(|| names::member(prefix, name)).ok_or_else(|| {
                 let full = if prefix.is_empty() { name.to_owned() } else { format!("{prefix}.{name}") };
                 self.missing(&full, std::iter::empty(), span.start)
             });
@@ -238,7 +240,9 @@ impl<'a> Evaluator<'a> {
         let at = value.span.end;
         let value = self.expr(value)?;
         let items = items.iter().map(|item| self.index_item(item)).collect::<Result<Vec<_>>>()?;
-        index::subscript(&value, &items, tuple).map_err(|e| self.at(self.skip_space(at), e))
+        let all: Vec<Value> = std::iter::once(value).chain(items).collect();
+        let run = move |all: &[Value]| index::subscript(&all[0], &all[1..], tuple);
+        deferred::run("index", &all, run).map_err(|e| self.at(self.skip_space(at), e))
     }
 
     fn index_item(&self, item: &'a Index) -> Result<Value> {
@@ -300,7 +304,9 @@ impl<'a> Evaluator<'a> {
             Some(line) => e.at(format!("line {line}")),
             None => e,
         })?;
-        functions::run(callee, &call).map_err(|e| self.at(start, e))
+        let all: Vec<Value> = call.bound.iter().map(|(_, v)| v).chain(&call.rest).cloned().collect();
+        let run = move |all: &[Value]| functions::run(callee, &call.with_values(all));
+        deferred::run(callee.name(), &all, run).map_err(|e| self.at(start, e))
     }
 
     /// A call of an element type: `float32(x)`, or Python's `float(2)`.

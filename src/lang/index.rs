@@ -1,7 +1,9 @@
-//! Subscripts: basic indexing of arrays, and of Python's sequences.
+//! Subscripts of arrays, and of Python's sequences.
 
 use super::value::Value;
 use crate::array::Array;
+use crate::array::indexing::{Selection, select};
+use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
 use crate::error::{Error, Result};
 use crate::expr::build;
@@ -11,8 +13,8 @@ use crate::shape::slice::{Item, range};
 pub(super) fn subscript(value: &Value, items: &[Value], tuple: bool) -> Result<Value> {
     match value {
         Value::Array(array) => {
-            let items = items.iter().map(item).collect::<Result<Vec<_>>>()?;
-            Ok(Array::from_expr(build::index(array.expr(), &items)?).into())
+            let parts = items.iter().map(part).collect::<Result<Vec<_>>>()?;
+            Ok(Array::from_expr(select(array.expr(), &parts)?).into())
         }
         Value::Tuple(list) if !tuple => pick(list, items, Value::Tuple),
         Value::List(list) if !tuple => pick(list, items, Value::List),
@@ -21,7 +23,21 @@ pub(super) fn subscript(value: &Value, items: &[Value], tuple: bool) -> Result<V
     }
 }
 
-/// One item of an array's index.
+/// One part of an array's index.
+fn part(value: &Value) -> Result<Selection> {
+    Ok(match value {
+        Value::Array(a) if a.dtype() == DType::Bool => Selection::Mask(a.expr().clone()),
+        Value::Array(a) if a.dtype().is_integer() => Selection::Places(a.expr().clone()),
+        Value::List(items) if items.is_empty() => {
+            Selection::Places(build::full(&[0], Scalar::Int(0), DType::I64, None)?)
+        }
+        Value::List(_) => return part(&value.to_array()?.into()),
+        Value::Scalar(Scalar::Bool(v)) => Selection::Mask(build::full(&[], Scalar::Bool(*v), DType::Bool, None)?),
+        other => Selection::Basic(item(other)?),
+    })
+}
+
+/// One part of a basic index.
 fn item(value: &Value) -> Result<Item> {
     Ok(match value {
         Value::Scalar(Scalar::Int(at)) => Item::Index(saturate(*at)),
@@ -36,14 +52,6 @@ fn item(value: &Value) -> Result<Item> {
                 None => 1,
             },
         },
-        Value::Array(a) if a.dtype().is_integer() || a.dtype() == crate::dtype::DType::Bool => {
-            let kind = if a.dtype().is_integer() { "an integer array" } else { "a mask" };
-            return Err(Error::unsupported(format!("indexing with {kind} is not offered yet")));
-        }
-        Value::List(_) => return Err(Error::unsupported("indexing with a list is not offered yet")),
-        Value::Scalar(Scalar::Bool(_)) => {
-            return Err(Error::unsupported("indexing with True or False is not offered yet"));
-        }
         other => {
             let why = "only integers, slices, `...`, None and integer or boolean arrays index an array";
             return Err(Error::index(format!("{why}, not {}", other.describe())));

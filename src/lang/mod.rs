@@ -23,6 +23,7 @@ mod functions;
 mod names;
 mod attribute;
 mod index;
+mod deferred;
 mod eval;
 #[cfg(test)]
 mod tests;

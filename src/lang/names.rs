@@ -127,10 +127,15 @@ pub(super) fn all() -> impl Iterator<Item = &'static str> {
     functions::names().chain(operations).chain(reductions).chain(constants).chain(types).chain(aliases)
 }
 
+/// Whether NumPy has a function of this name, and this library perhaps not yet.
+pub(super) fn is_later(name: &str) -> bool {
+    LATER.contains(&name)
+}
+
 /// Why `name` means nothing: NumPy has it and this library not yet, or nobody has. `near` are further names that may
 /// have been meant. The flag tells the first case.
 pub(super) fn missing<'a>(name: &'a str, near: impl Iterator<Item = &'a str>) -> (bool, String) {
-    if LATER.contains(&name) {
+    if is_later(name) {
         return (true, format!("`{name}` is not offered yet"));
     }
     let hint = suggestion(name, near.chain(all().map(|n| -> &'a str { n })))
@@ -522,18 +527,14 @@ pub(super) const LATER: &[&str] = &[
     "fft.rfft2",
     "fft.rfftfreq",
     "fft.rfftn",
-    "random.random",
-    "random.rand",
-    "random.randn",
-    "random.normal",
-    "random.uniform",
-    "random.integers",
-    "random.randint",
-    "random.default_rng",
-    "random.standard_normal",
+    "random.bytes",
     "random.choice",
+    "random.dirichlet",
+    "random.multinomial",
+    "random.multivariate_hypergeometric",
+    "random.multivariate_normal",
     "random.permutation",
+    "random.permuted",
     "random.shuffle",
-    "random.poisson",
-    "random.exponential",
+    "random.spawn",
 ];

@@ -2,7 +2,7 @@
 
 use super::number;
 use crate::array::groups::GroupBy;
-use crate::array::{Array, Dyn, creation};
+use crate::array::{Array, Dyn, Rng, creation};
 use crate::device::block::{Block, Buffer};
 use crate::dtype::promote::promote;
 use crate::dtype::scalar::Scalar;
@@ -13,6 +13,7 @@ use crate::op::elementwise::ElementOp;
 use crate::op::reduction::Reduction;
 use crate::shape::slice::Item;
 use crate::shape::{checked_size, tuple};
+use std::sync::Arc;
 
 /// How many items of an array's first axis become a list, at most.
 const LONGEST_SEQUENCE: usize = 1024;
@@ -49,8 +50,21 @@ pub(super) enum Value {
     Method(Box<Value>, Callable),
     /// An array whose positions along an axis are in groups.
     Groups(Box<GroupBy<Dyn>>),
+    /// A generator of random arrays.
+    Generator(Generator),
     /// `np`, or a module inside it such as `linalg`; the dotted prefix of its functions, empty for `np`.
     Module(&'static str),
+}
+
+/// A generator of random arrays; its copies count their draws together.
+#[derive(Debug, Clone)]
+pub(super) struct Generator(pub(super) Arc<Rng>);
+
+impl Generator {
+    /// A generator of its own.
+    pub(super) fn new(seed: u64) -> Self {
+        Self(Arc::new(Rng::new(seed)))
+    }
 }
 
 /// A function of the language: one row of a table.
@@ -126,6 +140,7 @@ impl Value {
             Self::List(_) => "a list".to_owned(),
             Self::Callable(_) | Self::Method(..) => "a function".to_owned(),
             Self::Groups(_) => "an array in groups".to_owned(),
+            Self::Generator(_) => "a generator of random numbers".to_owned(),
             Self::Module(_) => "a module".to_owned(),
         }
     }

@@ -13,10 +13,11 @@
 //! ```
 //!
 //! Classes: `bool` (as [`Truth`]), `int` (all widths, both signs), `float` (`f32`, `f64`; the 16-bit floats compute in
-//! `f32`), `complex`. Results: `same`, `bool` or `real` (the real type of a complex one). The Rust expression sees the
+//! `f32`), `complex`. Results: `same`, `bool`, `real` (the real type of a complex one), `uint8` or `int32`. The Rust expression sees the
 //! arguments by name and `FMA`, true where fused multiply-add is an instruction.
 
-use super::numbers::{Complexes, Integers, Reals};
+use super::math::complex;
+use super::numbers::{Complexes, Integers, Reals, Waves};
 use crate::dtype::promote::{promote, to_inexact};
 use crate::dtype::{DType, Kind};
 use crate::error::{Error, Result};
@@ -58,7 +59,7 @@ pub enum Typing {
     Same,
     /// In the promoted dtype, booleans refused rather than widened to `int8`.
     Number,
-    /// In the smallest float that NumPy uses for the promoted dtype.
+    /// In the promoted dtype of the smallest floats that NumPy uses for the arguments.
     Inexact,
     /// In `f64` for integers and booleans, in the promoted dtype otherwise.
     Division,
@@ -156,7 +157,7 @@ macro_rules! elementwise_table {
             /// The square root.
             Sqrt, sqrt, Inexact, (x), 0.0..100.0, Ulp(4) {
                 float => same: x.sqrt(), "f_sqrt(x)";
-                complex => same: x.sqrt(), "c_sqrt(x)";
+                complex => same: x.by(complex::sqrt), "c_sqrt(x)";
             }
             /// The cube root.
             Cbrt, cbrt, Inexact, (x), -100.0..100.0, Ulp(4) {
@@ -170,10 +171,12 @@ macro_rules! elementwise_table {
             /// 2 to the power of `x`.
             Exp2, exp2, Inexact, (x), -30.0..30.0, Ulp(4) {
                 float => same: x.exponential2::<FMA>(), "f_exp2(x)";
+                complex => same: x.by(complex::exp2), "c_exp2(x)";
             }
             /// `exp(x) - 1`, accurate near 0.
             Expm1, expm1, Inexact, (x), -10.0..10.0, Ulp(4) {
                 float => same: x.exponential_minus_1::<FMA>(), "f_expm1(x)";
+                complex => same: x.by(complex::expm1), "c_expm1(x)";
             }
             /// The natural logarithm.
             Log, log, Inexact, (x), 0.001..1000.0, Ulp(4) {
@@ -183,45 +186,55 @@ macro_rules! elementwise_table {
             /// The binary logarithm.
             Log2, log2, Inexact, (x), 0.001..1000.0, Ulp(4) {
                 float => same: x.logarithm2::<FMA>(), "f_log2(x)";
+                complex => same: x.log_over(std::f64::consts::LOG2_E), "c_log2(x)";
             }
             /// The decimal logarithm.
             Log10, log10, Inexact, (x), 0.001..1000.0, Ulp(4) {
                 float => same: x.logarithm10::<FMA>(), "f_log10(x)";
+                complex => same: x.log_over(std::f64::consts::LOG10_E), "c_log10(x)";
             }
             /// `log(1 + x)`, accurate near 0.
             Log1p, log1p, Inexact, (x), -0.9..100.0, Ulp(4) {
                 float => same: x.logarithm_1_plus::<FMA>(), "f_log1p(x)";
+                complex => same: x.by(complex::log1p), "c_log1p(x)";
             }
             /// `log(exp(x) + exp(y))` without overflow.
             Logaddexp, logaddexp, Inexact, (x, y), -30.0..30.0, Ulp(8) {
                 float => same: x.log_add_exp::<FMA>(y), "f_logaddexp(x, y)";
             }
+            /// `log2(2^x + 2^y)` without overflow.
+            Logaddexp2, logaddexp2, Inexact, (x, y), -30.0..30.0, Ulp(8) {
+                float => same: x.log_add_exp2::<FMA>(y), "f_logaddexp2(x, y)";
+            }
             /// The sine of an angle in radians.
             Sin, sin, Inexact, (x), -100.0..100.0, Ulp(4) {
                 float => same: x.sine::<FMA>(), "f_sin(x)";
-                complex => same: x.sin(), "c_sin(x)";
+                complex => same: x.by(complex::sin), "c_sin(x)";
             }
             /// The cosine of an angle in radians.
             Cos, cos, Inexact, (x), -100.0..100.0, Ulp(4) {
                 float => same: x.cosine::<FMA>(), "f_cos(x)";
-                complex => same: x.cos(), "c_cos(x)";
+                complex => same: x.by(complex::cos), "c_cos(x)";
             }
             /// The tangent of an angle in radians.
             Tan, tan, Inexact, (x), -1.5..1.5, Ulp(8) {
                 float => same: x.tangent::<FMA>(), "f_tan(x)";
-                complex => same: x.tan(), "c_tan(x)";
+                complex => same: x.by(complex::tan), "c_tan(x)";
             }
             /// The inverse sine, in `[-pi/2, pi/2]`.
             Arcsin, arcsin, Inexact, (x), -1.0..1.0, Ulp(4) {
                 float => same: x.arc_sine::<FMA>(), "f_asin(x)";
+                complex => same: x.by(complex::arcsin), "c_asin(x)";
             }
             /// The inverse cosine, in `[0, pi]`.
             Arccos, arccos, Inexact, (x), -1.0..1.0, Ulp(4) {
                 float => same: x.arc_cosine::<FMA>(), "f_acos(x)";
+                complex => same: x.by(complex::arccos), "c_acos(x)";
             }
             /// The inverse tangent, in `[-pi/2, pi/2]`.
             Arctan, arctan, Inexact, (x), -100.0..100.0, Ulp(4) {
                 float => same: x.arc_tangent::<FMA>(), "f_atan(x)";
+                complex => same: x.by(complex::arctan), "c_atan(x)";
             }
             /// The angle of the point `(y, x)`, in `[-pi, pi]`; the arguments are `arctan2(x1, x2)` as NumPy has them.
             Arctan2, arctan2, Inexact, (x, y), -100.0..100.0, Ulp(4) {
@@ -230,29 +243,32 @@ macro_rules! elementwise_table {
             /// The hyperbolic sine.
             Sinh, sinh, Inexact, (x), -10.0..10.0, Ulp(8) {
                 float => same: x.hyperbolic_sine::<FMA>(), "f_sinh(x)";
-                complex => same: x.sinh(), "c_sinh(x)";
+                complex => same: x.by(complex::sinh), "c_sinh(x)";
             }
             /// The hyperbolic cosine.
             Cosh, cosh, Inexact, (x), -10.0..10.0, Ulp(8) {
                 float => same: x.hyperbolic_cosine::<FMA>(), "f_cosh(x)";
-                complex => same: x.cosh(), "c_cosh(x)";
+                complex => same: x.by(complex::cosh), "c_cosh(x)";
             }
             /// The hyperbolic tangent.
             Tanh, tanh, Inexact, (x), -10.0..10.0, Ulp(8) {
                 float => same: x.hyperbolic_tangent::<FMA>(), "f_tanh(x)";
-                complex => same: x.tanh(), "c_tanh(x)";
+                complex => same: x.by(complex::tanh), "c_tanh(x)";
             }
             /// The inverse hyperbolic sine.
             Arcsinh, arcsinh, Inexact, (x), -100.0..100.0, Ulp(8) {
                 float => same: x.arc_hyperbolic_sine::<FMA>(), "f_asinh(x)";
+                complex => same: x.by(complex::arcsinh), "c_asinh(x)";
             }
             /// The inverse hyperbolic cosine.
             Arccosh, arccosh, Inexact, (x), 1.0..100.0, Ulp(8) {
                 float => same: x.arc_hyperbolic_cosine::<FMA>(), "f_acosh(x)";
+                complex => same: x.by(complex::arccosh), "c_acosh(x)";
             }
             /// The inverse hyperbolic tangent.
             Arctanh, arctanh, Inexact, (x), -0.99..0.99, Ulp(8) {
                 float => same: x.arc_hyperbolic_tangent::<FMA>(), "f_atanh(x)";
+                complex => same: x.by(complex::arctanh), "c_atanh(x)";
             }
             /// `sqrt(x^2 + y^2)` without overflow.
             Hypot, hypot, Inexact, (x, y), -100.0..100.0, Ulp(4) {
@@ -261,6 +277,18 @@ macro_rules! elementwise_table {
             /// The logistic function `1 / (1 + exp(-x))`.
             Expit, expit, Inexact, (x), -30.0..30.0, Ulp(8) {
                 float => same: 1.0 / (1.0 + (-x).exponential::<FMA>()), "1 / (1 + f_exp(-x))";
+            }
+            /// The modified Bessel function of the first kind, order 0.
+            I0, i0, Division, (x), -20.0..20.0, Ulp(32) {
+                float => same: x.bessel::<FMA>(), "f_i0(x)";
+            }
+            /// `x * 2^y` for a whole number `y`, rounded once.
+            Ldexp, ldexp, Inexact, (x, y), -20.0..20.0, Exact {
+                float => same: x.times_power_of_two(y), "f_ldexp(x, y)";
+            }
+            /// The exponent `e` for which `|x| / 2^e` lies in `[0.5, 1)`; 0 of 0, the infinities and NaN.
+            FrexpExponent, frexp_exponent, Inexact, (x), -100.0..100.0, Exact {
+                float => int32: x.exponent(), "f_exponent(x)";
             }
             /// Degrees to radians: `x * (pi / 180)`.
             Deg2rad, deg2rad, Inexact, (x), -360.0..360.0, Ulp(2) {
@@ -330,11 +358,11 @@ macro_rules! elementwise_table {
                 complex => same: if !y.below(x) && !x.any_nan() || y.any_nan() { x } else { y }, "c_fmin(x, y)";
             }
             /// The greatest common divisor, never negative.
-            Gcd, gcd, Same, (x, y), 0.0..100.0, Exact {
+            Gcd, gcd, Number, (x, y), 0.0..100.0, Exact {
                 int => same: x.gcd(y), "i_gcd(x, y)";
             }
             /// The least common multiple, never negative.
-            Lcm, lcm, Same, (x, y), 0.0..100.0, Exact {
+            Lcm, lcm, Number, (x, y), 0.0..100.0, Exact {
                 int => same: x.lcm(y), "i_lcm(x, y)";
             }
             /// Bits set in both.
@@ -356,6 +384,10 @@ macro_rules! elementwise_table {
             Invert, invert, Same, (x), 0.0..100.0, Exact {
                 bool => same: Truth(u8::from(!x.get())), "!x";
                 int => same: !x, "~x";
+            }
+            /// How many bits of the magnitude are set.
+            BitwiseCount, bitwise_count, Same, (x), 0.0..100.0, Exact {
+                int => uint8: x.bit_count(), "i_count(x)";
             }
             /// `x * 2^y`; 0 where `y` is the width or more.
             LeftShift, left_shift, Same, (x, y), 0.0..7.0, Exact {
@@ -512,6 +544,12 @@ macro_rules! result_type {
     (real, $T:ty) => {
         <$T as Complexes>::Part
     };
+    (uint8, $T:ty) => {
+        u8
+    };
+    (int32, $T:ty) => {
+        i32
+    };
 }
 
 macro_rules! result_dtype {
@@ -523,6 +561,12 @@ macro_rules! result_dtype {
     };
     (real, $d:expr) => {
         $d.real()
+    };
+    (uint8, $d:expr) => {
+        DType::U8
+    };
+    (int32, $d:expr) => {
+        DType::I32
     };
 }
 
@@ -659,7 +703,7 @@ impl ElementOp {
         let input = match self.typing() {
             Typing::Same if promoted == DType::Bool && self.row(promoted).is_none() => DType::I8,
             Typing::Same | Typing::Number => promoted,
-            Typing::Inexact => to_inexact(promoted),
+            Typing::Inexact => args.iter().copied().map(to_inexact).reduce(promote).unwrap_or(DType::F64),
             Typing::Division if promoted.is_inexact() => promoted,
             Typing::Division => DType::F64,
             Typing::Logical => DType::Bool,

@@ -7,6 +7,7 @@ use super::contraction::Contraction;
 use super::function::BlockFunction;
 use super::program::Program;
 use super::reduction::Reducer;
+use super::regional::Regional;
 use super::scan::Scanner;
 use super::tiles::TileTask;
 use crate::chunk::region::Indices;
@@ -31,6 +32,8 @@ pub enum Kernel {
     Contract(PanelProduct),
     /// A tile of a matrix, which changes in memory that the caller has, given dense tiles that are done.
     Step(TileStep),
+    /// Views of a part's inputs to the part of the result.
+    Regional(Regional),
     /// Whole blocks to one block.
     Function(BlockFunction),
 }
@@ -167,6 +170,7 @@ impl Kernel {
             Self::Scan(scan) => vec![scan.scanner.state()],
             Self::Contract(product) => vec![product.contraction.work()],
             Self::Step(step) => vec![step.dtype],
+            Self::Regional(op) => vec![op.output()],
             Self::Function(f) => vec![f.output],
         }
     }
@@ -184,6 +188,7 @@ impl fmt::Display for Kernel {
             Self::Scan(scan) => write!(f, "{} of {}", scan.scanner.name, scan.map),
             Self::Contract(product) => write!(f, "matrix product in {}", product.contraction.work()),
             Self::Step(step) => write!(f, "{} of {} in {}", step.task.name(), step.op, step.dtype),
+            Self::Regional(op) => write!(f, "{op}"),
             Self::Function(function) => write!(f, "{}", function.name),
         }
     }

@@ -108,6 +108,12 @@ pub(crate) trait Integers: PrimInt + WrappingAdd + WrappingSub + WrappingMul + W
         a.magnitude()
     }
 
+    /// How many bits of the magnitude are set.
+    #[inline(always)]
+    fn bit_count(self) -> u8 {
+        u8::try_from(self.magnitude().count_ones()).unwrap_or(u8::MAX)
+    }
+
     /// Least common multiple of the magnitudes.
     #[inline(always)]
     fn lcm(self, y: Self) -> Self {
@@ -142,6 +148,10 @@ macro_rules! elementary {
             fn hypotenuse<const FMA: bool>(self, y: Self) -> Self;
             /// `self^y`.
             fn power<const FMA: bool>(self, y: Self) -> Self;
+            /// `self` times 2 to the power of the whole number `y`.
+            fn times_power_of_two(self, y: Self) -> Self;
+            /// The `e` for which `|self| / 2^e` lies in `[0.5, 1)`; 0 where there is none.
+            fn exponent(self) -> i32;
             /// `self * (pi / 180)`.
             fn degrees_to_radians(self) -> Self;
             /// `self * (180 / pi)`.
@@ -196,6 +206,17 @@ macro_rules! elementary {
                 let sum = high + gap.exponential::<FMA>().logarithm_1_plus::<FMA>();
                 if self == y { self + Self::one().exponential2::<FMA>().logarithm::<FMA>() } else if gap.is_nan() { self + y } else { sum }
             }
+
+            /// `log2(2^x + 2^y)`.
+            #[inline(always)]
+            fn log_add_exp2<const FMA: bool>(self, y: Self) -> Self {
+                let high = if self > y { self } else { y };
+                let low = if self > y { y } else { self };
+                let gap = low - high;
+                let excess = gap.exponential2::<FMA>().logarithm_1_plus::<FMA>();
+                let sum = high + excess / Self::one().exponential2::<FMA>().logarithm::<FMA>();
+                if self == y { self + Self::one() } else if gap.is_nan() { self + y } else { sum }
+            }
         }
 
         impl Reals for f32 {
@@ -206,6 +227,10 @@ macro_rules! elementary {
             fn hypotenuse<const FMA: bool>(self, y: Self) -> Self { math::hypot_f32::<FMA>(self, y) }
             #[inline(always)]
             fn power<const FMA: bool>(self, y: Self) -> Self { math::pow_f32::<FMA>(self, y) }
+            #[inline(always)]
+            fn times_power_of_two(self, y: Self) -> Self { math::ldexp_f32(self, y) }
+            #[inline(always)]
+            fn exponent(self) -> i32 { math::exponent_f32(self) }
             #[inline(always)]
             fn degrees_to_radians(self) -> Self { self * (std::f32::consts::PI / 180.0) }
             #[inline(always)]
@@ -220,6 +245,10 @@ macro_rules! elementary {
             fn hypotenuse<const FMA: bool>(self, y: Self) -> Self { math::hypot_f64::<FMA>(self, y) }
             #[inline(always)]
             fn power<const FMA: bool>(self, y: Self) -> Self { math::pow_f64::<FMA>(self, y) }
+            #[inline(always)]
+            fn times_power_of_two(self, y: Self) -> Self { math::ldexp_f64(self, y) }
+            #[inline(always)]
+            fn exponent(self) -> i32 { math::exponent_f64(self) }
             #[inline(always)]
             fn degrees_to_radians(self) -> Self { self * (std::f64::consts::PI / 180.0) }
             #[inline(always)]
@@ -248,6 +277,42 @@ elementary! {
     arc_hyperbolic_cosine = arccosh_f32, arccosh_f64;
     arc_hyperbolic_tangent = arctanh_f32, arctanh_f64;
     cube_root = cbrt_f32, cbrt_f64;
+    bessel = i0_f32, i0_f64;
+}
+
+/// Elementary functions of complex numbers, computed in `f64`.
+pub(crate) trait Waves: Copy {
+    /// The value of `f`.
+    fn by(self, f: fn(Complex<f64>) -> Complex<f64>) -> Self;
+    /// `log(self) / log(base)`, given `1 / log(base)`.
+    fn log_over(self, scale: f64) -> Self;
+}
+
+impl Waves for Complex<f64> {
+    #[inline(always)]
+    fn by(self, f: fn(Self) -> Self) -> Self {
+        f(self)
+    }
+
+    #[inline(always)]
+    fn log_over(self, scale: f64) -> Self {
+        self.ln() * scale
+    }
+}
+
+impl Waves for Complex<f32> {
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "rounds to the width of the element")]
+    fn by(self, f: fn(Complex<f64>) -> Complex<f64>) -> Self {
+        let wide = f(Complex::new(self.re.into(), self.im.into()));
+        Self::new(wide.re as f32, wide.im as f32)
+    }
+
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "rounds to the width of the element")]
+    fn log_over(self, scale: f64) -> Self {
+        self.ln() * (scale as f32)
+    }
 }
 
 /// Complex numbers with NumPy's order: by real part, then by imaginary part.

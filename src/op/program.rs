@@ -5,6 +5,7 @@
 //! programs, so all of them agree on what is computed. Fusing is inlining one program into another.
 
 use super::elementwise::{Agreement, ElementOp};
+use super::random::{MOST_PARAMS, Sampler};
 use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
 use std::fmt;
@@ -25,6 +26,8 @@ pub enum Inst {
     Cast(DType, DType, Value),
     /// `then` where the condition (a `bool`) is true, `otherwise` elsewhere; both of this dtype.
     Select(DType, Value, Value, Value),
+    /// A random draw: position (`u64`), key (`u64`, the same for every element), then as many parameters as it has.
+    Draw(Sampler, [Value; 2 + MOST_PARAMS]),
 }
 
 /// Straight-line code from input elements to output elements.
@@ -67,7 +70,7 @@ impl Program {
         let once = |op: ElementOp| matches!(op, ElementOp::Divide | ElementOp::Sqrt);
         self.insts.iter().all(|inst| match inst {
             Inst::Op(op, dtype, _) => (once(*op) || op.agreement() == Agreement::Exact) && !dtype.is_complex(),
-            Inst::Input(_) | Inst::Const(..) | Inst::Cast(..) | Inst::Select(..) => true,
+            Inst::Input(_) | Inst::Const(..) | Inst::Cast(..) | Inst::Select(..) | Inst::Draw(..) => true,
         })
     }
 
@@ -121,6 +124,16 @@ impl Program {
         self.push(Inst::Select(dtype, condition, then, otherwise), dtype)
     }
 
+    /// Adds a random draw of the element at a position (`u64`); parameters are converted to what it takes.
+    pub fn draw(&mut self, sampler: Sampler, position: Value, key: u64, params: &[Value]) -> Value {
+        let key = self.constant(Scalar::Int(key.into()), DType::U64);
+        let mut args = [position, key, position, position, position];
+        for (slot, &param) in args[2..].iter_mut().zip(params) {
+            *slot = self.cast(param, sampler.param());
+        }
+        self.push(Inst::Draw(sampler, args), sampler.output())
+    }
+
     /// Adds an instruction, or finds the same one.
     pub fn push(&mut self, inst: Inst, dtype: DType) -> Value {
         if let Some(found) = self.insts.iter().position(|i| *i == inst && !matches!(i, Inst::Input(_))) {
@@ -141,6 +154,7 @@ impl Program {
                 Inst::Op(op, d, [a, b]) => self.push(Inst::Op(op, d, [at[a], at[b]]), dtype),
                 Inst::Cast(from, to, v) => self.push(Inst::Cast(from, to, at[v]), dtype),
                 Inst::Select(d, c, a, b) => self.push(Inst::Select(d, at[c], at[a], at[b]), dtype),
+                Inst::Draw(sampler, args) => self.push(Inst::Draw(sampler, args.map(|v| at[v])), dtype),
             };
             at.push(value);
         }
@@ -161,6 +175,7 @@ impl Program {
             }
             Inst::Cast(_, _, v) => vec![v],
             Inst::Select(_, c, a, b) => vec![c, a, b],
+            Inst::Draw(sampler, args) => args[..2 + sampler.arity()].to_vec(),
         }
     }
 
@@ -203,6 +218,10 @@ impl Program {
             Inst::Const(scalar, _) => scalar.to_string(),
             Inst::Cast(_, to, v) => format!("{to}({})", sub(v)),
             Inst::Select(_, c, a, b) => format!("where({}, {}, {})", sub(c), sub(a), sub(b)),
+            Inst::Draw(sampler, [_, _, ref params @ ..]) => {
+                let params: Vec<String> = params[..sampler.arity()].iter().map(|&v| sub(v)).collect();
+                format!("random.{}({})", sampler.name(), params.join(", "))
+            }
             Inst::Op(op, _, [a, b]) => match (op.arity(), infix(op)) {
                 (2, Some(sign)) => format!("({} {sign} {})", sub(a), sub(b)),
                 (2, None) => format!("{}({}, {})", op.name(), sub(a), sub(b)),

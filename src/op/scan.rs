@@ -23,9 +23,11 @@ pub struct Scan {
     widens: bool,
     /// What stands in for NaN.
     instead_of_nan: Option<i64>,
+    /// Whether elements count as truth values.
+    logical: bool,
 }
 
-const ROW: Scan = Scan { name: "", doc: "", op: ElementOp::Add, widens: false, instead_of_nan: None };
+const ROW: Scan = Scan { name: "", doc: "", op: ElementOp::Add, widens: false, instead_of_nan: None, logical: false };
 
 /// Every scan, by NumPy name.
 pub static SCANS: &[Scan] = &[
@@ -37,6 +39,7 @@ pub static SCANS: &[Scan] = &[
         op: ElementOp::Add,
         widens: true,
         instead_of_nan: Some(0),
+        ..ROW
     },
     Scan {
         name: "nancumprod",
@@ -44,9 +47,36 @@ pub static SCANS: &[Scan] = &[
         op: ElementOp::Multiply,
         widens: true,
         instead_of_nan: Some(1),
+        ..ROW
     },
     Scan { name: "maximum.accumulate", doc: "The largest element so far.", op: ElementOp::Maximum, ..ROW },
     Scan { name: "minimum.accumulate", doc: "The smallest element so far.", op: ElementOp::Minimum, ..ROW },
+    Scan { name: "fmax.accumulate", doc: "The largest so far that is not NaN.", op: ElementOp::Fmax, ..ROW },
+    Scan { name: "fmin.accumulate", doc: "The smallest so far that is not NaN.", op: ElementOp::Fmin, ..ROW },
+    Scan { name: "bitwise_and.accumulate", doc: "Bits set in all so far.", op: ElementOp::BitwiseAnd, ..ROW },
+    Scan { name: "bitwise_or.accumulate", doc: "Bits set in any so far.", op: ElementOp::BitwiseOr, ..ROW },
+    Scan { name: "bitwise_xor.accumulate", doc: "Bits set in an odd number so far.", op: ElementOp::BitwiseXor, ..ROW },
+    Scan {
+        name: "logical_and.accumulate",
+        doc: "Whether all are true so far.",
+        op: ElementOp::LogicalAnd,
+        logical: true,
+        ..ROW
+    },
+    Scan {
+        name: "logical_or.accumulate",
+        doc: "Whether any is true so far.",
+        op: ElementOp::LogicalOr,
+        logical: true,
+        ..ROW
+    },
+    Scan {
+        name: "logical_xor.accumulate",
+        doc: "Whether an odd number is true so far.",
+        op: ElementOp::LogicalXor,
+        logical: true,
+        ..ROW
+    },
 ];
 
 /// The scan of this NumPy name.
@@ -90,7 +120,7 @@ impl Scan {
     /// # Errors
     /// [`DType`](crate::ErrorKind::DType) where it is not defined.
     pub fn scanner(&self, input: DType, dtype: Option<DType>) -> Result<Scanner> {
-        let element = dtype.unwrap_or(input);
+        let element = if self.logical { DType::Bool } else { dtype.unwrap_or(input) };
         let output = if self.widens && dtype.is_none() { widened(input) } else { element };
         let state = if self.widens && output.is_inexact() { accumulator(output) } else { output };
         let mut lift = Program::default();

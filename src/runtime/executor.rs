@@ -25,6 +25,7 @@ use crate::device::block::{Block, Buffer};
 use crate::device::data::Data;
 use crate::dtype::DType;
 use crate::error::{Error, ErrorKind, Result, panic_text};
+use crate::op::regional::Regional;
 use crate::shape;
 use crate::store::Sink;
 use crate::store::memory::BlockStore;
@@ -565,10 +566,14 @@ impl Job<'_, '_> {
         if self.is_done(region) {
             return;
         }
-        let products = |id: &StageId| {
-            matches!(self.shared.plan.stages[*id].kind, StageKind::Contract(_) | StageKind::Substitute(_))
+        // What these read follows from more than the region.
+        let unforeseen = |id: &StageId| {
+            matches!(
+                self.shared.plan.stages[*id].kind,
+                StageKind::Contract(_) | StageKind::Substitute(_) | StageKind::Regional(Regional::Gather(_))
+            )
         };
-        for &id in self.sweep.stages.iter().filter(|id| !products(id)) {
+        for &id in self.sweep.stages.iter().filter(|id| !unforeseen(id)) {
             let stage = &self.shared.plan.stages[id];
             let region = &stage.input_region(region);
             self.shared.announce(stage, region);

@@ -19,6 +19,7 @@ use crate::device::block::Block;
 use crate::device::data::Data;
 use crate::dtype::DType;
 use crate::error::{Error, Result, panic_text};
+use crate::op::regional::Regional;
 use crate::shape;
 use crate::store::Store;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -92,6 +93,8 @@ impl Shared<'_> {
             StageKind::Reshape(reshape) => self.reshape(stage, reshape, region),
             StageKind::Contract(_) => self.product(id, region),
             StageKind::Substitute(substitution) => self.substitute(id, substitution, region),
+            StageKind::Regional(Regional::Gather(op)) => self.gather(id, op, region, memo),
+            StageKind::Regional(op) => self.parts(id, op, region),
             StageKind::Function(_) => self.function(id, region, memo),
             StageKind::Reduce { .. } | StageKind::Scan { .. } | StageKind::Tiles(_) => {
                 Err(Error::bug("reductions, scans and tile programs are swept, not evaluated"))
@@ -126,14 +129,21 @@ impl Shared<'_> {
         if let Some(piece) = input.single() {
             return self.piece(stage, piece, region, input.dtype, memo);
         }
+        let varies = input.varies(&stage.input_space());
+        let mut region = region.clone();
+        for a in (0..region.rank()).filter(|&a| !varies[a]) {
+            region.shape[a] = region.shape[a].min(1);
+        }
         let mut block = Collage::new(self.cx, input.dtype, &region.shape);
         for piece in &input.pieces {
-            let Some(part) = piece.out.intersect(region) else { continue };
+            let Some(part) = piece.out.intersect(&region) else { continue };
             let view = self.piece(stage, piece, &part, input.dtype, memo)?;
-            let to = StridedBox::of(&region.shape, &part.relative_to(region).start);
+            let to = StridedBox::of(&region.shape, &part.relative_to(&region).start);
             block.add(&view, to, &part.shape)?;
         }
-        Ok(View::whole(block.finish()?))
+        let mut view = View::whole(block.finish()?);
+        (0..region.rank()).filter(|&a| !varies[a]).for_each(|a| view.strides[a] = 0);
+        Ok(view)
     }
 
     /// The view that `region` of a stage's space has of one piece.
@@ -389,6 +399,24 @@ impl Shared<'_> {
             block.add(&view, to, &part.source.shape)?;
         }
         block.finish()
+    }
+
+    /// The parts of a regional computation that make up `region`. What is read for a part is gone before the next.
+    fn parts(&self, id: StageId, op: &Regional, region: &Region) -> Result<Data> {
+        let (stage, kernel) = (&self.plan.stages[id], self.block_kernel(id)?);
+        let mut out = Collage::new(self.cx, op.output(), &region.shape);
+        for part in op.parts(region) {
+            let mut memo = if op.reads_again() { Memo::to_read_again() } else { Memo::default() };
+            let views = self.views(id, &part.input, &mut memo)?;
+            let made = self.launch(stage, kernel, &part.output, &views)?.pop();
+            let made = made.ok_or_else(|| Error::bug("a regional computation has a result"))?;
+            if part.output == *region {
+                return Ok(made);
+            }
+            let to = StridedBox::of(&region.shape, &part.output.relative_to(region).start);
+            out.add(&View::whole(made), to, &part.output.shape)?;
+        }
+        out.finish()
     }
 
     /// The blocks of a user function that touch `region`, cut to it.

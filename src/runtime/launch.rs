@@ -17,6 +17,7 @@ use crate::error::{ErrorKind, Result};
 use crate::op::contraction::Contraction;
 use crate::op::kernel::{Kernel, PanelProduct, ReduceTiles, TilePart, TileReduce, TileScan, TileStep};
 use crate::op::program::{Program, Value};
+use crate::op::regional::Regional;
 use crate::op::tiles::TileTask;
 use crate::shape;
 use parking_lot::Mutex;
@@ -104,9 +105,12 @@ impl Launcher {
     fn shapes<'a>(&self, region: &'a Region) -> Shapes<'a> {
         match &self.kernel {
             Kernel::Reduce(_) | Kernel::Tiles(_) | Kernel::Fold(_) => Shapes::Each(output_shapes(&self.kernel, region)),
-            Kernel::Elementwise(_) | Kernel::Scan(_) | Kernel::Contract(_) | Kernel::Step(_) | Kernel::Function(_) => {
-                Shapes::Same(&region.shape)
-            }
+            Kernel::Elementwise(_)
+            | Kernel::Scan(_)
+            | Kernel::Contract(_)
+            | Kernel::Step(_)
+            | Kernel::Regional(_)
+            | Kernel::Function(_) => Shapes::Same(&region.shape),
         }
     }
 }
@@ -181,6 +185,8 @@ impl StageKernels {
         let launcher = |kernel| Launcher::new(cx, kernel);
         match &stage.kind {
             StageKind::Blockwise(program) => Self::Block(launcher(Kernel::Elementwise(program.clone()))),
+            StageKind::Regional(Regional::Gather(_)) => Self::Nothing,
+            StageKind::Regional(op) => Self::Block(launcher(Kernel::Regional(op.clone()))),
             StageKind::Function(function) => Self::Block(launcher(Kernel::Function(function.clone()))),
             StageKind::Scan { .. } => scan_kernel(stage).map_or(Self::Nothing, |kernel| Self::Block(launcher(kernel))),
             StageKind::Contract(contraction) => {

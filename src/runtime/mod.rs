@@ -20,6 +20,7 @@ pub(crate) mod launch;
 pub(crate) mod collage;
 pub(crate) mod fetch;
 pub(crate) mod rows;
+pub(crate) mod gather;
 pub(crate) mod product;
 pub(crate) mod substitute;
 pub(crate) mod target;

@@ -9,6 +9,7 @@ use crate::blockwise::verify::verify;
 use crate::chunk::Region;
 use crate::error::{Bytes, Error, ErrorKind, Result};
 use crate::op::kernel::Kernel;
+use crate::op::regional::Regional;
 use crate::optimize;
 use crate::shape;
 use crate::task::TaskGraph;
@@ -246,6 +247,8 @@ fn collect_reads(plan: &Plan, id: usize, region: &Region, out: &mut Vec<Read>) {
 fn fallbacks(cx: &Context, plan: &Plan) -> Vec<String> {
     let kernels = plan.stages.iter().flat_map(|stage| match &stage.kind {
         StageKind::Blockwise(p) => vec![Kernel::Elementwise(p.clone())],
+        StageKind::Regional(Regional::Gather(_)) => Vec::new(),
+        StageKind::Regional(op) => vec![Kernel::Regional(op.clone())],
         StageKind::Function(f) => vec![Kernel::Function(f.clone())],
         StageKind::Reduce { .. } => {
             super::launch::tile_kernels(stage).into_iter().map(|(_, tile)| Kernel::Reduce(tile)).collect()

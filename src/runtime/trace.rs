@@ -56,6 +56,29 @@ pub struct Report {
     pub spans: Vec<Span>,
 }
 
+impl Report {
+    /// Both runs, one after the other, as one.
+    #[must_use]
+    pub fn then(self, next: Self) -> Self {
+        let later = next.spans.into_iter().map(|s| Span { start: s.start + self.wall, end: s.end + self.wall, ..s });
+        Self {
+            tasks: self.tasks + next.tasks,
+            bytes_read: self.bytes_read + next.bytes_read,
+            bytes_written: self.bytes_written + next.bytes_written,
+            bytes_spilled: self.bytes_spilled + next.bytes_spilled,
+            bytes_unspilled: self.bytes_unspilled + next.bytes_unspilled,
+            read: self.read + next.read,
+            compute: self.compute + next.compute,
+            write: self.write + next.write,
+            wall: self.wall + next.wall,
+            planning: self.planning + next.planning,
+            projected_bytes: self.projected_bytes.max(next.projected_bytes),
+            peak_bytes: self.peak_bytes.max(next.peak_bytes),
+            spans: self.spans.into_iter().chain(later).collect(),
+        }
+    }
+}
+
 /// When and where a task ran.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Span {

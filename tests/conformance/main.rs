@@ -2,14 +2,17 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, unreachable_pub, reason = "a test binary: failures say what they were")]
 
+mod calculus;
 mod contractions;
 mod devices;
 mod diagonals;
 mod factorisations;
+mod floats;
 mod golden;
 mod groups;
 mod numerics;
 mod products;
+mod random;
 mod reductions;
 mod scans;
 mod slices;

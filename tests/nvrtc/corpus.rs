@@ -8,6 +8,7 @@ use hyperslab::dtype::DType;
 use hyperslab::op::elementwise::ElementOp;
 use hyperslab::op::kernel::{Lanes, TilePart, TileReduce};
 use hyperslab::op::program::{Inst, Program};
+use hyperslab::op::random::Sampler;
 use hyperslab::op::reduction::{Params, REDUCTIONS, Reduction};
 
 /// Kernels compiled together: a label and the code.
@@ -44,6 +45,16 @@ pub(crate) fn of_select(dtype: DType) -> Program {
     let (c, x, y) = (p.input(DType::Bool), p.input(dtype), p.input(dtype));
     let z = p.select(c, x, y);
     p.outputs.push(z);
+    p
+}
+
+/// One random draw, of positions and parameters.
+pub(crate) fn of_draw(sampler: Sampler) -> Program {
+    let mut p = Program::default();
+    let position = p.input(DType::U64);
+    let params: Vec<usize> = (0..sampler.arity()).map(|_| p.input(sampler.param())).collect();
+    let y = p.draw(sampler, position, 0x0123_4567_89ab_cdef, &params);
+    p.outputs.push(y);
     p
 }
 
@@ -90,6 +101,8 @@ pub(crate) fn programs() -> Vec<(String, Program)> {
         let each = DType::ALL.into_iter().filter_map(|d| Some((format!("{} {d}", op.name()), of_op(op, d)?)));
         out.extend(each);
     }
+    let draws = Sampler::ALL.iter().filter(|s| s.on_cuda());
+    out.extend(draws.map(|&s| (format!("random {}", s.name()), of_draw(s))));
     for from in DType::ALL {
         let others = DType::ALL.into_iter().filter(|&to| to != from);
         out.extend(others.map(|to| (format!("{from} to {to}"), of_cast(from, to))));

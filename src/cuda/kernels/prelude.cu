@@ -212,6 +212,10 @@ template <class T> FN T i_gcd(T x, T y) {
   }
   return i_abs(a);
 }
+template <class T> FN u8 i_count(T x) {
+  const u64 all = ~(u64)0 >> (64 - bits_of<T>());
+  return (u8)__popcll((u64)i_abs(x) & all);
+}
 template <class T> FN T i_lcm(T x, T y) { return i_abs(i_mul(i_trunc_div(x, i_gcd(x, y)), y)); }
 
 // Real numbers.
@@ -263,10 +267,24 @@ REAL_2(f_pow, (R)pow(x, y))
 REAL_2(f_atan2, (R)atan2(x, y))
 REAL_2(f_hypot, (R)hypot(x, y))
 REAL_2(f_copysign, (R)copysign(x, y))
+REAL_2(f_ldexp, (R)ldexp(x, (i32)(y > 4000 ? (R)4000 : y < -4000 ? (R)-4000 : y)))
 REAL_2(f_heaviside, x < 0 ? (R)0 : x > 0 ? (R)1 : x == 0 ? y : x)
 
 template <class R> FN bool f_isinf(R x) { return f_abs(x) == infinity(x); }
 template <class R> FN bool f_isfinite(R x) { return f_abs(x) < infinity(x); }
+FN i32 f_exponent(f32 x) {
+  const i32 field = (__float_as_int(x) >> 23) & 0xff, scaled = (__float_as_int(x * 33554432.0f) >> 23) & 0xff;
+  if (x == 0 || field == 0xff) return 0;
+  return (field == 0 ? scaled - 25 : field) - 126;
+}
+FN i32 f_exponent(f64 x) {
+  const i32 field = (i32)(__double_as_longlong(x) >> 52) & 0x7ff;
+  const i32 scaled = (i32)(__double_as_longlong(x * 18014398509481984.0) >> 52) & 0x7ff;
+  if (x == 0 || field == 0x7ff) return 0;
+  return (field == 0 ? scaled - 54 : field) - 1022;
+}
+FN f32 f_i0(f32 x) { return f_isinf(x) ? not_a_number(x) : (f32)cyl_bessel_i0f(x); }
+FN f64 f_i0(f64 x) { return f_isinf(x) ? not_a_number(x) : cyl_bessel_i0(x); }
 template <class R> FN R f_floor_div(R x, R y) {
   if (y == 0) return x / y;
   const R r = f_fmod(x, y);
@@ -285,6 +303,12 @@ template <class R> FN R f_logaddexp(R x, R y) {
   if (x == y) return x + f_log((R)2);
   if (gap != gap) return x + y;
   return high + f_log1p(f_exp(gap));
+}
+template <class R> FN R f_logaddexp2(R x, R y) {
+  const R high = x > y ? x : y, low = x > y ? y : x, gap = low - high;
+  if (x == y) return x + 1;
+  if (gap != gap) return x + y;
+  return high + f_log1p(f_exp2(gap)) / f_log((R)2);
 }
 
 // Complex numbers, ordered by real part, then by imaginary part.
@@ -334,37 +358,187 @@ template <class R> FN cx<R> c_exp(cx<R> x) {
   return c_polar(f_exp(x.re), x.im);
 }
 template <class R> FN cx<R> c_log(cx<R> x) { return cx<R>{f_log(c_abs(x)), f_atan2(x.im, x.re)}; }
-template <class R> FN cx<R> c_sqrt(cx<R> x) {
-  if (x.im == 0) {
-    if (!f_signbit(x.re)) return cx<R>{f_sqrt(x.re), x.im};
-    const R root = f_sqrt(-x.re);
-    return cx<R>{(R)0, f_signbit(x.im) ? -root : root};
+// Elementary functions of complex numbers, in f64; see op/math/complex.rs, which has the same steps.
+FN c128 z_swap(c128 z) { return c128{z.im, z.re}; }
+FN c128 z_nan() { return c128{not_a_number(0.0), not_a_number(0.0)}; }
+FN c128 z_sqrt(c128 z) {
+  f64 a = z.re, b = z.im;
+  if (a == 0 && b == 0) return c128{0.0, b};
+  if (f_isinf(b)) return c128{infinity(b), b};
+  if (a != a || (b != b && f_isfinite(a))) return z_nan();
+  if (f_isinf(a)) {
+    const f64 rest = b - b;
+    if (a < 0) return c128{f_abs(rest), f_copysign(f_abs(a), b)};
+    return c128{a, f_copysign(rest, b)};
   }
-  if (x.re == 0) {
-    const R root = f_sqrt(f_abs(x.im) / 2);
-    return cx<R>{root, f_signbit(x.im) ? -root : root};
+  const f64 size = f_abs(a) > f_abs(b) ? f_abs(a) : f_abs(b);
+  f64 scale = 1, back = 1;
+  if (size >= 1.7976931348623157e308 / 4) scale = 0.25, back = 2;
+  else if (size < 1e-290) scale = 3.2451855365842673e32, back = 5.551115123125783e-17;
+  a *= scale;
+  b *= scale;
+  const f64 t = f_sqrt((f_abs(a) + f_hypot(a, b)) * 0.5);
+  if (a >= 0) return c128{t * back, b / (2 * t) * back};
+  return c128{f_abs(b) / (2 * t) * back, f_copysign(t, b) * back};
+}
+FN c128 z_expm1(c128 z) {
+  const f64 half = f_sin(z.im / 2);
+  return c128{f_expm1(z.re) * f_cos(z.im) - 2 * half * half, z.im == 0 ? z.im : f_exp(z.re) * f_sin(z.im)};
+}
+FN c128 z_exp2(c128 z) { return c_exp(c128{z.re * 0.6931471805599453, z.im * 0.6931471805599453}); }
+FN c128 z_log1p(c128 z) {
+  const f64 angle = f_atan2(z.im, z.re + 1);
+  if (f_abs(z.re) < 0.5 && f_abs(z.im) < 0.5) return c128{0.5 * f_log1p(z.re * (z.re + 2) + z.im * z.im), angle};
+  return c128{f_log(f_hypot(z.re + 1, z.im)), angle};
+}
+FN c128 z_sinh(c128 z) {
+  return c128{z.re == 0 ? z.re : f_sinh(z.re) * f_cos(z.im), z.im == 0 ? z.im : f_cosh(z.re) * f_sin(z.im)};
+}
+FN c128 z_cosh(c128 z) {
+  const f64 re = z.im == 0 ? f_cosh(z.re) : f_cosh(z.re) * f_cos(z.im);
+  if (z.re == 0 || z.im == 0) return c128{re, f_copysign(1.0, z.re) * f_copysign(0.0, z.im)};
+  return c128{re, f_sinh(z.re) * f_sin(z.im)};
+}
+FN c128 z_tanh(c128 z) {
+  const f64 x = z.re, y = z.im;
+  if (x != x) return c128{x, y == 0 ? y : not_a_number(y)};
+  if (!f_isfinite(y) && f_isfinite(x)) return c128{x == 0 ? x : not_a_number(x), not_a_number(y)};
+  if (f_abs(x) > 22) {
+    const f64 turn = f_isfinite(y) ? f_sin(y) * f_cos(y) : 1.0;
+    const f64 im = f_isfinite(y) ? 4 * turn * f_exp(-2 * f_abs(x)) : 0.0;
+    return c128{f_copysign(1.0, x), im == 0 ? f_copysign(0.0, turn) : im};
   }
-  return c_polar(f_sqrt(c_abs(x)), f_atan2(x.im, x.re) / 2);
+  const f64 t = f_tan(y), s = f_sinh(x), beta = 1 + t * t, rho = f_sqrt(1 + s * s);
+  if (f_isinf(t)) return c128{rho / s, 1 / t};
+  const f64 below = 1 + beta * s * s;
+  return c128{beta * rho * s / below, t / below};
 }
-template <class R> FN cx<R> c_sin(cx<R> x) {
-  return cx<R>{f_sin(x.re) * f_cosh(x.im), f_cos(x.re) * f_sinh(x.im)};
+FN c128 z_log_of_large(c128 z) {
+  const f64 angle = f_atan2(z.im, z.re), e = 2.718281828459045;
+  const f64 size = f_abs(z.re) > f_abs(z.im) ? f_abs(z.re) : f_abs(z.im);
+  if (size > 1.7976931348623157e308 / 2) return c128{f_log(f_hypot(z.re / e, z.im / e)) + 1, angle};
+  return c128{f_log(f_hypot(z.re, z.im)), angle};
 }
-template <class R> FN cx<R> c_cos(cx<R> x) {
-  return cx<R>{f_cos(x.re) * f_cosh(x.im), -f_sin(x.re) * f_sinh(x.im)};
+FN f64 z_excess(f64 a, f64 b, f64 hypotenuse) {
+  if (b < 0) return (hypotenuse - b) / 2;
+  if (b == 0) return a / 2;
+  return a * a / (hypotenuse + b) / 2;
 }
-template <class R> FN cx<R> c_tan(cx<R> x) {
-  const R re = x.re + x.re, im = x.im + x.im, d = f_cos(re) + f_cosh(im);
-  return cx<R>{f_sin(re) / d, f_sinh(im) / d};
+// The real part, and the legs of a triangle; a negative second leg says that the first is the sine.
+struct z_parts { f64 real, opposite, adjacent; };
+FN z_parts z_inverse(f64 x, f64 y) {
+  const f64 eps = 2.220446049250313e-16, r = f_hypot(x, y + 1), s = f_hypot(x, y - 1);
+  f64 a = (r + s) / 2;
+  if (a < 1) a = 1;
+  const bool beside = x >= eps * f_abs(y - 1);
+  f64 real;
+  if (a >= 10) real = f_log(a + f_sqrt(a * a - 1));
+  else if (y == 1 && x < eps * eps / 128) real = f_sqrt(x);
+  else if (beside) {
+    const f64 above = z_excess(x, 1 + y, r) + z_excess(x, 1 - y, s);
+    real = f_log1p(above + f_sqrt(above * (a + 1)));
+  } else if (y < 1) real = x / f_sqrt((1 - y) * (1 + y));
+  else real = f_log1p((y - 1) + f_sqrt((y - 1) * (y + 1)));
+  if (y < 1e-150) return z_parts{real, y * (2 / eps), a * (2 / eps)};
+  const f64 b = y / a;
+  if (b <= 0.6417) return z_parts{real, b, -1.0};
+  if (y == 1 && x < eps / 128) return z_parts{real, y, f_sqrt(x) * f_sqrt((a + y) / 2)};
+  if (beside) {
+    const f64 above = z_excess(x, y + 1, r) + z_excess(x, y - 1, s);
+    return z_parts{real, y, f_sqrt(above * (a + y))};
+  }
+  const f64 up = 4 / eps / eps;
+  if (y > 1) return z_parts{real, y * up, x * up * y / f_sqrt((y + 1) * (y - 1))};
+  return z_parts{real, y, f_sqrt((1 - y) * (1 + y))};
 }
-template <class R> FN cx<R> c_sinh(cx<R> x) {
-  return cx<R>{f_sinh(x.re) * f_cos(x.im), f_cosh(x.re) * f_sin(x.im)};
+FN c128 z_asinh(c128 z) {
+  const f64 x = z.re, y = z.im;
+  if (x != x || y != y) {
+    if (f_isinf(x)) return z;
+    if (f_isinf(y)) return z_swap(z);
+    return y == 0 ? z : z_nan();
+  }
+  if (f_abs(x) > 4503599627370496.0 || f_abs(y) > 4503599627370496.0) {
+    const c128 w = z_log_of_large(f_signbit(x) ? c_neg(z) : z);
+    return c128{f_copysign(w.re + 0.6931471805599453, x), f_copysign(w.im, y)};
+  }
+  if (f_abs(x) < 1e-9 && f_abs(y) < 1e-9) return z;
+  const z_parts p = z_inverse(f_abs(x), f_abs(y));
+  const f64 im = p.adjacent < 0 ? f_asin(p.opposite) : f_atan2(p.opposite, p.adjacent);
+  return c128{f_copysign(p.real, x), f_copysign(im, y)};
 }
-template <class R> FN cx<R> c_cosh(cx<R> x) {
-  return cx<R>{f_cosh(x.re) * f_cos(x.im), f_sinh(x.re) * f_sin(x.im)};
+FN c128 z_acos(c128 z) {
+  const f64 x = z.re, y = z.im, right = 1.5707963267948966;
+  if (x != x || y != y) {
+    if (f_isinf(x)) return c128{y, -infinity(x)};
+    if (f_isinf(y)) return c128{x, -y};
+    return x == 0 ? c128{right, y} : z_nan();
+  }
+  const f64 sign = f_signbit(y) ? 1.0 : -1.0;
+  if (f_abs(x) > 4503599627370496.0 || f_abs(y) > 4503599627370496.0) {
+    const c128 w = z_log_of_large(z);
+    return c128{f_abs(w.im), sign * (w.re + 0.6931471805599453)};
+  }
+  if (x == 1 && y == 0) return c128{0.0, -y};
+  if (f_abs(x) < 1e-9 && f_abs(y) < 1e-9) return c128{right - x, -y};
+  const z_parts p = z_inverse(f_abs(y), f_abs(x));
+  const f64 re = p.adjacent < 0 ? f_acos(f_copysign(p.opposite, x)) : f_atan2(p.adjacent, f_copysign(p.opposite, x));
+  return c128{re, sign * p.real};
 }
-template <class R> FN cx<R> c_tanh(cx<R> x) {
-  const R re = x.re + x.re, im = x.im + x.im, d = f_cosh(re) + f_cos(im);
-  return cx<R>{f_sinh(re) / d, f_sin(im) / d};
+FN c128 z_acosh(c128 z) {
+  const c128 w = z_acos(z);
+  if (w.re != w.re) return w.im != w.im ? z_swap(w) : c128{f_abs(w.im), w.re};
+  if (w.im != w.im) return c128{w.im, w.im};
+  return c128{f_abs(w.im), f_copysign(w.re, z.im)};
+}
+FN c128 z_atanh(c128 z) {
+  const f64 x = z.re, y = z.im, ax = f_abs(x), ay = f_abs(y), right = 1.5707963267948966;
+  if (y == 0 && ax <= 1) return c128{f_copysign(0.5 * f_log1p(2 * ax / (1 - ax)), x), y};
+  if (x == 0) return c128{x, f_atan(y)};
+  const f64 zero = f_copysign(0.0, x);
+  if (x != x || y != y) {
+    if (f_isinf(x)) return c128{zero, y};
+    return f_isinf(y) ? c128{zero, f_copysign(right, y)} : z_nan();
+  }
+  if (ax > 4503599627370496.0 || ay > 4503599627370496.0) {
+    const f64 re = f_isinf(x) || f_isinf(y) ? zero : ax >= ay ? 1 / (x + y * (y / x)) : (x / y) / (y + x * (x / y));
+    return c128{re, f_copysign(right, y)};
+  }
+  if (ax < 1e-9 && ay < 1e-9) return z;
+  const f64 re = ax == 1 && ay < 2.220446049250313e-16
+      ? (0.6931471805599453 - f_log(ay)) / 2
+      : f_log1p(4 * ax / ((ax - 1) * (ax - 1) + ay * ay)) / 4;
+  const f64 im = ax == 1 ? f_atan2(2.0, -ay) / 2 : f_atan2(2 * ay, (1 - ax) * (1 + ax) - ay * ay) / 2;
+  return c128{f_copysign(re, x), f_copysign(im, y)};
+}
+#define COMPLEX_1(name, expression) \
+  template <class R> FN cx<R> name(cx<R> x) { \
+    const c128 z = c128{(f64)x.re, (f64)x.im}, w = expression; \
+    return cx<R>{(R)w.re, (R)w.im}; \
+  }
+COMPLEX_1(c_sqrt, z_sqrt(z))
+COMPLEX_1(c_exp2, z_exp2(z))
+COMPLEX_1(c_expm1, z_expm1(z))
+COMPLEX_1(c_log1p, z_log1p(z))
+COMPLEX_1(c_sin, z_swap(z_sinh(z_swap(z))))
+COMPLEX_1(c_cos, z_cosh(c128{-z.im, z.re}))
+COMPLEX_1(c_tan, z_swap(z_tanh(z_swap(z))))
+COMPLEX_1(c_sinh, z_sinh(z))
+COMPLEX_1(c_cosh, z_cosh(z))
+COMPLEX_1(c_tanh, z_tanh(z))
+COMPLEX_1(c_asin, z_swap(z_asinh(z_swap(z))))
+COMPLEX_1(c_acos, z_acos(z))
+COMPLEX_1(c_atan, z_swap(z_atanh(z_swap(z))))
+COMPLEX_1(c_asinh, z_asinh(z))
+COMPLEX_1(c_acosh, z_acosh(z))
+COMPLEX_1(c_atanh, z_atanh(z))
+template <class R> FN cx<R> c_log2(cx<R> x) {
+  const cx<R> w = c_log(x);
+  return cx<R>{w.re * (R)1.4426950408889634, w.im * (R)1.4426950408889634};
+}
+template <class R> FN cx<R> c_log10(cx<R> x) {
+  const cx<R> w = c_log(x);
+  return cx<R>{w.re * (R)0.4342944819032518, w.im * (R)0.4342944819032518};
 }
 template <class R> FN cx<R> c_powi(cx<R> x, i32 n) {
   cx<R> base = x;

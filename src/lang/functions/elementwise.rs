@@ -1,53 +1,88 @@
 //! Elementwise functions made of several operations of the table.
 
 use super::super::operators::{cast, element};
-use super::super::value::{Call, Function};
-use super::super::value::{Value, weak};
-use super::properties::everywhere;
+use super::super::value::Value;
+use super::super::value::{Call, Callable, Function};
 use super::row;
-use crate::array::Array;
+use crate::array::choices::{self, Outside};
 use crate::array::elementwise;
-use crate::dtype::promote::{promote, to_inexact};
+use crate::array::floats::{self, Tolerance};
+use crate::array::indexing::nonzero;
+use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
-use crate::dtype::{DType, Kind};
 use crate::error::Result;
-use crate::expr::build;
+use crate::expr::Expr;
+use crate::expr::build::{self, Arg};
 use crate::op::elementwise::ElementOp as Op;
-use num_complex::Complex64;
+use crate::shape::checked_size;
 
 pub(super) static TABLE: &[Function] = &[
-    row("where", "condition, x, y, /", choose),
+    row("where", "condition, x=None, y=None, /", branch),
     row("clip", "a, a_min=None, a_max=None, !out, *, min=None, max=None", clip),
     row("round", "a, decimals=0, !out", round),
     row("float_power", "x1, x2, /, !out, *, !where, !dtype", float_power),
-    row("isclose", "a, b, rtol=1e-05, atol=1e-08, equal_nan=False", close),
-    row("allclose", "a, b, rtol=1e-05, atol=1e-08, equal_nan=False", |call| everywhere(&close(call)?)),
-    row("nan_to_num", "x, copy=True, nan=0.0, posinf=None, neginf=None", nan_to_num),
-    row("logaddexp2", "x1, x2, /, !out, *, !where, !dtype", logaddexp2),
-    row("sinc", "x", sinc),
-    row("isposinf", "x, !out", |call| infinite(call, false)),
-    row("isneginf", "x, !out", |call| infinite(call, true)),
+    row("isclose", "a, b, rtol=1e-05, atol=1e-08, equal_nan=False", |call| Ok(close(call)?.into())),
+    row("allclose", "a, b, rtol=1e-05, atol=1e-08, equal_nan=False", |call| {
+        Ok(floats::everywhere(&close(call)?)?.into())
+    }),
+    row("array_equal", "a1, a2, equal_nan=False", |call| {
+        let (x, y) = (call.array("a1")?, call.array("a2")?);
+        Ok(floats::array_equal(x.expr(), y.expr(), call.flag("equal_nan", false)?)?.into())
+    }),
+    row("array_equiv", "a1, a2", |call| {
+        Ok(floats::array_equiv(call.array("a1")?.expr(), call.array("a2")?.expr())?.into())
+    }),
+    row("nan_to_num", "x, copy=True, nan=0.0, posinf=None, neginf=None", |call| {
+        let given = |name: &str| call.given(name).map(Value::to_arg).transpose();
+        let nan = given("nan")?.unwrap_or(Arg::from(0.0));
+        let (high, low) = (given("posinf")?, given("neginf")?);
+        Ok(floats::nan_to_num(call.array("x")?.expr(), &nan, high.as_ref(), low.as_ref())?.into())
+    }),
+    row("sinc", "x", |call| Ok(floats::sinc(call.array("x")?.expr())?.into())),
+    row("isposinf", "x, !out", |call| Ok(floats::infinite(call.array("x")?.expr(), false)?.into())),
+    row("isneginf", "x, !out", |call| Ok(floats::infinite(call.array("x")?.expr(), true)?.into())),
     row("angle", "z, deg=False", angle),
-    row("iscomplex", "x", |call| imaginary(call, Op::NotEqual)),
-    row("isreal", "x", |call| imaginary(call, Op::Equal)),
-    row("fabs", "x, /, !out, *, !where, !dtype", fabs),
-    row("divmod", "x1, x2, /, !out, *, !where, !dtype", |call| {
+    row("iscomplex", "x", |call| Ok(floats::imaginary(call.array("x")?.expr(), Op::NotEqual)?.into())),
+    row("isreal", "x", |call| Ok(floats::imaginary(call.array("x")?.expr(), Op::Equal)?.into())),
+    row("fabs", UNARY, |call| Ok(floats::fabs(call.array("x")?.expr())?.into())),
+    row("divmod", BINARY, |call| {
         let args = [call.required("x1")?, call.required("x2")?];
         Ok(Value::Tuple(vec![element(Op::FloorDivide, &args)?, element(Op::Remainder, &args)?]))
     }),
-    row("modf", "x, /, !out, *, !where, !dtype", modf),
+    row("modf", UNARY, |call| Ok(pair(floats::modf(call.array("x")?.expr())?))),
+    row("frexp", UNARY, |call| Ok(pair(floats::frexp(call.array("x")?.expr())?))),
+    row("ldexp", BINARY, |call| Ok(floats::ldexp(call.array("x1")?.expr(), call.array("x2")?.expr())?.into())),
+    row("nextafter", BINARY, |call| {
+        Ok(floats::nextafter(&call.required("x1")?.to_arg()?, &call.required("x2")?.to_arg()?)?.into())
+    }),
+    row("spacing", UNARY, |call| Ok(floats::spacing(call.array("x")?.expr())?.into())),
+    row("select", "condlist, choicelist, default=0", select),
+    row("choose", "a, choices, !out, mode='raise'", choose),
+    row("piecewise", "x, condlist, funclist", piecewise),
 ];
+
+const UNARY: &str = "x, /, !out, *, !where, !casting, !order, !dtype, !subok";
+const BINARY: &str = "x1, x2, /, !out, *, !where, !casting, !order, !dtype, !subok";
+
+fn pair((first, second): (Expr, Expr)) -> Value {
+    Value::Tuple(vec![first.into(), second.into()])
+}
 
 fn number(value: f64) -> Value {
     Value::Scalar(Scalar::Float(value))
 }
 
-fn select(condition: &Value, then: &Value, otherwise: &Value) -> Result<Value> {
-    Ok(build::select(&condition.to_arg()?, &then.to_arg()?, &otherwise.to_arg()?)?.into())
-}
-
-fn choose(call: &Call) -> Result<Value> {
-    select(call.required("condition")?, call.required("x")?, call.required("y")?)
+/// A choice between two arrays, or the places at which a condition is true.
+fn branch(call: &Call) -> Result<Value> {
+    let condition = call.required("condition")?;
+    match (call.value("x"), call.value("y")) {
+        (Some(x), Some(y)) => Ok(build::select(&condition.to_arg()?, &x.to_arg()?, &y.to_arg()?)?.into()),
+        (None, None) => {
+            let places = nonzero(condition.to_array()?.expr())?;
+            Ok(Value::Tuple(places.into_iter().map(Value::from).collect()))
+        }
+        _ => call.refuse("takes either both of `x` and `y` or neither"),
+    }
 }
 
 fn clip(call: &Call) -> Result<Value> {
@@ -104,101 +139,12 @@ fn dtype_of(value: &Value) -> Result<DType> {
     }
 }
 
-/// `|a - b| <= atol + rtol |b|` where `b` is finite, equality elsewhere.
-fn close(call: &Call) -> Result<Value> {
-    let strong = |v: &Value| match v {
-        Value::Scalar(_) => Ok(v.clone()),
-        other => other.to_array().map(Value::Array),
-    };
-    let (x, mut y) = (strong(call.required("a")?)?, strong(call.required("b")?)?);
-    y = match y {
-        Value::Array(a) => Value::Array(a.astype(promote(weak(a.dtype(), Scalar::Float(1.0)), a.dtype()))),
-        Value::Scalar(Scalar::Int(_) | Scalar::Bool(_)) => Value::Array(cast(&y, DType::F64)?),
-        other => other,
-    };
-    let tolerance = |name: &str, default: f64| call.value(name).cloned().unwrap_or(number(default));
-    let distance = element(Op::Absolute, &[&element(Op::Subtract, &[&x, &y])?])?;
-    let relative = element(Op::Multiply, &[&tolerance("rtol", 1e-5), &element(Op::Absolute, &[&y])?])?;
-    let allowed = element(Op::Add, &[&tolerance("atol", 1e-8), &relative])?;
-    let near = element(Op::LessEqual, &[&distance, &allowed])?;
-    let near = element(Op::LogicalAnd, &[&near, &element(Op::Isfinite, &[&y])?])?;
-    let near = element(Op::LogicalOr, &[&near, &element(Op::Equal, &[&x, &y])?])?;
-    if !call.flag("equal_nan", false)? {
-        return Ok(near);
-    }
-    let both = element(Op::LogicalAnd, &[&element(Op::Isnan, &[&x])?, &element(Op::Isnan, &[&y])?])?;
-    element(Op::LogicalOr, &[&near, &both])
-}
-
-fn nan_to_num(call: &Call) -> Result<Value> {
-    let array = call.array("x")?;
-    let replace = |part: &Value, dtype: DType| -> Result<Value> {
-        let greatest = largest(dtype);
-        let instead = |name: &str, default: f64| call.given(name).cloned().unwrap_or(number(default));
-        let infinite = element(Op::Isinf, &[part])?;
-        let negative = element(Op::Less, &[part, &number(0.0)])?;
-        let low = select(&negative, &instead("neginf", -greatest), &instead("posinf", greatest))?;
-        let low = cast(&low, dtype)?.into();
-        let finite = select(&infinite, &low, part)?;
-        let nan = cast(&instead("nan", 0.0), dtype)?.into();
-        select(&element(Op::Isnan, &[part])?, &nan, &finite)
-    };
-    let dtype = array.dtype();
-    let value = Value::Array(array);
-    match dtype.kind() {
-        Kind::Float => replace(&value, dtype),
-        Kind::Complex => {
-            let re = replace(&element(Op::Real, &[&value])?, dtype.real())?;
-            let im = replace(&element(Op::Imag, &[&value])?, dtype.real())?;
-            let unit = Value::Scalar(Scalar::Complex(Complex64::new(0.0, 1.0)));
-            element(Op::Add, &[&re, &element(Op::Multiply, &[&im, &unit])?])
-        }
-        _ => Ok(value),
-    }
-}
-
-/// The largest finite number of a floating dtype.
-fn largest(dtype: DType) -> f64 {
-    match dtype {
-        DType::F16 => half::f16::MAX.to_f64(),
-        DType::BF16 => half::bf16::MAX.to_f64(),
-        DType::F32 => f32::MAX.into(),
-        _ => f64::MAX,
-    }
-}
-
-/// `log2(2**x + 2**y)`: the larger, and a correction from the distance.
-fn logaddexp2(call: &Call) -> Result<Value> {
-    let (x, y) = (call.required("x1")?, call.required("x2")?);
-    let dtype = element(Op::Logaddexp, &[x, y])?.to_array()?.dtype();
-    let (x, y) = (Value::Array(cast(x, dtype)?), Value::Array(cast(y, dtype)?));
-    let distance = element(Op::Absolute, &[&element(Op::Subtract, &[&x, &y])?])?;
-    let power = element(Op::Exp2, &[&element(Op::Negative, &[&distance])?])?;
-    let correction = element(Op::Multiply, &[&element(Op::Log1p, &[&power])?, &number(std::f64::consts::LOG2_E)])?;
-    let sum = element(Op::Add, &[&element(Op::Maximum, &[&x, &y])?, &correction])?;
-    // Two equal infinities have no distance.
-    select(&element(Op::Equal, &[&x, &y])?, &element(Op::Add, &[&x, &number(1.0)])?, &sum)
-}
-
-fn sinc(call: &Call) -> Result<Value> {
-    let x: Value = call.array("x")?.into();
-    let x = element(Op::Multiply, &[&number(std::f64::consts::PI), &x])?;
-    let tiny = match dtype_of(&x)? {
-        DType::F16 => 2f64.powi(-10),
-        DType::BF16 => 2f64.powi(-7),
-        DType::F32 => f32::EPSILON.into(),
-        DType::F64 => f64::EPSILON,
-        _ => 1e-20,
-    };
-    let y = select(&x, &x, &number(tiny))?;
-    element(Op::Divide, &[&element(Op::Sin, &[&y])?, &y])
-}
-
-fn infinite(call: &Call, negative: bool) -> Result<Value> {
-    let x = call.required("x")?;
-    let sign = element(Op::Signbit, &[x])?;
-    let sign = if negative { sign } else { element(Op::LogicalNot, &[&sign])? };
-    element(Op::LogicalAnd, &[&element(Op::Isinf, &[x])?, &sign])
+/// `|a - b| <= atol + rtol |b|`.
+fn close(call: &Call) -> Result<Expr> {
+    let tolerance = |name: &str, default: f64| call.value(name).map_or(Ok(Arg::from(default)), Value::to_arg);
+    let equal_nan = call.flag("equal_nan", false)?;
+    let tolerance = Tolerance { rtol: tolerance("rtol", 1e-5)?, atol: tolerance("atol", 1e-8)?, equal_nan };
+    floats::isclose(&call.required("a")?.to_arg()?, &call.required("b")?.to_arg()?, &tolerance)
 }
 
 fn angle(call: &Call) -> Result<Value> {
@@ -209,24 +155,53 @@ fn angle(call: &Call) -> Result<Value> {
     Ok(radians)
 }
 
-fn imaginary(call: &Call, op: Op) -> Result<Value> {
-    let imaginary = element(Op::Imag, &[&call.array("x")?.into()])?;
-    element(op, &[&imaginary, &Value::Scalar(Scalar::Int(0))])
+fn select(call: &Call) -> Result<Value> {
+    let conditions = call.arrays("condlist")?;
+    let conditions: Vec<Expr> = conditions.iter().map(|c| c.expr().clone()).collect();
+    let choices = call.required("choicelist")?.to_sequence()?.iter().map(Value::to_arg).collect::<Result<Vec<_>>>()?;
+    let default = call.value("default").map_or(Ok(Arg::from(0)), Value::to_arg)?;
+    Ok(choices::select(&conditions, &choices, &default)?.into())
 }
 
-fn fabs(call: &Call) -> Result<Value> {
-    let x = call.array("x")?;
-    if x.dtype().is_complex() {
-        return Err(crate::error::Error::dtype("fabs", format!("is not defined for {}", x.dtype())));
-    }
-    element(Op::Absolute, &[&x.astype(to_inexact(x.dtype())).into()])
+fn choose(call: &Call) -> Result<Value> {
+    let outside = match call.text("mode", "raise")? {
+        "raise" => Outside::Raise,
+        "wrap" => Outside::Wrap,
+        "clip" => Outside::Clip,
+        other => return call.refuse(format!("`mode` must be raise, wrap or clip, not {other}")),
+    };
+    let choices = call.required("choices")?.to_sequence()?.iter().map(Value::to_arg).collect::<Result<Vec<_>>>()?;
+    Ok(choices::choose(call.array("a")?.expr(), &choices, outside)?.into())
 }
 
-fn modf(call: &Call) -> Result<Value> {
+/// Conditions with what is true where they hold: numbers, arrays of one element, or functions of one argument.
+fn piecewise(call: &Call) -> Result<Value> {
     let x = call.array("x")?;
-    let x: Value = Array::astype(&x, to_inexact(x.dtype())).into();
-    let whole = element(Op::Trunc, &[&x])?;
-    let rest = element(Op::Subtract, &[&x, &whole])?;
-    let rest = select(&element(Op::Isinf, &[&x])?, &number(0.0), &rest)?;
-    Ok(Value::Tuple(vec![element(Op::Copysign, &[&rest, &x])?, whole]))
+    let list = call.required("condlist")?;
+    let several = match list {
+        Value::Tuple(items) | Value::List(items) => items
+            .first()
+            .is_some_and(|v| x.ndim() == 0 || matches!(v, Value::Array(_) | Value::List(_) | Value::Tuple(_))),
+        Value::Array(a) => a.ndim() > x.ndim(),
+        _ => false,
+    };
+    let conditions = if several { list.to_sequence()? } else { vec![list.clone()] };
+    let conditions = conditions.iter().map(|c| Ok(cast(c, DType::Bool)?.expr().clone())).collect::<Result<Vec<_>>>()?;
+    let piece = |value: &Value| -> Result<Expr> {
+        match value {
+            Value::Callable(Callable::Element(op)) if op.arity() == 1 => {
+                build::cast(element(*op, &[&Value::Array(x.clone())])?.to_array()?.expr(), x.dtype())
+            }
+            Value::Callable(_) | Value::Method(..) => call.refuse("takes functions of one argument of the table only"),
+            other => {
+                let array = cast(other, x.dtype())?;
+                if checked_size(&array.shape().known()?) != Some(1) {
+                    return call.refuse(format!("a piece is one value, not an array of shape {}", array.shape()));
+                }
+                Ok(array.expr().clone())
+            }
+        }
+    };
+    let pieces = call.required("funclist")?.to_sequence()?.iter().map(piece).collect::<Result<Vec<_>>>()?;
+    Ok(choices::piecewise(x.expr(), &conditions, &pieces)?.into())
 }

@@ -6,14 +6,11 @@ use super::super::value::{Call, Function};
 use super::row;
 use super::shape::{reshape, thick, three};
 use crate::array::Array;
+use crate::array::places::{part, repeat_whole};
 use crate::error::{Error, Result};
-use crate::expr::Expr;
 use crate::expr::build;
 use crate::shape::axes::position;
 use crate::shape::slice::Item;
-
-/// How many copies `tile` makes along one axis, at most: each is a part of a concatenation.
-const MOST_COPIES: usize = 4096;
 
 pub(super) static TABLE: &[Function] = &[
     row("concatenate", "arrays, /, axis=0, !out, *, dtype=None, !casting", concatenate),
@@ -45,6 +42,17 @@ pub(super) static TABLE: &[Function] = &[
         split(call, Some(usize::from(!flat)), true)
     }),
     row("dsplit", "ary, indices_or_sections", |call| split(call, Some(2), true)),
+    row("unstack", "x, /, *, axis=0", |call| {
+        let array = call.array("x")?;
+        let axis = position(call.name(), call.integer("axis")?.unwrap_or(0), array.ndim())?;
+        let n = array.shape().known()?[axis].cast_signed();
+        let one = |i: isize| {
+            let mut items = vec![Item::from(..); axis];
+            items.push(Item::Index(i));
+            Ok(build::index(array.expr(), &items)?.into())
+        };
+        Ok(Value::Tuple((0..n).map(one).collect::<Result<_>>()?))
+    }),
     row("roll", "a, shift, axis=None", roll),
     row("tile", "A, reps", tile),
 ];
@@ -117,13 +125,6 @@ fn block(call: &Call) -> Result<Value> {
     let nested = call.required("arrays")?;
     let levels = depth(nested);
     Ok(build(nested, levels, rank(nested)?.max(levels))?.into())
-}
-
-/// Positions `start..stop` of one axis.
-pub(super) fn part(x: &Expr, axis: usize, start: usize, stop: usize) -> Result<Expr> {
-    let mut items = vec![Item::from(..); axis];
-    items.push(Item::from(start.cast_signed()..stop.cast_signed()));
-    build::index(x, &items)
 }
 
 fn split(call: &Call, axis: Option<usize>, equal: bool) -> Result<Value> {
@@ -204,14 +205,9 @@ fn tile(call: &Call) -> Result<Value> {
     let mut reps = call.shape("reps")?;
     let rank = reps.len().max(array.ndim());
     reps.splice(0..0, std::iter::repeat_n(1, rank - reps.len()));
-    let mut out = thick(&array, rank)?;
+    let mut out = thick(&array, rank)?.expr().clone();
     for (axis, &n) in reps.iter().enumerate() {
-        out = match n {
-            0 => Array::from_expr(part(out.expr(), axis, 0, 0)?),
-            1 => out,
-            n if n <= MOST_COPIES => join(&vec![out; n], axis)?,
-            n => return Err(Error::unsupported(format!("tile makes at most {MOST_COPIES} copies, not {n}"))),
-        };
+        out = repeat_whole(&out, n, axis)?;
     }
     Ok(out.into())
 }

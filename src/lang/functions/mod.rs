@@ -12,32 +12,52 @@ mod elementwise;
 mod shape;
 mod join;
 mod pad;
+mod calculus;
 mod reduction;
 mod scan;
+mod order;
+mod select;
+mod lookup;
+mod histogram;
+mod sets;
+mod statistics;
+mod outer;
 mod groups;
 mod linalg;
+mod norms;
+mod random;
 mod matrices;
 
 pub(super) use groups::METHODS as GROUP_METHODS;
+pub(super) use random::{METHODS as GENERATOR_METHODS, MODULE as RANDOM_FUNCTIONS};
 pub(super) use shape::matrix_transpose;
 
 /// Every function.
 static TABLES: &[&[Function]] = &[
+    calculus::TABLE,
     creation::TABLE,
     elementwise::TABLE,
     groups::TABLE,
+    histogram::TABLE,
     join::TABLE,
     linalg::TABLE,
+    norms::TABLE,
+    lookup::TABLE,
+    order::TABLE,
     matrices::TABLE,
     pad::TABLE,
+    outer::TABLE,
     properties::TABLE,
     reduction::TABLE,
     scan::TABLE,
+    select::TABLE,
+    sets::TABLE,
     shape::TABLE,
+    statistics::TABLE,
 ];
 
 /// Methods of arrays whose parameters differ from those of the function of the same name.
-static METHODS: &[Function] = shape::METHODS;
+static METHODS: &[&[Function]] = &[select::METHODS, shape::METHODS];
 
 /// Their names.
 pub(super) static METHOD_NAMES: &[&str] = &["astype", "flatten", "ravel", "rechunk", "reshape", "transpose"];
@@ -49,7 +69,7 @@ pub(super) fn find(name: &str) -> Option<&'static Function> {
 
 /// The method of this name, where it is not the function of that name.
 pub(super) fn method(name: &str) -> Option<&'static Function> {
-    METHODS.iter().find(|f| f.name == name)
+    METHODS.iter().copied().flatten().find(|f| f.name == name)
 }
 
 /// The names of all functions.

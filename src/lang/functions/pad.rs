@@ -1,64 +1,51 @@
-//! `pad`: borders made of constants, or of slices of the array itself, walked forwards and backwards.
+//! `pad`: widths and what belongs to them, as NumPy takes them.
 
+use super::super::value::Value;
 use super::super::value::{Call, Function};
-use super::super::value::{Value, checked};
-use super::join::part;
 use super::row;
-use crate::array::Array;
+use crate::array::padding::{Border, Statistic, pad as padded};
 use crate::dtype::scalar::Scalar;
-use crate::error::{Error, Result};
-use crate::expr::Expr;
-use crate::expr::build;
-use crate::shape::Shape;
-use crate::shape::slice::Item;
-
-/// How many slices one border is made of, at most.
-const MOST_RUNS: usize = 4096;
+use crate::error::Result;
 
 pub(super) static TABLE: &[Function] = &[row(
     "pad",
-    "array, pad_width, mode='constant', *, constant_values=0, reflect_type='even', !stat_length, !end_values",
+    "array, pad_width, mode='constant', *, constant_values=0, end_values=0, stat_length=None, reflect_type='even'",
     pad,
 )];
-
-/// Where a border takes its elements from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mode {
-    Constant,
-    Edge,
-    Reflect,
-    Symmetric,
-    Wrap,
-}
 
 fn pad(call: &Call) -> Result<Value> {
     let array = call.array("array")?;
     let rank = array.ndim();
-    let mode = match call.text("mode", "constant")? {
-        "constant" | "empty" => Mode::Constant,
-        "edge" => Mode::Edge,
-        "reflect" => Mode::Reflect,
-        "symmetric" => Mode::Symmetric,
-        "wrap" => Mode::Wrap,
-        other @ ("linear_ramp" | "maximum" | "mean" | "median" | "minimum") => {
-            return Err(Error::unsupported(format!("the mode {other} of pad is not offered yet")));
+    let mode = call.text("mode", "constant")?;
+    let (keyword, border) = match mode {
+        "constant" => ("constant_values", Border::Constant(pairs(call, "constant_values", rank)?)),
+        // What is not defined is 0 here.
+        "empty" => ("", Border::Constant(vec![(Scalar::Int(0), Scalar::Int(0)); rank])),
+        "edge" => ("", Border::Edge),
+        "linear_ramp" => ("end_values", Border::LinearRamp(pairs(call, "end_values", rank)?)),
+        "maximum" => ("stat_length", Border::Statistic(Statistic::Maximum, lengths(call, rank)?)),
+        "mean" => ("stat_length", Border::Statistic(Statistic::Mean, lengths(call, rank)?)),
+        "median" => ("stat_length", Border::Statistic(Statistic::Median, lengths(call, rank)?)),
+        "minimum" => ("stat_length", Border::Statistic(Statistic::Minimum, lengths(call, rank)?)),
+        "reflect" | "symmetric" => {
+            let odd = match call.text("reflect_type", "even")? {
+                "odd" => true,
+                "even" => false,
+                other => return call.refuse(format!("`reflect_type` must be even or odd, not {other}")),
+            };
+            ("reflect_type", Border::Reflect { symmetric: mode == "symmetric", odd })
         }
+        "wrap" => ("", Border::Wrap),
         other => return call.refuse(format!("`{other}` is no mode")),
     };
-    if call.text("reflect_type", "even")? != "even" {
-        return Err(Error::unsupported("odd reflections of pad are not offered yet"));
+    for other in ["constant_values", "end_values", "stat_length", "reflect_type"] {
+        if other != keyword && call.value(other).is_some() {
+            return call.refuse(format!("the mode {mode} has no argument `{other}`"));
+        }
     }
-    let widths = pairs(call, "pad_width", rank, Scalar::Int(0))?;
-    let values = pairs(call, "constant_values", rank, Scalar::Int(0))?;
-    let mut out = array.expr().clone();
-    for axis in 0..rank {
-        let (before, after) = (width(call, widths[axis].0)?, width(call, widths[axis].1)?);
-        out = match mode {
-            Mode::Constant => constant(&out, axis, (before, after), values[axis])?,
-            mode => mirrored(call, &out, axis, (before, after), mode)?,
-        };
-    }
-    Ok(Array::from_expr(out).into())
+    let widths = pairs(call, "pad_width", rank)?;
+    let widths = widths.into_iter().map(|(a, b)| Ok((width(call, a)?, width(call, b)?))).collect::<Result<Vec<_>>>()?;
+    Ok(padded(array.expr(), &widths, &border)?.into())
 }
 
 fn width(call: &Call, scalar: Scalar) -> Result<usize> {
@@ -69,9 +56,23 @@ fn width(call: &Call, scalar: Scalar) -> Result<usize> {
     }
 }
 
-/// An argument as one pair per axis: a number, a pair for all axes, or a sequence of pairs.
-fn pairs(call: &Call, param: &str, rank: usize, default: Scalar) -> Result<Vec<(Scalar, Scalar)>> {
-    let Some(value) = call.given(param) else { return Ok(vec![(default, default); rank]) };
+/// How many elements next to each edge a statistic is of.
+fn lengths(call: &Call, rank: usize) -> Result<Vec<(Option<usize>, Option<usize>)>> {
+    if call.given("stat_length").is_none() {
+        return Ok(vec![(None, None); rank]);
+    }
+    let extremes = matches!(call.text("mode", "")?, "maximum" | "minimum");
+    let one = |s: Scalar| match usize::try_from(s.to_i128()) {
+        Ok(0) if extremes => call.refuse("a `stat_length` of 0 has no extremes"),
+        Ok(n) => Ok(Some(n)),
+        Err(_) => call.refuse("`stat_length` cannot be negative"),
+    };
+    pairs(call, "stat_length", rank)?.into_iter().map(|(a, b)| Ok((one(a)?, one(b)?))).collect()
+}
+
+/// An argument as one pair per axis: a number, a pair for all axes, or a sequence of pairs; 0 where it is absent.
+fn pairs(call: &Call, param: &str, rank: usize) -> Result<Vec<(Scalar, Scalar)>> {
+    let Some(value) = call.given(param) else { return Ok(vec![(Scalar::Int(0), Scalar::Int(0)); rank]) };
     let pair = |v: &Value| -> Option<(Scalar, Scalar)> {
         let scalar = |v: &Value| if let Value::Scalar(s) = v { Some(*s) } else { None };
         match v.items() {
@@ -92,92 +93,4 @@ fn pairs(call: &Call, param: &str, rank: usize, default: Scalar) -> Result<Vec<(
         Some(pairs) => Ok(pairs),
         None => call.refuse(format!("`{param}` must be a number, a pair, or a pair for each of {rank} axes")),
     }
-}
-
-fn constant(x: &Expr, axis: usize, (before, after): (usize, usize), values: (Scalar, Scalar)) -> Result<Expr> {
-    let mut shape = x.shape.known()?;
-    let mut border = |n: usize, value: Scalar| -> Result<Option<Expr>> {
-        if n == 0 {
-            return Ok(None);
-        }
-        shape[axis] = n;
-        let value = if x.dtype.is_integer() { Scalar::Int(value.to_i128()) } else { value };
-        Ok(Some(build::full(&shape, checked(value, x.dtype)?, x.dtype, None)?))
-    };
-    let parts = [border(before, values.0)?, Some(x.clone()), border(after, values.1)?];
-    joined(parts.into_iter().flatten().collect(), axis)
-}
-
-fn joined(parts: Vec<Expr>, axis: usize) -> Result<Expr> {
-    match parts.as_slice() {
-        [one] => Ok(one.clone()),
-        many => build::concatenate(many, axis),
-    }
-}
-
-fn mirrored(call: &Call, x: &Expr, axis: usize, (before, after): (usize, usize), mode: Mode) -> Result<Expr> {
-    let lengths = x.shape.known()?;
-    let n = lengths[axis];
-    if before == 0 && after == 0 {
-        return Ok(x.clone());
-    }
-    if n == 0 {
-        return call.refuse(format!("axis {axis} is empty and can only be padded with a constant"));
-    }
-    let mut parts = Vec::new();
-    if mode == Mode::Edge || n == 1 {
-        let edge = |at: usize, count: usize| -> Result<Option<Expr>> {
-            let mut shape = lengths.clone();
-            shape[axis] = count;
-            if count == 0 {
-                Ok(None)
-            } else {
-                build::broadcast_to(&part(x, axis, at, at + 1)?, &Shape::new(&shape)).map(Some)
-            }
-        };
-        parts.extend(edge(0, before)?);
-        parts.push(x.clone());
-        parts.extend(edge(n - 1, after)?);
-        return joined(parts, axis);
-    }
-    let (low, high) = (-before.cast_signed(), (n + after).cast_signed());
-    for (first, step, count) in
-        runs(low, 0, n, mode).into_iter().chain([(0, 1, n)]).chain(runs(n.cast_signed(), high, n, mode))
-    {
-        if parts.len() > MOST_RUNS {
-            return Err(Error::unsupported(format!("a border of more than {MOST_RUNS} repetitions is not offered")));
-        }
-        let stop = first.cast_signed() + step * count.cast_signed();
-        let mut items = vec![Item::from(..); axis];
-        items.push(Item::Slice { start: Some(first.cast_signed()), stop: (stop >= 0).then_some(stop), step });
-        parts.push(build::index(x, &items)?);
-    }
-    joined(parts, axis)
-}
-
-/// The positions that `low..high` mean in an axis of length `n`, as runs: first position, direction, length; no more of
-/// them than are offered.
-fn runs(low: isize, high: isize, n: usize, mode: Mode) -> Vec<(usize, isize, usize)> {
-    let n = n.cast_signed();
-    let period = match mode {
-        Mode::Reflect => 2 * (n - 1),
-        Mode::Symmetric => 2 * n,
-        _ => n,
-    };
-    let mut out = Vec::new();
-    let mut at = low;
-    while at < high && out.len() <= MOST_RUNS {
-        let phase = at.rem_euclid(period);
-        let (first, step, end) = if phase < n {
-            (phase, 1, n)
-        } else if mode == Mode::Reflect {
-            (period - phase, -1, period)
-        } else {
-            (period - 1 - phase, -1, period)
-        };
-        let count = (end - phase).min(high - at);
-        out.push((first.unsigned_abs(), step, count.unsigned_abs()));
-        at += count;
-    }
-    out
 }

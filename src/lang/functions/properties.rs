@@ -1,17 +1,11 @@
 //! What is known of arrays without computing them, and conversions that keep every element.
 
-use super::super::ast::CompareOp;
-use super::super::operators::{cast, compare};
+use super::super::operators::cast;
+use super::super::value::Value;
 use super::super::value::{Call, Function};
-use super::super::value::{Value, constant};
 use super::row;
-use crate::array::Array;
-use crate::array::reduction::{Over, reduce};
-use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
 use crate::error::Result;
-use crate::op::reduction::Params;
-use crate::shape::axes::Axes;
 use crate::shape::broadcast::broadcast;
 use crate::shape::{Shape, checked_size};
 
@@ -28,7 +22,6 @@ pub(super) static TABLE: &[Function] = &[
     row("astype", "x, dtype, /, *, copy=True, !device", |call| {
         Ok(cast(call.required("x")?, call.required("dtype")?.to_dtype()?)?.into())
     }),
-    row("array_equal", "a1, a2, !equal_nan", array_equal),
 ];
 
 fn truth(value: bool) -> Value {
@@ -68,18 +61,4 @@ fn broadcast_shapes(call: &Call) -> Result<Value> {
     }
     let shape = broadcast(call.name(), &shapes.iter().collect::<Vec<_>>())?;
     Ok(Value::ints(&shape.known()?))
-}
-
-fn array_equal(call: &Call) -> Result<Value> {
-    let (x, y) = (call.array("a1")?, call.array("a2")?);
-    if x.shape() != y.shape() {
-        return Ok(constant(Scalar::Bool(false), DType::Bool)?.into());
-    }
-    everywhere(&compare(CompareOp::Equal, &Value::Array(x), &Value::Array(y))?)
-}
-
-/// `all(condition)`.
-pub(super) fn everywhere(condition: &Value) -> Result<Value> {
-    let over = Over::from(Axes::All);
-    Ok(Array::from_expr(reduce(condition.to_array()?.expr(), "all", &over, Params::default())?).into())
 }

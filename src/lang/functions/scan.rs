@@ -3,9 +3,9 @@
 use super::super::value::Value;
 use super::super::value::{Call, Function};
 use super::row;
-use super::shape::reshape;
+use super::shape::{reshape, thick};
 use crate::array::Array;
-use crate::array::scan::scan;
+use crate::array::scan::{scan, scan_from};
 use crate::error::Result;
 use crate::shape::axes::Axes;
 
@@ -20,9 +20,17 @@ pub(super) static TABLE: &[Function] = &[
     row("multiply.accumulate", ACCUMULATE, |call| accumulate(call, "cumprod")),
     row("maximum.accumulate", ACCUMULATE, |call| accumulate(call, "maximum.accumulate")),
     row("minimum.accumulate", ACCUMULATE, |call| accumulate(call, "minimum.accumulate")),
+    row("fmax.accumulate", ACCUMULATE, |call| accumulate(call, "fmax.accumulate")),
+    row("fmin.accumulate", ACCUMULATE, |call| accumulate(call, "fmin.accumulate")),
+    row("bitwise_and.accumulate", ACCUMULATE, |call| accumulate(call, "bitwise_and.accumulate")),
+    row("bitwise_or.accumulate", ACCUMULATE, |call| accumulate(call, "bitwise_or.accumulate")),
+    row("bitwise_xor.accumulate", ACCUMULATE, |call| accumulate(call, "bitwise_xor.accumulate")),
+    row("logical_and.accumulate", ACCUMULATE, |call| accumulate(call, "logical_and.accumulate")),
+    row("logical_or.accumulate", ACCUMULATE, |call| accumulate(call, "logical_or.accumulate")),
+    row("logical_xor.accumulate", ACCUMULATE, |call| accumulate(call, "logical_xor.accumulate")),
 ];
 
-const STANDARD: &str = "x, /, *, axis=None, dtype=None, !out, !include_initial";
+const STANDARD: &str = "x, /, *, axis=None, dtype=None, !out, include_initial=False";
 const ACCUMULATE: &str = "array, axis=0, dtype=None, !out";
 
 /// NumPy's: without an axis, of all elements in C order.
@@ -40,10 +48,15 @@ fn run(call: &Call, name: &str) -> Result<Value> {
 /// The array API's: the axis may be left out where there is but one.
 fn standard(call: &Call, name: &str) -> Result<Value> {
     let array = call.array("x")?;
+    let array = thick(&array, 1)?;
     if call.given("axis").is_none() && array.ndim() != 1 {
         return call.refuse(format!("needs `axis` for an array of rank {}", array.ndim()));
     }
-    along(call, &array, name, call.axes("axis")?)
+    if !call.flag("include_initial", false)? {
+        return along(call, &array, name, call.axes("axis")?);
+    }
+    let start = i64::from(name == "cumprod");
+    Ok(scan_from(array.expr(), name, &call.axes("axis")?, call.dtype("dtype")?, start)?.into())
 }
 
 /// The method of a universal function: along the first axis.

@@ -60,10 +60,14 @@ mod root;
 mod trig;
 mod arctrig;
 mod hyperbolic;
+mod scale;
+mod bessel;
+pub mod complex;
 #[cfg(test)]
 mod tests;
 
 pub use arctrig::{arccos_f32, arccos_f64, arcsin_f32, arcsin_f64, arctan_f32, arctan_f64, arctan2_f32, arctan2_f64};
+pub use bessel::{i0_f32, i0_f64};
 pub use exp::{exp_f32, exp_f64, exp2_f32, exp2_f64, expm1_f32, expm1_f64};
 pub use hyperbolic::{
     arccosh_f32, arccosh_f64, arcsinh_f32, arcsinh_f64, arctanh_f32, arctanh_f64, cosh_f32, cosh_f64, sinh_f32,
@@ -72,6 +76,7 @@ pub use hyperbolic::{
 pub use log::{log_f32, log_f64, log1p_f32, log1p_f64, log2_f32, log2_f64, log10_f32, log10_f64};
 pub use pow::{pow_f32, pow_f64};
 pub use root::{cbrt_f32, cbrt_f64, hypot_f32, hypot_f64};
+pub use scale::{exponent_f32, exponent_f64, ldexp_f32, ldexp_f64};
 pub use trig::{
     TRIG_LIMIT_F32, TRIG_LIMIT_F64, cos_f32, cos_f64, sin_f32, sin_f64, tan_f32, tan_f64, trig_in_range_f32,
     trig_in_range_f64,

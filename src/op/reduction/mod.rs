@@ -18,6 +18,7 @@ mod rms;
 mod extrema;
 mod moments;
 mod logical;
+mod bitwise;
 mod arg;
 
 /// Every reduction, by NumPy name.
@@ -41,6 +42,10 @@ pub static REDUCTIONS: &[&dyn Reduction] = &[
     &logical::Any,
     &logical::All,
     &logical::CountNonzero,
+    &bitwise::And,
+    &bitwise::Or,
+    &bitwise::Xor,
+    &bitwise::OddTruth,
     &arg::ArgMin,
     &arg::ArgMax,
     &arg::NanArgMin,

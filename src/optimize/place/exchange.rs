@@ -75,12 +75,13 @@ fn choose(plan: &Plan, reader: &Reader, list: &[Sweep], machine: &Machine) -> Op
     let sweep = reader.sweep.map(|number| &list[number]);
     let needed = sweep.map_or(0, |s| s.projected_bytes(machine.budget));
     let cache = machine.budget.saturating_sub(needed).min(machine.budget / 2);
-    let function = matches!(stage.kind, StageKind::Function(_) | StageKind::Reshape(_));
+    let function = matches!(stage.kind, StageKind::Function(_) | StageKind::Reshape(_) | StageKind::Regional(_));
     if !function && reader.needs_function(plan) {
         return None;
     }
-    // Products read their factors again by themselves, as often as the budget makes them.
-    if plan.multiplies(id) {
+    // Products read their factors again by themselves, as often as the budget makes them. What has tables reads elements in
+    // its own chunks, and tables are held; places may be anywhere.
+    if plan.multiplies(id) || matches!(&stage.kind, StageKind::Regional(op) if op.has_tables()) {
         return None;
     }
     let bytes_of = |input: &Input| (shape::size(&stage.input_space()) * input.dtype.size()) as u64;
@@ -142,7 +143,7 @@ fn exchange(plan: &mut Plan, reader: &Reader, choice: &Choice, list: &[Sweep], m
     // Blocks grow to what memory holds once they are read from disk: those of the reader, or those of its reader.
     spill(plan, &reader.grid);
     let id = id + inserted;
-    if matches!(plan.stages[id].kind, StageKind::Reshape(_)) {
+    if matches!(plan.stages[id].kind, StageKind::Reshape(_) | StageKind::Regional(_)) {
         let grown = sweeps(plan, machine).map(|list| readers(plan, &list)).unwrap_or_default();
         if let Some(now) = grown.into_iter().find(|r| r.stage == id) {
             spill(plan, &now.grid);

@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::op::program::Program;
 use crate::shape;
 
-/// A scan that others read is computed once, for it runs in order. So is a product of matrices that several stages read, or
+/// A scan that others read is computed once, for it runs in order, and so is what is done to whole lines. So is a product of matrices that several stages read, or
 /// another product, which reads its factors many times, or a factorisation, in tiles of its own; and a user function that
 /// would run more than once on a chunk, because several stages read it or because the blocks of one cut its chunks: what it costs is not known, but it
 /// is more than a copy. Memory keeps the result where it takes at most a quarter of the budget, disk where it takes more;
@@ -47,7 +47,7 @@ impl PlanRule for PlaceResults {
             let reason = match (&plan.stages[id].kind, &plan.stages[id].placement) {
                 (StageKind::Function(_), _) => runs_again(plan, id, machine),
                 (StageKind::Contract(_), _) => multiplies_again(plan, id),
-                (StageKind::Scan { .. }, Placement::Memory(reason)) => Some(*reason),
+                (StageKind::Scan { .. } | StageKind::Regional(_), Placement::Memory(reason)) => Some(*reason),
                 _ => None,
             };
             let Some(reason) = reason else { continue };

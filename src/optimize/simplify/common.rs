@@ -51,6 +51,7 @@ fn same(a: &Expr, b: &Expr) -> bool {
         (ExprKind::Concat { axis: p, .. }, ExprKind::Concat { axis: q, .. }) => p == q && inputs(),
         (ExprKind::Rechunk { .. }, ExprKind::Rechunk { .. }) => inputs(),
         (ExprKind::Reshape { reshape: p, .. }, ExprKind::Reshape { reshape: q, .. }) => p == q && inputs(),
+        (ExprKind::Regional { op: p, .. }, ExprKind::Regional { op: q, .. }) => p == q && inputs(),
         (ExprKind::Blocks { function: p, .. }, ExprKind::Blocks { function: q, .. }) => p == q && inputs(),
         (
             ExprKind::Reduce { reducer: p, reduced: r, lanes: l, tiling: t, groups: g, .. },

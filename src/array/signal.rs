@@ -1,0 +1,215 @@
+//! Sums of shifted products: convolutions, correlations, and polynomials.
+
+use super::manipulation::flip;
+use super::{Array, Kind, done};
+use crate::error::{Error, Result};
+use crate::expr::Expr;
+use crate::expr::build;
+use crate::expr::check::where_all;
+use crate::expr::compose::{along, binary, constant_along, joined, range, thick, unary};
+use crate::linalg::matmul::matmul;
+use crate::op::elementwise::ElementOp as Op;
+use crate::shape::axes::Axes;
+
+/// How many elements the shorter argument may have: each is a part of what is summed over.
+const LONGEST: usize = 1 << 14;
+
+/// How many coefficients a polynomial may have that is evaluated: each is a layer of the expression.
+const MOST_COEFFICIENTS: usize = 1024;
+
+/// Which shifts are in a convolution of lengths `n` and, not longer, `m`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Those at which one lies within the other: `n - m + 1`.
+    Valid,
+    /// `n`, centred.
+    Same,
+    /// All at which they overlap: `n + m - 1`.
+    Full,
+}
+
+impl<T: Kind> Array<T> {
+    /// The convolution of vectors, `out[i] = Σ a[i - k] v[k]`. The shorter may have 16384 elements.
+    ///
+    /// ```
+    /// # use hyperslab::{Context, array::signal::Mode};
+    /// # let cx = Context::default();
+    /// let (a, v) = (cx.linspace(1.0, 3.0, 3)?, cx.linspace(0.0, 1.0, 2)?);
+    /// assert_eq!(cx.compute(a.convolve(&v, Mode::Full))?.as_slice().unwrap(), &[0.0, 1.0, 2.0, 3.0]);
+    /// # Ok::<(), hyperslab::Error>(())
+    /// ```
+    #[track_caller]
+    #[must_use]
+    pub fn convolve(&self, v: &Self, mode: Mode) -> Self {
+        Self::of(done(convolve(self.expr(), v.expr(), mode)))
+    }
+
+    /// The correlation of vectors, `out[i] = Σ a[i + k] conj(v[k])`.
+    ///
+    /// ```
+    /// # use hyperslab::{Context, array::signal::Mode};
+    /// # let cx = Context::default();
+    /// let (a, v) = (cx.linspace(1.0, 3.0, 3)?, cx.linspace(0.0, 1.0, 2)?);
+    /// assert_eq!(cx.compute(a.correlate(&v, Mode::Valid))?.as_slice().unwrap(), &[2.0, 3.0]);
+    /// # Ok::<(), hyperslab::Error>(())
+    /// ```
+    #[track_caller]
+    #[must_use]
+    pub fn correlate(&self, v: &Self, mode: Mode) -> Self {
+        Self::of(done(correlate(self.expr(), v.expr(), mode)))
+    }
+}
+
+/// The convolution of two vectors; a number is a vector of one element.
+///
+/// # Errors
+/// [`Shape`](crate::ErrorKind::Shape) for matrices and vectors without elements,
+/// [`Unsupported`](crate::ErrorKind::Unsupported) where both have more than 16384.
+#[track_caller]
+pub fn convolve(a: &Expr, v: &Expr, mode: Mode) -> Result<Expr> {
+    let (a, v) = (thick(a, 1)?, thick(v, 1)?);
+    let (n, m) = (length("convolve", &a)?, length("convolve", &v)?);
+    let (long, short) = if n < m { (v, a) } else { (a, v) };
+    sliding(&long, &flip(&short, &Axes::All)?, mode)
+}
+
+/// The correlation of two vectors, the second conjugated.
+///
+/// # Errors
+/// As [`convolve`].
+#[track_caller]
+pub fn correlate(a: &Expr, v: &Expr, mode: Mode) -> Result<Expr> {
+    let (n, m) = (length("correlate", a)?, length("correlate", v)?);
+    let v = if v.dtype.is_complex() { unary(Op::Conjugate, v)? } else { v.clone() };
+    if n >= m {
+        return sliding(a, &v, mode);
+    }
+    flip(&sliding(&v, a, mode)?, &Axes::All)
+}
+
+fn length(op: &str, x: &Expr) -> Result<usize> {
+    match x.shape.known()?.as_slice() {
+        [0] => Err(Error::shape(op, "a vector has no elements")),
+        [n] => Ok(*n),
+        _ => Err(Error::shape(op, format!("takes vectors, not an array of shape {}", x.shape))),
+    }
+}
+
+/// `Σ a[i + k] v[k]` for a `v` that is not longer than `a`, which has zeros around it as the mode wants: the product of `v`
+/// and a matrix of which row `k` is `a` from `k` on.
+fn sliding(a: &Expr, v: &Expr, mode: Mode) -> Result<Expr> {
+    let (n, m) = (a.lengths()[0], v.lengths()[0]);
+    if m > LONGEST {
+        let why = format!("a sum of products with both vectors longer than {LONGEST} ({n} and {m}) is not offered");
+        return Err(Error::unsupported(why));
+    }
+    let (before, after) = match mode {
+        Mode::Valid => (0, 0),
+        Mode::Same => (m / 2, m - m / 2 - 1),
+        Mode::Full => (m - 1, m - 1),
+    };
+    let zeros = |count: usize| constant_along(a, 0, count, 0, a.dtype);
+    let padded = match (before, after) {
+        (0, 0) => a.clone(),
+        (0, after) => joined(&[a.clone(), zeros(after)?], 0)?,
+        (before, 0) => joined(&[zeros(before)?, a.clone()], 0)?,
+        (before, after) => joined(&[zeros(before)?, a.clone(), zeros(after)?], 0)?,
+    };
+    let count = before + n + after + 1 - m;
+    let rows = (0..m).map(|k| thick(&range(&padded, 0, k, k + count)?, 2)).collect::<Result<Vec<_>>>()?;
+    matmul(v, &joined(&rows, 0)?)
+}
+
+/// The value at `x` of the polynomial with these coefficients, the highest power first, by Horner's rule. What `p` holds
+/// along its first axis may be arrays.
+///
+/// # Errors
+/// [`Shape`](crate::ErrorKind::Shape) for a number in place of coefficients, and arrays that do not broadcast;
+/// [`Unsupported`](crate::ErrorKind::Unsupported) for more than 1024.
+#[track_caller]
+pub fn polyval(p: &Expr, x: &Expr) -> Result<Expr> {
+    let n = *p.shape.known()?.first().ok_or_else(|| Error::shape("polyval", "a number is no list of coefficients"))?;
+    if n > MOST_COEFFICIENTS {
+        return Err(Error::unsupported(format!("a polynomial of {n}, above {MOST_COEFFICIENTS}, coefficients")));
+    }
+    let mut y = build::full(&x.shape.known()?, 0.into(), x.dtype, None)?;
+    for k in 0..n.cast_signed() {
+        y = binary(Op::Add, &binary(Op::Multiply, &y, x)?, &along(p, 0, k)?)?;
+    }
+    Ok(y)
+}
+
+/// The sum, or another operation, of two polynomials: the shorter has zeros in front.
+///
+/// # Errors
+/// [`Shape`](crate::ErrorKind::Shape) for what is no vector of coefficients.
+#[track_caller]
+pub fn poly_binary(op: Op, a: &Expr, b: &Expr) -> Result<Expr> {
+    let (a, b) = (coefficients(a)?, coefficients(b)?);
+    let (n, m) = (a.lengths()[0], b.lengths()[0]);
+    let longer = |x: Expr, more: usize| match more {
+        0 => Ok(x),
+        more => joined(&[constant_along(&x, 0, more, 0, x.dtype)?, x], 0),
+    };
+    binary(op, &longer(a, m.saturating_sub(n))?, &longer(b, n.saturating_sub(m))?)
+}
+
+/// The product of two polynomials. How long it is depends on leading coefficients: the run fails where one is 0.
+///
+/// # Errors
+/// As [`convolve`].
+#[track_caller]
+pub fn polymul(a: &Expr, b: &Expr) -> Result<Expr> {
+    let led = |x: &Expr| {
+        let x = coefficients(x)?;
+        // The polynomial 0 is one 0, which stays.
+        if x.lengths()[0] < 2 {
+            return Ok(x);
+        }
+        let leads = binary(Op::NotEqual, &along(&x, 0, 0)?, 0)?;
+        where_all(&x, &leads, "polymul", "a leading coefficient is 0; cut it off")
+    };
+    convolve(&led(a)?, &led(b)?, Mode::Full)
+}
+
+fn coefficients(x: &Expr) -> Result<Expr> {
+    let x = thick(x, 1)?;
+    if x.shape.rank() > 1 {
+        return Err(Error::shape("polynomial", format!("coefficients stand in a vector, not in {}", x.shape)));
+    }
+    Ok(x)
+}
+
+/// The `m`-th derivative of a polynomial.
+///
+/// # Errors
+/// [`Shape`](crate::ErrorKind::Shape) for what is no vector of coefficients.
+#[track_caller]
+pub fn polyder(p: &Expr, m: usize) -> Result<Expr> {
+    let mut p = coefficients(p)?;
+    for _ in 0..m {
+        let n = p.lengths()[0];
+        if n == 0 {
+            break;
+        }
+        let powers = flip(&binary(Op::Add, build::iota(n - 1, None), 1)?, &Axes::All)?;
+        p = binary(Op::Multiply, &range(&p, 0, 0, n - 1)?, &powers)?;
+    }
+    Ok(p)
+}
+
+/// The `constants.len()`-th integral of a polynomial, with these constants from the first integration on.
+///
+/// # Errors
+/// [`Shape`](crate::ErrorKind::Shape) for what is no vector of coefficients.
+#[track_caller]
+pub fn polyint(p: &Expr, constants: &[Expr]) -> Result<Expr> {
+    let mut p = coefficients(p)?;
+    for constant in constants {
+        let n = p.lengths()[0];
+        let powers = flip(&binary(Op::Add, build::iota(n, None), 1)?, &Axes::All)?;
+        let raised = binary(Op::Divide, &p, &powers)?;
+        p = joined(&[raised, thick(constant, 1)?], 0)?;
+    }
+    Ok(p)
+}

@@ -1,0 +1,346 @@
+//! Lines of an axis, each by itself: put in order, and what follows from their order.
+//!
+//! Lines become keys (`keys.rs`), integers that compare as the elements do. Short ones lie side by side, a row of which holds
+//! one key of each, and are sorted together by a network (`network.rs`), whatever axis they follow; long ones are
+//! copied some at a time, so that whole cache lines are read, and are sorted digit by digit or only as far as needed
+//! (`select.rs`). `number.rs` has the arithmetic of quantiles. All ways give the same bits.
+
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    clippy::cast_lossless,
+    clippy::manual_midpoint,
+    reason = "macros name several types; positions and digits fit; means overflow where NumPy's do"
+)]
+
+use crate::chunk::Region;
+use crate::device::View;
+use crate::dtype::DType;
+use crate::error::{Error, Result};
+use crate::op::regional::lines::SHORT;
+use crate::op::regional::{Between, End, Levels, LineOp, Lines, Quantiles};
+use bytemuck::Pod;
+use half::{bf16, f16};
+use num_complex::{Complex32, Complex64};
+
+mod walk;
+mod network;
+pub(crate) mod keys;
+mod select;
+mod number;
+
+use keys::Key;
+pub(super) use keys::Ordered;
+use number::Number;
+use walk::{Group, Walk};
+
+/// Computes the lines of `region`, which holds whole ones.
+///
+/// # Errors
+/// [`Bug`](crate::ErrorKind::Bug) for inputs of the wrong number or dtype.
+pub(super) fn run(op: &Lines, region: &Region, inputs: &[View], outputs: &mut [&mut [u8]]) -> Result<()> {
+    let ([lines, ..], [out]) = (inputs, outputs) else { return Err(Error::bug("lines have an input and a result")) };
+    if region.size() == 0 {
+        return Ok(());
+    }
+    if let LineOp::Lexsort(keys) = &op.op {
+        return lexsort(op, region, keys, inputs, cast::<i64>(out)?);
+    }
+    macro_rules! by_dtype {
+        ($($D:ident => $T:ty),*) => {
+            match op.dtype { $(DType::$D => typed::<$T>(op, region, lines, out)),* }
+        };
+    }
+    by_dtype!(Bool => u8, I8 => i8, I16 => i16, I32 => i32, I64 => i64, U8 => u8, U16 => u16, U32 => u32, U64 => u64,
+              F16 => f16, BF16 => bf16, F32 => f32, F64 => f64, C64 => Complex32, C128 => Complex64)
+}
+
+fn typed<T: Number>(op: &Lines, region: &Region, lines: &View, out: &mut [u8]) -> Result<()> {
+    let walk = Walk::new(op, region, lines);
+    let from: &[T] = bytemuck::try_cast_slice(lines.block.bytes()).map_err(unaligned)?;
+    match &op.op {
+        LineOp::Sort => ranks(&walk, from, cast::<T>(out)?, T::Key::sort, |j| j),
+        LineOp::Top(end) => {
+            let (n, k, end) = (op.len, op.out, *end);
+            let arrange = move |line: &mut [T::Key], spare: &mut [T::Key]| top(line, spare, k, end);
+            ranks(&walk, from, cast::<T>(out)?, arrange, move |j| if end == End::Last { n - 1 - j } else { j });
+        }
+        LineOp::Argsort => positions(&walk, from, cast::<i64>(out)?, |j| j),
+        LineOp::Argtop(end) => {
+            let (n, end) = (op.len, *end);
+            positions(&walk, from, cast::<i64>(out)?, move |j| if end == End::Last { n - 1 - j } else { j });
+        }
+        LineOp::Quantiles(of) if of.levels == Levels::Middle && of.output == op.dtype => {
+            quantiles(&walk, from, cast::<T>(out)?, of, T::nan(), |a, b, t, one| match (t.is_nan(), one) {
+                (true, _) => a,
+                (_, true) => a.alone(),
+                (_, false) => T::mean(a, b),
+            });
+        }
+        LineOp::Quantiles(of) if of.output == op.dtype => {
+            let exact = of.is_exact();
+            let blend = |a: T, b, t: f64, _| if exact || t.is_nan() { a } else { T::between(a, b, t) };
+            quantiles(&walk, from, cast::<T>(out)?, of, T::nan(), blend);
+        }
+        LineOp::Quantiles(of) if of.output == DType::F64 => {
+            let middle = of.levels == Levels::Middle;
+            quantiles(&walk, from, cast::<f64>(out)?, of, f64::NAN, |a: T, b, t, _| match (t.is_nan(), middle) {
+                (true, _) => a.wide(),
+                (_, true) => (a.wide() + b.wide()) / 2.0,
+                (_, false) => number::between(a, b, t),
+            });
+        }
+        LineOp::Quantiles(of) if of.output == DType::I64 => quantiles(
+            &walk,
+            from,
+            cast::<i64>(out)?,
+            of,
+            0,
+            |a: T, b: T, t, _| if t < 0.5 { a.whole() } else { b.whole() },
+        ),
+        LineOp::Lexsort(_) => return Err(Error::bug("keys have dtypes of their own")),
+        LineOp::Quantiles(_) => return Err(Error::bug("quantiles keep their dtype or become float64 or int64")),
+    }
+    Ok(())
+}
+
+/// The elements of one end of the line at that end, in order.
+fn top<K: Key>(line: &mut [K], spare: &mut [K], k: usize, end: End) {
+    let n = line.len();
+    if k == 0 || n == 0 {
+        return;
+    }
+    match end {
+        End::First => {
+            line.select_nth_unstable(k - 1);
+            K::sort(&mut line[..k], &mut spare[..k]);
+        }
+        End::Last => {
+            line.select_nth_unstable(n - k);
+            K::sort(&mut line[n - k..], &mut spare[..k]);
+        }
+    }
+}
+
+fn cast<T: Pod>(bytes: &mut [u8]) -> Result<&mut [T]> {
+    bytemuck::try_cast_slice_mut(bytes).map_err(unaligned)
+}
+
+fn unaligned(e: bytemuck::PodCastError) -> Error {
+    Error::bug(format!("lines are aligned: {e}"))
+}
+
+/// Whether the lines of this walk are sorted side by side: they are short, and enough.
+fn by_network<K: Key>(walk: &Walk) -> bool {
+    K::LANES && walk.op.len <= SHORT && walk.longest() >= network::width::<K>() / 8
+}
+
+/// Lines whose result is elements of the line in order: element `j` is that of rank `rank(j)`. `arrange` puts those in
+/// place.
+fn ranks<T: Ordered>(
+    walk: &Walk,
+    from: &[T],
+    out: &mut [T],
+    arrange: impl Fn(&mut [T::Key], &mut [T::Key]),
+    rank: impl Fn(usize) -> usize,
+) {
+    let (len, many) = (walk.op.len, walk.op.out);
+    if by_network::<T::Key>(walk) {
+        let width = network::width::<T::Key>();
+        let mut panel = vec![T::Key::TOP; len * width];
+        for group in walk.groups(width) {
+            group.side_by_side(from, &mut panel, width, |_, x| x.key());
+            T::Key::sort_panel(&mut panel);
+            for j in 0..many {
+                let row = &panel[rank(j) * width..][..group.count];
+                for (w, &key) in row.iter().enumerate() {
+                    out[group.place(j, w)] = T::of(key);
+                }
+            }
+        }
+        return;
+    }
+    let most = walk.op.together(walk.longest());
+    let (mut keys, mut spare) = (vec![T::Key::TOP; most * len], vec![T::Key::TOP; len]);
+    for group in walk.groups(most) {
+        group.one_by_one(from, &mut keys, len, T::key);
+        let lines = &mut keys[..group.count * len];
+        lines.chunks_exact_mut(len).for_each(|line| arrange(line, &mut spare));
+        for j in 0..many {
+            for w in 0..group.count {
+                out[group.place(j, w)] = T::of(lines[w * len + rank(j)]);
+            }
+        }
+    }
+}
+
+/// Lines whose result is positions of the elements in order, equal ones in the order they come in: element `j` is that of
+/// rank `rank(j)`.
+fn positions<T: Ordered>(walk: &Walk, from: &[T], out: &mut [i64], rank: impl Fn(usize) -> usize) {
+    let (len, many) = (walk.op.len, walk.op.out);
+    let packed = |key: u64, j: usize| (key << 32) | j as u64;
+    if T::Key::LANES && size_of::<T>() <= 4 && by_network::<u64>(walk) {
+        let width = network::width::<u64>();
+        let mut panel = vec![0; len * width];
+        for group in walk.groups(width) {
+            group.side_by_side(from, &mut panel, width, |j, x| packed(x.rank().bits(), j));
+            network::sort_panel(&mut panel);
+            for j in 0..many {
+                let row = &panel[rank(j) * width..][..group.count];
+                for (w, &pair) in row.iter().enumerate() {
+                    out[group.place(j, w)] = (pair & u64::from(u32::MAX)).cast_signed();
+                }
+            }
+        }
+        return;
+    }
+    let most = walk.op.together(walk.longest());
+    let mut keys = vec![T::Key::TOP; most * len];
+    for group in walk.groups(most) {
+        group.one_by_one(from, &mut keys, len, T::rank);
+        for (w, line) in keys.chunks_exact(len).take(group.count).enumerate() {
+            let order = T::Key::argsort(line);
+            for j in 0..many {
+                out[group.place(j, w)] = order(rank(j));
+            }
+        }
+    }
+}
+
+/// The positions of lines of several keys: in the order of the first, then of the next, each keeping that of equal ones.
+fn lexsort(op: &Lines, region: &Region, dtypes: &[DType], keys: &[View], out: &mut [i64]) -> Result<()> {
+    for group in Walk::new(op, region, &keys[0]).groups(1) {
+        for j in 0..op.len {
+            out[group.place(j, 0)] = j as i64;
+        }
+    }
+    for (dtype, key) in dtypes.iter().zip(keys) {
+        let walk = Walk::new(op, region, key);
+        macro_rules! by_dtype {
+            ($($D:ident => $T:ty),*) => {
+                match dtype { $(DType::$D => reorder::<$T>(&walk, key, out)?),* }
+            };
+        }
+        by_dtype!(Bool => u8, I8 => i8, I16 => i16, I32 => i32, I64 => i64, U8 => u8, U16 => u16, U32 => u32,
+                  U64 => u64, F16 => f16, BF16 => bf16, F32 => f32, F64 => f64, C64 => Complex32, C128 => Complex64);
+    }
+    Ok(())
+}
+
+/// Puts the positions in `out` in the order of a further key.
+fn reorder<T: Ordered>(walk: &Walk, key: &View, out: &mut [i64]) -> Result<()> {
+    let from: &[T] = bytemuck::try_cast_slice(key.block.bytes()).map_err(unaligned)?;
+    let len = walk.op.len;
+    let (mut keys, mut before) = (vec![T::Key::TOP; len], vec![0; len]);
+    for group in walk.groups(1) {
+        for j in 0..len {
+            before[j] = out[group.place(j, 0)];
+            keys[j] = from[group.at(before[j] as usize, 0)].rank();
+        }
+        let order = T::Key::argsort(&keys);
+        for j in 0..len {
+            out[group.place(j, 0)] = before[order(j) as usize];
+        }
+    }
+    Ok(())
+}
+
+/// A line in order, as far as it is needed.
+struct Column<'a, K> {
+    keys: &'a [K],
+    /// Between neighbours.
+    step: usize,
+    len: usize,
+    /// Elements that are not NaN, which come first.
+    valid: usize,
+}
+
+/// Quantiles of lines. `blend` gives what is at a place between two elements, or of one NaN, where the place is NaN itself;
+/// it knows whether the two are one.
+fn quantiles<T: Ordered, R: Copy>(
+    walk: &Walk,
+    from: &[T],
+    out: &mut [R],
+    of: &Quantiles,
+    nan: R,
+    blend: impl Fn(T, T, f64, bool) -> R,
+) {
+    let len = walk.op.len;
+    if len == 0 {
+        out.fill(nan);
+        return;
+    }
+    let (mut n, mut places) = (len, of.of(len));
+    let mut write = |out: &mut [R], group: &Group, w: usize, line: Column<T::Key>| {
+        let at = |rank: usize| T::of(line.keys[rank * line.step]);
+        if line.valid < line.len && !of.skips_nan {
+            let last = at(line.len - 1);
+            return (0..places.len()).for_each(|j| out[group.place(j, w)] = blend(last, last, f64::NAN, true));
+        }
+        if line.valid == 0 {
+            return (0..places.len()).for_each(|j| out[group.place(j, w)] = nan);
+        }
+        if n != line.valid {
+            (n, places) = (line.valid, of.of(line.valid));
+        }
+        for (j, b) in places.iter().enumerate() {
+            out[group.place(j, w)] = blend(at(b.low), at(b.high), b.weight, b.low == b.high);
+        }
+    };
+    let first_nan = T::first_nan();
+    if by_network::<T::Key>(walk) {
+        let width = network::width::<T::Key>();
+        let mut panel = vec![T::Key::TOP; len * width];
+        for group in walk.groups(width) {
+            group.side_by_side(from, &mut panel, width, |_, x| x.key());
+            T::Key::sort_panel(&mut panel);
+            for w in 0..group.count {
+                let keys = &panel[w..];
+                let valid = first_nan.map_or(len, |nan| valid(keys, width, len, nan));
+                write(out, &group, w, Column { keys, step: width, len, valid });
+            }
+        }
+        return;
+    }
+    let most = walk.op.together(walk.longest());
+    let mut keys = vec![T::Key::TOP; most * len];
+    let (mut selected, mut ranks) = (0, Vec::new());
+    for group in walk.groups(most) {
+        group.one_by_one(from, &mut keys, len, T::key);
+        for (w, line) in keys.chunks_exact_mut(len).take(group.count).enumerate() {
+            let valid = first_nan.map_or(len, |nan| select::below(line, nan));
+            if valid < len && !of.skips_nan {
+                select::select(line, &[len - 1]);
+            } else if valid > 0 {
+                if selected != valid {
+                    (selected, ranks) = (valid, needed(&of.of(valid)));
+                }
+                select::select(&mut line[..valid], &ranks);
+            }
+            write(out, &group, w, Column { keys: line, step: 1, len, valid });
+        }
+    }
+}
+
+/// The ranks that places lie between, ascending.
+fn needed(places: &[Between]) -> Vec<usize> {
+    let mut ranks: Vec<usize> = places.iter().flat_map(|b| [b.low, b.high]).collect();
+    ranks.sort_unstable();
+    ranks.dedup();
+    ranks
+}
+
+/// The keys of a line in order, `step` apart, that come before `nan`.
+fn valid<K: Key>(keys: &[K], step: usize, len: usize, nan: K) -> usize {
+    if keys[(len - 1) * step] < nan {
+        return len;
+    }
+    let (mut low, mut high) = (0, len);
+    while low < high {
+        let middle = usize::midpoint(low, high);
+        if keys[middle * step] < nan { low = middle + 1 } else { high = middle }
+    }
+    low
+}

@@ -1,0 +1,23 @@
+//! The parts of regional computations: which kernel runs.
+
+use super::{lines, lookup, select, tally};
+use crate::chunk::Region;
+use crate::device::View;
+use crate::error::{Error, Result};
+use crate::op::regional::Regional;
+
+/// Computes the part `region` of a result, given views of what it needs.
+///
+/// # Errors
+/// [`Bug`](crate::ErrorKind::Bug) for inputs of the wrong number or dtype.
+pub(crate) fn run(op: &Regional, region: &Region, inputs: &[View], outputs: &mut [&mut [u8]]) -> Result<()> {
+    match op {
+        Regional::Lines(op) => lines::run(op, region, inputs, outputs),
+        Regional::Select(op) => select::select(op, region, inputs, outputs),
+        Regional::Count(op) => select::count(op, region, inputs, outputs),
+        Regional::Lookup(op) => lookup::run(op, region, inputs, outputs),
+        Regional::Tally(op) => tally::run(op, region, inputs, outputs),
+        Regional::Edges(op) => tally::edges(op, region, inputs, outputs),
+        Regional::Gather(_) => Err(Error::bug("places are read as they come")),
+    }
+}

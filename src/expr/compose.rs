@@ -1,0 +1,162 @@
+//! Shorthands for what is made of several nodes: an operation, a cut, a move or a sum in one line.
+
+use super::build::{self, Arg};
+use super::node::Expr;
+use crate::dtype::DType;
+use crate::error::{Error, Result};
+use crate::op::elementwise::ElementOp;
+use crate::op::reduction::{Params, find};
+use crate::shape::Shape;
+use crate::shape::slice::Item;
+
+/// `op(x)`.
+///
+/// # Errors
+/// As [`build::element`].
+#[track_caller]
+pub fn unary(op: ElementOp, x: &Expr) -> Result<Expr> {
+    build::element(op, &[Arg::from(x)])
+}
+
+/// `op(x, y)`.
+///
+/// # Errors
+/// As [`build::element`].
+#[track_caller]
+pub fn binary(op: ElementOp, x: impl Into<Arg>, y: impl Into<Arg>) -> Result<Expr> {
+    build::element(op, &[x.into(), y.into()])
+}
+
+/// `then` where `condition` is true, `otherwise` elsewhere.
+///
+/// # Errors
+/// As [`build::select`].
+#[track_caller]
+pub fn choice(condition: &Expr, then: impl Into<Arg>, otherwise: impl Into<Arg>) -> Result<Expr> {
+    build::select(&Arg::from(condition), &then.into(), &otherwise.into())
+}
+
+/// One index item for `axis`, all of the other axes.
+///
+/// # Errors
+/// As [`build::index`].
+#[track_caller]
+pub fn along(x: &Expr, axis: usize, item: impl Into<Item>) -> Result<Expr> {
+    let mut items = vec![Item::from(..); axis];
+    items.push(item.into());
+    build::index(x, &items)
+}
+
+/// Positions `start..stop` of one axis.
+///
+/// # Errors
+/// As [`build::index`].
+#[track_caller]
+pub fn range(x: &Expr, axis: usize, start: usize, stop: usize) -> Result<Expr> {
+    along(x, axis, start.cast_signed()..stop.cast_signed())
+}
+
+/// The axis `from` at position `to`.
+///
+/// # Errors
+/// As [`build::transpose`].
+#[track_caller]
+pub fn moved(x: &Expr, from: usize, to: usize) -> Result<Expr> {
+    let mut order: Vec<usize> = (0..x.shape.rank()).collect();
+    let axis = order.remove(from);
+    order.insert(to, axis);
+    build::transpose(x, &order)
+}
+
+/// A vector as axis `axis` of an array of this rank, whose other axes have length 1.
+///
+/// # Errors
+/// As [`build::index`].
+#[track_caller]
+pub fn as_axis(vector: &Expr, axis: usize, rank: usize) -> Result<Expr> {
+    let item = |a| if a == axis { Item::from(..) } else { Item::NewAxis };
+    build::index(vector, &(0..rank).map(item).collect::<Vec<_>>())
+}
+
+/// All elements in C order along one axis.
+///
+/// # Errors
+/// [`Shape`](crate::ErrorKind::Shape) where the number of elements overflows.
+#[track_caller]
+pub fn flat(x: &Expr) -> Result<Expr> {
+    let lengths = x.shape.known()?;
+    let size = crate::shape::checked_size(&lengths).ok_or_else(|| Error::shape("ravel", "the array is too large"))?;
+    build::reshape(x, &[size])
+}
+
+/// The array with axes of length 1 in front, until it has `rank` axes.
+///
+/// # Errors
+/// As [`build::index`].
+#[track_caller]
+pub fn thick(x: &Expr, rank: usize) -> Result<Expr> {
+    let mut items = vec![Item::NewAxis; rank.saturating_sub(x.shape.rank())];
+    items.push(Item::Ellipsis);
+    build::index(x, &items)
+}
+
+/// Several elements of one vector as a new vector, or arrays one after another along `axis`; one array is itself.
+///
+/// # Errors
+/// As [`build::concatenate`].
+#[track_caller]
+pub fn joined(parts: &[Expr], axis: usize) -> Result<Expr> {
+    match parts {
+        [one] => Ok(one.clone()),
+        many => build::concatenate(many, axis),
+    }
+}
+
+/// `value` everywhere, in the shape of `x` but for the length of `axis`.
+///
+/// # Errors
+/// As [`build::full`].
+#[track_caller]
+pub fn constant_along(x: &Expr, axis: usize, length: usize, value: i64, dtype: DType) -> Result<Expr> {
+    let mut shape = x.shape.known()?;
+    shape[axis] = length;
+    build::full(&shape, crate::dtype::scalar::Scalar::Int(value.into()), dtype, None)
+}
+
+/// The reduction called `name` over `axes` (ascending), which stay with length 1.
+///
+/// # Errors
+/// What the reduction refuses.
+#[track_caller]
+pub fn reduce(x: &Expr, name: &str, axes: &[usize], dtype: Option<DType>) -> Result<Expr> {
+    let reduction = find(name).ok_or_else(|| Error::bug(format!("there is the reduction {name}")))?;
+    build::reduce(x, reduction, axes, Params { dtype, ..Params::default() })
+}
+
+/// Without `axes`, which have length 1.
+///
+/// # Errors
+/// As [`build::index`].
+#[track_caller]
+pub fn without(x: &Expr, axes: &[usize]) -> Result<Expr> {
+    let item = |a: usize| if axes.contains(&a) { Item::Index(0) } else { Item::from(..) };
+    build::index(x, &(0..x.shape.rank()).map(item).collect::<Vec<_>>())
+}
+
+/// `x` over `axes` (ascending), which are gone.
+///
+/// # Errors
+/// What the reduction refuses.
+#[track_caller]
+pub fn reduce_away(x: &Expr, name: &str, axes: &[usize], dtype: Option<DType>) -> Result<Expr> {
+    without(&reduce(x, name, axes, dtype)?, axes)
+}
+
+/// `x` stretched to `shape` where it is not of it already.
+///
+/// # Errors
+/// As [`build::broadcast_to`].
+#[track_caller]
+pub fn stretched(x: &Expr, shape: &Shape) -> Result<Expr> {
+    if x.shape == *shape { Ok(x.clone()) } else { build::broadcast_to(x, shape) }
+}

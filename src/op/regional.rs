@@ -1,0 +1,240 @@
+//! Computations whose result over a region needs a box of the inputs that no affine map gives: whole lines of an axis,
+//! tiles of which little is left, values to look up.
+//!
+//! A [`Regional`] says, as arithmetic, which *parts* a region of the result is made of, and which region of the inputs each
+//! of them needs. Its kernel runs part by part, so that memory holds one part's inputs at a time. How a region is cut into
+//! parts may depend on the region, so no kernel lets it decide a bit.
+//!
+//! `lines.rs` has what is done to whole lines of an axis, `select.rs` what keeps some rows of an axis, `lookup.rs` what finds
+//! elements in a table that they share, `tally.rs` what counts them in bins, `gather.rs` elements whose places are data.
+
+use crate::chunk::{AxisChunks, Chunks, IndexMap, Region};
+use crate::dtype::DType;
+use std::fmt;
+
+pub mod gather;
+pub mod quantile;
+pub mod lines;
+pub mod select;
+pub mod lookup;
+pub mod tally;
+
+pub use gather::Gather;
+pub use lines::{End, LineOp, Lines};
+pub use lookup::{Lookup, LookupOp};
+pub use quantile::{Between, Levels, Method, Quantiles};
+pub use select::{Count, Select};
+pub use tally::{BinRule, Binning, Edges, Tally};
+
+/// A part of a region of the result, and what it needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// Where it is in the result.
+    pub output: Region,
+    /// What it reads of the space that the inputs are seen from.
+    pub input: Region,
+}
+
+/// What is computed.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Regional {
+    /// Whole lines along an axis, each by itself.
+    Lines(Lines),
+    /// The rows of an axis at which a mask is true.
+    Select(Select),
+    /// How often a mask is true in each tile of its axis.
+    Count(Count),
+    /// Elements found in a table.
+    Lookup(Lookup),
+    /// How often elements fall into bins, for each of their tiles.
+    Tally(Tally),
+    /// The edges of bins.
+    Edges(Edges),
+    /// Elements whose places are data. What it reads is known when it runs, so that it has no kernel.
+    Gather(Gather),
+}
+
+impl Regional {
+    /// The name that `explain` and errors give it.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Lines(lines) => lines.op.name(),
+            Self::Select(_) => "compress",
+            Self::Count(_) => "count",
+            Self::Lookup(lookup) => lookup.op.name(),
+            Self::Tally(tally) => tally.name,
+            Self::Edges(edges) => edges.name,
+            Self::Gather(_) => "gather",
+        }
+    }
+
+    /// The dtype of the result.
+    #[must_use]
+    pub fn output(&self) -> DType {
+        match self {
+            Self::Lines(lines) => lines.output(),
+            Self::Select(select) => select.dtype,
+            Self::Count(_) => DType::I64,
+            Self::Lookup(lookup) => lookup.output(),
+            Self::Tally(tally) => tally.output(),
+            Self::Edges(edges) => edges.dtype,
+            Self::Gather(gather) => gather.dtype,
+        }
+    }
+
+    /// The index space that the inputs are seen from, for a result of shape `space`.
+    #[must_use]
+    pub fn input_space(&self, space: &[usize]) -> Vec<usize> {
+        let mut out = space.to_vec();
+        match self {
+            Self::Lines(lines) => out[lines.axis] = lines.len,
+            Self::Select(select) => out[select.axis] = select.tiles.len(),
+            Self::Count(count) => out[0] = count.tiles.len(),
+            Self::Lookup(lookup) => out.push(lookup.len),
+            Self::Tally(tally) => return tally.input_space(),
+            Self::Edges(_) => {}
+            Self::Gather(gather) => out = gather.input_space(space),
+        }
+        out
+    }
+
+    /// How an input of these lengths is seen from a space of shape `seen`.
+    #[must_use]
+    pub fn map(&self, input: usize, lengths: &[usize], seen: &[usize]) -> IndexMap {
+        match self {
+            Self::Lookup(_) => Lookup::map(input, seen.len()),
+            Self::Tally(tally) => tally.map(input),
+            Self::Lines(_) | Self::Select(_) | Self::Count(_) | Self::Edges(_) | Self::Gather(_) => {
+                IndexMap::broadcast(lengths, seen)
+            }
+        }
+    }
+
+    /// Whether it has inputs, such as these, along axes that the result does not have, and that may be read anywhere.
+    #[must_use]
+    pub fn has_tables(&self) -> bool {
+        matches!(self, Self::Lookup(_) | Self::Tally(_) | Self::Gather(_))
+    }
+
+    /// Whether every part reads all of an input, which is computed once and held.
+    #[must_use]
+    pub fn shares(&self, input: usize) -> bool {
+        match self {
+            Self::Lookup(_) => input > 0,
+            Self::Tally(tally) => tally.shares(input),
+            Self::Lines(_) | Self::Select(_) | Self::Count(_) | Self::Edges(_) | Self::Gather(_) => false,
+        }
+    }
+
+    /// The parts that `region` of the result is made of, in order.
+    #[must_use]
+    pub fn parts(&self, region: &Region) -> Vec<Part> {
+        match self {
+            Self::Lines(lines) => vec![Part { output: region.clone(), input: lines.whole(region) }],
+            Self::Select(select) => select.parts(region),
+            Self::Count(count) => count.parts(region),
+            Self::Lookup(lookup) => vec![lookup.part(region)],
+            Self::Tally(tally) => tally.parts(region),
+            Self::Edges(edges) => vec![edges.part(region)],
+            Self::Gather(gather) => vec![Part { output: region.clone(), input: gather.hull(region) }],
+        }
+    }
+
+    /// The box that holds what all parts of `region` need.
+    #[must_use]
+    pub fn hull(&self, region: &Region) -> Region {
+        match self {
+            Self::Lines(lines) => lines.whole(region),
+            Self::Select(select) => select.hull(region),
+            Self::Count(count) => count.hull(region),
+            Self::Lookup(lookup) => lookup.hull(region),
+            Self::Tally(tally) => tally.hull(region),
+            Self::Edges(edges) => edges.hull(region),
+            Self::Gather(gather) => gather.hull(region),
+        }
+    }
+
+    /// The lengths of the largest input of a part, for a block of shape `block` of the result.
+    #[must_use]
+    pub fn largest_part(&self, block: &[usize]) -> Vec<usize> {
+        let mut out = block.to_vec();
+        match self {
+            Self::Lines(lines) => out[lines.axis] = lines.len,
+            Self::Select(select) => out[select.axis] = select.tiles.longest(),
+            Self::Count(count) => out[0] = count.tiles.longest(),
+            Self::Lookup(lookup) => out.push(lookup.len),
+            Self::Tally(tally) => return tally.largest_part(),
+            Self::Edges(edges) if edges.even => {}
+            Self::Edges(edges) => out[0] = edges.count,
+            Self::Gather(gather) => out = gather.largest_part(block),
+        }
+        out
+    }
+
+    /// The grid in which the inputs are read, for a result in the blocks of `grid`.
+    #[must_use]
+    pub fn read_in(&self, grid: &Chunks) -> Chunks {
+        let mut axes = grid.axes().to_vec();
+        match self {
+            Self::Lines(lines) => axes[lines.axis] = AxisChunks::regular(lines.len, lines.len),
+            Self::Select(select) => axes[select.axis] = select.tiles.clone(),
+            Self::Count(count) => axes[0] = count.tiles.clone(),
+            Self::Lookup(lookup) => return lookup.read_in(grid),
+            Self::Tally(tally) => return tally.read_in(),
+            Self::Edges(edges) => return edges.read_in(grid),
+            Self::Gather(gather) => {
+                axes.extend(gather.cuts.iter().map(|c| AxisChunks::regular(c.len(), c.len())));
+            }
+        }
+        Chunks::new(axes)
+    }
+
+    /// The axis along which blocks of the result are whole, if there is one. Such a computation is swept: once over its
+    /// space, whoever reads it.
+    #[must_use]
+    pub fn whole_axis(&self) -> Option<usize> {
+        match self {
+            Self::Lines(lines) => Some(lines.axis),
+            Self::Select(_) | Self::Count(_) | Self::Lookup(_) | Self::Tally(_) | Self::Edges(_) | Self::Gather(_) => {
+                None
+            }
+        }
+    }
+
+    /// Whether regions that other parts read are read again, so that decoded chunks are worth keeping.
+    #[must_use]
+    pub fn reads_again(&self) -> bool {
+        matches!(self, Self::Lines(_) | Self::Select(_) | Self::Count(_))
+    }
+
+    /// Bytes that the kernel takes beside inputs and results, for a block of shape `block` of the result.
+    #[must_use]
+    pub fn scratch(&self, block: &[usize]) -> usize {
+        match self {
+            Self::Lines(lines) => lines.scratch(block),
+            Self::Gather(gather) => gather.scratch(block),
+            Self::Select(_) | Self::Count(_) => 0,
+            Self::Lookup(lookup) => lookup.scratch(block),
+            Self::Tally(tally) => tally.scratch(),
+            Self::Edges(edges) => edges.count * edges.dtype.size(),
+        }
+    }
+}
+
+impl fmt::Display for Regional {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Lines(lines) => write!(f, "{} along axis {}", lines.op.name(), lines.axis),
+            Self::Select(select) => write!(f, "rows of axis {} where a mask is true", select.axis),
+            Self::Count(_) => write!(f, "true elements of each tile"),
+            Self::Lookup(lookup) => write!(f, "{} in a table of {}", lookup.op.name(), lookup.len),
+            Self::Tally(tally) => {
+                let (counts, tiles) = (crate::shape::tuple(&tally.counts()), &tally.tiles);
+                write!(f, "{} of tiles {tiles} in {counts} bins", if tally.weighted { "weights" } else { "counts" })
+            }
+            Self::Edges(edges) => write!(f, "{} edges of bins", edges.count),
+            Self::Gather(gather) => write!(f, "gather along {} axes", gather.cuts.len()),
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! Elements whose places are data.
+
+use crate::chunk::{AxisChunks, Region};
+use crate::dtype::DType;
+
+/// Elements of the first input at the places that the others, one for each of its first axes, hold: the result has the axes
+/// of the places, then the input's further ones. Places are `i64`, negative ones count from the end.
+///
+/// The inputs are seen from the result's axes and, after them, the first axes of the input.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Gather {
+    /// The axes of the places.
+    pub rank: usize,
+    /// The axes of the input that places lie on, in the chunks that it has along them.
+    pub cuts: Vec<AxisChunks>,
+    /// The dtype of the elements.
+    pub dtype: DType,
+}
+
+impl Gather {
+    /// `space` and the axes that places lie on.
+    pub(super) fn input_space(&self, space: &[usize]) -> Vec<usize> {
+        space.iter().copied().chain(self.cuts.iter().map(AxisChunks::len)).collect()
+    }
+
+    /// `region`, and all of the axes that places lie on.
+    pub(super) fn hull(&self, region: &Region) -> Region {
+        let start = region.start.iter().copied().chain(self.cuts.iter().map(|_| 0)).collect();
+        Region::new(start, self.input_space(&region.shape))
+    }
+
+    /// A block, and one chunk of what it reads.
+    pub(super) fn largest_part(&self, block: &[usize]) -> Vec<usize> {
+        block.iter().copied().chain(self.cuts.iter().map(AxisChunks::longest)).collect()
+    }
+
+    /// Bytes of the places of a block, as they come and as they are used, and of their order.
+    pub(super) fn scratch(&self, block: &[usize]) -> usize {
+        crate::shape::size(&block[..self.rank]) * (2 * self.cuts.len() + 3) * size_of::<usize>()
+    }
+}

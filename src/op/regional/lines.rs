@@ -1,0 +1,127 @@
+//! What is done to whole lines of an axis.
+
+use super::quantile::{Levels, Quantiles};
+use crate::chunk::Region;
+use crate::dtype::DType;
+use crate::shape;
+
+/// An operation on every line along an axis by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Lines {
+    /// What is done.
+    pub op: LineOp,
+    /// The axis.
+    pub axis: usize,
+    /// The length of a line,
+    pub len: usize,
+    /// and of what it becomes.
+    pub out: usize,
+    /// The dtype of its elements.
+    pub dtype: DType,
+}
+
+/// What a line becomes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum LineOp {
+    /// Its elements in ascending order, NaN last, equal ones in the order they come in.
+    Sort,
+    /// The positions of its elements in that order.
+    Argsort,
+    /// The first elements of that order, or the last, in reverse.
+    Top(End),
+    /// Their positions.
+    Argtop(End),
+    /// The positions of its elements in the order of the last of several keys, of equal ones in that of the key before; of
+    /// each key, the dtype.
+    Lexsort(Vec<DType>),
+    /// Quantiles.
+    Quantiles(Quantiles),
+}
+
+/// An end of a line in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum End {
+    /// Where the smallest elements are.
+    First,
+    /// Where the largest are, and NaN.
+    Last,
+}
+
+impl LineOp {
+    /// The NumPy name.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Sort => "sort",
+            Self::Argsort => "argsort",
+            Self::Top(_) => "topk",
+            Self::Argtop(_) => "argtopk",
+            Self::Lexsort(_) => "lexsort",
+            Self::Quantiles(of) if of.levels == Levels::Middle => "median",
+            Self::Quantiles(_) => "quantile",
+        }
+    }
+
+    /// Whether it gives positions.
+    #[must_use]
+    pub fn gives_positions(&self) -> bool {
+        matches!(self, Self::Argsort | Self::Argtop(_) | Self::Lexsort(_))
+    }
+}
+
+/// Lines up to this length are sorted side by side, by a network.
+pub const SHORT: usize = 1024;
+
+/// Bytes of a row of lines side by side: two cache lines.
+pub const ROW: usize = 128;
+
+impl Lines {
+    /// The dtype of the result.
+    #[must_use]
+    pub fn output(&self) -> DType {
+        match &self.op {
+            LineOp::Sort | LineOp::Top(_) => self.dtype,
+            LineOp::Argsort | LineOp::Argtop(_) | LineOp::Lexsort(_) => DType::I64,
+            LineOp::Quantiles(quantiles) => quantiles.output,
+        }
+    }
+
+    /// The whole lines behind `region` of the result.
+    #[must_use]
+    pub fn whole(&self, region: &Region) -> Region {
+        let mut out = region.clone();
+        (out.start[self.axis], out.shape[self.axis]) = (0, self.len);
+        out
+    }
+
+    /// The axis across which neighbouring lines are taken together: the innermost but their own.
+    #[must_use]
+    pub fn across(&self, rank: usize) -> Option<usize> {
+        (0..rank).rev().find(|&a| a != self.axis)
+    }
+
+    /// Long lines of `along` neighbouring ones that are copied together, so that what is read of each row is a cache line.
+    #[must_use]
+    pub fn together(&self, along: usize) -> usize {
+        (64 / self.dtype.size()).min(16).min(along).max(1)
+    }
+
+    /// Bytes beside a block of lines and its result: short lines side by side; long ones in order, each element with its
+    /// position where that is asked for, and room to move them.
+    #[must_use]
+    pub fn scratch(&self, block: &[usize]) -> usize {
+        if shape::size(block) == 0 {
+            return 0;
+        }
+        let widest = match &self.op {
+            LineOp::Lexsort(keys) => keys.iter().map(|d| d.size()).max().unwrap_or(0),
+            _ => self.dtype.size(),
+        };
+        let key = if self.op.gives_positions() { 2 * size_of::<u64>().max(widest) } else { widest };
+        if self.len <= SHORT {
+            return self.len * (ROW + 2 * key);
+        }
+        let along = self.across(block.len()).map_or(1, |a| block[a]);
+        self.len * (self.together(along) * self.dtype.size() + 2 * key)
+    }
+}

@@ -267,17 +267,28 @@ impl Context {
     /// As [`Context::compute`].
     #[track_caller]
     pub fn persist<T: Kind>(&self, array: &Array<T>) -> Result<Array<T>> {
-        let expr = array.expr();
-        let answers = run(self, &[Wanted { expr: expr.clone(), stored: None, persists: true }])?;
-        let source = match answers.into_iter().next() {
-            Some(Answer::Blocks(blocks)) => build::source(Arc::new(blocks.named(&expr.names))),
-            Some(Answer::Block(block)) => {
+        let kept = self.persist_all(&[Array::from_expr(array.expr().clone())])?;
+        kept.into_iter()
+            .next()
+            .map(|a| Array::of(a.expr().clone()))
+            .ok_or_else(|| Error::bug("an answer for each request"))
+    }
+
+    /// As [`Context::persist`], for several that share their reads.
+    #[track_caller]
+    pub(super) fn persist_all(&self, arrays: &[Array]) -> Result<Vec<Array>> {
+        let wanted = |a: &Array| Wanted { expr: a.expr().clone(), stored: None, persists: true };
+        let answers = run(self, &arrays.iter().map(wanted).collect::<Vec<_>>())?;
+        let kept = |(answer, array): (Answer, &Array)| match answer {
+            Answer::Blocks(blocks) => Ok(Array::of(build::source(Arc::new(blocks.named(&array.expr().names))))),
+            Answer::Block(block) => {
                 let chunks = Chunks::whole(block.shape());
-                build::source(Arc::new(MemoryStore::new(self.data(block), chunks).named(&expr.names)))
+                let store = MemoryStore::new(self.data(block), chunks).named(&array.expr().names);
+                Ok(Array::of(build::source(Arc::new(store))))
             }
-            Some(Answer::Written) | None => return Err(Error::bug("an answer for each request")),
+            Answer::Written => Err(Error::bug("an answer for each request")),
         };
-        Ok(Array::of(source))
+        answers.into_iter().zip(arrays).map(kept).collect()
     }
 
     /// How it would be computed, at one of the pipeline's stages.

@@ -12,7 +12,8 @@ use crate::expr::build::{self, Arg};
 use crate::op::elementwise::ElementOp;
 use crate::runtime::context::Context;
 use crate::store::{self, memory::MemoryStore};
-use bytemuck::Pod;
+use bytemuck::NoUninit;
+use ndarray::Dimension;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -26,25 +27,28 @@ impl Context {
         Ok(Array::of(build::source(store::open(path)?)))
     }
 
-    /// An ndarray as an array; C-ordered ones are not copied.
+    /// An ndarray of any rank as an array; C-ordered ones are not copied. [`Array::from`] does the same.
     ///
     /// ```
-    /// # use hyperslab::Context;
+    /// # use hyperslab::{Array, Context};
     /// # let cx = Context::default();
-    /// let x = cx.from_ndarray(ndarray::array![[1.0f64, 2.0], [3.0, 4.0]].into_dyn())?;
+    /// let x = cx.from_ndarray(ndarray::array![[1.0f64, 2.0], [3.0, 4.0]])?;
     /// assert_eq!(cx.compute(x.sum(0))?.as_slice().unwrap(), &[4.0, 6.0]);
+    /// let rows = ndarray::array![1, 2, 3, 4].slice_move(ndarray::s![1..3]);
+    /// assert_eq!(cx.compute(Array::from(rows))?.as_slice().unwrap(), &[2, 3]);
+    /// let mask = Array::from(ndarray::array![true, false, true]);
+    /// assert_eq!(cx.compute(mask.count_nonzero(..))?[[]], 2);
     /// # Ok::<(), hyperslab::Error>(())
     /// ```
     ///
     /// # Errors
     /// None for arrays that fit in memory.
     #[track_caller]
-    pub fn from_ndarray<T: Element + Kind + Pod>(&self, array: ndarray::ArrayD<T>) -> Result<Array<T>> {
-        let shape = array.shape().to_vec();
-        let array = if array.is_standard_layout() { array } else { array.as_standard_layout().into_owned() };
-        let (values, _) = array.into_raw_vec_and_offset();
-        let block = Block::from_vec(values, &shape)?;
-        Ok(Array::of(in_memory(block)))
+    pub fn from_ndarray<T: Element + Kind + NoUninit>(
+        &self,
+        array: ndarray::Array<T, impl Dimension>,
+    ) -> Result<Array<T>> {
+        of_ndarray(array)
     }
 
     /// An array of zeros, in chunks chosen for it.
@@ -91,6 +95,28 @@ impl Context {
     pub fn linspace(&self, start: f64, stop: f64, n: usize) -> Result<Array<f64>> {
         Ok(Array::of(linspace(start, stop, n, true, None)?))
     }
+}
+
+impl<T: Element + Kind + NoUninit, D: Dimension> From<ndarray::Array<T, D>> for Array<T> {
+    #[track_caller]
+    fn from(array: ndarray::Array<T, D>) -> Self {
+        super::done(of_ndarray(array))
+    }
+}
+
+#[track_caller]
+fn of_ndarray<T: Element + Kind + NoUninit>(array: ndarray::Array<T, impl Dimension>) -> Result<Array<T>> {
+    let shape = array.shape().to_vec();
+    let array = if array.is_standard_layout() { array } else { array.as_standard_layout().into_owned() };
+    let n = array.len();
+    let (mut values, offset) = array.into_raw_vec_and_offset();
+    if values.len() > n {
+        // What is left of an array that was sliced in place.
+        let first = offset.unwrap_or(0);
+        values = values[first..first + n].to_vec();
+    }
+    let block = Block::from_vec(values, &shape)?;
+    Ok(Array::of(in_memory(block)))
 }
 
 /// An array over a block in memory.

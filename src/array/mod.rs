@@ -3,7 +3,8 @@
 //! `kinds.rs` says which types follow from which, `creation.rs` makes arrays, `random.rs` and `sampling.rs` random ones,
 //! `operators.rs` and `elementwise.rs` combine them, `indexing.rs` and `manipulation.rs` look at them differently,
 //! `reduction.rs` reduces them, `scan.rs` has running results, `order.rs` sorts, `groups.rs` reduces group by group,
-//! `linalg.rs` has products of matrices, `blocks.rs` maps user functions, `compute.rs` runs what was asked for.
+//! `products.rs` multiplies them, `diagonals.rs` and `linalg.rs` are about matrices, `blocks.rs` maps user functions,
+//! `compute.rs` runs what was asked for, `stream.rs` chunk after chunk.
 
 use crate::chunk::Chunks;
 use crate::dtype::DType;
@@ -15,6 +16,7 @@ use crate::shape::Shape;
 use std::fmt;
 use std::marker::PhantomData;
 
+mod sketch;
 pub mod kinds;
 pub mod creation;
 pub mod random;
@@ -46,6 +48,7 @@ pub mod linalg;
 pub mod sampling;
 pub mod blocks;
 pub mod compute;
+pub mod stream;
 
 pub use kinds::{Dyn, Kind};
 pub use random::Rng;
@@ -179,12 +182,33 @@ impl<T: Kind> fmt::Debug for Array<T> {
 }
 
 impl<T: Kind> fmt::Display for Array<T> {
-    /// Shape, chunks, dtype, bytes and number of chunks: `Array(float32, (365, 180), chunks (73, 180), 5 chunks, 257 KiB)`.
+    /// Dtype, shape, chunks and bytes: `Array(float32, (365, 180), chunks (73, 180), 5 chunks, 257 KiB)`. The alternate form
+    /// draws the grid of chunks below.
+    ///
+    /// ```
+    /// # use hyperslab::Context;
+    /// # let cx = Context::default();
+    /// let x = cx.zeros::<f32>(&[5, 8])?.rechunk(&[3, 4]);
+    /// let text = "\
+    /// Array(float32, (5, 8), chunks (3, 4), 4 chunks, 160 B)
+    ///     4   4
+    ///   ┌───┬───┐
+    /// 3 │   │   │
+    ///   ├───┼───┤
+    /// 2 │   │   │
+    ///   └───┴───┘";
+    /// assert_eq!(format!("{x:#}"), text);
+    /// # Ok::<(), hyperslab::Error>(())
+    /// ```
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let elements = crate::shape::checked_size(&self.shape().max()).unwrap_or(usize::MAX);
         let bytes = crate::error::Bytes((elements as u64).saturating_mul(self.dtype().size() as u64));
         let (dtype, shape, chunks, n) = (self.dtype(), self.shape(), self.chunks(), self.chunks().count());
-        write!(f, "Array({dtype}, {shape}, chunks {chunks}, {n} chunk{}, {bytes})", if n == 1 { "" } else { "s" })
+        write!(f, "Array({dtype}, {shape}, chunks {chunks}, {n} chunk{}, {bytes})", if n == 1 { "" } else { "s" })?;
+        match sketch::sketch(chunks).as_str() {
+            drawn if f.alternate() && !drawn.is_empty() => write!(f, "\n{drawn}"),
+            _ => Ok(()),
+        }
     }
 }
 

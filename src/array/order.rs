@@ -16,9 +16,7 @@ use crate::shape::axes::Axes;
 #[track_caller]
 pub fn along(x: &Expr, op: LineOp, axis: &Axes) -> Result<Expr> {
     let at = one(op.name(), x, axis)?;
-    when_known(op.name(), std::slice::from_ref(x), move |e| {
-        build::lines(e, op.clone(), at, e[0].shape.known()?[at])
-    })
+    when_known(op.name(), std::slice::from_ref(x), move |e| build::lines(e, op.clone(), at, e[0].shape.known()?[at]))
 }
 
 /// The one axis that `axis` is.

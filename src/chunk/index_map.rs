@@ -182,11 +182,7 @@ impl IndexMap {
         let mut cuts = here.chunks(&region.shape, chunks).axes().to_vec();
         for (o, axis) in cuts.iter_mut().enumerate() {
             let len = region.shape[o];
-            *axis = if self.is_diagonal(o) {
-                refined(axis, &AxisChunks::regular(len, longest.min(len)))
-            } else {
-                AxisChunks::regular(len, len)
-            };
+            *axis = if self.is_diagonal(o) { split(axis, longest) } else { AxisChunks::regular(len, len) };
         }
         let cuts = Chunks::new(cuts);
         let at = |index: Vec<usize>| {
@@ -209,6 +205,15 @@ impl IndexMap {
         };
         self.axes.iter().map(|axis| axis.out.map_or(1, length)).collect()
     }
+}
+
+/// Pieces of `longest` elements at most.
+fn split(cuts: &AxisChunks, longest: usize) -> AxisChunks {
+    if cuts.longest() <= longest {
+        return cuts.clone();
+    }
+    let starts = (0..cuts.count()).flat_map(|i| (cuts.start(i)..cuts.start(i + 1)).step_by(longest.max(1)));
+    AxisChunks::from_bounds(&starts.chain([cuts.len()]).collect::<Vec<_>>())
 }
 
 /// The common refinement of two grids over one axis.

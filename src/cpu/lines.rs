@@ -31,8 +31,8 @@ pub(crate) mod keys;
 mod select;
 mod number;
 
-pub(super) use keys::Ordered;
 use keys::Key;
+pub(super) use keys::Ordered;
 use number::Number;
 use walk::{Group, Walk};
 

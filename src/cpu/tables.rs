@@ -159,7 +159,7 @@ mod tests {
         for n in 0..40usize {
             let mut table: Vec<f64> = (0..n).map(|i| (i * i % 7) as f64).collect();
             table.extend([f64::NAN; 2]);
-            table.sort_by(Ordered::order);
+            table.sort_by_key(|v| v.key());
             let table = &table[..n];
             let keys: Vec<f64> = (0..17).map(|i| f64::from(i) / 2.0 - 0.5).chain([f64::NAN, f64::INFINITY]).collect();
             for right in [false, true] {

@@ -6,7 +6,7 @@
 use crate::dtype::{DType, Element};
 use crate::error::{Error, Result};
 use crate::shape;
-use bytemuck::Pod;
+use bytemuck::{NoUninit, Pod};
 use std::alloc::Layout;
 use std::any::Any;
 use std::fmt;
@@ -108,9 +108,10 @@ impl Buffer {
         matches!(self.owner, Owner::Lent(..))
     }
 
-    /// The bytes of `values`, without a copy.
+    /// The bytes of `values`, without a copy. Whatever is written to them, only a vector of elements that any bytes make
+    /// comes back.
     #[must_use]
-    pub fn from_vec<T: Pod + Send + Sync>(mut values: Vec<T>) -> Self {
+    pub fn from_vec<T: NoUninit + Send + Sync>(mut values: Vec<T>) -> Self {
         let len = std::mem::size_of_val(values.as_slice());
         let ptr = NonNull::new(values.as_mut_ptr().cast()).unwrap_or(NonNull::<u64>::dangling().cast());
         Self { ptr, len, owner: Owner::Foreign(Box::new(values)), pool: None }
@@ -238,7 +239,7 @@ impl Block {
     ///
     /// # Errors
     /// [`Shape`](crate::ErrorKind::Shape) when `values` does not have the shape's number of elements.
-    pub fn from_vec<T: Element + Pod>(values: Vec<T>, shape: &[usize]) -> Result<Self> {
+    pub fn from_vec<T: Element + NoUninit>(values: Vec<T>, shape: &[usize]) -> Result<Self> {
         Self::new(T::DTYPE, shape, Buffer::from_vec(values))
     }
 

@@ -51,7 +51,9 @@ pub fn unique(x: &Expr, what: Distinct, equal_nan: bool) -> Result<Expr> {
         match what {
             Distinct::Values | Distinct::Inverse => build::compress(&sorted, &first, 0),
             // Equal elements are in the order in which they come.
-            Distinct::Indices => build::compress(&build::lines(std::slice::from_ref(&flat), LineOp::Argsort, 0, n)?, &first, 0),
+            Distinct::Indices => {
+                build::compress(&build::lines(std::slice::from_ref(&flat), LineOp::Argsort, 0, n)?, &first, 0)
+            }
             Distinct::Counts => {
                 let starts = build::compress(&build::iota(n, None), &first, 0)?;
                 let end = build::full(&[1], Scalar::Int(i128::try_from(n).unwrap_or(i128::MAX)), DType::I64, None)?;

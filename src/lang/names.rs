@@ -118,7 +118,7 @@ pub(super) fn callable(name: &str) -> Option<Callable> {
 }
 
 /// Every name that means something by itself.
-fn all() -> impl Iterator<Item = &'static str> {
+pub(super) fn all() -> impl Iterator<Item = &'static str> {
     let operations = ElementOp::ALL.iter().map(|op| op.name());
     let reductions = reduction::REDUCTIONS.iter().map(|r| r.name());
     let constants = CONSTANTS.iter().map(|(n, _)| *n).filter(|n| n.len() > 1);
@@ -146,7 +146,7 @@ pub(super) fn missing<'a>(name: &'a str, near: impl Iterator<Item = &'a str>) ->
 
 /// Functions that NumPy has. Those that this library has too are found before this list is read, so that it need not
 /// change when one is added.
-const LATER: &[&str] = &[
+pub(super) const LATER: &[&str] = &[
     "abs",
     "absolute",
     "acos",

@@ -20,8 +20,8 @@ pub mod lookup;
 pub mod tally;
 
 pub use gather::Gather;
-pub use lookup::{Lookup, LookupOp};
 pub use lines::{End, LineOp, Lines};
+pub use lookup::{Lookup, LookupOp};
 pub use quantile::{Between, Levels, Method, Quantiles};
 pub use select::{Count, Select};
 pub use tally::{BinRule, Binning, Edges, Tally};

@@ -16,6 +16,7 @@ mod random;
 mod reductions;
 mod scans;
 mod slices;
+mod streams;
 
 use hyperslab::array::compute::Computed;
 use hyperslab::dtype::scalar::Scalar;

@@ -109,7 +109,8 @@ fn einsum(call: &Call) -> Result<Value> {
     let operands: Vec<Expr> = operands.into_iter().map(|v| Ok(v.to_array()?.expr().clone())).collect::<Result<_>>()?;
     let mut dtype = call.dtype("dtype")?;
     let casting = call.text("casting", "safe")?;
-    for (expr, want) in operands.iter().filter_map(|e| dtype.map(|d| (e, d))) {
+    for expr in &operands {
+        let want = dtype.unwrap_or(expr.dtype);
         if !casts(call, casting, expr.dtype, want)? {
             let why = format!("{} does not cast to {want} by the rule `{casting}`", expr.dtype);
             return Err(Error::dtype("einsum", why));

@@ -3,7 +3,7 @@
 use super::{lines, select};
 use crate::chunk::Region;
 use crate::device::View;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::op::regional::Regional;
 
 /// Computes the part `region` of a result, given views of what it needs.
@@ -12,6 +12,7 @@ use crate::op::regional::Regional;
 /// [`Bug`](crate::ErrorKind::Bug) for inputs of the wrong number or dtype.
 pub(crate) fn run(op: &Regional, region: &Region, inputs: &[View], outputs: &mut [&mut [u8]]) -> Result<()> {
     match op {
+        Regional::Merged(_) => Err(Error::bug("runs are merged where they are read")),
         Regional::Lines(op) => lines::run(op, region, inputs, outputs),
         Regional::Select(op) => select::select(op, region, inputs, outputs),
         Regional::Count(op) => select::count(op, region, inputs, outputs),

@@ -11,6 +11,7 @@ use super::fetch::{Held, Memo, Shared};
 use super::fold::PartFold;
 use super::launch::{StageKernels, TileKernels};
 use super::retry::retry;
+use super::runs::RunsInMaking;
 use super::spill::SpillLog;
 use super::target::{Blocks, Finished, Target};
 use super::tiles::{self, Tiles};
@@ -118,6 +119,7 @@ enum Running {
     Scan { id: StageId, chains: Chains, targets: Vec<(Target, Option<usize>)> },
     Reduction { id: StageId, folds: Vec<PartFold>, results: Vec<Target> },
     Tiles(Tiles),
+    Runs { id: StageId, runs: RunsInMaking },
 }
 
 /// Runs one sweep.
@@ -182,6 +184,10 @@ fn start(
         };
         return Tiles::new(shared.cx, id, program, &sweep.grid, target).map(Running::Tiles);
     }
+    if let StageKind::Runs(op) = &stage.kind {
+        let runs = RunsInMaking::new(shared.cx.spill_folder(), op, &sweep.grid)?;
+        return Ok(Running::Runs { id, runs });
+    }
     let mut targets = Vec::new();
     let outputs = || shared.plan.outputs.iter().enumerate().filter(|(_, o)| o.stage == id);
     for (i, output) in outputs() {
@@ -235,6 +241,7 @@ fn finish(shared: &mut Shared<'_>, sink: Running, done: &mut Done) -> Result<()>
                 drop(shared.results[id][0].set(held));
             }
         }
+        Running::Runs { id, runs } => drop(shared.results[id][0].set(Held::Runs(runs.finish()))),
         Running::Reduction { id, folds, results } => {
             for (r, (fold, target)) in folds.iter().zip(results).enumerate() {
                 for index in fold.without_portions(shape::size(&shared.plan.stages[id].space) == 0) {
@@ -377,7 +384,7 @@ impl Job<'_, '_> {
     fn is_done(&self, region: &Region) -> bool {
         self.running.iter().all(|sink| match sink {
             Running::Blocks { targets, .. } => !targets.is_empty() && targets.iter().all(|(t, _)| t.has(region)),
-            Running::Scan { .. } | Running::Reduction { .. } | Running::Tiles(_) => false,
+            Running::Scan { .. } | Running::Reduction { .. } | Running::Tiles(_) | Running::Runs { .. } => false,
         })
     }
 
@@ -393,6 +400,7 @@ impl Job<'_, '_> {
                 Running::Blocks { id, targets } => self.blocks(*id, targets, task, &mut memo)?,
                 Running::Scan { id, chains, targets } => self.scan(*id, chains, targets, task, &mut memo)?,
                 Running::Reduction { id, folds, results } => self.reduction(*id, folds, results, task, &mut memo)?,
+                Running::Runs { id, runs } => self.shared.add_runs(*id, runs, &task.block, &task.region)?,
                 Running::Tiles(_) => return Err(Error::bug("a tile program runs by itself")),
             }
         }

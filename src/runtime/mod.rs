@@ -4,7 +4,7 @@
 //! every stage printable; `executor.rs` admits tasks against the byte budget and runs them on the context's pool;
 //! `launch.rs` keeps kernels ready; `fetch.rs` and `rows.rs` read what a block needs, put together in `collage.rs`, through `cache.rs` where chunks are
 //! shared; `product.rs` multiplies matrices panel by panel, `substitute.rs` solves triangular systems; `fold.rs` combines tiles in a fixed tree, `carry.rs` joins the
-//! blocks of scans in order, `tiles.rs` runs factorisations; `target.rs` takes results, `spill.rs` those that go to disk for a while; `retry.rs` makes
+//! blocks of scans in order, `tiles.rs` runs factorisations; `target.rs` takes results, `spill.rs` those that go to disk for a while; `runs.rs` keeps long lines as sorted runs, `merged.rs` reads them in order; `retry.rs` makes
 //! requests again that failed for a moment; `trace.rs` counts and times; `interrupt.rs` stops a run when the process is
 //! interrupted.
 
@@ -12,6 +12,7 @@ pub mod knobs;
 pub mod trace;
 pub mod cache;
 pub(crate) mod spill;
+pub(crate) mod runs;
 pub(crate) mod devices;
 pub mod context;
 pub(crate) mod retry;
@@ -22,6 +23,7 @@ pub(crate) mod fetch;
 pub(crate) mod rows;
 pub(crate) mod product;
 pub(crate) mod substitute;
+pub(crate) mod merged;
 pub(crate) mod target;
 pub(crate) mod fold;
 pub(crate) mod carry;

@@ -10,15 +10,13 @@ use super::context::{Context, Progress};
 use super::fetch::{Held, Memo, Shared};
 use super::fold::PartFold;
 use super::launch::{StageKernels, TileKernels};
-use super::retry::retry;
 use super::runs::RunsInMaking;
 use super::spill::SpillLog;
-use super::target::{Blocks, Finished, Target};
+use super::target::{Blocks, Finished, Target, write_whole};
 use super::tiles::{self, Tiles};
 use super::trace::{Report, Span, Trace, timed};
 use crate::blockwise::plan::{Origin, Output, Placement, Plan, StageId, StageKind};
 use crate::blockwise::sweep::Sweep;
-use crate::chunk::region::Indices;
 use crate::chunk::{Chunks, Region};
 use crate::device::View;
 use crate::device::assembly::Assembly;
@@ -586,20 +584,4 @@ impl Job<'_, '_> {
             }
         }
     }
-}
-
-/// Writes an answer that was assembled in memory to its array, piece by piece.
-fn write_whole(shared: &Shared<'_>, sink: &dyn Sink, block: &Block) -> Result<()> {
-    let grid = sink.grid().clone();
-    let view = View::whole(Data::Host(block.clone()));
-    for index in Indices::new(&grid.counts()) {
-        let region = grid.region(&index);
-        if sink.has(&region) {
-            continue;
-        }
-        let piece = shared.dense(&view.shifted(&region.start), &region.shape, block.dtype())?.host()?;
-        shared.trace.counters.bytes_written.fetch_add(piece.bytes().len() as u64, Ordering::Relaxed);
-        retry(&shared.cx.cancel_token(), || sink.write(&region, piece.bytes()))?;
-    }
-    Ok(())
 }

@@ -140,7 +140,9 @@ fn asked(call: &Call) -> Result<Asked> {
     let dtype = levels.iter().map(|q| q.dtype()).reduce(promote).unwrap_or(DType::F64);
     // One real number makes all of them real.
     if dtype.kind() == Kind::Float {
-        levels.iter_mut().for_each(|q| *q = Scalar::Float(q.to_f64()));
+        for q in &mut levels {
+            *q = Scalar::Float(q.to_f64());
+        }
     }
     Ok(Asked { levels, shape, dtype: (!weak).then_some(dtype) })
 }

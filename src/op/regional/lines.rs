@@ -72,8 +72,8 @@ impl LineOp {
 /// Lines up to this length are sorted side by side, by a network.
 pub const SHORT: usize = 1024;
 
-/// Bytes of a row of lines side by side: two cache lines.
-pub const ROW: usize = 128;
+/// Bytes of a row of lines side by side, at most.
+pub const ROW: usize = 256;
 
 impl Lines {
     /// The dtype of the result.

@@ -2,7 +2,9 @@
 
 use super::reduction::{Over, reduce};
 use super::{Array, Kind, done};
+use crate::dtype::promote::promote;
 use crate::dtype::scalar::Scalar;
+use crate::dtype::{self, DType};
 use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::expr::build;
@@ -17,20 +19,20 @@ pub struct Asked {
     pub levels: Vec<Scalar>,
     /// The shape they have, which the result begins with.
     pub shape: Vec<usize>,
-    /// Whether they adapt to the dtype of the array, as a number does.
-    pub weak: bool,
+    /// Their dtype, where they do not adapt to that of the array as a number does.
+    pub dtype: Option<DType>,
 }
 
 impl From<f64> for Asked {
     fn from(level: f64) -> Self {
-        Self { levels: vec![Scalar::Float(level)], shape: Vec::new(), weak: true }
+        Self { levels: vec![Scalar::Float(level)], shape: Vec::new(), dtype: None }
     }
 }
 
 impl From<&[f64]> for Asked {
     fn from(levels: &[f64]) -> Self {
         let shape = vec![levels.len()];
-        Self { levels: levels.iter().map(|&q| Scalar::Float(q)).collect(), shape, weak: false }
+        Self { levels: levels.iter().map(|&q| Scalar::Float(q)).collect(), shape, dtype: Some(DType::F64) }
     }
 }
 
@@ -48,7 +50,9 @@ impl Asked {
             Scalar::Complex(_) => p,
             _ => Scalar::Float(p.to_f64() / 100.0),
         };
-        Self { levels: self.levels.into_iter().map(hundredth).collect(), ..self }
+        // Integers become real numbers.
+        let dtype = self.dtype.map(|d| promote(d, if matches!(d.kind(), dtype::Kind::Float) { d } else { DType::F64 }));
+        Self { levels: self.levels.into_iter().map(hundredth).collect(), dtype, ..self }
     }
 }
 
@@ -61,7 +65,7 @@ impl Asked {
 #[track_caller]
 pub fn quantile(x: &Expr, levels: &Asked, over: &Over, method: Method, skips_nan: bool) -> Result<Expr> {
     let name = if skips_nan { "nanquantile" } else { "quantile" };
-    let of = Quantiles::new(name, x.dtype, &levels.levels, levels.weak, method, skips_nan)?;
+    let of = Quantiles::new(name, x.dtype, &levels.levels, levels.dtype, method, skips_nan)?;
     if levels.shape.len() > 2 {
         return Err(Error::shape(name, format!("levels of shape {} are more than a matrix", tuple(&levels.shape))));
     }

@@ -67,6 +67,10 @@ pub fn title(plan: &Plan, stage: &Stage) -> String {
             format!("triangular system x bᴴ = a by {rows} rows in tiles ({tile}, {tile})")
         }
         StageKind::Regional(op) => op.to_string(),
+        StageKind::Runs(runs) => {
+            let axes: Vec<usize> = (0..runs.along.len()).filter(|&a| runs.along[a]).collect();
+            format!("sorted runs along axes {}", tuple(&axes))
+        }
         StageKind::Function(f) => format!("function {}", f.name),
     }
 }

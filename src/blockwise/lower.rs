@@ -66,6 +66,7 @@ fn keep_whole(plan: &mut Plan) {
             | StageKind::Reshape(_)
             | StageKind::Take { .. }
             | StageKind::Contract(_)
+            | StageKind::Runs(_)
             | StageKind::Function(_) => taken.contains(&id),
         };
         if readers > 0 && whole {

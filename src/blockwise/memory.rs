@@ -212,6 +212,7 @@ fn result_bytes(plan: &Plan, id: StageId, block: &[usize]) -> u64 {
         StageKind::Substitute(s) => buffer(block, s.dtype),
         // A part is put in its place once it is computed.
         StageKind::Regional(op) => 2 * buffer(block, op.output()) + op.scratch(block) as u64,
+        StageKind::Runs(runs) => runs.scratch(shape::size(block)) as u64,
         StageKind::Function(f) => buffer(block, f.output),
         // States, results, those of a tile where they are put together, and what is handed from tile to tile.
         StageKind::Scan { scanner, axis, tiles, .. } => {
@@ -300,6 +301,7 @@ pub fn waiting_bytes(plan: &Plan, stages: &[StageId], block: &[usize]) -> u64 {
         | StageKind::Tiles(_)
         | StageKind::Substitute(_)
         | StageKind::Regional(_)
+        | StageKind::Runs(_)
         | StageKind::Function(_) => 0u64,
     };
     stages.iter().map(of_stage).sum()
@@ -312,6 +314,7 @@ pub fn held_bytes(plan: &Plan, id: StageId) -> u64 {
     let in_memory = plan.outputs.iter().any(|o| o.stage == id && o.stored.is_none());
     match &stage.kind {
         StageKind::Reduce { .. } if stage.is_spilled() => 0,
+        StageKind::Runs(runs) => runs.known_bytes(&stage.space) as u64,
         StageKind::Reduce { parts, .. } => parts
             .iter()
             .enumerate()

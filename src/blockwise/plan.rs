@@ -10,7 +10,7 @@ use crate::op::function::BlockFunction;
 use crate::op::kernel::Lanes;
 use crate::op::program::Program;
 use crate::op::reduction::Reducer;
-use crate::op::regional::Regional;
+use crate::op::regional::{Regional, Runs};
 use crate::op::scan::Scanner;
 use crate::op::tiles::{Substitution, TileProgram};
 use crate::store::Store;
@@ -142,6 +142,8 @@ pub enum StageKind {
     Substitute(Substitution),
     /// What needs boxes of its inputs that no map gives. Its inputs cover the space that it says.
     Regional(Regional),
+    /// Lines sorted in runs, one for each block, which are merged where they are read. The result has the other axes, then the line.
+    Runs(Runs),
     /// A user's function over whole logical chunks.
     Function(BlockFunction),
 }
@@ -159,6 +161,7 @@ impl StageKind {
             | Self::Tiles(_)
             | Self::Substitute(_)
             | Self::Regional(_)
+            | Self::Runs(_)
             | Self::Function(_) => None,
         }
     }
@@ -174,6 +177,7 @@ impl StageKind {
             | Self::Tiles(_)
             | Self::Substitute(_)
             | Self::Regional(_)
+            | Self::Runs(_)
             | Self::Function(_) => None,
         }
     }
@@ -283,6 +287,7 @@ impl Stage {
                 }
                 shape
             }
+            StageKind::Runs(runs) => runs.shape(&self.space),
             StageKind::Blockwise(_)
             | StageKind::Exchange { .. }
             | StageKind::Reshape(_)
@@ -330,6 +335,7 @@ impl Stage {
             StageKind::Tiles(program) => vec![program.dtype],
             StageKind::Substitute(s) => vec![s.dtype],
             StageKind::Regional(op) => vec![op.output()],
+            StageKind::Runs(runs) => vec![runs.dtype],
             StageKind::Function(f) => vec![f.output],
         }
     }
@@ -371,7 +377,7 @@ impl Stage {
     pub fn is_swept(&self) -> bool {
         self.placement != Placement::OnDemand
             || match &self.kind {
-                StageKind::Reduce { .. } | StageKind::Scan { .. } | StageKind::Tiles(_) => true,
+                StageKind::Reduce { .. } | StageKind::Scan { .. } | StageKind::Tiles(_) | StageKind::Runs(_) => true,
                 StageKind::Regional(op) => op.whole_axis().is_some(),
                 _ => false,
             }

@@ -244,7 +244,7 @@ pub fn extra_bytes_of(plan: &Plan, id: StageId, input: &Input, grid: &Chunks, ca
 fn groups(plan: &Plan) -> Vec<Vec<StageId>> {
     let sinks = plan.sinks();
     let steps = |id: StageId| match &plan.stages[id].kind {
-        StageKind::Tiles(_) | StageKind::Substitute(_) => true,
+        StageKind::Tiles(_) | StageKind::Substitute(_) | StageKind::Runs(_) => true,
         StageKind::Regional(op) => op.whole_axis().is_some(),
         _ => false,
     };

@@ -91,6 +91,12 @@ fn check(plan: &Plan, id: usize, stage: &Stage) -> Result<()> {
             require(axis.is_none(), "lines are whole in the chunks of their stage")?;
             None
         }
+        StageKind::Runs(runs) => {
+            require(stage.inputs.len() == 1, "runs have one input")?;
+            require(runs.along.len() == stage.space.len(), "runs lie along axes of their space")?;
+            require(stage.is_spilled(), "runs are on disk")?;
+            None
+        }
         StageKind::Function(_) => None,
     };
     if let Some(p) = programs {

@@ -3,7 +3,8 @@
 //! Lines become keys (`keys.rs`), integers that compare as the elements do. Short ones lie side by side, a row of which holds
 //! one key of each, and are sorted together by a network (`network.rs`), whatever axis they follow; long ones are
 //! copied some at a time, so that whole cache lines are read, and are sorted digit by digit or only as far as needed
-//! (`select.rs`). `number.rs` has the arithmetic of quantiles. All ways give the same bits.
+//! (`select.rs`). `quantiles.rs` finds quantiles, with the arithmetic in `number.rs`; `runs.rs` is for lines that are sorted piece by
+//! piece. All ways give the same bits.
 
 #![allow(
     clippy::cast_possible_truncation,
@@ -20,21 +21,25 @@ use crate::device::View;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::op::regional::lines::SHORT;
-use crate::op::regional::{Between, End, Levels, LineOp, Lines, Quantiles};
+use crate::op::regional::{End, LineOp, Lines};
 use bytemuck::Pod;
 use half::{bf16, f16};
 use num_complex::{Complex32, Complex64};
 
 mod walk;
+mod scratch;
 mod network;
 pub(crate) mod keys;
 mod select;
 mod number;
+mod quantiles;
+pub(crate) mod runs;
 
 use keys::Key;
 pub(super) use keys::Ordered;
 use number::Number;
-use walk::{Group, Walk};
+use scratch::Scratch;
+use walk::Walk;
 
 /// Computes the lines of `region`, which holds whole ones.
 ///
@@ -72,36 +77,8 @@ fn typed<T: Number>(op: &Lines, region: &Region, lines: &View, out: &mut [u8]) -
             let (n, end) = (op.len, *end);
             positions(&walk, from, cast::<i64>(out)?, move |j| if end == End::Last { n - 1 - j } else { j });
         }
-        LineOp::Quantiles(of) if of.levels == Levels::Middle && of.output == op.dtype => {
-            quantiles(&walk, from, cast::<T>(out)?, of, T::nan(), |a, b, t, one| match (t.is_nan(), one) {
-                (true, _) => a,
-                (_, true) => a.alone(),
-                (_, false) => T::mean(a, b),
-            });
-        }
-        LineOp::Quantiles(of) if of.output == op.dtype => {
-            let exact = of.is_exact();
-            let blend = |a: T, b, t: f64, _| if exact || t.is_nan() { a } else { T::between(a, b, t) };
-            quantiles(&walk, from, cast::<T>(out)?, of, T::nan(), blend);
-        }
-        LineOp::Quantiles(of) if of.output == DType::F64 => {
-            let middle = of.levels == Levels::Middle;
-            quantiles(&walk, from, cast::<f64>(out)?, of, f64::NAN, |a: T, b, t, _| match (t.is_nan(), middle) {
-                (true, _) => a.wide(),
-                (_, true) => (a.wide() + b.wide()) / 2.0,
-                (_, false) => number::between(a, b, t),
-            });
-        }
-        LineOp::Quantiles(of) if of.output == DType::I64 => quantiles(
-            &walk,
-            from,
-            cast::<i64>(out)?,
-            of,
-            0,
-            |a: T, b: T, t, _| if t < 0.5 { a.whole() } else { b.whole() },
-        ),
+        LineOp::Quantiles(of) => quantiles::over(&walk, from, of, out)?,
         LineOp::Lexsort(_) => return Err(Error::bug("keys have dtypes of their own")),
-        LineOp::Quantiles(_) => return Err(Error::bug("quantiles keep their dtype or become float64 or int64")),
     }
     Ok(())
 }
@@ -149,7 +126,7 @@ fn ranks<T: Ordered>(
     let (len, many) = (walk.op.len, walk.op.out);
     if by_network::<T::Key>(walk) {
         let width = network::width::<T::Key>();
-        let mut panel = vec![T::Key::TOP; len * width];
+        let mut panel = Scratch::<T::Key>::new(len * width);
         for group in walk.groups(width) {
             group.side_by_side(from, &mut panel, width, |_, x| x.key());
             T::Key::sort_panel(&mut panel);
@@ -163,7 +140,7 @@ fn ranks<T: Ordered>(
         return;
     }
     let most = walk.op.together(walk.longest());
-    let (mut keys, mut spare) = (vec![T::Key::TOP; most * len], vec![T::Key::TOP; len]);
+    let (mut keys, mut spare) = (Scratch::<T::Key>::new(most * len), Scratch::<T::Key>::new(len));
     for group in walk.groups(most) {
         group.one_by_one(from, &mut keys, len, T::key);
         let lines = &mut keys[..group.count * len];
@@ -183,7 +160,7 @@ fn positions<T: Ordered>(walk: &Walk, from: &[T], out: &mut [i64], rank: impl Fn
     let packed = |key: u64, j: usize| (key << 32) | j as u64;
     if T::Key::LANES && size_of::<T>() <= 4 && by_network::<u64>(walk) {
         let width = network::width::<u64>();
-        let mut panel = vec![0; len * width];
+        let mut panel = Scratch::<u64>::new(len * width);
         for group in walk.groups(width) {
             group.side_by_side(from, &mut panel, width, |j, x| packed(x.rank().bits(), j));
             network::sort_panel(&mut panel);
@@ -197,7 +174,7 @@ fn positions<T: Ordered>(walk: &Walk, from: &[T], out: &mut [i64], rank: impl Fn
         return;
     }
     let most = walk.op.together(walk.longest());
-    let mut keys = vec![T::Key::TOP; most * len];
+    let mut keys = Scratch::<T::Key>::new(most * len);
     for group in walk.groups(most) {
         group.one_by_one(from, &mut keys, len, T::rank);
         for (w, line) in keys.chunks_exact(len).take(group.count).enumerate() {
@@ -233,7 +210,7 @@ fn lexsort(op: &Lines, region: &Region, dtypes: &[DType], keys: &[View], out: &m
 fn reorder<T: Ordered>(walk: &Walk, key: &View, out: &mut [i64]) -> Result<()> {
     let from: &[T] = bytemuck::try_cast_slice(key.block.bytes()).map_err(unaligned)?;
     let len = walk.op.len;
-    let (mut keys, mut before) = (vec![T::Key::TOP; len], vec![0; len]);
+    let (mut keys, mut before) = (Scratch::<T::Key>::new(len), vec![0; len]);
     for group in walk.groups(1) {
         for j in 0..len {
             before[j] = out[group.place(j, 0)];
@@ -245,102 +222,4 @@ fn reorder<T: Ordered>(walk: &Walk, key: &View, out: &mut [i64]) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// A line in order, as far as it is needed.
-struct Column<'a, K> {
-    keys: &'a [K],
-    /// Between neighbours.
-    step: usize,
-    len: usize,
-    /// Elements that are not NaN, which come first.
-    valid: usize,
-}
-
-/// Quantiles of lines. `blend` gives what is at a place between two elements, or of one NaN, where the place is NaN itself;
-/// it knows whether the two are one.
-fn quantiles<T: Ordered, R: Copy>(
-    walk: &Walk,
-    from: &[T],
-    out: &mut [R],
-    of: &Quantiles,
-    nan: R,
-    blend: impl Fn(T, T, f64, bool) -> R,
-) {
-    let len = walk.op.len;
-    if len == 0 {
-        out.fill(nan);
-        return;
-    }
-    let (mut n, mut places) = (len, of.of(len));
-    let mut write = |out: &mut [R], group: &Group, w: usize, line: Column<T::Key>| {
-        let at = |rank: usize| T::of(line.keys[rank * line.step]);
-        if line.valid < line.len && !of.skips_nan {
-            let last = at(line.len - 1);
-            return (0..places.len()).for_each(|j| out[group.place(j, w)] = blend(last, last, f64::NAN, true));
-        }
-        if line.valid == 0 {
-            return (0..places.len()).for_each(|j| out[group.place(j, w)] = nan);
-        }
-        if n != line.valid {
-            (n, places) = (line.valid, of.of(line.valid));
-        }
-        for (j, b) in places.iter().enumerate() {
-            out[group.place(j, w)] = blend(at(b.low), at(b.high), b.weight, b.low == b.high);
-        }
-    };
-    let first_nan = T::first_nan();
-    if by_network::<T::Key>(walk) {
-        let width = network::width::<T::Key>();
-        let mut panel = vec![T::Key::TOP; len * width];
-        for group in walk.groups(width) {
-            group.side_by_side(from, &mut panel, width, |_, x| x.key());
-            T::Key::sort_panel(&mut panel);
-            for w in 0..group.count {
-                let keys = &panel[w..];
-                let valid = first_nan.map_or(len, |nan| valid(keys, width, len, nan));
-                write(out, &group, w, Column { keys, step: width, len, valid });
-            }
-        }
-        return;
-    }
-    let most = walk.op.together(walk.longest());
-    let mut keys = vec![T::Key::TOP; most * len];
-    let (mut selected, mut ranks) = (0, Vec::new());
-    for group in walk.groups(most) {
-        group.one_by_one(from, &mut keys, len, T::key);
-        for (w, line) in keys.chunks_exact_mut(len).take(group.count).enumerate() {
-            let valid = first_nan.map_or(len, |nan| select::below(line, nan));
-            if valid < len && !of.skips_nan {
-                select::select(line, &[len - 1]);
-            } else if valid > 0 {
-                if selected != valid {
-                    (selected, ranks) = (valid, needed(&of.of(valid)));
-                }
-                select::select(&mut line[..valid], &ranks);
-            }
-            write(out, &group, w, Column { keys: line, step: 1, len, valid });
-        }
-    }
-}
-
-/// The ranks that places lie between, ascending.
-fn needed(places: &[Between]) -> Vec<usize> {
-    let mut ranks: Vec<usize> = places.iter().flat_map(|b| [b.low, b.high]).collect();
-    ranks.sort_unstable();
-    ranks.dedup();
-    ranks
-}
-
-/// The keys of a line in order, `step` apart, that come before `nan`.
-fn valid<K: Key>(keys: &[K], step: usize, len: usize, nan: K) -> usize {
-    if keys[(len - 1) * step] < nan {
-        return len;
-    }
-    let (mut low, mut high) = (0, len);
-    while low < high {
-        let middle = usize::midpoint(low, high);
-        if keys[middle * step] < nan { low = middle + 1 } else { high = middle }
-    }
-    low
 }

@@ -12,6 +12,7 @@ use crate::op::regional::Regional;
 /// [`Bug`](crate::ErrorKind::Bug) for inputs of the wrong number or dtype.
 pub(crate) fn run(op: &Regional, region: &Region, inputs: &[View], outputs: &mut [&mut [u8]]) -> Result<()> {
     match op {
+        Regional::Merged(_) => Err(Error::bug("runs are merged where they are read")),
         Regional::Lines(op) => lines::run(op, region, inputs, outputs),
         Regional::Select(op) => select::select(op, region, inputs, outputs),
         Regional::Count(op) => select::count(op, region, inputs, outputs),

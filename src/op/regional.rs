@@ -15,6 +15,7 @@ use std::fmt;
 pub mod gather;
 pub mod quantile;
 pub mod lines;
+pub mod runs;
 pub mod select;
 pub mod lookup;
 pub mod tally;
@@ -23,6 +24,7 @@ pub use gather::Gather;
 pub use lines::{End, LineOp, Lines};
 pub use lookup::{Lookup, LookupOp};
 pub use quantile::{Between, Levels, Method, Quantiles};
+pub use runs::{Merged, Runs};
 pub use select::{Count, Select};
 pub use tally::{BinRule, Binning, Edges, Tally};
 
@@ -40,6 +42,8 @@ pub struct Part {
 pub enum Regional {
     /// Whole lines along an axis, each by itself.
     Lines(Lines),
+    /// The same of lines that are there as sorted runs.
+    Merged(Merged),
     /// The rows of an axis at which a mask is true.
     Select(Select),
     /// How often a mask is true in each tile of its axis.
@@ -59,7 +63,7 @@ impl Regional {
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
-            Self::Lines(lines) => lines.op.name(),
+            Self::Lines(lines) | Self::Merged(Merged { lines, .. }) => lines.op.name(),
             Self::Select(_) => "compress",
             Self::Count(_) => "count",
             Self::Lookup(lookup) => lookup.op.name(),
@@ -73,7 +77,7 @@ impl Regional {
     #[must_use]
     pub fn output(&self) -> DType {
         match self {
-            Self::Lines(lines) => lines.output(),
+            Self::Lines(lines) | Self::Merged(Merged { lines, .. }) => lines.output(),
             Self::Select(select) => select.dtype,
             Self::Count(_) => DType::I64,
             Self::Lookup(lookup) => lookup.output(),
@@ -88,7 +92,7 @@ impl Regional {
     pub fn input_space(&self, space: &[usize]) -> Vec<usize> {
         let mut out = space.to_vec();
         match self {
-            Self::Lines(lines) => out[lines.axis] = lines.len,
+            Self::Lines(lines) | Self::Merged(Merged { lines, .. }) => out[lines.axis] = lines.len,
             Self::Select(select) => out[select.axis] = select.tiles.len(),
             Self::Count(count) => out[0] = count.tiles.len(),
             Self::Lookup(lookup) => out.push(lookup.len),
@@ -105,7 +109,7 @@ impl Regional {
         match self {
             Self::Lookup(_) => Lookup::map(input, seen.len()),
             Self::Tally(tally) => tally.map(input),
-            Self::Lines(_) | Self::Select(_) | Self::Count(_) | Self::Edges(_) | Self::Gather(_) => {
+            Self::Lines(_) | Self::Merged(_) | Self::Select(_) | Self::Count(_) | Self::Edges(_) | Self::Gather(_) => {
                 IndexMap::broadcast(lengths, seen)
             }
         }
@@ -123,7 +127,9 @@ impl Regional {
         match self {
             Self::Lookup(_) => input > 0,
             Self::Tally(tally) => tally.shares(input),
-            Self::Lines(_) | Self::Select(_) | Self::Count(_) | Self::Edges(_) | Self::Gather(_) => false,
+            Self::Lines(_) | Self::Merged(_) | Self::Select(_) | Self::Count(_) | Self::Edges(_) | Self::Gather(_) => {
+                false
+            }
         }
     }
 
@@ -131,7 +137,9 @@ impl Regional {
     #[must_use]
     pub fn parts(&self, region: &Region) -> Vec<Part> {
         match self {
-            Self::Lines(lines) => vec![Part { output: region.clone(), input: lines.whole(region) }],
+            Self::Lines(lines) | Self::Merged(Merged { lines, .. }) => {
+                vec![Part { output: region.clone(), input: lines.whole(region) }]
+            }
             Self::Select(select) => select.parts(region),
             Self::Count(count) => count.parts(region),
             Self::Lookup(lookup) => vec![lookup.part(region)],
@@ -145,7 +153,7 @@ impl Regional {
     #[must_use]
     pub fn hull(&self, region: &Region) -> Region {
         match self {
-            Self::Lines(lines) => lines.whole(region),
+            Self::Lines(lines) | Self::Merged(Merged { lines, .. }) => lines.whole(region),
             Self::Select(select) => select.hull(region),
             Self::Count(count) => count.hull(region),
             Self::Lookup(lookup) => lookup.hull(region),
@@ -161,6 +169,8 @@ impl Regional {
         let mut out = block.to_vec();
         match self {
             Self::Lines(lines) => out[lines.axis] = lines.len,
+            // Of runs, as much is read as is asked for.
+            Self::Merged(_) => {}
             Self::Select(select) => out[select.axis] = select.tiles.longest(),
             Self::Count(count) => out[0] = count.tiles.longest(),
             Self::Lookup(lookup) => out.push(lookup.len),
@@ -177,7 +187,9 @@ impl Regional {
     pub fn read_in(&self, grid: &Chunks) -> Chunks {
         let mut axes = grid.axes().to_vec();
         match self {
-            Self::Lines(lines) => axes[lines.axis] = AxisChunks::regular(lines.len, lines.len),
+            Self::Lines(lines) | Self::Merged(Merged { lines, .. }) => {
+                axes[lines.axis] = AxisChunks::regular(lines.len, lines.len);
+            }
             Self::Select(select) => axes[select.axis] = select.tiles.clone(),
             Self::Count(count) => axes[0] = count.tiles.clone(),
             Self::Lookup(lookup) => return lookup.read_in(grid),
@@ -196,9 +208,13 @@ impl Regional {
     pub fn whole_axis(&self) -> Option<usize> {
         match self {
             Self::Lines(lines) => Some(lines.axis),
-            Self::Select(_) | Self::Count(_) | Self::Lookup(_) | Self::Tally(_) | Self::Edges(_) | Self::Gather(_) => {
-                None
-            }
+            Self::Merged(_)
+            | Self::Select(_)
+            | Self::Count(_)
+            | Self::Lookup(_)
+            | Self::Tally(_)
+            | Self::Edges(_)
+            | Self::Gather(_) => None,
         }
     }
 
@@ -214,6 +230,7 @@ impl Regional {
         match self {
             Self::Lines(lines) => lines.scratch(block),
             Self::Gather(gather) => gather.scratch(block),
+            Self::Merged(merged) => merged.scratch(block),
             Self::Select(_) | Self::Count(_) => 0,
             Self::Lookup(lookup) => lookup.scratch(block),
             Self::Tally(tally) => tally.scratch(),
@@ -226,6 +243,9 @@ impl fmt::Display for Regional {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Lines(lines) => write!(f, "{} along axis {}", lines.op.name(), lines.axis),
+            Self::Merged(Merged { lines, .. }) => {
+                write!(f, "{} of sorted runs along axis {}", lines.op.name(), lines.axis)
+            }
             Self::Select(select) => write!(f, "rows of axis {} where a mask is true", select.axis),
             Self::Count(_) => write!(f, "true elements of each tile"),
             Self::Lookup(lookup) => write!(f, "{} in a table of {}", lookup.op.name(), lookup.len),

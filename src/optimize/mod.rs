@@ -64,6 +64,8 @@ static PLAN_RULES: &[&dyn PlanRule] = &[
     &fuse::reductions::MergeReductions,
     // Blocks are made of cells, so these are settled first.
     &place::cells::JoinCells,
+    // Lines that are too long for memory are two stages, each of which others read in its own way.
+    &place::lines::SortOnDisk,
     // Who reads what, and in which blocks, is known now: what must not or should not run again is computed once,
     &place::results::PlaceResults,
     // and what would be read from stores again and again is exchanged through memory or disk.

@@ -55,7 +55,7 @@ impl Shared<'_> {
             }
             Origin::Stage(id, result) => match self.results[id].get(result).and_then(OnceLock::get) {
                 Some(Held::Data(data)) => data.len() <= FEW || self.cx.is_resident(data),
-                Some(Held::Spilled(_)) => false,
+                Some(Held::Spilled(_) | Held::Runs(_)) => false,
                 None => !self.plan.stages[id].is_swept() && self.runs_there(id) && self.reads_there(id),
             },
             Origin::Iota(_) => false,

@@ -10,14 +10,12 @@ use super::context::{Context, Progress, in_turn, turn};
 use super::fetch::{Held, Memo, Shared};
 use super::fold::{Added, PartFold};
 use super::launch::{StageKernels, TileKernels};
-use super::retry::retry;
 use super::running::{Done, Running, finish, start};
-use super::target::Target;
+use super::target::{Target, write_whole};
 use super::trace::{Report, Span, Trace, timed};
 use crate::blockwise::plan::{Plan, StageId, StageKind};
 use crate::blockwise::sweep::Sweep;
 use crate::chunk::Region;
-use crate::chunk::region::Indices;
 use crate::device::block::Block;
 use crate::device::data::Data;
 use crate::device::{Event, View};
@@ -253,7 +251,7 @@ impl<'a> Job<'a, '_> {
                 let each = results.iter().zip(folds).zip(dtypes);
                 each.into_iter().all(|((target, fold), dtype)| bytes(target, dtype, &fold.kept.longest()))
             }
-            Running::Scan { .. } | Running::Tiles(_) => false,
+            Running::Scan { .. } | Running::Tiles(_) | Running::Runs { .. } => false,
         }) && self.shared.only_enqueues(self.sweep)
     }
 
@@ -330,7 +328,7 @@ impl<'a> Job<'a, '_> {
     fn is_done(&self, region: &Region) -> bool {
         self.running.iter().all(|sink| match sink {
             Running::Blocks { targets, .. } => !targets.is_empty() && targets.iter().all(|(t, _)| t.has(region)),
-            Running::Scan { .. } | Running::Reduction { .. } | Running::Tiles(_) => false,
+            Running::Scan { .. } | Running::Reduction { .. } | Running::Tiles(_) | Running::Runs { .. } => false,
         })
     }
 
@@ -346,6 +344,7 @@ impl<'a> Job<'a, '_> {
                 Running::Blocks { id, targets } => self.blocks(*id, targets, task, &mut memo)?,
                 Running::Scan { id, chains, targets } => self.scan(*id, chains, targets, task, &mut memo)?,
                 Running::Reduction { id, folds, results } => self.reduction(*id, folds, results, task, &mut memo)?,
+                Running::Runs { id, runs } => self.shared.add_runs(*id, runs, &task.block, &task.region)?,
                 Running::Tiles(_) => return Err(Error::bug("a tile program runs by itself")),
             }
         }
@@ -544,20 +543,4 @@ impl<'a> Job<'a, '_> {
             self.shared.announce(stage, region);
         }
     }
-}
-
-/// Writes an answer that was assembled in memory to its array, piece by piece.
-fn write_whole(shared: &Shared<'_>, sink: &dyn Sink, block: &Block) -> Result<()> {
-    let grid = sink.grid().clone();
-    let view = View::whole(Data::Host(block.clone()));
-    for index in Indices::new(&grid.counts()) {
-        let region = grid.region(&index);
-        if sink.has(&region) {
-            continue;
-        }
-        let piece = shared.dense(&view.shifted(&region.start), &region.shape, block.dtype())?.host()?;
-        shared.trace.counters.bytes_written.fetch_add(piece.bytes().len() as u64, Ordering::Relaxed);
-        retry(&shared.cx.cancel_token(), || sink.write(&region, piece.bytes()))?;
-    }
-    Ok(())
 }

@@ -5,6 +5,7 @@ use super::collage::Collage;
 use super::context::Context;
 use super::launch::{Launcher, StageKernels};
 use super::retry::retry;
+use super::runs::SortedRuns;
 use super::spill::SpillLog;
 use super::trace::{Trace, timed};
 use crate::blockwise::diagonals::runs;
@@ -50,6 +51,8 @@ pub(crate) enum Held {
     Data(Data),
     /// On disk.
     Spilled(SpillLog),
+    /// Lines as sorted runs.
+    Runs(SortedRuns),
 }
 
 /// What one task has read or computed already, so that sinks of a sweep share it.
@@ -94,10 +97,11 @@ impl Shared<'_> {
             StageKind::Contract(_) => self.product(id, region),
             StageKind::Substitute(substitution) => self.substitute(id, substitution, region),
             StageKind::Regional(Regional::Gather(op)) => self.gather(id, op, region, memo),
+            StageKind::Regional(Regional::Merged(merged)) => self.merged(id, merged, region),
             StageKind::Regional(op) => self.parts(id, op, region),
             StageKind::Function(_) => self.function(id, region, memo),
-            StageKind::Reduce { .. } | StageKind::Scan { .. } | StageKind::Tiles(_) => {
-                Err(Error::bug("reductions, scans and tile programs are swept, not evaluated"))
+            StageKind::Reduce { .. } | StageKind::Scan { .. } | StageKind::Tiles(_) | StageKind::Runs(_) => {
+                Err(Error::bug("reductions, scans, tile programs and runs are swept, not evaluated"))
             }
         }
     }

@@ -216,7 +216,9 @@ impl StageKernels {
             StageKind::Substitute(s) => {
                 Self::Tiles(step_kernels(SUBSTITUTION, s.dtype).into_iter().map(launcher).collect())
             }
-            StageKind::Exchange { .. } | StageKind::Reshape(_) | StageKind::Take { .. } => Self::Nothing,
+            StageKind::Exchange { .. } | StageKind::Reshape(_) | StageKind::Take { .. } | StageKind::Runs(_) => {
+                Self::Nothing
+            }
             StageKind::Reduce { parts, .. } => {
                 let of_states = |part: &Part| {
                     let (combine, finish) = (part.reducer.combine.clone(), part.reducer.finish.clone());

@@ -257,7 +257,7 @@ fn fallbacks(cx: &Context, plan: &Plan) -> Vec<String> {
         StageKind::Contract(contraction) => vec![super::launch::product_kernel(contraction, false, false)],
         StageKind::Tiles(program) => super::launch::step_kernels(program.factorisation.name(), program.dtype),
         StageKind::Substitute(s) => super::launch::step_kernels(super::launch::SUBSTITUTION, s.dtype),
-        StageKind::Exchange { .. } | StageKind::Reshape(_) | StageKind::Take { .. } => Vec::new(),
+        StageKind::Exchange { .. } | StageKind::Reshape(_) | StageKind::Take { .. } | StageKind::Runs(_) => Vec::new(),
     });
     kernels.filter(|k| !cx.device_supports(k)).map(|k| k.to_string()).collect()
 }

@@ -1,9 +1,10 @@
 //! Where the results of a sweep's stages go while it runs, and what has become of them.
 
 use super::carry::Chains;
-use super::fetch::Shared;
+use super::fetch::{Held, Shared};
 use super::fold::PartFold;
 use super::launch::StageKernels;
+use super::runs::RunsInMaking;
 use super::spill::SpillLog;
 use super::target::{Blocks, Finished, Target};
 use super::tiles::{self, Tiles};
@@ -34,6 +35,7 @@ pub(crate) enum Running {
     Scan { id: StageId, chains: Chains, targets: Vec<(Target, Option<usize>)> },
     Reduction { id: StageId, folds: Vec<PartFold>, results: Vec<Target> },
     Tiles(Tiles),
+    Runs { id: StageId, runs: RunsInMaking },
 }
 
 /// Sets up where the results of stage `id` go.
@@ -76,6 +78,10 @@ pub(crate) fn start(
             _ => Target::Memory(in_memory(dtype, &grid)?),
         };
         return Tiles::new(shared.cx, id, program, &sweep.grid, target).map(Running::Tiles);
+    }
+    if let StageKind::Runs(op) = &stage.kind {
+        let runs = RunsInMaking::new(shared.cx.spill_folder(), op, &sweep.grid)?;
+        return Ok(Running::Runs { id, runs });
     }
     let mut targets = Vec::new();
     let outputs = || shared.plan.outputs.iter().enumerate().filter(|(_, o)| o.stage == id);
@@ -130,6 +136,7 @@ pub(crate) fn finish(shared: &mut Shared<'_>, sink: Running, done: &mut Done) ->
                 drop(shared.results[id][0].set(held));
             }
         }
+        Running::Runs { id, runs } => drop(shared.results[id][0].set(Held::Runs(runs.finish()))),
         Running::Reduction { id, folds, results } => {
             for (r, (fold, target)) in folds.iter().zip(results).enumerate() {
                 for index in fold.without_portions(shape::size(&shared.plan.stages[id].space) == 0) {

@@ -23,7 +23,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// The most bytes of a cell, and of cells that are written together.
 const LARGEST_CELL: usize = crate::blockwise::memory::SPILL_SCRATCH;
 
-/// A part of a cell is read row by row when its rows are at least so long, and with the whole cell when they are shorter.
+/// A part of a cell is read row by row when it is one row or its rows are at least so long, and with the whole cell
+/// otherwise.
 const SHORTEST_RUN: usize = 16 << 10;
 
 /// Cells are packed when a sample of the first shrinks below this share: lz4 packs about 0.7 GB/s a core and a disk takes
@@ -74,6 +75,12 @@ impl SpillLog {
     pub(crate) fn plain(self) -> Self {
         let _ = self.packs.set(false);
         self
+    }
+
+    /// The dtype of the elements.
+    #[must_use]
+    pub(crate) fn dtype(&self) -> DType {
+        self.dtype
     }
 
     /// Leaves `region`, a union of cells, as zeros, which take no room.
@@ -155,7 +162,8 @@ impl SpillLog {
             }
             let Some(part) = cell.intersect(region) else { continue };
             let run = part.shape.last().copied().unwrap_or(1) * size;
-            if part != *cell && place.bytes > 0 && !place.packed && run >= SHORTEST_RUN {
+            let one_row = part.size() * size == run;
+            if part != *cell && place.bytes > 0 && !place.packed && (one_row || run >= SHORTEST_RUN) {
                 self.read_rows(place.offset, cell, &part, region, out)?;
                 continue;
             }

@@ -1,10 +1,12 @@
 //! Where finished blocks go: memory, a stored array, or disk until others have read them.
 
 use super::context::Context;
-use super::fetch::Held;
+use super::fetch::{Held, Shared};
 use super::retry::retry;
 use super::spill::SpillLog;
+use crate::chunk::region::Indices;
 use crate::chunk::{Chunks, Region};
+use crate::device::View;
 use crate::device::assembly::Assembly;
 use crate::device::block::Block;
 use crate::device::data::Data;
@@ -13,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::store::Sink;
 use crate::store::memory::BlockStore;
 use parking_lot::Mutex;
+use std::sync::atomic::Ordering;
 
 /// Takes the blocks of one result.
 #[derive(Debug)]
@@ -128,4 +131,23 @@ impl Target {
             Self::Whole(blocks) => Ok(Finished::Held(Held::Data(blocks.only()?))),
         }
     }
+}
+
+/// Writes an answer that was assembled in memory to its array, piece by piece.
+///
+/// # Errors
+/// What the store reports.
+pub(crate) fn write_whole(shared: &Shared<'_>, sink: &dyn Sink, block: &Block) -> Result<()> {
+    let grid = sink.grid().clone();
+    let view = View::whole(Data::Host(block.clone()));
+    for index in Indices::new(&grid.counts()) {
+        let region = grid.region(&index);
+        if sink.has(&region) {
+            continue;
+        }
+        let piece = shared.dense(&view.shifted(&region.start), &region.shape, block.dtype())?.host()?;
+        shared.trace.counters.bytes_written.fetch_add(piece.bytes().len() as u64, Ordering::Relaxed);
+        retry(&shared.cx.cancel_token(), || sink.write(&region, piece.bytes()))?;
+    }
+    Ok(())
 }

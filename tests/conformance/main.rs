@@ -11,6 +11,7 @@ mod floats;
 mod golden;
 mod groups;
 mod numerics;
+mod order;
 mod products;
 mod random;
 mod reductions;

@@ -2,6 +2,7 @@
 
 use super::synthetic::{Fault, Synthetic, value};
 use hyperslab::array::compute::Compute;
+use hyperslab::op::regional::Method;
 use hyperslab::store::Create;
 use hyperslab::{Array, Context};
 use std::path::PathBuf;
@@ -118,6 +119,47 @@ fn a_slow_first_chunk_does_not_pile_up_states() {
     let cx = Context::builder().threads(2).memory("16MiB").device("cpu").build().unwrap();
     let std = run(&cx, x.std(0));
     assert!(std.iter().all(|s| (s - 29.15).abs() < 0.5));
+}
+
+#[test]
+fn medians_across_the_grain_read_each_chunk_once() {
+    // Rows of chunks, and blocks of medians that each need part of every row.
+    let (x, store) = Synthetic::new(ROWS, COLUMNS, [10, COLUMNS]).into_array();
+    let median = run(&small(), x.median(0));
+    assert_eq!(store.reads(), (1, 1));
+    let of_column = |j: usize| {
+        let mut column: Vec<f32> = (0..ROWS).map(|i| value(i, j)).collect();
+        column.sort_by(f32::total_cmp);
+        (column[(ROWS - 1) / 2] + column[ROWS / 2]) / 2.0
+    };
+    assert!((0..COLUMNS).step_by(97).all(|j| median[[j]] == of_column(j)));
+}
+
+/// The bytes of an answer, computed within 8 MiB and stored, and those of it in memory.
+fn both(what: &Array) -> (Vec<u8>, Vec<u8>) {
+    let (_folder, path) = scratch("o.npy");
+    let cx = Context::builder().threads(2).memory("8MiB").device("cpu").build().unwrap();
+    run(&cx, what.store(&path, Create::new()));
+    let large = Context::builder().threads(2).memory("2GiB").device("cpu").build().unwrap();
+    let stored = large.compute(large.open(&path).unwrap()).unwrap();
+    (stored.block().bytes().to_vec(), large.compute(what.clone()).unwrap().block().bytes().to_vec())
+}
+
+#[test]
+fn lines_longer_than_memory_are_sorted_on_disk() {
+    // 32 MB through 8 MiB, with many equal elements.
+    let (x, store) = Synthetic::new(1000, 8000, [250, 500]).into_array();
+    let line = x.into_dyn().reshape(&[-1]);
+    for what in [line.sort(0), line.argsort(0), line.topk(1_000_000, 0), line.argtopk(-2_000_000, 0)] {
+        let (disk, memory) = both(&what);
+        assert!(disk == memory, "{what:?}");
+    }
+    let before = store.reads().1;
+    let (disk, memory) = both(&line.try_quantiles([0.0, 0.1, 0.5, 1.0], .., Method::Linear, false).unwrap());
+    assert_eq!(disk, memory);
+    assert!(store.reads().1 <= before + 2, "each chunk is read once for either");
+    let (disk, memory) = both(&line.median(..));
+    assert_eq!(disk, memory);
 }
 
 /// The most memory this process ever held, in bytes.

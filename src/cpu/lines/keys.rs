@@ -4,6 +4,7 @@
 //! comes before +0 and NaN comes last, by its bits, so that every way to sort gives the same bytes.
 
 use super::network;
+use super::scratch::Scratch;
 use bytemuck::{Pod, Zeroable};
 use half::{bf16, f16};
 use num_complex::{Complex32, Complex64};
@@ -11,9 +12,6 @@ use std::cmp::Ordering;
 
 /// What lines are ordered by.
 pub(crate) trait Key: Pod + Ord + Send + Sync {
-    /// Above all others.
-    const TOP: Self;
-
     /// Whether lines of them can be sorted side by side.
     const LANES: bool;
 
@@ -54,7 +52,6 @@ const DIGITS_FROM: usize = 512;
 macro_rules! unsigned {
     ($($T:ty),*) => {
         $(impl Key for $T {
-            const TOP: Self = Self::MAX;
             const LANES: bool = true;
 
             fn sort(line: &mut [Self], spare: &mut [Self]) {
@@ -74,7 +71,7 @@ macro_rules! unsigned {
 
             fn argsort(line: &[Self]) -> impl Fn(usize) -> i64 {
                 let narrow = size_of::<Self>() <= 4 && u32::try_from(line.len()).is_ok();
-                let packed = if narrow { packed(line.iter().map(|key| key.bits()), size_of::<Self>()) } else { Vec::new() };
+                let packed = packed(line.iter().take(if narrow { line.len() } else { 0 }).map(|k| k.bits()), size_of::<Self>());
                 let pairs = if narrow { Vec::new() } else { paired(line, size_of::<Self>()) };
                 move |rank| {
                     let at = if narrow { packed[rank] & u64::from(u32::MAX) } else { pairs[rank].1 };
@@ -87,14 +84,15 @@ macro_rules! unsigned {
 unsigned!(u8, u16, u32, u64);
 
 /// Keys of at most 32 bits in ascending order, each with its position in the lower half.
-fn packed(keys: impl Iterator<Item = u64>, digits: usize) -> Vec<u64> {
-    let mut line: Vec<u64> = keys.enumerate().map(|(i, key)| (key << 32) | i as u64).collect();
+fn packed(keys: impl ExactSizeIterator<Item = u64>, digits: usize) -> Scratch<u64> {
+    let mut line = Scratch::new(keys.len());
+    line.iter_mut().zip(keys).enumerate().for_each(|(i, (pair, key))| *pair = (key << 32) | i as u64);
     if line.len() < DIGITS_FROM * digits {
         line.sort_unstable();
         return line;
     }
-    let mut spare = vec![0; line.len()];
-    by_digits(&mut line, &mut spare, digits, |pair, digit| (pair >> (32 + 8 * digit)) as u8);
+    let mut spare = Scratch::new(line.len());
+    by_digits(&mut line, &mut spare, digits, |pair: u64, digit| (pair >> (32 + 8 * digit)) as u8);
     line
 }
 
@@ -243,7 +241,6 @@ macro_rules! complexes {
         }
 
         impl Key for $Key {
-            const TOP: Self = Self { re: <$U>::MAX, im: <$U>::MAX };
             const LANES: bool = false;
 
             fn sort(line: &mut [Self], _: &mut [Self]) {

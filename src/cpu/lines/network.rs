@@ -11,9 +11,11 @@ impl Lane for u16 {}
 impl Lane for u32 {}
 impl Lane for u64 {}
 
-/// How many lines lie side by side.
+/// How many lines lie side by side: two cache lines of keys, and so many that the compiler keeps a loop over them, which it
+/// makes vectors of.
 pub(crate) const fn width<K>() -> usize {
-    ROW / size_of::<K>()
+    let (width, least) = (ROW / 2 / size_of::<K>(), ROW / size_of::<u64>());
+    if width < least { least } else { width }
 }
 
 /// Puts every column of `rows` in ascending order: Batcher's exchanges, Knuth volume 3, algorithm 5.2.2M. Which rows are
@@ -72,10 +74,10 @@ fn sort<K: Lane, const W: usize>(rows: &mut [[K; W]]) {
 /// Puts the lines that lie side by side in `panel`, [`width`] of them, in ascending order.
 pub(crate) fn sort_panel<K: Lane>(panel: &mut [K]) {
     match size_of::<K>() {
-        1 => sort(panel.as_chunks_mut::<{ ROW }>().0),
-        2 => sort(panel.as_chunks_mut::<{ ROW / 2 }>().0),
-        4 => sort(panel.as_chunks_mut::<{ ROW / 4 }>().0),
-        _ => sort(panel.as_chunks_mut::<{ ROW / 8 }>().0),
+        1 => sort(panel.as_chunks_mut::<{ width::<u8>() }>().0),
+        2 => sort(panel.as_chunks_mut::<{ width::<u16>() }>().0),
+        4 => sort(panel.as_chunks_mut::<{ width::<u32>() }>().0),
+        _ => sort(panel.as_chunks_mut::<{ width::<u64>() }>().0),
     }
 }
 

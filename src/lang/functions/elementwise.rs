@@ -8,8 +8,6 @@ use crate::array::choices::{self, Outside};
 use crate::array::elementwise;
 use crate::array::equality::{self, Tolerance};
 use crate::array::floats;
-use crate::dtype::DType;
-use crate::array::floats::{self, Tolerance};
 use crate::array::indexing::nonzero;
 use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;

@@ -8,10 +8,13 @@ use crate::array::manipulation::{expand_dims, squeeze};
 use crate::array::order::{along, lexsort, partition, sort_complex, topk};
 use crate::array::quantile::{Asked, median, quantile};
 use crate::array::reduction::{Over, keep};
+use crate::dtype::promote::promote;
 use crate::dtype::scalar::Scalar;
+use crate::dtype::{DType, Kind};
 use crate::error::Result;
 use crate::expr::Expr;
 use crate::op::regional::{LineOp, Method};
+use crate::runtime::context::Context;
 use crate::shape::axes::Axes;
 
 pub(super) static TABLE: &[Function] = &[
@@ -117,9 +120,12 @@ fn levels(call: &Call, percent: bool, skips_nan: bool) -> Result<Value> {
     Ok(quantile(call.array("a")?.expr(), &asked, &over(call)?, method, skips_nan)?.into())
 }
 
-/// The levels: a number, or nested sequences of numbers.
+/// The levels: a number, nested sequences of numbers, or an array, which is computed here.
 fn asked(call: &Call) -> Result<Asked> {
     let q = call.required("q")?;
+    if q.holds_array() {
+        return computed(call, &q.to_array()?);
+    }
     let (mut levels, mut shape, mut level) = (Vec::new(), Vec::new(), q);
     while let Some(items) = level.items() {
         shape.push(items.len());
@@ -131,13 +137,25 @@ fn asked(call: &Call) -> Result<Asked> {
             .refuse(format!("`q` must be a number or sequences of numbers of one length, not {}", q.describe()));
     }
     let weak = matches!(q, Value::Scalar(Scalar::Int(_) | Scalar::Float(_)));
+    let dtype = levels.iter().map(|q| q.dtype()).reduce(promote).unwrap_or(DType::F64);
     // One real number makes all of them real.
-    if levels.iter().any(|q| matches!(q, Scalar::Float(_))) {
-        for q in levels.iter_mut().filter(|q| !matches!(q, Scalar::Complex(_))) {
+    if dtype.kind() == Kind::Float {
+        for q in &mut levels {
             *q = Scalar::Float(q.to_f64());
         }
     }
-    Ok(Asked { levels, shape, weak })
+    Ok(Asked { levels, shape, dtype: (!weak).then_some(dtype) })
+}
+
+fn computed(call: &Call, array: &Array) -> Result<Asked> {
+    if array.dtype().kind() == Kind::Complex {
+        return call.refuse("`q` must be real");
+    }
+    let cx = Context::builder().threads(1).device("cpu").build()?;
+    let computed = cx.compute(array.clone())?;
+    let (block, dtype) = (computed.block(), array.dtype());
+    let levels = block.bytes().chunks_exact(dtype.size()).map(|bytes| Scalar::from_bytes(dtype, bytes)).collect();
+    Ok(Asked { levels, shape: block.shape().to_vec(), dtype: Some(dtype) })
 }
 
 fn flat(value: &Value, shape: &[usize], out: &mut Vec<Scalar>) -> bool {

@@ -72,8 +72,8 @@ impl LineOp {
 /// Lines up to this length are sorted side by side, by a network.
 pub const SHORT: usize = 1024;
 
-/// Bytes of a row of lines side by side: two cache lines.
-pub const ROW: usize = 128;
+/// Bytes of a row of lines side by side, at most.
+pub const ROW: usize = 256;
 
 impl Lines {
     /// The dtype of the result.
@@ -113,15 +113,19 @@ impl Lines {
         if shape::size(block) == 0 {
             return 0;
         }
-        let widest = match &self.op {
-            LineOp::Lexsort(keys) => keys.iter().map(|d| d.size()).max().unwrap_or(0),
-            _ => self.dtype.size(),
+        let room = match &self.op {
+            LineOp::Quantiles(_) => 0,
+            LineOp::Sort | LineOp::Top(_) => self.dtype.size(),
+            LineOp::Argsort | LineOp::Argtop(_) => 2 * (self.dtype.size() + size_of::<u64>()),
+            LineOp::Lexsort(keys) => {
+                let widest = keys.iter().map(|d| d.size()).max().unwrap_or(0);
+                widest + 2 * (widest + size_of::<u64>()) + size_of::<i64>()
+            }
         };
-        let key = if self.op.gives_positions() { 2 * size_of::<u64>().max(widest) } else { widest };
         if self.len <= SHORT {
-            return self.len * (ROW + 2 * key);
+            return self.len * (ROW + room);
         }
         let along = self.across(block.len()).map_or(1, |a| block[a]);
-        self.len * (self.together(along) * self.dtype.size() + 2 * key)
+        self.len * (self.together(along) * self.dtype.size() + room)
     }
 }

@@ -197,12 +197,19 @@ impl Quantiles {
         Self { levels: Levels::Middle, method: Method::Linear, skips_nan, output }
     }
 
-    /// The quantiles of lines of `dtype` at these levels, which adapt to that as constants do where they are `weak`.
+    /// The quantiles of lines of `dtype` at these levels, which have the dtype `of_levels` or else adapt as constants do.
     ///
     /// # Errors
     /// [`Argument`](crate::ErrorKind::Argument) for a level that is not between 0 and 1,
     /// [`DType`](crate::ErrorKind::DType) for elements that have no differences.
-    pub fn new(op: &str, dtype: DType, levels: &[Scalar], weak: bool, method: Method, skips_nan: bool) -> Result<Self> {
+    pub fn new(
+        op: &str,
+        dtype: DType,
+        levels: &[Scalar],
+        of_levels: Option<DType>,
+        method: Method,
+        skips_nan: bool,
+    ) -> Result<Self> {
         if dtype.kind() == Kind::Complex {
             return Err(Error::dtype(op, format!("needs real numbers, not {dtype}")));
         }
@@ -217,11 +224,11 @@ impl Quantiles {
                 format!("the method `{}` needs differences, which bool has not", method.name()),
             ));
         }
-        let output = match (exact, weak, whole && method.stays_whole()) {
+        let output = match (exact, of_levels, whole) {
             (true, ..) => dtype,
-            (_, true, _) => promote_weak(dtype, Kind::Float),
-            (_, false, true) => promote(dtype, DType::I64),
-            (_, false, false) => promote(dtype, DType::F64),
+            (_, None, _) => promote_weak(dtype, Kind::Float),
+            (_, _, true) => promote(dtype, if method.stays_whole() { DType::I64 } else { DType::F64 }),
+            (_, Some(levels), _) => promote(dtype, levels),
         };
         let levels = if whole {
             Levels::Whole(levels.iter().map(|q| q.to_f64() == 1.0).collect())

@@ -163,6 +163,7 @@ mod tests {
     use super::*;
     use crate::blockwise::lower::Request;
     use crate::expr::{Expr, build};
+    use crate::op::regional::{LineOp, Quantiles};
     use crate::optimize::testing::{planned, planned_requests, reduce, stored};
     use insta::assert_snapshot;
 
@@ -230,6 +231,21 @@ mod tests {
         // Series of both, in chunks that follow theirs.
         let same = planned_requests(&[&FuseElementwise, &PlaceExchanges], &[written(&both, &[16, 1024])]);
         assert!(!same.contains("spilled") && !same.contains("kept"), "{same}");
+    }
+
+    #[test]
+    fn lines_across_the_grain_are_exchanged_once() {
+        // 4 MiB under a budget of 1 MiB: every block of medians needs part of every chunk.
+        let x = stored("x.zarr", &[1024, 32, 32], &[1, 32, 32]);
+        let median = || LineOp::Quantiles(Quantiles::median(x.dtype, false));
+        let text =
+            planned(&[&FuseElementwise, &PlaceExchanges], &[build::lines(&[x.clone()], median(), 0, 1).unwrap()]);
+        assert!(text.starts_with("0: copy  over (1024, 32, 32) in (1, 32, 32) -> spilled"), "{text}");
+        assert!(text.contains("1: median along axis 0  over (1, 32, 32)"), "{text}");
+        // Lines within chunks need none of that.
+        let text =
+            planned(&[&FuseElementwise, &PlaceExchanges], &[build::lines(&[x.clone()], median(), 1, 1).unwrap()]);
+        assert!(!text.contains("spilled") && !text.contains("copy"), "{text}");
     }
 
     #[test]

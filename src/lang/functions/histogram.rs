@@ -22,7 +22,7 @@ pub(super) static TABLE: &[Function] = &[
             return call.refuse("`minlength` is an integer; 0 stands for none");
         }
         let least = call.count("minlength")?.unwrap_or(0);
-        Ok(bincount(x.expr(), weights.as_ref().map(|w| w.expr()), least)?.into())
+        Ok(bincount(x.expr(), weights.as_ref().map(Array::expr), least)?.into())
     }),
     row("histogram", "a, bins=10, range=None, density=None, weights=None", |call| {
         let (x, options) = (call.array("a")?, options(call, 1)?);
@@ -120,7 +120,7 @@ fn several(call: &Call, bins: Option<&Value>, axes: usize) -> Result<Vec<Bins>> 
 fn options(call: &Call, axes: usize) -> Result<Options> {
     let range = match call.given("range") {
         None => vec![None; axes],
-        Some(range) if axes == 1 && !range.items().is_some_and(|l| l.len() == 1) => vec![Some(pair(call, range)?)],
+        Some(range) if axes == 1 && range.items().is_none_or(|l| l.len() != 1) => vec![Some(pair(call, range)?)],
         Some(ranges) => {
             let list = ranges.to_sequence()?;
             if list.len() != axes {

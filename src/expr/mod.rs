@@ -4,7 +4,7 @@
 //! inferred when it was built. `build.rs` holds the constructors, one per kind, `pending.rs` what
 //! waits for lengths that depend on data, `matrices.rs` those of
 //! what is done to matrices tile by tile, `lookup.rs` those of what is found in tables, `tally.rs` and `bins.rs` those
-//! of histograms, `sets.rs` those of sets, `deviation.rs` those that see more than one node; nothing here reads data.
+//! of histograms, `sets.rs` those of sets, `trim.rs` of what is cut off, `deviation.rs` those that see more than one node; nothing here reads data.
 
 pub mod node;
 pub mod display;
@@ -16,6 +16,7 @@ pub mod lookup;
 pub mod tally;
 pub mod bins;
 pub mod sets;
+pub mod trim;
 pub mod deviation;
 
 pub use node::{Expr, ExprKind, Node, Resume, Site};

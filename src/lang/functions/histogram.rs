@@ -49,11 +49,8 @@ pub(super) static TABLE: &[Function] = &[
             return call.refuse(format!("takes coordinates along one axis, not of shape {}", other.shape()));
         }
         let bins = match call.value("bins") {
-            // More than two, or one, are edges along both axes.
-            Some(list) if list.to_sequence().is_ok_and(|l| l.len() != 2) => {
-                let edges = list.to_array()?.expr().clone();
-                vec![Bins::Edges(edges); 2]
-            }
+            // More than two are edges along both axes.
+            Some(list) if along_both(list)? => vec![one(call, list)?; 2],
             other => several(call, other, 2)?,
         };
         let samples: Vec<Expr> = samples.iter().map(|s| s.expr().clone()).collect();
@@ -68,6 +65,14 @@ pub(super) static TABLE: &[Function] = &[
         Ok(Value::Tuple(vec![counts.into(), Value::Tuple(edges)]))
     }),
 ];
+
+/// Whether `bins` of a histogram along two axes are edges along both.
+fn along_both(bins: &Value) -> Result<bool> {
+    Ok(match bins {
+        Value::Array(array) if array.ndim() == 1 => array.shape().known()?[0] > 2,
+        other => other.items().is_some_and(|items| items.len() > 2),
+    })
+}
 
 enum By {
     Bins(Bins),

@@ -2,6 +2,7 @@
 
 use super::{Array, Kind, done};
 use crate::expr::sets::{Distinct, intersect1d, setdiff1d, setxor1d, union1d, unique};
+use crate::expr::trim::trim_zeros;
 
 /// Each is in order, and as long as the data say, which is computed first.
 impl<T: Kind> Array<T> {
@@ -40,6 +41,22 @@ impl<T: Kind> Array<T> {
     #[must_use]
     pub fn unique_inverse(&self) -> Array<i64> {
         Array::of(done(unique(self.expr(), Distinct::Inverse, true)))
+    }
+
+    /// The box of elements that holds all that are not zero.
+    ///
+    /// ```
+    /// # use hyperslab::Context;
+    /// # let cx = Context::default();
+    /// let x = cx.from_ndarray(ndarray::arr1(&[0i64, 0, 3, 0, 1, 0]).into_dyn())?;
+    /// assert_eq!(cx.compute(x.trim_zeros())?.as_slice().unwrap(), &[3, 0, 1]);
+    /// # Ok::<(), hyperslab::Error>(())
+    /// ```
+    #[track_caller]
+    #[must_use]
+    pub fn trim_zeros(&self) -> Self {
+        let axes: Vec<usize> = (0..self.ndim()).collect();
+        Self::of(done(trim_zeros(self.expr(), true, true, &axes)))
     }
 
     /// The elements of both arrays.

@@ -66,8 +66,7 @@ impl Reader {
     /// The index space that its inputs are seen from, for a product without the axis that it sums over.
     fn space(&self, plan: &Plan) -> Vec<usize> {
         let stage = &plan.stages[self.stage];
-        let more = matches!(stage.kind, StageKind::Contract(_) | StageKind::Substitute(_));
-        if more { stage.space.clone() } else { stage.input_space() }
+        if sees_more(&stage.kind) { stage.space.clone() } else { stage.input_space() }
     }
 
     fn behind(&self, plan: &Plan, id: StageId, map: &IndexMap, inner: StageId) -> f64 {
@@ -75,7 +74,7 @@ impl Reader {
         // Every block of a product reads its factors all along the axis that is summed over.
         let product = matches!(plan.stages[id].kind, StageKind::Contract(_) | StageKind::Substitute(_));
         let mut map = map.clone();
-        map.axes.extend(product.then_some(AxisMap { out: None, offset: 0, stride: 0 }));
+        map.axes.extend(sees_more(&plan.stages[id].kind).then_some(AxisMap { out: None, offset: 0, stride: 0 }));
         let through_piece = |piece: &super::plan::Piece| match piece.origin {
             Origin::Stage(at, _) if at == inner => {
                 let grid = map.compose(&piece.map).chunks(space, &plan.stages[inner].chunks);
@@ -110,7 +109,20 @@ fn is_function(plan: &Plan, id: StageId) -> bool {
     matches!(plan.stages[id].kind, StageKind::Function(_))
 }
 
+/// Whether every block reads all of an axis that the result does not have.
+fn sees_more(kind: &StageKind) -> bool {
+    match kind {
+        StageKind::Contract(_) | StageKind::Substitute(_) => true,
+        StageKind::Regional(op) => op.is_local(),
+        _ => false,
+    }
+}
+
 /// Whether a stage asks for blocks of its own, whatever is asked of it.
 fn is_reader(plan: &Plan, id: StageId) -> bool {
-    matches!(plan.stages[id].kind, StageKind::Function(_) | StageKind::Reshape(_) | StageKind::Regional(_))
+    match &plan.stages[id].kind {
+        StageKind::Function(_) | StageKind::Reshape(_) => true,
+        StageKind::Regional(op) => !op.is_local(),
+        _ => false,
+    }
 }

@@ -111,6 +111,10 @@ impl Sources {
         let mut before = map.clone();
         let mut joined = joined;
         match &stage.kind {
+            // Every block reads all of the table, which is held.
+            StageKind::Regional(op) if op.is_local() => {
+                before.axes.push(AxisMap { out: None, offset: 0, stride: 0 });
+            }
             // What is behind these is read in pieces that no map describes.
             StageKind::Reshape(_) | StageKind::Regional(_) => {
                 before = IndexMap::identity(stage.input_space().len());

@@ -64,8 +64,8 @@ pub fn tiling(chunks: &Chunks, reduced: &[bool]) -> Chunks {
     Chunks::new(axes)
 }
 
-/// Elements of a tile that is counted in bins, at most, where bins are few: they fit the second cache or the third.
-const COUNTED: usize = 1 << 20;
+/// Elements of a tile that is counted in bins, at most, where bins are few: they fit the second cache.
+const COUNTED: usize = 1 << 18;
 
 /// The tiles whose elements are counted in `bins` bins: unions of whole chunks, or parts of large ones, with several times
 /// as many elements as there are bins.

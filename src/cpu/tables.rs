@@ -119,7 +119,7 @@ pub(super) fn search<T: Key>(table: &[T], keys: &[T], right: bool, mut each: imp
     if right {
         search_where(table, keys, |element, key| !key.before(element), &mut each);
     } else {
-        search_where(table, keys, |element, key| element.before(key), &mut each);
+        search_where(table, keys, T::before, &mut each);
     }
 }
 

@@ -125,11 +125,13 @@ fn bins_of<T: Element>(op: &Tally, axes: &[Axis<T>], first: usize, all: &mut [us
             axis.bins(op.name, first, one)?;
             let count = axis.binning.count;
             for (place, &bin) in all.iter_mut().zip(&*one) {
-                let inside = (*place < total) & ((bin as usize) < count);
+                let inside = *place < total && (bin as usize) < count;
                 *place = if inside { *place * count + bin as usize } else { usize::MAX };
             }
         }
-        all.iter_mut().for_each(|place| *place = (*place).min(total));
+        for place in all {
+            *place = (*place).min(total);
+        }
         return Ok(());
     };
     axis.bins(op.name, first, one)?;
@@ -157,9 +159,13 @@ fn count<T: Element>(op: &Tally, axes: &[Axis<T>], size: usize, out: &mut [i64])
                 c[k] += 1;
                 d[l] += 1;
             }
-            left.iter().for_each(|&i| a[i] += 1);
+            for &i in left {
+                a[i] += 1;
+            }
         } else {
-            all.iter().for_each(|&i| tables[i] += 1);
+            for &i in all.iter() {
+                tables[i] += 1;
+            }
         }
     }
     for (i, sum) in out.iter_mut().enumerate() {
@@ -207,11 +213,11 @@ elements!(u8, u16, u32, u64, i8, i16, i32, f16, bf16);
 
 impl Element for i64 {
     fn positions(name: &'static str, count: usize, elements: &[Self], bins: &mut [u32]) -> Result<()> {
-        let mut negative = false;
+        let (mut negative, most) = (false, count.cast_signed() as i64);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "there are fewer bins")]
         for (bin, &element) in bins.iter_mut().zip(elements) {
             negative |= element < 0;
-            *bin = element.clamp(0, count as i64) as u32;
+            *bin = element.clamp(0, most) as u32;
         }
         if negative {
             return Err(Error::argument(name, "the array must have no negative elements"));
@@ -227,7 +233,6 @@ macro_rules! floats {
             #[expect(
                 clippy::cast_possible_truncation,
                 clippy::cast_sign_loss,
-                clippy::cast_precision_loss,
                 reason = "casts saturate; there are fewer bins"
             )]
             #[allow(clippy::cast_lossless, reason = "one of the types is the wider one")]

@@ -64,7 +64,7 @@ pub fn histogram_by(x: &Expr, rule: Rule, options: &Options) -> Result<(Expr, Ex
         return Err(Error::argument("histogram", "weighted elements need a number of bins"));
     }
     let some = options.clone();
-    let counts = estimated("histogram", x, rule, options, DType::I64, move |x, n| {
+    let counts = estimated("histogram", x, rule, options, (DType::I64, 0), move |x, n| {
         Ok(histogram(x, &Bins::Count(n), &Options { density: false, ..some.clone() })?.0)
     })?;
     let edges = edges_by("histogram", x, rule, options)?;
@@ -72,8 +72,9 @@ pub fn histogram_by(x: &Expr, rule: Rule, options: &Options) -> Result<(Expr, Ex
         return Ok((counts, edges));
     }
     let some = options.clone();
-    let density =
-        estimated("histogram", x, rule, options, DType::F64, move |x, n| Ok(histogram(x, &Bins::Count(n), &some)?.0))?;
+    let density = estimated("histogram", x, rule, options, (DType::F64, 0), move |x, n| {
+        Ok(histogram(x, &Bins::Count(n), &some)?.0)
+    })?;
     Ok((density, edges))
 }
 
@@ -85,17 +86,17 @@ pub fn histogram_by(x: &Expr, rule: Rule, options: &Options) -> Result<(Expr, Ex
 pub fn edges_by(name: &'static str, x: &Expr, rule: Rule, options: &Options) -> Result<Expr> {
     let range = options.range.first().copied().flatten();
     let dtype = if x.dtype.kind() == Kind::Float { x.dtype } else { DType::F64 };
-    estimated(name, x, rule, options, dtype, move |x, n| edges(name, x, &Bins::Count(n), range, true))
+    estimated(name, x, rule, options, (dtype, 1), move |x, n| edges(name, x, &Bins::Count(n), range, true))
 }
 
-/// What `body` makes of `x` and a number of bins, of dtype `dtype`.
+/// What `body` makes of `x` and a number of bins: an array of this dtype that is `more` longer than there are bins.
 #[track_caller]
 fn estimated(
     name: &'static str,
     x: &Expr,
     rule: Rule,
     options: &Options,
-    dtype: DType,
+    (dtype, more): (DType, usize),
     body: impl Fn(&Expr, usize) -> Result<Expr> + Send + Sync + Clone + 'static,
 ) -> Result<Expr> {
     let range = options.range.first().copied().flatten();
@@ -121,7 +122,7 @@ fn estimated(
             let values = facts.iter().map(|f: &Block| Ok(f.values::<f64>()?[0])).collect::<Result<Vec<_>>>()?;
             body(&inputs[0], count(rule, n, &values, range, whole)?)
         });
-        let shape = Shape::from(vec![Dim::Unknown { id: e[0].id() as u64, max: MOST }]);
+        let shape = Shape::from(vec![Dim::Unknown { id: (e[0].id() + more) as u64, max: MOST + more }]);
         Ok(pending(&e[..1], &facts, (dtype, shape), resume))
     })
 }

@@ -40,7 +40,7 @@ pub fn digitize(keys: &Expr, bins: &Expr, right: bool) -> Result<Expr> {
     if let Some(e) = [keys, bins].into_iter().find(|e| e.dtype.is_complex()) {
         return Err(Error::dtype("digitize", format!("is not defined for {}", e.dtype)));
     }
-    found(LookupOp::Digitize { right }, promote(keys.dtype, bins.dtype), keys, &[bins.clone()])
+    found(LookupOp::Digitize { right }, promote(keys.dtype, bins.dtype), keys, std::slice::from_ref(bins))
 }
 
 /// Whether each of `keys` is among the elements of `table`, or, where `invert`, is not.

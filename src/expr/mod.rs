@@ -16,6 +16,7 @@ pub mod lookup;
 pub mod tally;
 pub mod bins;
 pub mod sets;
+pub mod trim;
 pub mod deviation;
 pub mod compose;
 pub mod check;

@@ -115,10 +115,17 @@ impl Regional {
         }
     }
 
-    /// Whether it has inputs, such as these, along axes that the result does not have, and that may be read anywhere.
+    /// Whether an element of the result needs those at its own place alone, beside what is shared, which is seen along an
+    /// axis more.
     #[must_use]
-    pub fn has_tables(&self) -> bool {
-        matches!(self, Self::Lookup(_) | Self::Tally(_) | Self::Gather(_))
+    pub fn is_local(&self) -> bool {
+        matches!(self, Self::Lookup(_))
+    }
+
+    /// Whether it reads along axes that the result does not have.
+    #[must_use]
+    pub fn has_more_axes(&self) -> bool {
+        matches!(self, Self::Tally(_) | Self::Gather(_))
     }
 
     /// Whether every part reads all of an input, which is computed once and held.
@@ -182,7 +189,7 @@ impl Regional {
         out
     }
 
-    /// The grid in which the inputs are read, for a result in the blocks of `grid`.
+    /// The grid in which the inputs are read, for a result in the blocks of `grid`; without what is shared where it is local.
     #[must_use]
     pub fn read_in(&self, grid: &Chunks) -> Chunks {
         let mut axes = grid.axes().to_vec();
@@ -192,7 +199,7 @@ impl Regional {
             }
             Self::Select(select) => axes[select.axis] = select.tiles.clone(),
             Self::Count(count) => axes[0] = count.tiles.clone(),
-            Self::Lookup(lookup) => return lookup.read_in(grid),
+            Self::Lookup(_) => {}
             Self::Tally(tally) => return tally.read_in(),
             Self::Edges(edges) => return edges.read_in(grid),
             Self::Gather(gather) => {

@@ -4,6 +4,7 @@
 
 mod calculus;
 mod contractions;
+mod counted;
 mod devices;
 mod diagonals;
 mod factorisations;

@@ -3,6 +3,8 @@
 use super::synthetic::{Fault, Synthetic, value};
 use hyperslab::array::compute::Compute;
 use hyperslab::op::regional::Method;
+use hyperslab::array::histogram::Options;
+use hyperslab::array::lookup::Side;
 use hyperslab::store::Create;
 use hyperslab::{Array, Context};
 use std::path::PathBuf;
@@ -193,4 +195,43 @@ fn the_process_stays_small_too() {
     let done =
         command.args(["--exact", "memory::alone", "--nocapture"]).env("HYPERSLAB_TEST_ALONE", "1").output().unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+}
+
+#[test]
+fn a_histogram_in_a_range_reads_each_chunk_once() {
+    let (x, store) = source();
+    let options = Options { range: vec![Some([0.0, 101.0])], ..Options::default() };
+    let (counts, edges) = x.histogram(101, &options).unwrap();
+    let (counts, _) = run(&small(), (counts, edges));
+    assert_eq!(store.reads(), (1, 1));
+    let mut expect = vec![0i64; 101];
+    (0..ROWS).for_each(|i| (0..COLUMNS).for_each(|j| expect[value(i, j) as usize] += 1));
+    assert_eq!(counts.to_ndarray::<i64>().unwrap().as_slice().unwrap(), expect);
+    // Its range is found first.
+    let (x, store) = source();
+    let (counts, edges) = x.histogram(4, &Options::default()).unwrap();
+    let (counts, edges) = run(&small(), (counts, edges));
+    assert_eq!(store.reads(), (2, 2));
+    assert_eq!(edges.to_ndarray::<f32>().unwrap().as_slice().unwrap(), &[0.0, 25.0, 50.0, 75.0, 100.0]);
+    assert_eq!(counts.to_ndarray::<i64>().unwrap().sum(), (ROWS * COLUMNS) as i64);
+}
+
+#[test]
+fn counting_numbers_takes_no_more_memory_than_their_counts() {
+    let (x, _) = source();
+    let counts = run(&small(), x.cast::<i64>().ravel().bincount(103));
+    let mut expect = vec![0i64; 103];
+    (0..ROWS).for_each(|i| (0..COLUMNS).for_each(|j| expect[value(i, j) as usize] += 1));
+    assert_eq!(counts.as_slice().unwrap(), expect);
+}
+
+#[test]
+fn elements_are_looked_up_chunk_by_chunk() {
+    let (x, store) = source();
+    let (_folder, path) = scratch("o.npy");
+    let edges = small().from_ndarray(ndarray::Array1::from_iter((0..50).map(|i| 2.0 * i as f32)).into_dyn()).unwrap();
+    let places = edges.searchsorted(&x, Side::Right).cast::<f32>();
+    run(&small(), places.store(&path, Create::new().codec("none")));
+    assert_eq!(store.reads(), (1, 1));
+    spot_check(&path, |i, j| ((value(i, j) / 2.0).floor() + 1.0).min(50.0));
 }

@@ -22,7 +22,7 @@ pub(super) static TABLE: &[Function] = &[
             return call.refuse("`minlength` is an integer; 0 stands for none");
         }
         let least = call.count("minlength")?.unwrap_or(0);
-        Ok(bincount(x.expr(), weights.as_ref().map(|w| w.expr()), least)?.into())
+        Ok(bincount(x.expr(), weights.as_ref().map(Array::expr), least)?.into())
     }),
     row("histogram", "a, bins=10, range=None, density=None, weights=None", |call| {
         let (x, options) = (call.array("a")?, options(call, 1)?);
@@ -49,11 +49,8 @@ pub(super) static TABLE: &[Function] = &[
             return call.refuse(format!("takes coordinates along one axis, not of shape {}", other.shape()));
         }
         let bins = match call.value("bins") {
-            // More than two, or one, are edges along both axes.
-            Some(list) if list.to_sequence().is_ok_and(|l| l.len() != 2) => {
-                let edges = list.to_array()?.expr().clone();
-                vec![Bins::Edges(edges); 2]
-            }
+            // More than two are edges along both axes.
+            Some(list) if along_both(list)? => vec![one(call, list)?; 2],
             other => several(call, other, 2)?,
         };
         let samples: Vec<Expr> = samples.iter().map(|s| s.expr().clone()).collect();
@@ -68,6 +65,14 @@ pub(super) static TABLE: &[Function] = &[
         Ok(Value::Tuple(vec![counts.into(), Value::Tuple(edges)]))
     }),
 ];
+
+/// Whether `bins` of a histogram along two axes are edges along both.
+fn along_both(bins: &Value) -> Result<bool> {
+    Ok(match bins {
+        Value::Array(array) if array.ndim() == 1 => array.shape().known()?[0] > 2,
+        other => other.items().is_some_and(|items| items.len() > 2),
+    })
+}
 
 enum By {
     Bins(Bins),
@@ -120,7 +125,7 @@ fn several(call: &Call, bins: Option<&Value>, axes: usize) -> Result<Vec<Bins>> 
 fn options(call: &Call, axes: usize) -> Result<Options> {
     let range = match call.given("range") {
         None => vec![None; axes],
-        Some(range) if axes == 1 && !range.items().is_some_and(|l| l.len() == 1) => vec![Some(pair(call, range)?)],
+        Some(range) if axes == 1 && range.items().is_none_or(|l| l.len() != 1) => vec![Some(pair(call, range)?)],
         Some(ranges) => {
             let list = ranges.to_sequence()?;
             if list.len() != axes {

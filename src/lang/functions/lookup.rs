@@ -2,6 +2,7 @@
 
 use super::super::value::{Call, Function, Value};
 use super::row;
+use crate::array::Array;
 use crate::error::Result;
 use crate::expr::lookup::{Beyond, digitize, interp, isin, searchsorted};
 
@@ -14,7 +15,7 @@ pub(super) static TABLE: &[Function] = &[
             other => return call.refuse(format!("`side` is 'left' or 'right', not '{other}'")),
         };
         let sorter = call.given("sorter").map(Value::to_array).transpose()?;
-        Ok(searchsorted(a.expr(), v.expr(), right, sorter.as_ref().map(|s| s.expr()))?.into())
+        Ok(searchsorted(a.expr(), v.expr(), right, sorter.as_ref().map(Array::expr))?.into())
     }),
     row("digitize", "x, bins, right=False", |call| {
         Ok(digitize(call.array("x")?.expr(), call.array("bins")?.expr(), call.flag("right", false)?)?.into())

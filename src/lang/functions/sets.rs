@@ -5,6 +5,7 @@ use super::row;
 use crate::array::Array;
 use crate::error::{Error, Result};
 use crate::expr::sets::{Distinct, intersect1d, setdiff1d, setxor1d, union1d, unique};
+use crate::expr::trim::trim_zeros;
 
 pub(super) static TABLE: &[Function] = &[
     row(
@@ -33,6 +34,15 @@ pub(super) static TABLE: &[Function] = &[
             }
         },
     ),
+    row("trim_zeros", "filt, trim='fb', axis=None", |call| {
+        let x = call.array("filt")?;
+        let ends = call.text("trim", "fb")?.to_lowercase();
+        if !matches!(ends.as_str(), "fb" | "bf" | "f" | "b") {
+            return call.refuse(format!("`trim` is 'f', 'b' or both, not '{ends}'"));
+        }
+        let axes = call.axes("axis")?.resolve("trim_zeros", x.ndim(), x.names())?;
+        Ok(trim_zeros(x.expr(), ends.contains('f'), ends.contains('b'), &axes)?.into())
+    }),
     row("unique_values", "x, /", |call| Ok(unique(call.array("x")?.expr(), Distinct::Values, false)?.into())),
     row("unique_counts", "x, /", |call| distinct(&call.array("x")?, &[Distinct::Values, Distinct::Counts], false)),
     row("unique_inverse", "x, /", |call| distinct(&call.array("x")?, &[Distinct::Values, Distinct::Inverse], false)),

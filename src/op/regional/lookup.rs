@@ -2,7 +2,7 @@
 
 use super::Part;
 use crate::chunk::index_map::AxisMap;
-use crate::chunk::{Chunks, IndexMap, Region};
+use crate::chunk::{IndexMap, Region};
 use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
 use crate::shape;
@@ -88,11 +88,6 @@ impl Lookup {
         out.start.push(0);
         out.shape.push(self.len);
         out
-    }
-
-    pub(super) fn read_in(&self, grid: &Chunks) -> Chunks {
-        let table = Chunks::whole(&[self.len]);
-        Chunks::new([grid.axes(), table.axes()].concat())
     }
 
     /// Elements side by side, and the table as it is searched.

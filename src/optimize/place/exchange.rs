@@ -79,21 +79,23 @@ fn choose(plan: &Plan, reader: &Reader, list: &[Sweep], machine: &Machine) -> Op
     if !function && reader.needs_function(plan) {
         return None;
     }
-    // Products read their factors again by themselves, as often as the budget makes them. What has tables reads elements in
-    // its own chunks, and tables are held; places may be anywhere.
-    if plan.multiplies(id) || matches!(&stage.kind, StageKind::Regional(op) if op.has_tables()) {
+    // Products read their factors again by themselves, as often as the budget makes them. Places may be anywhere, and what is
+    // counted is read in tiles that follow chunks.
+    if plan.multiplies(id) || matches!(&stage.kind, StageKind::Regional(op) if op.has_more_axes()) {
         return None;
     }
-    let bytes_of = |input: &Input| (shape::size(&stage.input_space()) * input.dtype.size()) as u64;
+    let local = matches!(&stage.kind, StageKind::Regional(op) if op.is_local());
+    let seen = if local { stage.space.clone() } else { stage.input_space() };
+    let bytes_of = |input: &Input| (shape::size(&seen) * input.dtype.size()) as u64;
     let bad: Vec<usize> = (0..stage.inputs.len())
         .filter(|&i| extra_bytes_of(plan, id, &stage.inputs[i], &reader.grid, cache) > 0)
         .collect();
     let extra: u64 = bad.iter().map(|&i| extra_bytes_of(plan, id, &stage.inputs[i], &reader.grid, cache)).sum();
     let of_inputs: u64 = bad.iter().map(|&i| bytes_of(&stage.inputs[i])).sum();
-    let of_stage = matches!(stage.kind, StageKind::Blockwise(_) | StageKind::Exchange { .. })
+    let of_stage = (local || matches!(stage.kind, StageKind::Blockwise(_) | StageKind::Exchange { .. }))
         .then(|| (shape::size(&stage.space) * stage.result_dtypes()[0].size()) as u64);
     let (what, bytes) = match of_stage {
-        Some(bytes) if bytes <= of_inputs => (What::Stage, bytes),
+        Some(bytes) if local || bytes <= of_inputs => (What::Stage, bytes),
         _ => (What::Inputs(bad), of_inputs),
     };
     let held = sweep.map_or(0, |s| s.held_bytes);

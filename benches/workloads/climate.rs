@@ -4,11 +4,11 @@ use crate::common::{Outcome, Settings, Work};
 use hyperslab::store::Create;
 use hyperslab::{Array, Error};
 
-fn field(settings: &Settings, fmt: &str) -> Result<Array<f32>, Error> {
+pub fn field(settings: &Settings, fmt: &str) -> Result<Array<f32>, Error> {
     settings.context()?.open(settings.path("t2m", fmt))?.try_typed::<f32>()
 }
 
-fn field_bytes(settings: &Settings) -> usize {
+pub fn field_bytes(settings: &Settings) -> usize {
     4 * settings.pick(256 * 180 * 360, 1040 * 360 * 720, 1824 * 720 * 1440)
 }
 

@@ -10,6 +10,7 @@
 #![expect(
     clippy::print_stdout,
     clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
     unreachable_pub,
     reason = "a program that measures and prints"
 )]
@@ -18,6 +19,7 @@ mod common;
 mod climate;
 mod elementwise;
 mod factorisation;
+mod order;
 
 use clap::Parser;
 use common::{Settings, Work};
@@ -40,6 +42,13 @@ fn main() -> Result<(), Failure> {
         "w06" => Box::new(climate::Rechunk::new(&settings)),
         "cholesky" if settings.dtype == "f4" => Box::new(factorisation::Cholesky::<f32>::new(&settings)?),
         "cholesky" => Box::new(factorisation::Cholesky::<f64>::new(&settings)?),
+        "w07" => Box::new(order::Selections::new(&settings)),
+        "w13h" => Box::new(order::Histogram::new(&settings)),
+        "w13q" => Box::new(order::Quantiles::new(&settings)),
+        "w14" => Box::new(order::RunningSums::new(&settings)),
+        "w15" => Box::new(order::Covariance::new(&settings)),
+        "w16" => Box::new(order::Largest::new(&settings)),
+        "w16s" => Box::new(order::Sorted::new(&settings)),
         "w12" => Box::new(climate::TimeMean::new(&settings)),
         other => return Err(format!("workload {other} is not here yet").into()),
     };

@@ -13,6 +13,9 @@ use crate::linalg::matmul::matmul;
 use crate::op::elementwise::ElementOp as Op;
 use crate::shape::axes::Axes;
 
+/// Up to how many elements of the shorter vector its products are added up in one pass over the longer one.
+const SHORT: usize = 16;
+
 /// How many coefficients a polynomial may have that is evaluated: each is a layer of the expression.
 const MOST_COEFFICIENTS: usize = 1024;
 
@@ -101,7 +104,8 @@ fn sliding(a: &Expr, v: &Expr, mode: Mode) -> Result<Expr> {
         Mode::Same => (m / 2, m - m / 2 - 1),
         Mode::Full => (m - 1, m - 1),
     };
-    let mut parts = vec![matmul(v, &windows(a, m, n + 1 - m)?)?];
+    let inside = if m <= SHORT { shifted(a, v, n + 1 - m)? } else { matmul(v, &windows(a, m, n + 1 - m)?)? };
+    let mut parts = vec![inside];
     if before > 0 {
         parts.insert(0, cut_off(&range(a, 0, 0, m - 1)?, v, (before, 0))?);
     }
@@ -109,6 +113,24 @@ fn sliding(a: &Expr, v: &Expr, mode: Mode) -> Result<Expr> {
         parts.push(cut_off(&range(a, 0, n + 1 - m, n)?, v, (0, after))?);
     }
     joined(&parts, 0)
+}
+
+/// `Σ a[i + k] v[k]` for `count` results, product after product in one pass over `a`.
+fn shifted(a: &Expr, v: &Expr, count: usize) -> Result<Expr> {
+    let dtype = promote(a.dtype, v.dtype);
+    let wide = wider(dtype);
+    let (a, v) = (build::cast(a, wide)?, build::cast(v, wide)?);
+    let term = |k: usize| binary(Op::Multiply, range(&a, 0, k, k + count)?, along(&v, 0, k.cast_signed())?);
+    let mut sum = term(0)?;
+    for k in 1..v.lengths()[0] {
+        sum = binary(Op::Add, &sum, term(k)?)?;
+    }
+    build::cast(&sum, dtype)
+}
+
+/// The dtype in which products of `dtype` are added up.
+fn wider(dtype: DType) -> DType {
+    if matches!(dtype, DType::F16 | DType::BF16) { DType::F32 } else { dtype }
 }
 
 /// The sums of products for windows that stick out of `x`, which is shorter than `v` by 1, in front or behind. What is not
@@ -123,7 +145,7 @@ fn cut_off(x: &Expr, v: &Expr, (before, after): (usize, usize)) -> Result<Expr> 
     let (first, end) = (i64::try_from(before).unwrap_or(i64::MAX), i64::try_from(before + n).unwrap_or(i64::MAX));
     let there = binary(Op::LogicalAnd, binary(Op::GreaterEqual, &at, first)?, binary(Op::Less, &at, end)?)?;
     let dtype = promote(x.dtype, v.dtype);
-    let wide = if matches!(dtype, DType::F16 | DType::BF16) { DType::F32 } else { dtype };
+    let wide = wider(dtype);
     let v = as_axis(&build::cast(v, wide)?, 0, 2)?;
     let products = choice(&there, binary(Op::Multiply, build::cast(&windows, wide)?, v)?, 0)?;
     let (products, sum) =

@@ -9,7 +9,7 @@ use crate::chunk::tiling::{cells, segments, tiling};
 use crate::chunk::unify::unify;
 use crate::chunk::{AxisChunks, Chunks, IndexMap, auto};
 use crate::dtype::scalar::Scalar;
-use crate::dtype::{DType, promote::promote, promote::promote_weak, promote::to_inexact};
+use crate::dtype::{DType, Kind, promote::promote, promote::promote_weak, promote::to_inexact};
 use crate::error::{Error, Result};
 use crate::op::contraction::Contraction;
 use crate::op::elementwise::{ElementOp, Typing};
@@ -192,9 +192,12 @@ fn elementwise(op: &str, program: &Program, inputs: &[Expr]) -> Result<Expr> {
 
 /// The dtype in which an operation on floats takes weak constants: that of the arrays as floats, so that any integer goes.
 fn inexact_dtype(args: &[Arg]) -> Option<DType> {
-    let arrays = args.iter().filter_map(|a| if let Arg::Array(e) = a { Some(to_inexact(e.dtype)) } else { None });
-    let scalars = args.iter().filter_map(|a| if let Arg::Scalar(s) = a { Some(s.kind()) } else { None });
-    arrays.reduce(promote).map(|dtype| scalars.fold(dtype, promote_weak))
+    let scalars = || args.iter().filter_map(|a| if let Arg::Scalar(s) = a { Some(s.kind()) } else { None });
+    // Beside an integer, truth values are integers of 64 bits.
+    let integers = scalars().any(|kind| matches!(kind, Kind::Signed | Kind::Unsigned));
+    let float = |dtype: DType| to_inexact(if dtype == DType::Bool && integers { DType::I64 } else { dtype });
+    let arrays = args.iter().filter_map(|a| if let Arg::Array(e) = a { Some(float(e.dtype)) } else { None });
+    arrays.reduce(promote).map(|dtype| scalars().fold(dtype, promote_weak))
 }
 
 /// The dtype in which arrays and weak constants meet.

@@ -46,7 +46,9 @@ fn full(a: &[f64], v: &[f64]) -> Vec<f64> {
 
 #[test]
 fn convolutions_are_sums_of_shifted_products() {
-    for (n, m) in [(1, 1), (5, 1), (5, 2), (6, 3), (7, 7), (40, 9), (300, 8), (9, 40), (2, 3)] {
+    for (n, m) in
+        [(1, 1), (5, 1), (5, 2), (6, 3), (7, 7), (40, 9), (300, 8), (300, 16), (300, 17), (64, 41), (9, 40), (2, 3)]
+    {
         let (a, v) = (whole(n, 1), whole(m, 2));
         let (most, least) = (n.max(m), n.min(m));
         let all = full(&a, &v);

@@ -82,7 +82,8 @@ fn every_axis_in_every_chunking() {
 fn every_reduction_without_positions() {
     let x = values(&[30, 4]);
     let labels: Vec<usize> = (0..30).map(|i| i * 7 % 4).collect();
-    for reduction in REDUCTIONS {
+    // Bits are of integers.
+    for reduction in REDUCTIONS.iter().filter(|r| !r.name().starts_with("bitwise")) {
         for cx in contexts() {
             let array = cx.from_ndarray(x.clone()).unwrap().into_dyn().try_rechunk(&[8, 3]).unwrap();
             let groups = array.group_by(0, &labels).unwrap();

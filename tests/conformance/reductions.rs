@@ -108,9 +108,9 @@ fn every_reduction_where_some_are_no_numbers() {
 
 #[test]
 fn the_tables_name_every_reduction() {
-    // Those that NumPy has not are tested beside their definition.
-    let ours = ["rms"];
-    for reduction in REDUCTIONS.iter().filter(|r| !ours.contains(&r.name())) {
+    // Those that NumPy has not are tested beside their definition, methods of its functions below.
+    let method = |name: &str| name.ends_with(".reduce");
+    for reduction in REDUCTIONS.iter().filter(|r| r.name() != "rms" && !method(r.name())) {
         assert!(rows(NAN).any(|row| row.name == reduction.name()), "{}", reduction.name());
     }
 }
@@ -222,6 +222,31 @@ fn ties_go_to_the_first_across_chunks() {
             assert_eq!(real(&low), [1.0, 2.0, 0.0, 1.0]);
             assert_eq!(real(&high), [1.0, 1.0, 3.0]);
             assert_eq!((elements(&least)[0].re, elements(&most)[0].re), (7.0, 1.0));
+        }
+    }
+}
+
+#[test]
+fn bits_over_an_axis() {
+    let data: Vec<i64> = (0..30).map(|i| 0x5555 ^ (i * 37 % 64) | 1 << (i % 7)).collect();
+    for chunk in [-1, 1, 7] {
+        for cx in contexts() {
+            let array = |values: &[i64]| {
+                let data = ndarray::ArrayD::from_shape_vec(vec![values.len()], values.to_vec()).unwrap();
+                cx.from_ndarray(data).unwrap().rechunk(&[chunk])
+            };
+            let of = |values: &[i64], name: &str| {
+                let reduced = array(values).try_reduce(name, 0, Params::default()).unwrap();
+                elements(&cx.compute(reduced).unwrap())[0].re
+            };
+            let fold = |op: fn(i64, i64) -> i64, from: i64| data.iter().fold(from, |a, &b| op(a, b)) as f64;
+            assert_eq!(of(&data, "bitwise_and.reduce"), fold(|a, b| a & b, -1));
+            assert_eq!(of(&data, "bitwise_or.reduce"), fold(|a, b| a | b, 0));
+            assert_eq!(of(&data, "bitwise_xor.reduce"), fold(|a, b| a ^ b, 0));
+            assert_eq!(of(&[3, 0, 5, 9], "logical_xor.reduce"), 1.0);
+            assert_eq!(of(&[], "bitwise_and.reduce"), -1.0);
+            let floats = array(&data).cast::<f64>().try_reduce("bitwise_or.reduce", 0, Params::default());
+            assert!(floats.unwrap_err().to_string().contains("is not defined for float64"));
         }
     }
 }

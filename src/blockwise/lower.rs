@@ -2,7 +2,7 @@
 
 use super::plan::{Input, Origin, Output, Part, Piece, Placement, Plan, Reason, Stage, StageKind};
 use crate::chunk::index_map::AxisMap;
-use crate::chunk::{Chunks, IndexMap, Region};
+use crate::chunk::{AxisChunks, Chunks, IndexMap, Region};
 use crate::error::Result;
 use crate::expr::{Expr, ExprKind};
 use crate::op::program::Program;
@@ -199,7 +199,8 @@ impl Lowering {
                     Ok(Input::whole(&seen, self.lower(i)?, map, i.dtype))
                 });
                 let inputs = views.collect::<Result<Vec<_>>>()?;
-                self.push(expr, space, expr.chunks.clone(), StageKind::Regional(op.clone()), inputs)
+                let chunks = whole_along(&expr.chunks, op.whole_axis());
+                self.push(expr, space, chunks, StageKind::Regional(op.clone()), inputs)
             }
             ExprKind::Blocks { inputs, function } => {
                 let wholes = inputs.iter().map(|i| self.same(&space, i)).collect::<Result<Vec<_>>>()?;
@@ -291,6 +292,15 @@ impl Lowering {
         self.plan.stages.push(Stage { label, site, space, chunks, kind, inputs, placement, blocks });
         Origin::Stage(self.plan.stages.len() - 1, 0)
     }
+}
+
+/// The chunks joined along an axis, where there is one.
+fn whole_along(chunks: &Chunks, axis: Option<usize>) -> Chunks {
+    let mut axes = chunks.axes().to_vec();
+    if let Some(a) = axis {
+        axes[a] = AxisChunks::regular(axes[a].len(), axes[a].len());
+    }
+    Chunks::new(axes)
 }
 
 /// Whether a view only leaves out or puts in axes of length 1, so that the elements and their order are the same.

@@ -71,6 +71,8 @@ impl Merged {
             op if op.gives_positions() => elements * (2 * size + 16 + 2 * (size + 16)),
             _ => elements * 4 * size,
         };
-        merging + (2 * self.runs + 2) * STEP * (2 * size + 2 * size_of::<u64>())
+        // An element as it is read, and its key with the number of its run.
+        let pair = (size.max(4) + size_of::<u32>()).next_multiple_of(size.clamp(4, 8));
+        merging + (2 * self.runs + 2) * STEP * (size + pair)
     }
 }

@@ -137,9 +137,10 @@ fn medians_across_the_grain_read_each_chunk_once() {
 
 /// The bytes of an answer, computed within 24 MiB and stored, and those of it in memory.
 fn both(what: &Array) -> (Vec<u8>, Vec<u8>) {
-    let (_folder, path) = scratch("o.npy");
+    let (_folder, path) = scratch("o.zarr");
     let cx = Context::builder().threads(2).memory("24MiB").device("cpu").build().unwrap();
-    run(&cx, what.store(&path, Create::new()));
+    let chunk: Vec<usize> = what.shape().known().unwrap().iter().map(|&n| n.min(100_000)).collect();
+    run(&cx, what.store(&path, Create::new().chunks(chunk).codec("none")));
     let large = Context::builder().threads(2).memory("2GiB").device("cpu").build().unwrap();
     let stored = large.compute(large.open(&path).unwrap()).unwrap();
     (stored.block().bytes().to_vec(), large.compute(what.clone()).unwrap().block().bytes().to_vec())

@@ -2,7 +2,7 @@
 
 use super::plan::{Input, Origin, Output, Part, Piece, Placement, Plan, Reason, Stage, StageKind};
 use crate::chunk::index_map::AxisMap;
-use crate::chunk::{Chunks, IndexMap, Region};
+use crate::chunk::{AxisChunks, Chunks, IndexMap, Region};
 use crate::error::{Error, Result};
 use crate::expr::{Expr, ExprKind};
 use crate::op::program::Program;
@@ -202,7 +202,8 @@ impl Lowering {
             }
             ExprKind::Regional { inputs, op } => {
                 let inputs = self.regional(&space, op, inputs)?;
-                self.push(expr, space, expr.chunks.clone(), StageKind::Regional(op.clone()), inputs)
+                let chunks = whole_along(&expr.chunks, op.whole_axis());
+                self.push(expr, space, chunks, StageKind::Regional(op.clone()), inputs)
             }
             ExprKind::Pending { .. } => return Err(Error::bug("nothing is pending when it is planned")),
             ExprKind::Blocks { inputs, function } => {
@@ -342,6 +343,15 @@ impl Lowering {
         self.plan.stages.push(Stage { label, site, space, chunks, kind, inputs, placement, blocks });
         Origin::Stage(self.plan.stages.len() - 1, 0)
     }
+}
+
+/// The chunks joined along an axis, where there is one.
+fn whole_along(chunks: &Chunks, axis: Option<usize>) -> Chunks {
+    let mut axes = chunks.axes().to_vec();
+    if let Some(a) = axis {
+        axes[a] = AxisChunks::regular(axes[a].len(), axes[a].len());
+    }
+    Chunks::new(axes)
 }
 
 /// Whether a view only leaves out or puts in axes of length 1, so that the elements and their order are the same.

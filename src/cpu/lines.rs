@@ -145,6 +145,13 @@ fn ranks<T: Ordered>(
         group.one_by_one(from, &mut keys, len, T::key);
         let lines = &mut keys[..group.count * len];
         lines.chunks_exact_mut(len).for_each(|line| arrange(line, &mut spare));
+        if group.step_out == 1 {
+            for (w, line) in lines.chunks_exact(len).enumerate() {
+                let start = group.place(0, w);
+                out[start..start + many].iter_mut().enumerate().for_each(|(j, x)| *x = T::of(line[rank(j)]));
+            }
+            continue;
+        }
         for j in 0..many {
             for w in 0..group.count {
                 out[group.place(j, w)] = T::of(lines[w * len + rank(j)]);

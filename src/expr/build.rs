@@ -807,9 +807,11 @@ pub fn lines(inputs: &[Expr], op: LineOp, axis: usize, out: usize) -> Result<Exp
     let grid = unify(&shape, &inputs.iter().map(|e| &e.chunks).collect::<Vec<_>>());
     let lines = Lines { op, axis, len: shape[axis], out, dtype: first.dtype };
     shape[axis] = out;
-    let mut chunks = grid.axes().to_vec();
-    chunks[axis] = AxisChunks::regular(out, out);
     let (dtype, names) = (lines.output(), first.names.clone());
+    let mut chunks = grid.axes().to_vec();
+    if out != lines.len {
+        chunks[axis] = auto::auto(&shape, dtype.size()).axes()[axis].clone();
+    }
     let kind = ExprKind::Regional { inputs: inputs.to_vec(), op: Regional::Lines(lines) };
     Ok(node(kind, dtype, Shape::new(&shape), Chunks::new(chunks), names))
 }

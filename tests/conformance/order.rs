@@ -85,7 +85,7 @@ fn quantiles_are_elements_of_the_sorted_line() {
     for (shape, chunk) in [(&[438, 33], [100, 8]), (&[33, 438], [8, 100]), (&[2500, 2], [999, 1])] {
         let x = values(shape, true).mapv(|v| if v.is_infinite() { 9.0 } else { v });
         let array = Context::default().from_ndarray(x.clone()).unwrap().into_dyn().rechunk(&chunk);
-        for axis in 0..2 {
+        for axis in 0..2usize {
             let what = format!("{shape:?} along {axis}");
             let valid = |line: &[f64]| {
                 let mut some: Vec<f64> = line.iter().copied().filter(|v| !v.is_nan()).collect();
@@ -97,7 +97,7 @@ fn quantiles_are_elements_of_the_sorted_line() {
                 all => vec![(all[(all.len() - 1) / 2] + all[all.len() / 2]) / 2.0],
             };
             let at = axis.cast_signed();
-            same(&array.nanmedian(at), &by_hand(&x, axis as usize, median), &what);
+            same(&array.nanmedian(at), &by_hand(&x, axis, median), &what);
             let lower = |line: &[f64]| {
                 let all = valid(line);
                 let last = all.len() - 1;
@@ -105,7 +105,7 @@ fn quantiles_are_elements_of_the_sorted_line() {
             };
             let found = array.try_quantiles([0.1, 0.9], at, Method::Lower, true).unwrap();
             let turned = if axis == 0 { found } else { found.transpose(&[1, 0]) };
-            same(&turned, &by_hand(&x, axis as usize, lower), &what);
+            same(&turned, &by_hand(&x, axis, lower), &what);
         }
     }
 }

@@ -137,11 +137,12 @@ fn medians_across_the_grain_read_each_chunk_once() {
     assert!((0..COLUMNS).step_by(97).all(|j| median[[j]] == of_column(j)));
 }
 
-/// The bytes of an answer, computed within 8 MiB and stored, and those of it in memory.
+/// The bytes of an answer, computed within 24 MiB and stored, and those of it in memory.
 fn both(what: &Array) -> (Vec<u8>, Vec<u8>) {
-    let (_folder, path) = scratch("o.npy");
-    let cx = Context::builder().threads(2).memory("8MiB").device("cpu").build().unwrap();
-    run(&cx, what.store(&path, Create::new()));
+    let (_folder, path) = scratch("o.zarr");
+    let cx = Context::builder().threads(2).memory("24MiB").device("cpu").build().unwrap();
+    let chunk: Vec<usize> = what.shape().known().unwrap().iter().map(|&n| n.min(100_000)).collect();
+    run(&cx, what.store(&path, Create::new().chunks(chunk).codec("none")));
     let large = Context::builder().threads(2).memory("2GiB").device("cpu").build().unwrap();
     let stored = large.compute(large.open(&path).unwrap()).unwrap();
     (stored.block().bytes().to_vec(), large.compute(what.clone()).unwrap().block().bytes().to_vec())
@@ -149,17 +150,15 @@ fn both(what: &Array) -> (Vec<u8>, Vec<u8>) {
 
 #[test]
 fn lines_longer_than_memory_are_sorted_on_disk() {
-    // 32 MB through 8 MiB, with many equal elements.
-    let (x, store) = Synthetic::new(1000, 8000, [250, 500]).into_array();
+    // 102 MB through 24 MiB, with many equal elements.
+    let (x, _) = Synthetic::new(3200, 8000, [25, 8000]).into_array();
     let line = x.into_dyn().reshape(&[-1]);
     for what in [line.sort(0), line.argsort(0), line.topk(1_000_000, 0), line.argtopk(-2_000_000, 0)] {
         let (disk, memory) = both(&what);
         assert!(disk == memory, "{what:?}");
     }
-    let before = store.reads().1;
     let (disk, memory) = both(&line.try_quantiles([0.0, 0.1, 0.5, 1.0], .., Method::Linear, false).unwrap());
     assert_eq!(disk, memory);
-    assert!(store.reads().1 <= before + 2, "each chunk is read once for either");
     let (disk, memory) = both(&line.median(..));
     assert_eq!(disk, memory);
 }

@@ -106,11 +106,10 @@ impl Group {
 
     /// Fills `keys` with those of one line after another, each `len` long.
     pub(super) fn one_by_one<T: Copy, K: Copy>(&self, from: &[T], keys: &mut [K], len: usize, key: impl Fn(T) -> K) {
-        if self.step == 1 || self.count == 1 {
+        if self.step == 1 {
             for (w, line) in keys.chunks_exact_mut(len).take(self.count).enumerate() {
-                for (j, k) in line.iter_mut().enumerate() {
-                    *k = key(from[self.at(j, w)]);
-                }
+                let start = self.at(0, w);
+                line.iter_mut().zip(&from[start..start + len]).for_each(|(k, &x)| *k = key(x));
             }
             return;
         }

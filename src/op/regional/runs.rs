@@ -15,6 +15,11 @@ pub struct Runs {
     pub positions: bool,
 }
 
+/// Bytes of a key with its position, as positions are sorted.
+fn pair_size(dtype: DType) -> usize {
+    if dtype.size() <= 4 { size_of::<u64>() } else { dtype.size() + size_of::<u64>() }
+}
+
 /// Of every run, one element in so many is known without reading it.
 pub const STEP: usize = 1024;
 
@@ -44,9 +49,8 @@ impl Runs {
     /// order, with room to move them; and positions, and pairs that are sorted for them.
     #[must_use]
     pub fn scratch(&self, elements: usize) -> usize {
-        let size = self.dtype.size();
-        let pairs = if size <= 4 { 8 } else { size + 8 };
-        elements * (4 * size + if self.positions { 12 + 2 * pairs } else { 0 })
+        let (size, pairs) = (self.dtype.size(), 2 * pair_size(self.dtype));
+        elements * (4 * size + if self.positions { 12 + pairs } else { 0 })
     }
 }
 
@@ -68,9 +72,11 @@ impl Merged {
         let elements = if block.contains(&0) { 0 } else { block[self.lines.axis] };
         let merging = match &self.lines.op {
             LineOp::Quantiles(_) => 0,
-            op if op.gives_positions() => elements * (2 * size + 16 + 2 * (size + 16)),
-            _ => elements * 4 * size,
+            op if op.gives_positions() => elements * (size_of::<i64>() + size + 2 * pair_size(self.lines.dtype)),
+            _ => elements * 2 * size,
         };
-        merging + (2 * self.runs + 2) * STEP * (2 * size + 2 * size_of::<u64>())
+        // An element as it is read, and its key with the number of its run.
+        let pair = (size.max(4) + size_of::<u32>()).next_multiple_of(size.clamp(4, 8));
+        merging + (2 * self.runs + 2) * STEP * (size + pair)
     }
 }

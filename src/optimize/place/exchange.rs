@@ -242,7 +242,7 @@ mod tests {
         let median = || LineOp::Quantiles(Quantiles::median(x.dtype, false));
         let text =
             planned(&[&FuseElementwise, &PlaceExchanges], &[build::lines(&[x.clone()], median(), 0, 1).unwrap()]);
-        assert!(text.starts_with("0: copy  over (1024, 32, 32) in (1, 32, 32) -> spilled"), "{text}");
+        assert!(text.starts_with("0: copy  over (1024, 32, 32)") && text.contains("-> spilled"), "{text}");
         assert!(text.contains("1: median along axis 0  over (1, 32, 32)"), "{text}");
         // Lines within chunks need none of that.
         let text =

@@ -70,9 +70,7 @@ fn split(plan: &mut Plan, id: StageId, lines: Lines, machine: &Machine) {
     let kind = StageKind::Runs(runs.clone());
     let made = Stage { kind, space, chunks, inputs: vec![input], placement, blocks: None, ..stage.clone() };
     plan.insert(id, made);
-    // Half of the budget is left for what is held by then.
-    let blocks = grid(plan, &[id], machine, machine.budget / 2);
-    let count = runs.pick(&blocks.counts(), true).iter().product();
+    let (blocks, count) = few_runs(plan, id, &runs, &lines, machine);
     plan.stages[id].blocks = Some(blocks);
     let takes = |s: &Stage| matches!(s.kind, StageKind::Take { .. }) && s.stage_inputs().contains(&(id + 1));
     let taken = plan.stages.iter().any(takes);
@@ -84,12 +82,31 @@ fn split(plan: &mut Plan, id: StageId, lines: Lines, machine: &Machine) {
         .collect();
     axes.truncate(shape.len());
     let merging = &mut plan.stages[id + 1];
+    let mut axes_out = merging.chunks.axes().to_vec();
+    axes_out[lines.axis] = auto::auto(&merging.space, merging.result_dtypes()[0].size()).axes()[lines.axis].clone();
+    merging.chunks = Chunks::new(axes_out);
     merging.inputs = vec![Input::whole(&seen, Origin::Stage(id, 0), IndexMap { axes }, lines.dtype)];
     // Merging a part takes no more than reading it; quantiles are few, and what positions are taken of is read one by one.
     if !matches!(lines.op, LineOp::Quantiles(_)) && !taken {
         merging.placement = Placement::OnDemand;
     }
     merging.kind = StageKind::Regional(Regional::Merged(Merged { lines, runs: count }));
+}
+
+/// The blocks of stage `id`, and how many runs they make of a line. Where merging so many leaves no room for as many tasks
+/// as there are threads, blocks are those of one.
+fn few_runs(plan: &Plan, id: StageId, runs: &Runs, lines: &Lines, machine: &Machine) -> (Chunks, usize) {
+    // Some of the budget is left for what is held by then.
+    let share = machine.budget / 4 * 3;
+    let with = |threads: usize| {
+        let blocks = grid(plan, &[id], &Machine { threads, ..*machine }, share);
+        let count = runs.pick(&blocks.counts(), true).iter().product();
+        (blocks, count)
+    };
+    let (blocks, count) = with(machine.threads);
+    let merged = Merged { lines: lines.clone(), runs: count };
+    let room = share / (machine.threads as u64 + 1);
+    if merged.scratch(&vec![1; lines.axis + 1]) as u64 > room { with(1) } else { (blocks, count) }
 }
 
 /// What a reshape joins to the lines of `stage`, where it joins the last axes: their space, its chunks, the input, and which

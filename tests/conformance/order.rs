@@ -85,7 +85,7 @@ fn quantiles_are_elements_of_the_sorted_line() {
     for (shape, chunk) in [(&[438, 33], [100, 8]), (&[33, 438], [8, 100]), (&[2500, 2], [999, 1])] {
         let x = values(shape, true).mapv(|v| if v.is_infinite() { 9.0 } else { v });
         let array = Context::default().from_ndarray(x.clone()).unwrap().into_dyn().rechunk(&chunk);
-        for axis in 0..2 {
+        for axis in 0..2usize {
             let what = format!("{shape:?} along {axis}");
             let valid = |line: &[f64]| {
                 let mut some: Vec<f64> = line.iter().copied().filter(|v| !v.is_nan()).collect();

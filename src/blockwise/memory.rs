@@ -210,7 +210,8 @@ fn result_bytes(plan: &Plan, id: StageId, block: &[usize]) -> u64 {
         StageKind::Contract(c) => buffer(block, c.dtype),
         StageKind::Tiles(program) => buffer(block, program.dtype),
         StageKind::Substitute(s) => buffer(block, s.dtype),
-        // A part is put in its place once it is computed.
+        // A part is put in its place once it is computed; what is local has one.
+        StageKind::Regional(op) if op.is_local() => buffer(block, op.output()) + op.scratch(block) as u64,
         StageKind::Regional(op) => 2 * buffer(block, op.output()) + op.scratch(block) as u64,
         StageKind::Runs(runs) => runs.scratch(shape::size(block)) as u64,
         StageKind::Function(f) => buffer(block, f.output),

@@ -2,9 +2,9 @@
 
 use super::synthetic::{Fault, Synthetic, value};
 use hyperslab::array::compute::Compute;
-use hyperslab::op::regional::Method;
 use hyperslab::array::histogram::Options;
 use hyperslab::array::lookup::Side;
+use hyperslab::op::regional::Method;
 use hyperslab::store::Create;
 use hyperslab::{Array, Context};
 use std::path::PathBuf;

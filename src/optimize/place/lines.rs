@@ -1,12 +1,12 @@
 //! Decides which lines are sorted on disk.
 
 use super::super::PlanRule;
-use crate::blockwise::memory::task_bytes;
 use crate::blockwise::plan::{Input, Origin, Placement, Plan, Reason, Stage, StageId, StageKind};
 use crate::blockwise::sweep::{Machine, grid};
 use crate::chunk::index_map::AxisMap;
 use crate::chunk::{AxisChunks, Chunks, IndexMap, auto};
 use crate::error::Result;
+use crate::op::regional::lines::SHORT;
 use crate::op::regional::{LineOp, Lines, Merged, Regional, Runs};
 use crate::shape;
 
@@ -48,8 +48,10 @@ fn too_long(plan: &Plan, id: StageId, machine: &Machine) -> Option<Lines> {
     }
     let mut one = vec![1; stage.space.len()];
     one[lines.axis] = lines.out;
+    // Chunks that are read for a line take their room however it is sorted.
+    let own = lines.len * lines.dtype.size() + lines.scratch(&one) + 2 * lines.out * lines.output().size();
     let share = machine.budget / (machine.threads as u64 + 1);
-    (task_bytes(plan, &[id], &one) > share).then(|| lines.clone())
+    (lines.len > SHORT && own as u64 > share).then(|| lines.clone())
 }
 
 /// Makes runs of the lines of stage `id`, which gets the next number and merges them.

@@ -49,6 +49,8 @@ pub(super) enum Value {
     Method(Box<Value>, Callable),
     /// An array whose positions along an axis are in groups.
     Groups(Box<GroupBy<Dyn>>),
+    /// What is made by subscripts: `mgrid` and its like.
+    Grid(&'static str),
     /// `np`, or a module inside it such as `linalg`; the dotted prefix of its functions, empty for `np`.
     Module(&'static str),
 }
@@ -126,6 +128,7 @@ impl Value {
             Self::List(_) => "a list".to_owned(),
             Self::Callable(_) | Self::Method(..) => "a function".to_owned(),
             Self::Groups(_) => "an array in groups".to_owned(),
+            Self::Grid(name) => format!("`{name}`, which is indexed"),
             Self::Module(_) => "a module".to_owned(),
         }
     }

@@ -80,6 +80,15 @@ pub(super) static TABLE: &[Function] =
         row("triu_indices", "n, k=0, m=None", |call| triangle(call, true)),
         row("tril_indices_from", "arr, k=0", |call| triangle_from(call, false)),
         row("triu_indices_from", "arr, k=0", |call| triangle_from(call, true)),
+        row("slice", "start, stop=None, step=None, /", |call| {
+            let bound = |name: &str| match call.given(name) {
+                None => Ok(None),
+                Some(v) => v.as_integer().map(Some).map_or_else(|| call.refuse("takes integers and None"), Ok),
+            };
+            let (first, second, step) = (bound("start")?, bound("stop")?, bound("step")?);
+            let alone = call.value("stop").is_none();
+            Ok(Value::Slice(if alone { [None, first, None] } else { [first, second, step] }))
+        }),
         row("mask_indices", "n, mask_func, k=0", |call| {
             let upper = match call.required("mask_func")? {
                 Value::Callable(Callable::Function(f)) if f.name == "triu" => true,

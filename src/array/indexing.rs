@@ -5,6 +5,7 @@ use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::expr::build::{self, Arg};
+use crate::expr::known::{check_places, known_integers};
 use crate::expr::pending::when_known;
 use crate::op::elementwise::ElementOp;
 use crate::shape::axes::position;
@@ -307,7 +308,7 @@ pub(super) fn places(x: &Expr, parts: Vec<Selection>) -> Result<(Expr, Places)> 
         // Everything but places is applied first; what places lie on stays whole.
         for list in lists {
             if let Some(n) = lengths.get(axis) {
-                build::check_places(&list, axis, *n)?;
+                check_places(&list, axis, *n)?;
             }
             places.on.push(seen);
             places.lists.push(list);
@@ -365,7 +366,7 @@ impl Places {
     pub(super) fn numbers(&self, lengths: &[usize], m: usize) -> Result<Expr> {
         let steps = crate::shape::strides(lengths);
         if let ([list], [n]) = (self.lists.as_slice(), lengths)
-            && let Some(known) = build::known_integers(list)
+            && let Some(known) = known_integers(list)
         {
             let n = i64::try_from(*n).map_err(|_| Error::shape("index", "a length does not fit a place"))?;
             return creation::list(known.into_iter().map(|at| if at < 0 { at + n } else { at }).collect());

@@ -2,7 +2,8 @@
 //!
 //! `kinds.rs` says which types follow from which, `creation.rs` makes arrays, `operators.rs` and `elementwise.rs` combine
 //! them, `indexing.rs` and `manipulation.rs` look at them differently, `reduction.rs` reduces them, `scan.rs` has running
-//! results, `order.rs` sorts, `groups.rs` reduces group by group, `linalg.rs` has products of matrices, `blocks.rs` maps user functions,
+//! results, `order.rs` sorts, `assign.rs` puts values at places, `places.rs` takes, inserts and deletes there,
+//! `padding.rs` adds borders, `groups.rs` reduces group by group, `linalg.rs` has products of matrices, `blocks.rs` maps user functions,
 //! `compute.rs` runs what was asked for.
 
 use crate::chunk::Chunks;

@@ -10,6 +10,7 @@ use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
 use crate::error::{Error, Result};
 use crate::expr::build::{self, Arg};
+use crate::expr::known::known_integers;
 use crate::expr::pending::{pending, when_known};
 use crate::expr::{Expr, Resume};
 use crate::op::elementwise::ElementOp;
@@ -470,7 +471,7 @@ fn with_integers(
     shape: Shape,
     body: impl Fn(&[i64], &[Expr]) -> Result<Expr> + Send + Sync + 'static,
 ) -> Result<Expr> {
-    if let Some(known) = build::known_integers(places) {
+    if let Some(known) = known_integers(places) {
         return body(&known, inputs);
     }
     let fact = build::cast(places, DType::I64)?;
@@ -649,6 +650,17 @@ fn insert_many(x: &Expr, places: &Expr, values: &Expr, axis: usize) -> Result<Ex
     let values = build::broadcast_to(&values, &Shape::new(&lengths))?;
     with_integers("insert", places, &[x.clone(), values], dims.into(), move |places, e| {
         let positions = interleaved(places, n, axis)?;
+        // Runs of neighbours in the array or the values, where there are few.
+        let next = |a: &i64, b: &i64| a + 1 == *b && usize::try_from(*b) != Ok(n);
+        if positions.chunk_by(next).count() <= MOST_RUNS {
+            let slice = |run: &[i64]| {
+                let start = usize::try_from(run[0]).map_err(|_| Error::bug("a position is not negative"))?;
+                let (of, start) = if start < n { (&e[0], start) } else { (&e[1], start - n) };
+                part(of, axis, start, start + run.len())
+            };
+            let parts = positions.chunk_by(next).map(slice).collect::<Result<Vec<_>>>()?;
+            return if parts.is_empty() { Ok(e[0].clone()) } else { build::concatenate(&parts, axis) };
+        }
         at(&build::concatenate(&[e[0].clone(), e[1].clone()], axis)?, axis, &list(positions)?)
     })
 }
@@ -773,7 +785,7 @@ pub fn unravel_index(places: &Expr, shape: &[usize], fortran: bool) -> Result<Ve
 /// `places`, of which none lies outside `0..n`: refused at once where they are known, when they are computed otherwise.
 fn within(places: &Expr, n: i64, op: &'static str) -> Result<Expr> {
     let refuse = move |at: i64| Error::index(format!("{op}: index {at} is out of bounds for size {n}"));
-    if let Some(known) = build::known_integers(places) {
+    if let Some(known) = known_integers(places) {
         return match known.iter().find(|at| !(0..n).contains(*at)) {
             Some(&at) => Err(refuse(at)),
             None => Ok(places.clone()),

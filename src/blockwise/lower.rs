@@ -260,12 +260,17 @@ impl Lowering {
         let (seen, rank) = (op.input_space(space), space.len());
         let along = |out| AxisMap { out: Some(out), offset: 0, stride: 1 };
         let (source, indices) = inputs.split_first().ok_or_else(|| Error::bug("a gather has a source"))?;
-        let axes = (rank..seen.len()).chain(gather.rank..rank).map(along).collect();
+        let mut map = IndexMap { axes: (rank..seen.len()).chain(gather.rank..rank).map(along).collect() };
+        // Views are looked through, so that a stored array is read where its places are, not copied before.
+        let mut source = source;
+        while let ExprKind::View { input, map: inner } = &source.kind {
+            (source, map) = (input, map.compose(inner));
+        }
         let origin = match self.lower(source)? {
             Origin::Iota(n) => Origin::Stage(self.copy(source, Origin::Iota(n), IndexMap::identity(1))?, 0),
             origin => origin,
         };
-        let mut out = vec![Input::whole(&seen, origin, IndexMap { axes }, source.dtype)];
+        let mut out = vec![Input::whole(&seen, origin, map, source.dtype)];
         for index in indices {
             let map = IndexMap::broadcast(&index.lengths(), &space[..gather.rank]);
             out.push(Input::whole(&seen, self.lower(index)?, map, index.dtype));

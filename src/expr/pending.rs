@@ -62,8 +62,8 @@ pub fn likely(inputs: &[Expr], mut body: impl FnMut(&[Expr]) -> Result<Vec<Expr>
     };
     let shortest = longest.values().copied().min().unwrap_or(0);
     let long = match with(&|max| max) {
-        // Lengths that are not the same unknown may be equal all the same.
-        Err(error) if longest.len() > 1 => with(&|_| shortest).map_err(|_| error)?,
+        // Lengths that are not the same unknown may be equal all the same, and any may be 1 and broadcast.
+        Err(error) => with(&|_| shortest).or_else(|_| with(&|_| 1.min(shortest))).map_err(|_| error)?,
         made => made?,
     };
     let short = with(&|max| max.saturating_sub(1)).or_else(|_| with(&|_| shortest.saturating_sub(1))).ok();

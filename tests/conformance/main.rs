@@ -7,6 +7,7 @@ mod factorisations;
 mod golden;
 mod groups;
 mod numerics;
+mod places;
 mod products;
 mod reductions;
 mod scans;

@@ -233,7 +233,8 @@ fn triangle(call: &Call, upper: bool) -> Result<Value> {
     // Above diagonal k is what is not on or below diagonal k - 1.
     let Pattern(inside) =
         if upper { diagonal(rows, columns, k, Op::LessEqual)? } else { diagonal(rows, columns, k, Op::GreaterEqual)? };
-    Ok(build::select(&inside.to_arg()?, &Value::Array(m).to_arg()?, &int(0).to_arg()?)?.into())
+    let zero = Value::Scalar(Scalar::Bool(false));
+    Ok(build::select(&inside.to_arg()?, &Value::Array(m).to_arg()?, &zero.to_arg()?)?.into())
 }
 
 fn meshgrid(call: &Call) -> Result<Value> {

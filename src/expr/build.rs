@@ -527,6 +527,14 @@ pub fn compress(input: &Expr, mask: &Expr, axis: usize) -> Result<Expr> {
     let own = Chunks::new(vec![input.chunks.axes()[axis].clone()]);
     let tiles = tiling(&unify(&[n], &[&own, &mask.chunks]), &[true]).axes()[0].clone();
     let count = tiles.count();
+    if let Some(known) = known::known_integers(mask) {
+        let mut kept = vec![0];
+        for t in 0..count {
+            let tile = &known[tiles.start(t)..tiles.start(t) + tiles.length(t)];
+            kept.push(kept[t] + tile.iter().filter(|&&set| set != 0).count());
+        }
+        return selected(&[input, mask.clone()], axis, tiles, kept);
+    }
     let kind = ExprKind::Regional { inputs: vec![mask.clone()], op: Regional::Count(Count { tiles: tiles.clone() }) };
     let counts = node(kind, DType::I64, Shape::from([count]), auto::auto(&[count], 8), Vec::new());
     lengths[axis] = n;

@@ -17,6 +17,9 @@ pub enum Arg {
     Scalar(Scalar),
 }
 
+/// How many integers are looked at when an expression is built, at most.
+const MOST_LOOKED_AT: usize = 1 << 24;
+
 /// The integers of an array, where it lies in memory or is a constant.
 #[must_use]
 pub fn known_integers(places: &Expr) -> Option<Vec<i64>> {
@@ -25,9 +28,13 @@ pub fn known_integers(places: &Expr) -> Option<Vec<i64>> {
         return None;
     }
     match &places.kind {
+        ExprKind::Reshape { input, .. } => known_integers(input),
         ExprKind::Source(store) if store.in_memory() => {
             let size = places.dtype.size();
             let region = Region::full(&store.info().shape);
+            if region.size() > MOST_LOOKED_AT {
+                return None;
+            }
             let mut bytes = vec![0; region.size() * size];
             store.read(&region, &mut bytes).ok()?;
             bytes.chunks_exact(size).map(|b| integer(Scalar::from_bytes(places.dtype, b))).collect()

@@ -15,7 +15,7 @@ use crate::dtype::scalar::Scalar;
 use crate::error::{Error, Result};
 use crate::op::program::Program;
 use crate::shape::{Dim, Shape};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// An expression of this dtype and shape that `resume` builds when `facts` have been computed and the shapes of `inputs` are
 /// known.
@@ -45,6 +45,9 @@ pub fn when_known(
     Ok(pending(inputs, &[], one.clone(), Resume::new(name, move |_, inputs| body(inputs))))
 }
 
+/// How many lengths below the largest are tried, where that cannot be.
+const FEWER: usize = 16;
+
 /// Dtypes and shapes of what `body` builds of `inputs`, whose shapes are not all known.
 ///
 /// # Errors
@@ -61,12 +64,24 @@ pub fn likely(inputs: &[Expr], mut body: impl FnMut(&[Expr]) -> Result<Vec<Expr>
         body(&stand_ins)
     };
     let shortest = longest.values().copied().min().unwrap_or(0);
+    // Lengths that are not the same unknown may be equal all the same, or equal to one that is known; any may be 1 and
+    // broadcast, or be what a shape divides.
+    let known = inputs.iter().flat_map(|e| e.shape.dims()).filter_map(|d| d.known()).filter(|&n| n < shortest);
+    let known: BTreeSet<usize> = known.collect();
+    let fewer = (shortest.saturating_sub(FEWER)..shortest).rev();
+    let others: Vec<usize> = [shortest, 1.min(shortest)].into_iter().chain(known).chain(fewer).collect();
+    let mut first = None;
     let long = match with(&|max| max) {
-        // Lengths that are not the same unknown may be equal all the same, and any may be 1 and broadcast.
-        Err(error) => with(&|_| shortest).or_else(|_| with(&|_| 1.min(shortest))).map_err(|_| error)?,
+        Err(error) => {
+            first = others.iter().find_map(|&n| with(&|max| n.min(max)).ok().map(|made| (n, made)));
+            first.as_ref().map(|(_, made)| made.clone()).ok_or(error)?
+        }
         made => made?,
     };
-    let short = with(&|max| max.saturating_sub(1)).or_else(|_| with(&|_| shortest.saturating_sub(1))).ok();
+    let short = match first {
+        None => with(&|max| max.saturating_sub(1)).or_else(|_| with(&|_| shortest.saturating_sub(1))).ok(),
+        Some((at, _)) => others.iter().filter(|&&n| n != at).find_map(|&n| with(&|max| n.min(max)).ok()),
+    };
     let dims = |i: usize, built: &Expr| -> Vec<Dim> {
         let lengths = built.lengths();
         let other = short.as_ref().and_then(|s| s.get(i)).map(Expr::lengths).filter(|s| s.len() == lengths.len());
@@ -167,7 +182,7 @@ fn replaced(exprs: &[Expr], mut new: BTreeMap<usize, Expr>) -> Vec<Expr> {
 
 /// Visits every node, inputs first. Deep expressions do not take stack.
 fn walk(exprs: &[Expr], visit: &mut dyn FnMut(&Expr)) {
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     let mut left: Vec<Expr> = exprs.iter().rev().cloned().collect();
     while let Some(next) = left.last().cloned() {
         let missing: Vec<Expr> = next.inputs().into_iter().filter(|e| !seen.contains(&e.id())).cloned().collect();

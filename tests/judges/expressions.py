@@ -52,8 +52,30 @@ class Program:
         self.arrays, self.draw = arrays, draw
 
     def value(self, text):
+        *statements, last = text.split("; ")
+        names = {**vars(np), **{name: array.copy() for name, array in self.arrays.items()}}
         with np.errstate(all="ignore"):
-            return np.asarray(eval(text, {**vars(np), **self.arrays}))
+            for statement in statements:
+                exec(statement, names)
+            return np.asarray(eval(last, names))
+
+    def program(self, depth):
+        """An expression, or one with other elements at some places."""
+        x = self.expression(depth)
+        if self.draw.random() > 0.15:
+            return x
+        try:
+            value = self.value(x)
+        except Exception:
+            return x
+        if self.draw.random() < 0.3:
+            where = f"(({x})[...]) > 0"
+        else:
+            count = self.draw.randint(0, 3)
+            items = [self.item(n, count) for n in value.shape[: self.draw.randint(1, max(1, value.ndim))]]
+            where = ", ".join(items) or "..."
+        new = self.draw.choice(["1", "0.5", f"q[{where}]", f"q[{where}] + q[{where}]", "[1, 2]", "[[3], [4]]"])
+        return f"q = ({x})[...]; q[{where}] = {new}; q"
 
     def expression(self, depth):
         if depth == 0:
@@ -252,7 +274,7 @@ def main():
     cases = []
     while len(cases) < args.count:
         program = Program(arrays, draw)
-        text = program.expression(draw.choice([1, 1, 2, 2, 3]))
+        text = program.program(draw.choice([1, 1, 2, 2, 3]))
         if len(text) > 400:
             continue
         try:

@@ -252,13 +252,17 @@ pub fn take(x: &Expr, places: &Expr, axis: Option<usize>, beyond: Beyond) -> Res
         let places = if e[1].dtype == DType::Bool { build::cast(&e[1], DType::I64)? } else { e[1].clone() };
         integral("take", &places)?;
         let n = x.shape.known()?[axis];
-        if n == 0 && size(&places.shape.known()?) > 0 {
-            return Err(Error::index(format!("take: axis {axis} has no elements to take")));
+        if n == 0 {
+            let mut shape = x.shape.known()?;
+            shape.splice(axis..=axis, places.shape.known()?);
+            if size(&shape) > 0 {
+                return Err(Error::index(format!("take: axis {axis} has no elements to take")));
+            }
+            return build::full(&shape, Scalar::Int(0), x.dtype, None);
         }
         let last = whole(n)? - 1;
         let places = match beyond {
             Beyond::Raise => places,
-            _ if n == 0 => places,
             Beyond::Wrap => element(ElementOp::Remainder, &build::cast(&places, DType::I64)?, last + 1)?,
             Beyond::Clip => clip(&build::cast(&places, DType::I64)?, last)?,
         };

@@ -69,13 +69,13 @@ class Program:
         except Exception:
             return x
         if self.draw.random() < 0.3:
-            where = f"(({x})[...]) > 0"
+            where = "q > 0"
         else:
             count = self.draw.randint(0, 3)
             items = [self.item(n, count) for n in value.shape[: self.draw.randint(1, max(1, value.ndim))]]
             where = ", ".join(items) or "..."
         new = self.draw.choice(["1", "0.5", f"q[{where}]", f"q[{where}] + q[{where}]", "[1, 2]", "[[3], [4]]"])
-        return f"q = ({x})[...]; q[{where}] = {new}; q"
+        return f"q = array({x}); q[{where}] = {new}; q"
 
     def expression(self, depth):
         if depth == 0:

@@ -1,6 +1,6 @@
 //! Arrays with other elements at some places: `x[index] = value`, as a new array.
 
-use super::indexing::{Selection, basic, checked_mask, spelled_out, split};
+use super::indexing::{Selection, arrays, basic, checked, checked_mask, spelled_out, with_arrays};
 use super::reduction::reduce;
 use super::scan::scan;
 use crate::dtype::DType;
@@ -28,10 +28,10 @@ use crate::shape::{Dim, Shape, size};
 #[track_caller]
 pub fn set(x: &Expr, parts: &[Selection], values: &Expr) -> Result<Expr> {
     let values = build::cast(values, x.dtype)?;
-    let (arrays, rebuild) = split(parts)?;
-    let all: Vec<Expr> = [x.clone(), values].into_iter().chain(arrays).collect();
+    let parts = checked(parts)?;
+    let all: Vec<Expr> = [x.clone(), values].into_iter().chain(arrays(&parts)).collect();
     when_known("setitem", &all, move |e| {
-        let parts = rebuild(&e[2..])?;
+        let parts = with_arrays(&parts, &e[2..])?;
         match basic(&parts) {
             Some(items) => set_box(&e[0], &items, &e[1]),
             None => set_places(&e[0], &spelled_out(e[0].shape.rank(), parts)?, &e[1]),

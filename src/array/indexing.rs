@@ -218,9 +218,9 @@ pub(super) fn basic(parts: &[Selection]) -> Option<Vec<Item>> {
     parts.iter().map(|p| if let Selection::Basic(item) = p { Some(item.clone()) } else { None }).collect()
 }
 
-/// The arrays of an index, and what puts others of them in their place.
-pub(super) fn split(parts: &[Selection]) -> Result<(Vec<Expr>, impl Fn(&[Expr]) -> Result<Vec<Selection>> + use<>)> {
-    let parts = parts
+/// The parts of an index, lists as arrays; refuses arrays of other than integers and truth values.
+pub(super) fn checked(parts: &[Selection]) -> Result<Vec<Selection>> {
+    parts
         .iter()
         .map(|p| match p {
             Selection::List(list) => Ok(Selection::Places(creation::list(list.clone())?)),
@@ -229,25 +229,29 @@ pub(super) fn split(parts: &[Selection]) -> Result<(Vec<Expr>, impl Fn(&[Expr]) 
             }
             other => Ok(other.clone()),
         })
-        .collect::<Result<Vec<_>>>()?;
-    let arrays = parts.iter().filter_map(|p| match p {
+        .collect()
+}
+
+/// The arrays of an index.
+pub(super) fn arrays(parts: &[Selection]) -> impl Iterator<Item = Expr> {
+    parts.iter().filter_map(|p| match p {
         Selection::Places(e) | Selection::Mask(e) => Some(e.clone()),
         _ => None,
-    });
-    let arrays = arrays.collect();
-    let rebuild = move |new: &[Expr]| {
-        let mut arrays = new.iter().cloned();
-        let parts: Option<Vec<Selection>> = parts
-            .iter()
-            .map(|p| match p {
-                Selection::Places(_) => arrays.next().map(Selection::Places),
-                Selection::Mask(_) => arrays.next().map(Selection::Mask),
-                other => Some(other.clone()),
-            })
-            .collect();
-        parts.ok_or_else(|| Error::bug("as many arrays as before"))
-    };
-    Ok((arrays, rebuild))
+    })
+}
+
+/// The index with other arrays, as many as it has.
+pub(super) fn with_arrays(parts: &[Selection], new: &[Expr]) -> Result<Vec<Selection>> {
+    let mut arrays = new.iter().cloned();
+    let parts: Option<Vec<Selection>> = parts
+        .iter()
+        .map(|p| match p {
+            Selection::Places(_) => arrays.next().map(Selection::Places),
+            Selection::Mask(_) => arrays.next().map(Selection::Mask),
+            other => Some(other.clone()),
+        })
+        .collect();
+    parts.ok_or_else(|| Error::bug("as many arrays as before"))
 }
 
 /// NumPy's indexing, basic and advanced. Places and masks broadcast; their axes take the place of the first of them where
@@ -260,9 +264,9 @@ pub fn select(x: &Expr, parts: &[Selection]) -> Result<Expr> {
     if let Some(items) = basic(parts) {
         return build::index(x, &items);
     }
-    let (arrays, rebuild) = split(parts)?;
-    let all: Vec<Expr> = std::iter::once(x.clone()).chain(arrays).collect();
-    when_known("index", &all, move |e| advanced(&e[0], rebuild(&e[1..])?))
+    let parts = checked(parts)?;
+    let all: Vec<Expr> = std::iter::once(x.clone()).chain(arrays(&parts)).collect();
+    when_known("index", &all, move |e| advanced(&e[0], with_arrays(&parts, &e[1..])?))
 }
 
 /// As [`select`], for known shapes and at least one array.

@@ -2,8 +2,9 @@
 //!
 //! `kinds.rs` says which types follow from which, `creation.rs` makes arrays, `operators.rs` and `elementwise.rs` combine
 //! them, `indexing.rs` and `manipulation.rs` look at them differently, `reduction.rs` reduces them, `scan.rs` has running
-//! results, `order.rs` sorts, `assign.rs` puts values at places, `places.rs` takes, inserts and deletes there,
-//! `padding.rs` adds borders, `groups.rs` reduces group by group, `linalg.rs` has products of matrices, `blocks.rs` maps user functions,
+//! results, `order.rs` sorts, `assign.rs` puts values at places, `places.rs` takes them there, `edits.rs` inserts and
+//! deletes, `positions.rs` has places in other words, `padding.rs` adds borders, `groups.rs` reduces group by group,
+//! `linalg.rs` has products of matrices, `blocks.rs` maps user functions,
 //! `compute.rs` runs what was asked for.
 
 use crate::chunk::Chunks;
@@ -27,6 +28,8 @@ pub mod scan;
 pub mod order;
 pub mod assign;
 pub mod places;
+pub mod edits;
+pub mod positions;
 pub mod padding;
 pub mod groups;
 pub mod linalg;

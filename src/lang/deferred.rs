@@ -23,7 +23,9 @@ pub(super) fn run(
         done => return done,
     };
     let mut inputs: Vec<Expr> = Vec::new();
-    values.iter().for_each(|v| collect(v, &mut inputs));
+    for value in values {
+        collect(value, &mut inputs);
+    }
     if inputs.iter().all(|e| e.shape.is_known()) {
         return Err(refused);
     }

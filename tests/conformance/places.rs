@@ -1,7 +1,7 @@
 //! Elements by position: what lists of places read, what is refused when it is built, and assignment.
 
 use crate::{contexts, elements};
-use hyperslab::array::places::Positions;
+use hyperslab::array::edits::Positions;
 use hyperslab::shape::slice::Item;
 use hyperslab::{Array, Context};
 

@@ -191,12 +191,9 @@ impl Parser<'_> {
             self.skip();
             (Some(target), self.tuple()?)
         } else if let Some(op) = augmented {
-            let target = match assignment_target(&left) {
-                Ok(target @ (Target::Name(..) | Target::Item { .. })) => target,
-                _ => {
-                    let message = format!("`{symbol}` assigns to a single name only");
-                    return Err(SyntaxError::new(message, left.span));
-                }
+            let Ok(target @ (Target::Name(..) | Target::Item { .. })) = assignment_target(&left) else {
+                let message = format!("`{symbol}` assigns to a single name only");
+                return Err(SyntaxError::new(message, left.span));
             };
             self.skip();
             let (left, right) = (Box::new(left), Box::new(self.tuple()?));

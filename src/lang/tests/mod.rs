@@ -1,3 +1,4 @@
 //! Tests of the evaluator, by topic.
 
 mod groups;
+mod items;

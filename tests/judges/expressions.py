@@ -150,6 +150,7 @@ class Program:
         a, b = self.axis(rank), self.axis(rank)
         size = value.size
         divisors = [n for n in range(1, size + 1) if size % n == 0] or [0]
+        types = ["float32", "bool", "complex64"] + ["int16"] * (value.dtype.kind in "biu")  # others may hold what no integer is
         widths = tuple((draw.randint(0, 3), draw.randint(0, 3)) for _ in range(rank))
         modes = ["constant", "edge", "linear_ramp", "maximum", "mean", "median", "minimum", "reflect", "symmetric", "wrap"]
         shift = draw.choice([draw.randint(-9, 9), (1, -2)])
@@ -161,7 +162,7 @@ class Program:
             f"pad({x}, {widths}, mode={draw.choice(['reflect', 'symmetric'])!r}, reflect_type='odd')",
             f"pad({x}, {draw.randint(0, 9)}, mode={draw.choice(['reflect', 'symmetric', 'wrap', 'constant'])!r})",
             f"array_split({x}, {draw.choice([2, 3, [1, 2]])}, axis={a})[{draw.choice([0, 1, -1])}]", f"atleast_2d({x})", f"atleast_3d({x})",
-            f"broadcast_to({x}, {(draw.randint(0, 3), *value.shape)})", f"astype({x}, {draw.choice(['float32', 'int16', 'bool', 'complex64'])})",
+            f"broadcast_to({x}, {(draw.randint(0, 3), *value.shape)})", f"astype({x}, {draw.choice(types)})",
             f"tril({x})", f"triu({x}, {draw.randint(-2, 2)})", f"diagonal({x}, {draw.randint(-2, 2)}, {a}, {b})", f"rollaxis({x}, {a})",
         ])
 

@@ -74,7 +74,7 @@ impl<T: Kind> Array<T> {
     /// # use hyperslab::Context;
     /// # let cx = Context::default();
     /// let x = cx.arange(6)?.reshape(&[3, 2]);
-    /// let mask = cx.from_ndarray(ndarray::arr1(&[true, false, true]).into_dyn())?;
+    /// let mask = (&cx.arange(3)? % 2).equal(0);
     /// assert_eq!(cx.compute(x.compress(&mask, 0))?, ndarray::array![[0, 1], [4, 5]].into_dyn());
     /// # Ok::<(), hyperslab::Error>(())
     /// ```

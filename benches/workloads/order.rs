@@ -20,7 +20,8 @@ impl Selections {
 /// The fractional parts of multiples of the golden ratio, spread over `steps`, in ascending order and each once.
 fn scattered(steps: usize) -> Vec<i64> {
     let count = (steps / 100).max(4);
-    let mut out: Vec<i64> = (0..count).map(|k| (k as f64 * 0.618_033_988_7 * steps as f64 % steps as f64) as i64).collect();
+    let mut out: Vec<i64> =
+        (0..count).map(|k| (k as f64 * 0.618_033_988_7 * steps as f64 % steps as f64) as i64).collect();
     out.sort_unstable();
     out.dedup();
     out

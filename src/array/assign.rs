@@ -1,19 +1,20 @@
 //! Arrays with other elements at some places: `x[index] = value`, as a new array.
 
-use super::indexing::{Selection, basic, checked_mask, spelled_out, split};
+use super::indexing::{Selection, arrays, basic, checked, checked_mask, spelled_out, with_arrays};
 use super::reduction::reduce;
 use super::scan::scan;
 use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
 use crate::error::{Error, Result};
-use crate::expr::Expr;
 use crate::expr::build::{self, Arg};
-use crate::expr::pending::when_known;
+use crate::expr::known::known_integers;
+use crate::expr::pending::{pending, when_known};
+use crate::expr::{Expr, Resume};
 use crate::op::elementwise::ElementOp;
 use crate::op::reduction::Params;
 use crate::shape::axes::Axes;
 use crate::shape::slice::{Item, Resolved, resolve};
-use crate::shape::{Shape, size};
+use crate::shape::{Dim, Shape, size};
 
 /// As `x`, with `values`, which broadcast and take its dtype, where the index selects. Where it selects an element more
 /// than once, the last of its values stays.
@@ -27,10 +28,10 @@ use crate::shape::{Shape, size};
 #[track_caller]
 pub fn set(x: &Expr, parts: &[Selection], values: &Expr) -> Result<Expr> {
     let values = build::cast(values, x.dtype)?;
-    let (arrays, rebuild) = split(parts)?;
-    let all: Vec<Expr> = [x.clone(), values].into_iter().chain(arrays).collect();
+    let parts = checked(parts)?;
+    let all: Vec<Expr> = [x.clone(), values].into_iter().chain(arrays(&parts)).collect();
     when_known("setitem", &all, move |e| {
-        let parts = rebuild(&e[2..])?;
+        let parts = with_arrays(&parts, &e[2..])?;
         match basic(&parts) {
             Some(items) => set_box(&e[0], &items, &e[1]),
             None => set_places(&e[0], &spelled_out(e[0].shape.rank(), parts)?, &e[1]),
@@ -191,13 +192,18 @@ fn set_masked(x: &Expr, parts: &[Selection], at: usize, values: &Expr) -> Result
         let flat = build::reshape(mask, &[count])?;
         // What the mask keeps says whether the values are as many.
         let kept = build::compress(&build::reshape(x, &one)?, &flat, at)?;
-        let values = when_known("setitem", &[values.clone(), kept], move |e| {
+        let body = move |e: &[Expr]| {
             let stretched = stretched(&e[0], &e[1].shape)?;
             let mut more = e[1].shape.known()?;
             more[at] = 1;
             let none = build::full(&more, Scalar::Int(0), e[0].dtype, None)?;
             build::concatenate(&[stretched, none], at)
-        })?;
+        };
+        // One more than is kept, so that there is always one to take.
+        let mut dims = kept.shape.dims().to_vec();
+        dims[at] = Dim::Unknown { id: kept.id() as u64, max: count + 1 };
+        let resume = Resume::new("setitem", move |_, e| body(e));
+        let values = pending(&[values.clone(), kept], &[], (x.dtype, dims.into()), resume);
         let numbers = scan(&build::cast(&flat, DType::I64)?, "cumsum", &Axes::from(0), None)?;
         let numbers = build::element(ElementOp::Subtract, &[Arg::Array(numbers), integer(1)?])?;
         let numbers = build::element(ElementOp::Maximum, &[Arg::Array(numbers), integer(0)?])?;
@@ -245,7 +251,7 @@ fn set_listed(x: &Expr, parts: &[Selection], values: &Expr) -> Result<Expr> {
 /// For each of `0..n`, the position of the last of `places`, a vector, that it is, and -1 where there is none.
 fn last_at(places: &Expr, n: usize) -> Result<Expr> {
     let m = places.shape.known()?[0];
-    if let Some(known) = build::known_integers(places) {
+    if let Some(known) = known_integers(places) {
         let mut last = vec![-1i64; n];
         for (number, at) in (0i64..).zip(known) {
             if let Some(slot) = usize::try_from(at).ok().and_then(|at| last.get_mut(at)) {

@@ -5,6 +5,7 @@ use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::expr::build::{self, Arg};
+use crate::expr::known::{check_places, known_integers};
 use crate::expr::pending::when_known;
 use crate::op::elementwise::ElementOp;
 use crate::shape::axes::position;
@@ -73,7 +74,7 @@ impl<T: Kind> Array<T> {
     /// # use hyperslab::Context;
     /// # let cx = Context::default();
     /// let x = cx.arange(6)?.reshape(&[3, 2]);
-    /// let mask = cx.from_ndarray(ndarray::arr1(&[true, false, true]).into_dyn())?;
+    /// let mask = (&cx.arange(3)? % 2).equal(0);
     /// assert_eq!(cx.compute(x.compress(&mask, 0))?, ndarray::array![[0, 1], [4, 5]].into_dyn());
     /// # Ok::<(), hyperslab::Error>(())
     /// ```
@@ -217,9 +218,9 @@ pub(super) fn basic(parts: &[Selection]) -> Option<Vec<Item>> {
     parts.iter().map(|p| if let Selection::Basic(item) = p { Some(item.clone()) } else { None }).collect()
 }
 
-/// The arrays of an index, and what puts others of them in their place.
-pub(super) fn split(parts: &[Selection]) -> Result<(Vec<Expr>, impl Fn(&[Expr]) -> Result<Vec<Selection>> + use<>)> {
-    let parts = parts
+/// The parts of an index, lists as arrays; refuses arrays of other than integers and truth values.
+pub(super) fn checked(parts: &[Selection]) -> Result<Vec<Selection>> {
+    parts
         .iter()
         .map(|p| match p {
             Selection::List(list) => Ok(Selection::Places(creation::list(list.clone())?)),
@@ -228,25 +229,29 @@ pub(super) fn split(parts: &[Selection]) -> Result<(Vec<Expr>, impl Fn(&[Expr]) 
             }
             other => Ok(other.clone()),
         })
-        .collect::<Result<Vec<_>>>()?;
-    let arrays = parts.iter().filter_map(|p| match p {
+        .collect()
+}
+
+/// The arrays of an index.
+pub(super) fn arrays(parts: &[Selection]) -> impl Iterator<Item = Expr> {
+    parts.iter().filter_map(|p| match p {
         Selection::Places(e) | Selection::Mask(e) => Some(e.clone()),
         _ => None,
-    });
-    let arrays = arrays.collect();
-    let rebuild = move |new: &[Expr]| {
-        let mut arrays = new.iter().cloned();
-        let parts: Option<Vec<Selection>> = parts
-            .iter()
-            .map(|p| match p {
-                Selection::Places(_) => arrays.next().map(Selection::Places),
-                Selection::Mask(_) => arrays.next().map(Selection::Mask),
-                other => Some(other.clone()),
-            })
-            .collect();
-        parts.ok_or_else(|| Error::bug("as many arrays as before"))
-    };
-    Ok((arrays, rebuild))
+    })
+}
+
+/// The index with other arrays, as many as it has.
+pub(super) fn with_arrays(parts: &[Selection], new: &[Expr]) -> Result<Vec<Selection>> {
+    let mut arrays = new.iter().cloned();
+    let parts: Option<Vec<Selection>> = parts
+        .iter()
+        .map(|p| match p {
+            Selection::Places(_) => arrays.next().map(Selection::Places),
+            Selection::Mask(_) => arrays.next().map(Selection::Mask),
+            other => Some(other.clone()),
+        })
+        .collect();
+    parts.ok_or_else(|| Error::bug("as many arrays as before"))
 }
 
 /// NumPy's indexing, basic and advanced. Places and masks broadcast; their axes take the place of the first of them where
@@ -259,9 +264,9 @@ pub fn select(x: &Expr, parts: &[Selection]) -> Result<Expr> {
     if let Some(items) = basic(parts) {
         return build::index(x, &items);
     }
-    let (arrays, rebuild) = split(parts)?;
-    let all: Vec<Expr> = std::iter::once(x.clone()).chain(arrays).collect();
-    when_known("index", &all, move |e| advanced(&e[0], rebuild(&e[1..])?))
+    let parts = checked(parts)?;
+    let all: Vec<Expr> = std::iter::once(x.clone()).chain(arrays(&parts)).collect();
+    when_known("index", &all, move |e| advanced(&e[0], with_arrays(&parts, &e[1..])?))
 }
 
 /// As [`select`], for known shapes and at least one array.
@@ -307,7 +312,7 @@ pub(super) fn places(x: &Expr, parts: Vec<Selection>) -> Result<(Expr, Places)> 
         // Everything but places is applied first; what places lie on stays whole.
         for list in lists {
             if let Some(n) = lengths.get(axis) {
-                build::check_places(&list, axis, *n)?;
+                check_places(&list, axis, *n)?;
             }
             places.on.push(seen);
             places.lists.push(list);
@@ -365,7 +370,7 @@ impl Places {
     pub(super) fn numbers(&self, lengths: &[usize], m: usize) -> Result<Expr> {
         let steps = crate::shape::strides(lengths);
         if let ([list], [n]) = (self.lists.as_slice(), lengths)
-            && let Some(known) = build::known_integers(list)
+            && let Some(known) = known_integers(list)
         {
             let n = i64::try_from(*n).map_err(|_| Error::shape("index", "a length does not fit a place"))?;
             return creation::list(known.into_iter().map(|at| if at < 0 { at + n } else { at }).collect());

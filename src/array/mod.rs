@@ -40,6 +40,8 @@ pub mod signal;
 pub mod quantile;
 pub mod assign;
 pub mod places;
+pub mod edits;
+pub mod positions;
 pub mod padding;
 pub mod groups;
 pub mod products;

@@ -251,7 +251,7 @@ fn reflected(x: &Expr, axis: usize, widths: (usize, usize), (symmetric, odd): (b
             }
             let edge = part(&out, axis, edge, edge + 1)?;
             let twice = build::element(ElementOp::Multiply, &[Arg::Array(edge), Arg::Scalar(Scalar::Int(2))])?;
-            build::element(ElementOp::Subtract, &[Arg::Array(twice), Arg::Array(mirrored)])
+            build::cast(&build::element(ElementOp::Subtract, &[Arg::Array(twice), Arg::Array(mirrored)])?, x.dtype)
         };
         let (low, high) = (before.min(most), after.min(most));
         let left = mirror(0, skip, skip + low)?;

@@ -1,5 +1,7 @@
 //! Constructors: one per kind of expression. Each infers dtype, shape, chunks and names, and refuses what cannot be.
 
+use super::known;
+pub use super::known::Arg;
 use super::node::{Expr, ExprKind, Resume, node};
 use super::pending::{pending, when_known};
 use crate::chunk::groups::Groups;
@@ -15,7 +17,7 @@ use crate::op::contraction::Contraction;
 use crate::op::elementwise::{ElementOp, Typing};
 use crate::op::function::BlockFunction;
 use crate::op::kernel::Lanes;
-use crate::op::program::{Inst, Program, Value};
+use crate::op::program::{Program, Value};
 use crate::op::reduction::{Params, Reducer, Reduction};
 use crate::op::regional::{Count, Gather, LineOp, Lines, Regional, Select};
 use crate::op::scan::Scan;
@@ -24,15 +26,6 @@ use crate::shape::slice::{Item, Resolved, resolve};
 use crate::shape::{Dim, Shape, checked_size, fits_memory, tuple};
 use crate::store::Store;
 use std::sync::Arc;
-
-/// An argument of an elementwise operation: an array, or a constant that adapts to the arrays beside it.
-#[derive(Debug, Clone)]
-pub enum Arg {
-    /// An array.
-    Array(Expr),
-    /// A weak constant.
-    Scalar(Scalar),
-}
 
 /// A stored array.
 #[track_caller]
@@ -82,6 +75,11 @@ pub fn full(shape: &[usize], value: Scalar, dtype: DType, chunks: Option<&[usize
 /// not broadcast, [`Argument`](crate::ErrorKind::Argument) for an integer constant out of range.
 #[track_caller]
 pub fn element(op: ElementOp, args: &[Arg]) -> Result<Expr> {
+    if let Some((input, answer)) = known::comparison(op, args) {
+        return compose_typed(op.name(), &[Arg::Array(input.clone())], &[None], |p, _| {
+            Ok(p.constant(answer, DType::Bool))
+        });
+    }
     let run = |p: &mut Program, values: &[Value]| p.op(op, values);
     match op.typing() {
         Typing::Logical => compose(op.name(), args, false, run),
@@ -94,19 +92,23 @@ pub fn element(op: ElementOp, args: &[Arg]) -> Result<Expr> {
     }
 }
 
-/// `then` where `condition` is true, `otherwise` elsewhere.
+/// `then` where `condition` is true, `otherwise` elsewhere. Integers wrap into the dtype of an array beside them.
 ///
 /// # Errors
 /// As [`element`].
 #[track_caller]
 pub fn select(condition: &Arg, then: &Arg, otherwise: &Arg) -> Result<Expr> {
+    let wrapped = |arg: &Arg, beside: &Arg| match (arg, beside) {
+        (Arg::Scalar(s @ Scalar::Int(_)), Arg::Array(e)) if e.dtype.is_integer() && !s.fits(e.dtype) => {
+            Arg::Scalar(Scalar::from_bytes(e.dtype, &s.to_bytes(e.dtype)))
+        }
+        _ => arg.clone(),
+    };
+    let (then, otherwise) = (wrapped(then, otherwise), wrapped(otherwise, then));
     let dtype = common_dtype("where", &[then.clone(), otherwise.clone()])?;
-    compose_typed(
-        "where",
-        &[condition.clone(), then.clone(), otherwise.clone()],
-        &[None, Some(dtype), Some(dtype)],
-        |p, v| Ok(p.select(v[0], v[1], v[2])),
-    )
+    compose_typed("where", &[condition.clone(), then, otherwise], &[None, Some(dtype), Some(dtype)], |p, v| {
+        Ok(p.select(v[0], v[1], v[2]))
+    })
 }
 
 /// A conversion of every element.
@@ -581,6 +583,14 @@ pub fn compress(input: &Expr, mask: &Expr, axis: usize) -> Result<Expr> {
     let own = Chunks::new(vec![input.chunks.axes()[axis].clone()]);
     let tiles = tiling(&unify(&[n], &[&own, &mask.chunks]), &[true]).axes()[0].clone();
     let count = tiles.count();
+    if let Some(known) = known::known_integers(mask) {
+        let mut kept = vec![0];
+        for t in 0..count {
+            let tile = &known[tiles.start(t)..tiles.start(t) + tiles.length(t)];
+            kept.push(kept[t] + tile.iter().filter(|&&set| set != 0).count());
+        }
+        return selected(&[input, mask.clone()], axis, tiles, kept);
+    }
     let kind = ExprKind::Regional { inputs: vec![mask.clone()], op: Regional::Count(Count { tiles: tiles.clone() }) };
     let counts = node(kind, DType::I64, Shape::from([count]), auto::auto(&[count], 8), Vec::new());
     lengths[axis] = n;
@@ -627,44 +637,6 @@ fn kept_bounds(kept: &[usize], longest: usize) -> Vec<usize> {
     bounds
 }
 
-/// The integers of an array, where it lies in memory or is a constant.
-#[must_use]
-pub fn known_integers(places: &Expr) -> Option<Vec<i64>> {
-    let integer = |s: Scalar| i64::try_from(s.to_i128()).ok();
-    if !(places.dtype.is_integer() || places.dtype == DType::Bool) {
-        return None;
-    }
-    match &places.kind {
-        ExprKind::Source(store) if store.in_memory() => {
-            let size = places.dtype.size();
-            let region = crate::chunk::Region::full(&store.info().shape);
-            let mut bytes = vec![0; region.size() * size];
-            store.read(&region, &mut bytes).ok()?;
-            bytes.chunks_exact(size).map(|b| integer(Scalar::from_bytes(places.dtype, b))).collect()
-        }
-        ExprKind::Elementwise { program, args } if args.is_empty() && places.shape.rank() == 0 => {
-            match program.insts.as_slice() {
-                [Inst::Const(value, _)] => Some(vec![integer(*value)?]),
-                _ => None,
-            }
-        }
-        _ => None,
-    }
-}
-
-/// Refuses places that are known and not on an axis of length `n`.
-///
-/// # Errors
-/// [`Index`](crate::ErrorKind::Index) with the place, the axis and its length.
-pub fn check_places(places: &Expr, axis: usize, n: usize) -> Result<()> {
-    let Some(known) = known_integers(places) else { return Ok(()) };
-    let n = i128::try_from(n).unwrap_or(i128::MAX);
-    match known.iter().find(|&&at| !(-n..n).contains(&i128::from(at))) {
-        None => Ok(()),
-        Some(at) => Err(Error::index(format!("index {at} is out of bounds for axis {axis} with size {n}"))),
-    }
-}
-
 /// Elements of `input` at the places that `indices`, integers which broadcast, hold along its first axes: the axes of the
 /// places, then the other axes of the input.
 ///
@@ -682,7 +654,7 @@ pub fn gather(input: &Expr, indices: &[Expr]) -> Result<Expr> {
         return Err(Error::index(format!("{} indices for an array of rank {}", indices.len(), lengths.len())));
     }
     for (axis, places) in indices.iter().enumerate() {
-        check_places(places, axis, lengths[axis])?;
+        known::check_places(places, axis, lengths[axis])?;
     }
     let indices = indices.iter().map(|i| cast(i, DType::I64)).collect::<Result<Vec<_>>>()?;
     let shapes: Vec<&Shape> = indices.iter().map(|i| &i.shape).collect();

@@ -8,6 +8,7 @@
 pub mod node;
 pub mod display;
 pub mod canonical;
+pub mod known;
 pub mod pending;
 pub mod build;
 pub mod random;

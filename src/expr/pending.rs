@@ -5,7 +5,7 @@
 //! segment, before anything else is planned: what is planned has no unknown length.
 //!
 //! What its dtype and shape will be is found by trying: the expression is built for stand-ins as long as its inputs may be,
-//! and for shorter ones; lengths that differ then are unknown.
+//! and for several shorter ones; lengths that differ then are unknown. What is built in the end must fit.
 
 use super::node::{Expr, ExprKind, Resume, node};
 use crate::chunk::{Chunks, auto};
@@ -15,7 +15,7 @@ use crate::dtype::scalar::Scalar;
 use crate::error::{Error, Result};
 use crate::op::program::Program;
 use crate::shape::{Dim, Shape};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// An expression of this dtype and shape that `resume` builds when `facts` have been computed and the shapes of `inputs` are
 /// known.
@@ -45,6 +45,9 @@ pub fn when_known(
     Ok(pending(inputs, &[], one.clone(), Resume::new(name, move |_, inputs| body(inputs))))
 }
 
+/// How many lengths below the largest are tried, where that cannot be.
+const FEWER: usize = 16;
+
 /// Dtypes and shapes of what `body` builds of `inputs`, whose shapes are not all known.
 ///
 /// # Errors
@@ -61,22 +64,44 @@ pub fn likely(inputs: &[Expr], mut body: impl FnMut(&[Expr]) -> Result<Vec<Expr>
         body(&stand_ins)
     };
     let shortest = longest.values().copied().min().unwrap_or(0);
+    // Lengths that are not the same unknown may be equal all the same, or equal to one that is known; any may be 1 and
+    // broadcast, or be what a shape divides.
+    let known = inputs.iter().flat_map(|e| e.shape.dims()).filter_map(|d| d.known()).filter(|&n| n < shortest);
+    let known: BTreeSet<usize> = known.collect();
+    let fewer = (shortest.saturating_sub(FEWER)..shortest).rev();
+    let others: Vec<usize> = [shortest, 1.min(shortest)].into_iter().chain(known).chain(fewer).collect();
+    let mut first = None;
     let long = match with(&|max| max) {
-        // Lengths that are not the same unknown may be equal all the same.
-        Err(error) if longest.len() > 1 => with(&|_| shortest).map_err(|_| error)?,
+        Err(error) => {
+            first = others.iter().find_map(|&n| with(&|max| n.min(max)).ok().map(|made| (n, made)));
+            first.as_ref().map(|(_, made)| made.clone()).ok_or(error)?
+        }
         made => made?,
     };
-    let short = with(&|max| max.saturating_sub(1)).or_else(|_| with(&|_| shortest.saturating_sub(1))).ok();
+    // Lengths that are not the same whatever the unknown ones are cannot be known.
+    let at = first.map(|(n, _)| n);
+    let mut short: Vec<Vec<Expr>> = Vec::new();
+    if at.is_none() {
+        short.extend([1, 2, 3].into_iter().filter_map(|k| with(&|max| max.saturating_sub(k)).ok()));
+    }
+    let few = [shortest / 2, shortest.saturating_sub(1), 3, 2, 1, 0].into_iter().filter(|&n| n < shortest);
+    let others = few.chain(others.iter().copied().filter(|_| at.is_some()));
+    short.extend(others.filter(|&n| at != Some(n)).filter_map(|n| with(&|max| n.min(max)).ok()));
     let dims = |i: usize, built: &Expr| -> Vec<Dim> {
         let lengths = built.lengths();
-        let other = short.as_ref().and_then(|s| s.get(i)).map(Expr::lengths).filter(|s| s.len() == lengths.len());
+        let others: Vec<Vec<usize>> = short.iter().filter_map(|s| s.get(i)).map(Expr::lengths).collect();
         let dim = |(a, &n): (usize, &usize)| {
             if let unknown @ Dim::Unknown { .. } = built.shape.dims()[a] {
                 return unknown;
             }
             let id = longest.iter().find(|(_, max)| **max == n).or(longest.first_key_value()).map_or(0, |(id, _)| *id);
-            let unknown = other.as_ref().map_or_else(|| longest.values().any(|&max| max == n), |o| o[a] != n);
-            if unknown { Dim::Unknown { id, max: n } } else { Dim::Known(n) }
+            let unknown = if others.is_empty() {
+                longest.values().any(|&max| max == n)
+            } else {
+                others.iter().any(|o| o.get(a) != Some(&n))
+            };
+            let max = others.iter().filter_map(|o| o.get(a)).copied().fold(n, usize::max);
+            if unknown { Dim::Unknown { id, max } } else { Dim::Known(n) }
         };
         lengths.iter().enumerate().map(dim).collect()
     };
@@ -116,7 +141,13 @@ pub fn resolve(exprs: &[Expr], compute: &mut dyn FnMut(&[Expr]) -> Result<Vec<Bl
             let values: Vec<Block> = known.by_ref().take(facts.len()).collect();
             let place = || format!("in {} built at {}", resume.name, waiting.site);
             let new = resume.run(&values, inputs).map_err(|e| e.at(place()))?;
-            let fits = new.dtype == waiting.dtype && new.shape.rank() == waiting.shape.rank();
+            let same = |(new, said): (&Dim, &Dim)| match (new.known(), said.known()) {
+                (Some(new), Some(said)) => new == said,
+                _ => true,
+            };
+            let fits = new.dtype == waiting.dtype
+                && new.shape.rank() == waiting.shape.rank()
+                && new.shape.dims().iter().zip(waiting.shape.dims()).all(same);
             if !fits {
                 return Err(Error::bug("what was pending is what it was said to be").at(place()));
             }
@@ -170,7 +201,7 @@ fn replaced(exprs: &[Expr], mut new: BTreeMap<usize, Expr>) -> Vec<Expr> {
 
 /// Visits every node, inputs first. Deep expressions do not take stack.
 fn walk(exprs: &[Expr], visit: &mut dyn FnMut(&Expr)) {
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     let mut left: Vec<Expr> = exprs.iter().rev().cloned().collect();
     while let Some(next) = left.last().cloned() {
         let missing: Vec<Expr> = next.inputs().into_iter().filter(|e| !seen.contains(&e.id())).cloned().collect();

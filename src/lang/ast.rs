@@ -39,12 +39,19 @@ pub struct Statement {
 }
 
 /// The left side of an assignment.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Target {
     /// `name = ...`.
     Name(String, Span),
     /// `first, second = ...`, unpacking as many values as there are names.
     Tuple(Vec<(String, Span)>),
+    /// `name[index] = ...`, a subscript of a plain name: the name stands for an array with other elements from there on.
+    Item {
+        /// The name.
+        name: String,
+        /// The subscript.
+        subscript: Expr,
+    },
 }
 
 /// An expression and where it stands in the source.

@@ -22,21 +22,21 @@ pub(super) fn run(
         Err(error) if matches!(error.kind(), ErrorKind::Unsupported { .. }) => error,
         done => return done,
     };
-    let mut unknown: Vec<Expr> = Vec::new();
+    let mut inputs: Vec<Expr> = Vec::new();
     for value in values {
-        collect(value, &mut unknown);
+        collect(value, &mut inputs);
     }
-    if unknown.is_empty() {
+    if inputs.iter().all(|e| e.shape.is_known()) {
         return Err(refused);
     }
-    let (old, values) = (unknown.clone(), values.to_vec());
+    let (old, values) = (inputs.clone(), values.to_vec());
     let body = Arc::new(move |new: &[Expr]| {
         let values: Vec<Value> = values.iter().map(|v| replaced(v, &old, new)).collect();
         run(&values)
     });
     // How many arrays come, and in what, shows when it is tried.
     let mut form = None;
-    let tried = likely(&unknown, |stand_ins| {
+    let tried = likely(&inputs, |stand_ins| {
         let value = body(stand_ins)?;
         let arrays = arrays(&value)?;
         form.get_or_insert(value);
@@ -47,7 +47,7 @@ pub(super) fn run(
         let resume = Resume::new(name, move |_, inputs| {
             arrays(&body(inputs)?)?.into_iter().nth(i).ok_or_else(|| Error::bug("as many arrays as were tried"))
         });
-        Value::from(pending(&unknown, &[], known.clone(), resume))
+        Value::from(pending(&inputs, &[], known.clone(), resume))
     };
     let waiting = tried.iter().enumerate().map(|(i, known)| one(i, known)).collect::<Vec<_>>();
     match form {
@@ -57,10 +57,10 @@ pub(super) fn run(
     }
 }
 
-/// The arrays in `value` whose shapes are not known, each once.
+/// The arrays in `value`, each once.
 fn collect(value: &Value, out: &mut Vec<Expr>) {
     match value {
-        Value::Array(a) if !a.shape().is_known() && out.iter().all(|e| e.id() != a.expr().id()) => {
+        Value::Array(a) if out.iter().all(|e| e.id() != a.expr().id()) => {
             out.push(a.expr().clone());
         }
         Value::Method(receiver, _) => collect(receiver, out),

@@ -4,7 +4,7 @@ use super::ast::{Argument, BinaryOp, BoolOp, CompareOp, Expr, ExprKind, Index, P
 use super::attribute::{Missing, attribute, of_random};
 use super::call::{Given, bind};
 use super::value::{Callable, Generator, Value};
-use super::{deferred, functions, index, names, operators, parse, syntax};
+use super::{deferred, functions, grids, index, names, operators, parse, syntax};
 use crate::array::Array;
 use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
@@ -84,6 +84,11 @@ impl<'a> Evaluator<'a> {
                     return Err(self.syntax(statement.span.start, why));
                 }
                 self.assigned.extend(names.iter().map(|(name, _)| name.as_str()).zip(items));
+            }
+            Some(Target::Item { name, subscript }) => {
+                let changed = self.assign(subscript, &value)?;
+                self.assigned.insert(name, changed.clone());
+                return Ok(changed);
             }
         }
         Ok(value)
@@ -239,10 +244,36 @@ impl<'a> Evaluator<'a> {
     fn subscript(&self, value: &'a Expr, items: &'a [Index], tuple: bool) -> Result<Value> {
         let at = value.span.end;
         let value = self.expr(value)?;
+        if let Value::Grid(name) = value {
+            let parts = items.iter().map(|item| self.grid_part(item)).collect::<Result<Vec<_>>>()?;
+            return grids::subscript(name, &parts, tuple).map_err(|e| self.at(self.skip_space(at), e));
+        }
         let items = items.iter().map(|item| self.index_item(item)).collect::<Result<Vec<_>>>()?;
         let all: Vec<Value> = std::iter::once(value).chain(items).collect();
         let run = move |all: &[Value]| index::subscript(&all[0], &all[1..], tuple);
         deferred::run("index", &all, run).map_err(|e| self.at(self.skip_space(at), e))
+    }
+
+    fn grid_part(&self, item: &'a Index) -> Result<grids::Part> {
+        let bound = |expr: &'a Option<Box<Expr>>| expr.as_ref().map_or(Ok(Value::None), |expr| self.expr(expr));
+        Ok(match item {
+            Index::Expr(expr) => grids::Part::Value(self.expr(expr)?),
+            Index::Slice { start, stop, step } => grids::Part::Slice([bound(start)?, bound(stop)?, bound(step)?]),
+        })
+    }
+
+    /// `subscript = value`: what is indexed, with these values there.
+    fn assign(&self, subscript: &'a Expr, value: &Value) -> Result<Value> {
+        let ExprKind::Subscript { value: array, index: items, tuple } = &subscript.kind else {
+            return Err(self.syntax(subscript.span.start, "is no subscript"));
+        };
+        let (at, tuple) = (self.skip_space(array.span.end), *tuple);
+        let array = self.expr(array)?;
+        let items = items.iter().map(|item| self.index_item(item)).collect::<Result<Vec<_>>>()?;
+        let all: Vec<Value> = [array, value.clone()].into_iter().chain(items).collect();
+        let run = move |all: &[Value]| index::assign(&all[0], &all[1], &all[2..], tuple);
+        let changed = deferred::run("setitem", &all, run).map_err(|e| self.at(at, e))?;
+        Ok(self.placed(changed, at))
     }
 
     fn index_item(&self, item: &'a Index) -> Result<Value> {

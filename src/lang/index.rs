@@ -1,7 +1,8 @@
 //! Subscripts of arrays, and of Python's sequences.
 
-use super::value::Value;
+use super::value::{Value, constant};
 use crate::array::Array;
+use crate::array::assign::set;
 use crate::array::indexing::{Selection, select};
 use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
@@ -12,14 +13,34 @@ use crate::shape::slice::{Item, range};
 /// `value[items]`; `tuple` where the index is one.
 pub(super) fn subscript(value: &Value, items: &[Value], tuple: bool) -> Result<Value> {
     match value {
-        Value::Array(array) => {
-            let parts = items.iter().map(part).collect::<Result<Vec<_>>>()?;
-            Ok(Array::from_expr(select(array.expr(), &parts)?).into())
-        }
+        Value::Array(array) => Ok(Array::from_expr(select(array.expr(), &parts(items, tuple)?)?).into()),
         Value::Tuple(list) if !tuple => pick(list, items, Value::Tuple),
         Value::List(list) if !tuple => pick(list, items, Value::List),
         Value::Tuple(_) | Value::List(_) => Err(Error::index("a sequence takes one integer or slice")),
         other => Err(Error::index(format!("{} cannot be indexed", other.describe()))),
+    }
+}
+
+/// `value[items] = new`, as another array.
+pub(super) fn assign(value: &Value, new: &Value, items: &[Value], tuple: bool) -> Result<Value> {
+    let Value::Array(array) = value else {
+        return Err(Error::index(format!("items of {} cannot be assigned to", value.describe())));
+    };
+    let refuse = |what: Scalar| Err(Error::argument("setitem", format!("{what} does not fit {}", array.dtype())));
+    let new = match new {
+        Value::Scalar(s @ Scalar::Complex(_)) if !array.dtype().is_complex() => return refuse(*s),
+        Value::Scalar(s @ Scalar::Float(v)) if array.dtype().is_integer() && !v.is_finite() => return refuse(*s),
+        Value::Scalar(s) => constant(*s, array.dtype())?,
+        other => other.to_array()?,
+    };
+    Ok(set(array.expr(), &parts(items, tuple)?, new.expr())?.into())
+}
+
+/// The parts of an array's index. A tuple that is the whole index has the parts in it.
+fn parts(items: &[Value], tuple: bool) -> Result<Vec<Selection>> {
+    match items {
+        [Value::Tuple(items)] if !tuple => items.iter().map(part).collect(),
+        items => items.iter().map(part).collect(),
     }
 }
 
@@ -28,10 +49,10 @@ fn part(value: &Value) -> Result<Selection> {
     Ok(match value {
         Value::Array(a) if a.dtype() == DType::Bool => Selection::Mask(a.expr().clone()),
         Value::Array(a) if a.dtype().is_integer() => Selection::Places(a.expr().clone()),
-        Value::List(items) if items.is_empty() => {
+        Value::List(items) | Value::Tuple(items) if items.is_empty() => {
             Selection::Places(build::full(&[0], Scalar::Int(0), DType::I64, None)?)
         }
-        Value::List(_) => return part(&value.to_array()?.into()),
+        Value::List(_) | Value::Tuple(_) => return part(&value.to_array()?.into()),
         Value::Scalar(Scalar::Bool(v)) => Selection::Mask(build::full(&[], Scalar::Bool(*v), DType::Bool, None)?),
         other => Selection::Basic(item(other)?),
     })

@@ -20,6 +20,7 @@ mod value;
 mod call;
 mod operators;
 mod functions;
+mod grids;
 mod names;
 mod attribute;
 mod index;

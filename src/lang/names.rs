@@ -1,6 +1,7 @@
 //! What a name means when no input bears it, and what may have been meant by a name that means nothing.
 
 use super::functions;
+use super::grids;
 use super::nearest::suggestion;
 use super::value::Callable;
 use super::value::Value;
@@ -96,6 +97,9 @@ pub(super) fn member(prefix: &'static str, name: &str) -> Option<Value> {
     }
     if name == "newaxis" {
         return Some(Value::None);
+    }
+    if let Some(grid) = grids::NAMES.iter().find(|n| **n == name) {
+        return Some(Value::Grid(grid));
     }
     if let Some(module) = MODULES.iter().find(|m| **m == name) {
         return Some(Value::Module(module));

@@ -100,6 +100,10 @@ pub fn names(program: &Program) -> BTreeSet<String> {
         match &statement.target {
             Some(Target::Name(name, _)) => assigned.extend([name.as_str()]),
             Some(Target::Tuple(names)) => assigned.extend(names.iter().map(|(n, _)| n.as_str())),
+            Some(Target::Item { name, subscript }) => {
+                collect_names(subscript, &assigned, &mut free);
+                assigned.extend([name.as_str()]);
+            }
             None => {}
         }
     }

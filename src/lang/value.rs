@@ -52,6 +52,8 @@ pub(super) enum Value {
     Groups(Box<GroupBy<Dyn>>),
     /// A generator of random arrays.
     Generator(Generator),
+    /// What is made by subscripts: `mgrid` and its like.
+    Grid(&'static str),
     /// `np`, or a module inside it such as `linalg`; the dotted prefix of its functions, empty for `np`.
     Module(&'static str),
 }
@@ -141,6 +143,7 @@ impl Value {
             Self::Callable(_) | Self::Method(..) => "a function".to_owned(),
             Self::Groups(_) => "an array in groups".to_owned(),
             Self::Generator(_) => "a generator of random numbers".to_owned(),
+            Self::Grid(name) => format!("`{name}`, which is indexed"),
             Self::Module(_) => "a module".to_owned(),
         }
     }

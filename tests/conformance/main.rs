@@ -13,6 +13,7 @@ mod golden;
 mod groups;
 mod numerics;
 mod order;
+mod places;
 mod products;
 mod random;
 mod reductions;

@@ -6,13 +6,13 @@ use super::super::value::{Value, checked};
 use super::row;
 use crate::array::Array;
 use crate::array::creation::{self, full_like, linspace};
+use crate::array::places;
 use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::expr::build;
 use crate::op::elementwise::ElementOp as Op;
 use crate::shape::Shape;
-use crate::shape::slice::Item;
 
 pub(super) static TABLE: &[Function] = &[
     row("zeros", "shape, dtype=float, !order, *, !like, chunks=None", |call| filled(call, 0)),
@@ -27,11 +27,12 @@ pub(super) static TABLE: &[Function] = &[
     }),
     row("arange", "start, stop=None, step=None, dtype=None, *, !like, chunks=None", arange),
     row("linspace", "start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis=0", |call| spaced(call, None)),
-    row("logspace", "start, stop, num=50, endpoint=True, base=10.0, dtype=None, !axis", logspace),
+    row("logspace", "start, stop, num=50, endpoint=True, base=10.0, dtype=None, axis=0", logspace),
+    row("geomspace", "start, stop, num=50, endpoint=True, dtype=None, axis=0", geomspace),
     row("array", "object, dtype=None, *, copy=True, !order, !subok, !ndmin, !like", |call| array(call, "object")),
     row("asarray", "a, dtype=None, !order, *, copy=None, !like", |call| array(call, "a")),
-    row("meshgrid", "*xi, !copy, !sparse, indexing='xy'", meshgrid),
-    row("indices", "dimensions, dtype=int, !sparse", indices),
+    row("meshgrid", "*xi, copy=True, sparse=False, indexing='xy'", meshgrid),
+    row("indices", "dimensions, dtype=int, sparse=False", indices),
 ];
 
 fn int(value: i128) -> Value {
@@ -142,6 +143,36 @@ fn logspace(call: &Call) -> Result<Value> {
     )
 }
 
+/// `num` numbers from `start` to `stop` with the same quotient: powers of 10 between their logarithms, both ends as given.
+fn geomspace(call: &Call) -> Result<Value> {
+    let bound = |name: &str| match call.scalar(name)? {
+        Some(Scalar::Complex(_)) => Err(Error::unsupported("geomspace of complex numbers is not offered")),
+        Some(s) if s.to_f64() == 0.0 => call.refuse("a geometric sequence cannot include zero"),
+        Some(s) => Ok(s.to_f64()),
+        None => call.refuse(format!("`{name}` must be a number")),
+    };
+    let (start, stop) = (bound("start")?, bound("stop")?);
+    let (num, endpoint) = (call.count("num")?.unwrap_or(50), call.flag("endpoint", true)?);
+    let sign = start.signum();
+    let (low, high) = (start * sign, stop * sign);
+    let exponents: Value = linspace(low.log10(), high.log10(), num, endpoint, None)?.into();
+    let mut value = element(Op::Power, &[&Value::Scalar(Scalar::Float(10.0)), &exponents])?;
+    let at: Value = build::iota(num, None).into();
+    let mut ends = vec![(0, low)];
+    if endpoint && num > 1 {
+        ends.push((num - 1, high));
+    }
+    for (place, end) in ends {
+        let here = element(Op::Equal, &[&at, &Value::int(place)])?;
+        value = build::select(&here.to_arg()?, &Value::Scalar(Scalar::Float(end)).to_arg()?, &value.to_arg()?)?.into();
+    }
+    value = element(Op::Multiply, &[&value, &Value::Scalar(Scalar::Float(sign))])?;
+    match call.dtype("dtype")? {
+        Some(dtype) => Ok(cast(&value, dtype)?.into()),
+        None => Ok(value),
+    }
+}
+
 fn array(call: &Call, param: &str) -> Result<Value> {
     let value = call.required(param)?;
     match call.dtype("dtype")? {
@@ -170,26 +201,30 @@ fn meshgrid(call: &Call) -> Result<Value> {
         shape[place(i)] = axis.shape().known()?[0];
     }
     let shape = Shape::new(&shape);
-    let grids = axes.iter().enumerate().map(|(i, axis)| spread(axis, place(i), &shape).map(Value::Array));
+    let sparse = call.flag("sparse", false)?;
+    let grids = axes.iter().enumerate().map(|(i, axis)| spread(axis, place(i), &shape, sparse).map(Value::Array));
     Ok(Value::Tuple(grids.collect::<Result<_>>()?))
 }
 
-/// A vector along axis `at` of `shape`, the same at every other position.
-fn spread(vector: &Array, at: usize, shape: &Shape) -> Result<Array> {
-    let items: Vec<Item> = (0..shape.rank()).map(|a| if a == at { Item::from(..) } else { Item::NewAxis }).collect();
-    let thin = build::index(vector.expr(), &items)?;
-    Ok(Array::from_expr(build::broadcast_to(&thin, shape)?))
+/// A vector along axis `at` of `shape`, the same at every other position; where it is sparse, other axes have length 1.
+fn spread(vector: &Array, at: usize, shape: &Shape, sparse: bool) -> Result<Array> {
+    let thin = places::spread(vector.expr(), at, shape.rank())?;
+    Ok(Array::from_expr(if sparse { thin } else { build::broadcast_to(&thin, shape)? }))
 }
 
 fn indices(call: &Call) -> Result<Value> {
     let lengths = call.shape("dimensions")?;
     let dtype = call.dtype("dtype")?.unwrap_or(DType::I64);
     let shape = Shape::new(&lengths);
+    let sparse = call.flag("sparse", false)?;
     let axes = lengths
         .iter()
         .enumerate()
-        .map(|(a, &n)| spread(&Array::from_expr(build::iota(n, None)).astype(dtype), a, &shape));
+        .map(|(a, &n)| spread(&Array::from_expr(build::iota(n, None)).astype(dtype), a, &shape, sparse));
     let axes = axes.collect::<Result<Vec<_>>>()?;
+    if sparse {
+        return Ok(Value::Tuple(axes.into_iter().map(Value::Array).collect()));
+    }
     if axes.is_empty() {
         return Ok(Array::filled(&[0], Scalar::Int(0), dtype, None)?.into());
     }

@@ -129,6 +129,9 @@ fn block(call: &Call) -> Result<Value> {
 
 fn split(call: &Call, axis: Option<usize>, equal: bool) -> Result<Value> {
     let array = call.array("ary")?;
+    if matches!(call.name(), "vsplit" | "dsplit") && array.ndim() < axis.map_or(0, |a| a.max(1) + 1) {
+        return Err(Error::shape(call.name(), format!("an array of rank {} has too few axes", array.ndim())));
+    }
     let axis = match axis {
         Some(axis) => position(call.name(), axis.cast_signed(), array.ndim())?,
         None => position(call.name(), call.integer("axis")?.unwrap_or(0), array.ndim())?,

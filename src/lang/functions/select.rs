@@ -2,8 +2,10 @@
 
 use super::super::value::{Call, Callable, Function, Value};
 use super::row;
+use crate::array::edits::{self, Ends, Positions};
 use crate::array::indexing::nonzero;
-use crate::array::places::{self, Beyond, Ends, Positions, flat};
+use crate::array::places::{self, Beyond, flat};
+use crate::array::positions;
 use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
 use crate::error::{Error, Result};
@@ -11,84 +13,90 @@ use crate::expr::Expr;
 use crate::expr::build;
 use crate::shape::axes::{Axes, position};
 
-pub(super) static TABLE: &[Function] =
-    &[
-        row("compress", "condition, a, axis=None, !out", compress),
-        row("extract", "condition, arr", |call| {
-            let (mask, array) = (flat(call.array("condition")?.expr())?, flat(call.array("arr")?.expr())?);
-            kept(&array, &mask, 0)
-        }),
-        row("nonzero", "a", |call| Ok(tuple(nonzero(call.array("a")?.expr())?))),
-        row("flatnonzero", "a", |call| Ok(nonzero(&flat(call.array("a")?.expr())?)?.swap_remove(0).into())),
-        row("argwhere", "a", |call| Ok(places::argwhere(call.array("a")?.expr())?.into())),
-        row("take", "a, indices, axis=None, !out, mode='raise'", |call| {
-            let (array, indices) = (call.array("a")?, integers(call.required("indices")?)?);
-            let mode = beyond(call, call.text("mode", "raise")?)?;
-            let axis = call.axis("axis", array.ndim().max(1))?;
-            Ok(places::take(array.expr(), &indices, axis, mode)?.into())
-        }),
-        row("take_along_axis", "arr, indices, axis=-1", |call| {
-            let array = call.array("arr")?;
-            let axis = match call.value("axis") {
-                None => Some(position(call.name(), -1, array.ndim())?),
-                Some(_) => call.axis("axis", array.ndim())?,
-            };
-            Ok(places::take_along_axis(array.expr(), &integers(call.required("indices")?)?, axis)?.into())
-        }),
-        row("repeat", "a, repeats, axis=None", repeat),
-        row("insert", "arr, obj, values, axis=None", |call| {
-            let array = call.array("arr")?;
-            let (axis, values) = (call.axis("axis", array.ndim())?, call.required("values")?);
-            let values = match values {
-                Value::Scalar(s) => super::super::value::constant(*s, array.dtype())?,
-                other => other.to_array()?,
-            };
-            Ok(places::insert(array.expr(), &positions(call, true)?, values.expr(), axis)?.into())
-        }),
-        row("delete", "arr, obj, axis=None", |call| {
-            let array = call.array("arr")?;
-            let axis = call.axis("axis", array.ndim())?;
-            Ok(places::delete(array.expr(), &positions(call, false)?, axis)?.into())
-        }),
-        row("resize", "a, new_shape", |call| {
-            Ok(places::resize(call.array("a")?.expr(), &call.shape("new_shape")?)?.into())
-        }),
-        row("trim_zeros", "filt, trim='fb', axis=None", trim_zeros),
-        row("unravel_index", "indices, shape, order='C'", |call| {
-            let shape = call.shape("shape")?;
-            Ok(tuple(places::unravel_index(&integers(call.required("indices")?)?, &shape, fortran(call)?)?))
-        }),
-        row("ravel_multi_index", "multi_index, dims, mode='raise', order='C'", ravel_multi_index),
-        row("ix_", "*args", |call| {
-            let vectors = call.rest().iter().map(integers).collect::<Result<Vec<_>>>()?;
-            Ok(tuple(places::open_grid(&vectors)?))
-        }),
-        row("diag_indices", "n, ndim=2", |call| {
-            let (n, rank) = (call.count("n")?.unwrap_or(0), call.count("ndim")?.unwrap_or(2));
-            Ok(tuple(vec![build::iota(n, None); rank]))
-        }),
-        row("diag_indices_from", "arr", |call| {
-            let lengths = call.array("arr")?.shape().known()?;
-            match lengths.as_slice() {
-                [n, rest @ ..] if !rest.is_empty() && rest.iter().all(|m| m == n) => {
-                    Ok(tuple(vec![build::iota(*n, None); lengths.len()]))
-                }
-                _ => Err(Error::shape(call.name(), "needs two axes or more, all of one length")),
+pub(super) static TABLE: &[Function] = &[
+    row("compress", "condition, a, axis=None, !out", compress),
+    row("extract", "condition, arr", |call| {
+        let (mask, array) = (flat(call.array("condition")?.expr())?, flat(call.array("arr")?.expr())?);
+        kept(&array, &mask, 0)
+    }),
+    row("nonzero", "a", |call| Ok(tuple(nonzero(call.array("a")?.expr())?))),
+    row("flatnonzero", "a", |call| Ok(nonzero(&flat(call.array("a")?.expr())?)?.swap_remove(0).into())),
+    row("argwhere", "a", |call| Ok(places::argwhere(call.array("a")?.expr())?.into())),
+    row("take", "a, indices, axis=None, !out, mode='raise'", |call| {
+        let (array, indices) = (call.array("a")?, integers(call.required("indices")?)?);
+        let mode = beyond(call, call.text("mode", "raise")?)?;
+        let axis = call.axis("axis", array.ndim().max(1))?;
+        Ok(places::take(array.expr(), &indices, axis, mode)?.into())
+    }),
+    row("take_along_axis", "arr, indices, axis=-1", |call| {
+        let array = call.array("arr")?;
+        let axis = match call.value("axis") {
+            None => Some(position(call.name(), -1, array.ndim())?),
+            Some(_) => call.axis("axis", array.ndim())?,
+        };
+        Ok(places::take_along_axis(array.expr(), &integers(call.required("indices")?)?, axis)?.into())
+    }),
+    row("repeat", "a, repeats, axis=None", repeat),
+    row("insert", "arr, obj, values, axis=None", |call| {
+        let array = call.array("arr")?;
+        let (axis, values) = (call.axis("axis", array.ndim())?, call.required("values")?);
+        let values = match values {
+            Value::Scalar(s) => super::super::value::constant(*s, array.dtype())?,
+            other => other.to_array()?,
+        };
+        Ok(edits::insert(array.expr(), &along(call, true)?, values.expr(), axis)?.into())
+    }),
+    row("delete", "arr, obj, axis=None", |call| {
+        let array = call.array("arr")?;
+        let axis = call.axis("axis", array.ndim())?;
+        Ok(edits::delete(array.expr(), &along(call, false)?, axis)?.into())
+    }),
+    row("resize", "a, new_shape", |call| Ok(edits::resize(call.array("a")?.expr(), &call.shape("new_shape")?)?.into())),
+    row("trim_zeros", "filt, trim='fb', axis=None", trim_zeros),
+    row("unravel_index", "indices, shape, order='C'", |call| {
+        let shape = call.shape("shape")?;
+        Ok(tuple(positions::unravel_index(&integers(call.required("indices")?)?, &shape, fortran(call)?)?))
+    }),
+    row("ravel_multi_index", "multi_index, dims, mode='raise', order='C'", ravel_multi_index),
+    row("ix_", "*args", |call| {
+        let vectors = call.rest().iter().map(integers).collect::<Result<Vec<_>>>()?;
+        Ok(tuple(positions::open_grid(&vectors)?))
+    }),
+    row("diag_indices", "n, ndim=2", |call| {
+        let (n, rank) = (call.count("n")?.unwrap_or(0), call.count("ndim")?.unwrap_or(2));
+        Ok(tuple(vec![build::iota(n, None); rank]))
+    }),
+    row("diag_indices_from", "arr", |call| {
+        let lengths = call.array("arr")?.shape().known()?;
+        match lengths.as_slice() {
+            [n, rest @ ..] if !rest.is_empty() && rest.iter().all(|m| m == n) => {
+                Ok(tuple(vec![build::iota(*n, None); lengths.len()]))
             }
-        }),
-        row("tril_indices", "n, k=0, m=None", |call| triangle(call, false)),
-        row("triu_indices", "n, k=0, m=None", |call| triangle(call, true)),
-        row("tril_indices_from", "arr, k=0", |call| triangle_from(call, false)),
-        row("triu_indices_from", "arr, k=0", |call| triangle_from(call, true)),
-        row("mask_indices", "n, mask_func, k=0", |call| {
-            let upper = match call.required("mask_func")? {
-                Value::Callable(Callable::Function(f)) if f.name == "triu" => true,
-                Value::Callable(Callable::Function(f)) if f.name == "tril" => false,
-                other => return call.refuse(format!("`mask_func` is tril or triu here, not {}", other.describe())),
-            };
-            triangle(call, upper)
-        }),
-    ];
+            _ => Err(Error::shape(call.name(), "needs two axes or more, all of one length")),
+        }
+    }),
+    row("tril_indices", "n, k=0, m=None", |call| triangle(call, false)),
+    row("triu_indices", "n, k=0, m=None", |call| triangle(call, true)),
+    row("tril_indices_from", "arr, k=0", |call| triangle_from(call, false)),
+    row("triu_indices_from", "arr, k=0", |call| triangle_from(call, true)),
+    row("slice", "start, stop=None, step=None, /", |call| {
+        let bound = |name: &str| match call.given(name) {
+            None => Ok(None),
+            Some(v) => v.as_integer().map(Some).map_or_else(|| call.refuse("takes integers and None"), Ok),
+        };
+        let (first, second, step) = (bound("start")?, bound("stop")?, bound("step")?);
+        let alone = call.value("stop").is_none();
+        Ok(Value::Slice(if alone { [None, first, None] } else { [first, second, step] }))
+    }),
+    row("mask_indices", "n, mask_func, k=0", |call| {
+        let upper = match call.required("mask_func")? {
+            Value::Callable(Callable::Function(f)) if f.name == "triu" => true,
+            Value::Callable(Callable::Function(f)) if f.name == "tril" => false,
+            other => return call.refuse(format!("`mask_func` is tril or triu here, not {}", other.describe())),
+        };
+        triangle(call, upper)
+    }),
+];
 
 pub(super) const METHODS: &[Function] = &[row("compress", "a, condition, axis=None, !out", compress)];
 
@@ -148,7 +156,7 @@ fn repeat(call: &Call) -> Result<Value> {
 }
 
 /// Where to insert, or what to delete.
-fn positions(call: &Call, inserted: bool) -> Result<Positions> {
+fn along(call: &Call, inserted: bool) -> Result<Positions> {
     let fits = |v: i128| isize::try_from(v).unwrap_or(if v < 0 { isize::MIN } else { isize::MAX });
     Ok(match call.required("obj")? {
         Value::Scalar(Scalar::Int(at)) => Positions::One(fits(*at)),
@@ -170,7 +178,7 @@ fn trim_zeros(call: &Call) -> Result<Value> {
     }
     let axes = if call.given("axis").is_some() { call.axes("axis")? } else { Axes::All };
     let ends = Ends { front: trim.contains('f'), back: trim.contains('b') };
-    Ok(places::trim_zeros(call.array("filt")?.expr(), &axes, ends)?.into())
+    Ok(edits::trim_zeros(call.array("filt")?.expr(), &axes, ends)?.into())
 }
 
 fn ravel_multi_index(call: &Call) -> Result<Value> {
@@ -186,18 +194,20 @@ fn ravel_multi_index(call: &Call) -> Result<Value> {
     };
     let lists = call.required("multi_index")?.to_sequence()?;
     let lists = lists.iter().map(integers).collect::<Result<Vec<_>>>()?;
-    Ok(places::ravel_multi_index(&lists, &dims, &modes, fortran(call)?)?.into())
+    Ok(positions::ravel_multi_index(&lists, &dims, &modes, fortran(call)?)?.into())
 }
 
 fn triangle(call: &Call, upper: bool) -> Result<Value> {
     let n = call.count("n")?.unwrap_or(0);
     let (columns, k) = (call.count("m")?.unwrap_or(n), call.integer("k")?.unwrap_or(0));
-    Ok(tuple(places::triangle(n, columns, k, upper)?.into()))
+    Ok(tuple(positions::triangle(n, columns, k, upper)?.into()))
 }
 
 fn triangle_from(call: &Call, upper: bool) -> Result<Value> {
     match call.array("arr")?.shape().known()?.as_slice() {
-        [rows, columns] => Ok(tuple(places::triangle(*rows, *columns, call.integer("k")?.unwrap_or(0), upper)?.into())),
+        [rows, columns] => {
+            Ok(tuple(positions::triangle(*rows, *columns, call.integer("k")?.unwrap_or(0), upper)?.into()))
+        }
         other => Err(Error::shape(call.name(), format!("needs a matrix, not an array of rank {}", other.len()))),
     }
 }

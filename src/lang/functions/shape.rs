@@ -37,6 +37,14 @@ pub(super) static TABLE: &[Function] = &[
         Ok(build::broadcast_to(call.array("array")?.expr(), &shape)?.into())
     }),
     row("broadcast_arrays", "*args, !subok", broadcast_arrays),
+    row("broadcast_shapes", "*args", |call| {
+        let one = |v: &Value| match v.as_integers().map(|l| l.into_iter().map(usize::try_from).collect()) {
+            Some(Ok(lengths)) => Ok(Shape::new(&Vec::<usize>::clone(&lengths))),
+            _ => call.refuse("takes shapes"),
+        };
+        let shapes = call.rest().iter().map(one).collect::<Result<Vec<_>>>()?;
+        Ok(Value::ints(&broadcast(call.name(), &shapes.iter().collect::<Vec<_>>())?.known()?))
+    }),
     row("flip", "m, axis=None", |call| Ok(flip(call.array("m")?.expr(), &call.axes("axis")?)?.into())),
     row("fliplr", "m", |call| flip_axis(call, 1)),
     row("flipud", "m", |call| flip_axis(call, 0)),

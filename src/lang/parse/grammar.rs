@@ -191,11 +191,10 @@ impl Parser<'_> {
             self.skip();
             (Some(target), self.tuple()?)
         } else if let Some(op) = augmented {
-            let ExprKind::Name(name) = &left.kind else {
+            let Ok(target @ (Target::Name(..) | Target::Item { .. })) = assignment_target(&left) else {
                 let message = format!("`{symbol}` assigns to a single name only");
                 return Err(SyntaxError::new(message, left.span));
             };
-            let target = Target::Name(name.clone(), left.span);
             self.skip();
             let (left, right) = (Box::new(left), Box::new(self.tuple()?));
             let value = self.node(ExprKind::Binary { op, left, right }, start)?;
@@ -356,6 +355,10 @@ fn assignment_target(left: &Expr) -> Result<Target, SyntaxError> {
         ExprKind::Tuple(items) if !items.is_empty() => {
             items.iter().map(target_name).collect::<Result<_, _>>().map(Target::Tuple)
         }
+        ExprKind::Subscript { value, .. } if matches!(value.kind, ExprKind::Name(_)) => {
+            let (name, _) = target_name(value)?;
+            Ok(Target::Item { name, subscript: left.clone() })
+        }
         _ => target_name(left).map(|(name, span)| Target::Name(name, span)),
     }
 }
@@ -364,7 +367,7 @@ fn target_name(expr: &Expr) -> Result<(String, Span), SyntaxError> {
     if let ExprKind::Name(name) = &expr.kind {
         return Ok((name.clone(), expr.span));
     }
-    let message = "only names can be assigned to; did you mean `==`?";
+    let message = "only names and their items can be assigned to; did you mean `==`?";
     Err(SyntaxError::new(message, expr.span))
 }
 

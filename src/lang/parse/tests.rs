@@ -212,12 +212,17 @@ fn statements_and_targets() {
     assert_eq!(program.statements[3].value.to_string(), "(((a - m) * q), r)");
     assert_eq!(show("a **= 2; b //= c, d"), "(a ** 2); (b // (c, d))");
     assert!(matches!(&parse("(a,) = b").unwrap().statements[0].target, Some(Target::Tuple(n)) if n.len() == 1));
+    let program = parse("a[1:3, b] += 2").unwrap();
+    let Some(Target::Item { name, subscript }) = &program.statements[0].target else { panic!("an item") };
+    assert_eq!((name.as_str(), subscript.to_string().as_str()), ("a", "a[1:3, b]"));
+    assert_eq!(program.statements[0].value.to_string(), "(a[1:3, b] + 2)");
 }
 
 #[test]
 fn names_are_those_read_before_assignment() {
     let free = |source| names(&parse(source).unwrap()).into_iter().collect::<Vec<_>>();
     assert_eq!(free("np.sum(a, axis=k)[i:] + a.b"), ["a", "i", "k", "np"]);
+    assert_eq!(free("a[i] = b; a"), ["a", "b", "i"]);
     assert_eq!(free("m = a; q, r = f(m); q + r + s"), ["a", "f", "s"]);
     assert_eq!(free("m = m + 1; m"), ["m"]);
     assert_eq!(free("m += 1"), ["m"]);
@@ -244,7 +249,7 @@ fn brackets_report_where_they_were_opened() {
 fn missing_and_misplaced_expressions() {
     let expected = "expected an expression";
     let equals = "unexpected `=` here; did you mean `==`?";
-    let assign = "only names can be assigned to; did you mean `==`?";
+    let assign = "only names and their items can be assigned to; did you mean `==`?";
     check_errors(&[
         ("", 1, expected),
         ("# nothing", 1, expected),

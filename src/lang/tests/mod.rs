@@ -2,3 +2,4 @@
 
 mod correspondence;
 mod groups;
+mod items;

@@ -10,7 +10,6 @@ use crate::device::block::{Block, Buffer};
 use crate::device::memory::Memory;
 use crate::device::null::output_shapes;
 use crate::device::{Device, Event, Pending, Resident, Stream, View};
-use crate::dtype::DType;
 use crate::error::{Error, ErrorKind, Result, panic_text};
 use crate::op::function::{BlockFunction, RawBlock};
 use crate::op::kernel::{Kernel, PanelProduct, ReduceTiles, TileScan, TileStep};
@@ -159,35 +158,40 @@ fn finished(
     Ok(())
 }
 
-/// Joins up to [`FAN_IN`] neighbours along the first axis, from left to right.
+/// Joins up to [`FAN_IN`] neighbours along the first axis, from left to right: the first two of every group, then the third,
+/// and so on, so that one run of the program takes a step of all groups.
 fn fold(combine: &Program, region: &Region, inputs: &[View], outputs: &mut [&mut [u8]]) -> Result<()> {
     let mut program = Elementwise::new(combine)?;
-    let mut one = region.shape.clone();
-    one[0] = 1;
-    let (entries, corner) = (region.shape[0], |e: usize| {
-        let mut start = vec![0; region.rank()];
-        start[0] = e;
-        start
-    });
-    let parts = combine.outputs.len();
-    let dtypes: Vec<DType> = (0..parts).map(|i| combine.output_dtype(i)).collect();
-    let size = |i: usize| crate::shape::size(&one) * dtypes[i].size();
-    for group in 0..entries.div_ceil(FAN_IN) {
-        let (first, end) = (group * FAN_IN, entries.min((group + 1) * FAN_IN));
-        let mut state: Vec<View> = inputs.iter().map(|v| v.shifted(&corner(first))).collect();
-        for entry in first + 1..end {
-            let both: Vec<View> =
-                state.iter().cloned().chain(inputs.iter().map(|v| v.shifted(&corner(entry)))).collect();
-            let mut joined: Vec<Buffer> = (0..parts).map(|i| Buffer::zeroed(size(i))).collect();
-            let mut to: Vec<&mut [u8]> = joined.iter_mut().map(Buffer::bytes_mut).collect();
-            program.run(&one, &both, &mut to)?;
-            let blocks = joined.into_iter().zip(&dtypes).map(|(b, &d)| Block::new(d, &one, b).map(View::whole));
-            state = blocks.collect::<Result<_>>()?;
-        }
-        for (i, view) in state.iter().enumerate() {
-            let out = &mut outputs[i][group * size(i)..(group + 1) * size(i)];
-            copy_strided(view, StridedBox::of(&one, &vec![0; one.len()]), out, &one, dtypes[i].size());
-        }
+    let entries = region.shape[0];
+    let (mut groups, mut corner) = (region.shape.clone(), vec![0; region.rank()]);
+    groups[0] = entries.div_ceil(FAN_IN);
+    let each = crate::shape::size(&region.shape[1..]);
+    let sizes: Vec<usize> = (0..combine.outputs.len()).map(|i| each * combine.output_dtype(i).size()).collect();
+    // Entries of one number in all groups that have so many.
+    let mut entry = |number: usize| -> Vec<View> {
+        corner[0] = number;
+        let strided = |view: &View| {
+            let mut view = view.shifted(&corner);
+            view.strides[0] *= FAN_IN.cast_signed();
+            view
+        };
+        inputs.iter().map(strided).collect()
+    };
+    for ((view, out), size) in entry(0).iter().zip(outputs.iter_mut()).zip(&sizes) {
+        copy_strided(view, StridedBox::of(&groups, &vec![0; groups.len()]), out, &groups, size / each.max(1));
+    }
+    for number in 1..FAN_IN.min(entries) {
+        groups[0] = (entries - number).div_ceil(FAN_IN);
+        let so_far = outputs.iter().zip(&sizes).enumerate().map(|(i, (out, size))| {
+            let mut buffer = Buffer::zeroed(groups[0] * size);
+            buffer.bytes_mut().copy_from_slice(&out[..groups[0] * size]);
+            Block::new(combine.output_dtype(i), &groups, buffer).map(View::whole)
+        });
+        let mut both = so_far.collect::<Result<Vec<_>>>()?;
+        both.extend(entry(number));
+        let mut to: Vec<&mut [u8]> =
+            outputs.iter_mut().zip(&sizes).map(|(out, size)| &mut out[..groups[0] * size]).collect();
+        program.run(&groups, &both, &mut to)?;
     }
     Ok(())
 }

@@ -184,7 +184,13 @@ impl Chunk {
                 let Some(counted) = ledger.admit(bytes as u64, streams, home) else { return Ok(None) };
                 // SAFETY: the memory is written by the operation that asked for it before anything reads it.
                 match unsafe { stream.alloc::<u8>(bytes) } {
-                    Ok(slice) => Memory { slice, _counted: counted },
+                    Ok(mut slice) => {
+                        // What lies between blocks that share memory is copied with them.
+                        if bytes <= SHARED {
+                            stream.memset_zeros(&mut slice).map_err(|e| streams.fault(e))?;
+                        }
+                        Memory { slice, _counted: counted }
+                    }
                     Err(DriverError(sys::CUresult::CUDA_ERROR_OUT_OF_MEMORY)) => {
                         counted.undo();
                         return Ok(None);

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::expr::build::{self, Arg};
 use crate::expr::known::known_integers;
 use crate::expr::pending::{pending, when_known};
+use crate::expr::regions;
 use crate::expr::{Expr, Resume};
 use crate::op::elementwise::ElementOp;
 use crate::op::reduction::Params;
@@ -191,7 +192,7 @@ fn set_masked(x: &Expr, parts: &[Selection], at: usize, values: &Expr) -> Result
         one.extend(&lengths[at + rank..]);
         let flat = build::reshape(mask, &[count])?;
         // What the mask keeps says whether the values are as many.
-        let kept = build::compress(&build::reshape(x, &one)?, &flat, at)?;
+        let kept = regions::compress(&build::reshape(x, &one)?, &flat, at)?;
         let body = move |e: &[Expr]| {
             let stretched = stretched(&e[0], &e[1].shape)?;
             let mut more = e[1].shape.known()?;

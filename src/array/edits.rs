@@ -10,6 +10,7 @@ use crate::dtype::scalar::Scalar;
 use crate::error::{Error, Result};
 use crate::expr::build::{self, Arg};
 use crate::expr::pending::{pending, when_known};
+use crate::expr::regions;
 use crate::expr::{Expr, Resume};
 use crate::op::elementwise::ElementOp;
 use crate::op::reduction::Params;
@@ -104,7 +105,7 @@ pub fn delete(x: &Expr, positions: &Positions, axis: Option<usize>) -> Result<Ex
                     return Err(Error::index(format!("delete: {why}")));
                 }
                 let kept = build::element(ElementOp::LogicalNot, &[Arg::Array(e[1].clone())])?;
-                build::compress(&x, &kept, axis)
+                regions::compress(&x, &kept, axis)
             }
             Positions::Many(_) => {
                 integral("delete", &e[1])?;

@@ -7,6 +7,7 @@ use crate::expr::Expr;
 use crate::expr::build::{self, Arg};
 use crate::expr::known::{check_places, known_integers};
 use crate::expr::pending::when_known;
+use crate::expr::regions;
 use crate::op::elementwise::ElementOp;
 use crate::shape::axes::position;
 use crate::shape::slice::{Index, Item};
@@ -83,7 +84,7 @@ impl<T: Kind> Array<T> {
     pub fn compress<M: Kind>(&self, mask: &Array<M>, axis: isize) -> Self {
         let axis = position("compress", axis, self.ndim());
         Self::of(done(
-            axis.and_then(|axis| build::compress(self.expr(), &build::cast(mask.expr(), DType::Bool)?, axis)),
+            axis.and_then(|axis| regions::compress(self.expr(), &build::cast(mask.expr(), DType::Bool)?, axis)),
         ))
     }
 
@@ -349,7 +350,7 @@ impl Places {
         let turned = build::transpose(plain, &self.order(rank))?;
         let all: Vec<Expr> = std::iter::once(turned).chain(lists).collect();
         when_known("index", &all, move |e| {
-            let out = build::gather(&e[0], &e[1..])?;
+            let out = regions::gather(&e[0], &e[1..])?;
             let new = out.shape.rank() + on - rank;
             // The axes of the places go where the first of them was.
             let order: Vec<usize> = (new..new + first).chain(0..new).chain(new + first..out.shape.rank()).collect();
@@ -378,7 +379,7 @@ impl Places {
         let mut sum: Option<Expr> = None;
         for ((list, &n), &step) in self.lists.iter().zip(lengths).zip(&steps) {
             let step = Arg::Scalar(i64::try_from(step).unwrap_or(i64::MAX).into());
-            let at = build::gather(&build::iota(n, None), std::slice::from_ref(list))?;
+            let at = regions::gather(&build::iota(n, None), std::slice::from_ref(list))?;
             let at = build::element(ElementOp::Multiply, &[Arg::Array(at), step])?;
             sum = Some(match sum {
                 None => at,
@@ -439,7 +440,7 @@ fn masked(x: &Expr, parts: &[Selection], at: usize) -> Result<Expr> {
     let one: usize = lengths[place..place + rank].iter().product();
     let shape: Vec<usize> =
         lengths[..place].iter().copied().chain([one]).chain(lengths[place + rank..].iter().copied()).collect();
-    build::compress(&build::reshape(&plain, &shape)?, &build::reshape(mask, &[one])?, place)
+    regions::compress(&build::reshape(&plain, &shape)?, &build::reshape(mask, &[one])?, place)
 }
 
 /// Refuses a mask whose lengths are not those of the axes from `axis` on.
@@ -466,7 +467,7 @@ pub fn nonzero(x: &Expr) -> Result<Vec<Expr>> {
     }
     let size = crate::shape::size(&lengths);
     let mask = build::reshape(&build::cast(x, DType::Bool)?, &[size])?;
-    let flat = build::compress(&build::iota(size, None), &mask, 0)?;
+    let flat = regions::compress(&build::iota(size, None), &mask, 0)?;
     unravelled(&flat, &lengths)
 }
 

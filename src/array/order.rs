@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::expr::build;
 use crate::expr::pending::when_known;
+use crate::expr::regions;
 use crate::op::regional::{End, LineOp};
 use crate::shape::axes::Axes;
 
@@ -16,7 +17,7 @@ use crate::shape::axes::Axes;
 #[track_caller]
 pub fn along(x: &Expr, op: LineOp, axis: &Axes) -> Result<Expr> {
     let at = one(op.name(), x, axis)?;
-    when_known(op.name(), std::slice::from_ref(x), move |e| build::lines(e, op.clone(), at, e[0].shape.known()?[at]))
+    when_known(op.name(), std::slice::from_ref(x), move |e| regions::lines(e, op.clone(), at, e[0].shape.known()?[at]))
 }
 
 /// The one axis that `axis` is.
@@ -57,7 +58,7 @@ pub fn topk(x: &Expr, k: isize, axis: &Axes, positions: bool) -> Result<Expr> {
     let at = one(op.name(), x, axis)?;
     when_known(op.name(), std::slice::from_ref(x), move |e| {
         let out = k.unsigned_abs().min(e[0].shape.known()?[at]);
-        build::lines(e, op.clone(), at, out)
+        regions::lines(e, op.clone(), at, out)
     })
 }
 
@@ -72,7 +73,7 @@ pub fn lexsort(keys: &[Expr], axis: &Axes) -> Result<Expr> {
         return Err(Error::shape("lexsort", "needs a key"));
     };
     let at = one("lexsort", first, axis)?;
-    build::lines(keys, op, at, first.shape.known()?[at])
+    regions::lines(keys, op, at, first.shape.known()?[at])
 }
 
 /// As complex numbers, in ascending order along the last axis.

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::expr::build::{self, Arg};
 use crate::expr::pending::when_known;
+use crate::expr::regions;
 use crate::op::elementwise::ElementOp;
 use crate::op::reduction::Params;
 use crate::op::regional::LineOp;
@@ -185,7 +186,7 @@ fn median(x: &Expr, axis: usize) -> Result<Expr> {
     if n == 0 {
         return mean(x);
     }
-    let sorted = build::lines(std::slice::from_ref(x), LineOp::Sort, axis, n)?;
+    let sorted = regions::lines(std::slice::from_ref(x), LineOp::Sort, axis, n)?;
     let middle = mean(&part(&sorted, axis, (n - 1) / 2, n / 2 + 1)?)?;
     if !x.dtype.is_inexact() {
         return Ok(middle);

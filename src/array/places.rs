@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::expr::build::{self, Arg};
 use crate::expr::known::known_integers;
 use crate::expr::pending::{pending, when_known};
+use crate::expr::regions;
 use crate::expr::{Expr, Resume};
 use crate::op::elementwise::ElementOp;
 use crate::op::reduction::Params;
@@ -316,7 +317,7 @@ fn set_along(x: &Expr, axis: usize, places: &Expr, values: &Expr) -> Result<Expr
         return Ok(x.clone());
     }
     // Negative places count from the end; none that is not there passes.
-    let places = build::gather(&build::iota(n, None), &[places])?;
+    let places = regions::gather(&build::iota(n, None), &[places])?;
     // One more axis behind: the places are compared with all positions, which stand there.
     let each = build::index(&places, &[Item::Ellipsis, Item::NewAxis])?;
     let same = build::element(ElementOp::Equal, &[Arg::Array(each), Arg::Array(build::iota(n, None))])?;

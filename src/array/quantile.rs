@@ -8,6 +8,7 @@ use crate::dtype::{self, DType};
 use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::expr::build;
+use crate::expr::regions;
 use crate::op::reduction::Params;
 use crate::op::regional::{LineOp, Method, Quantiles};
 use crate::shape::{axes::Axes, tuple};
@@ -112,7 +113,7 @@ fn over_axes(name: &str, x: &Expr, of: Quantiles, over: &Over, first: &[usize]) 
         return Err(Error::shape(name, format!("there is nothing in an array of shape {} to take one of", x.shape)));
     }
     let count = of.count();
-    let found = build::lines(&[line], LineOp::Quantiles(of), axis, count)?;
+    let found = regions::lines(&[line], LineOp::Quantiles(of), axis, count)?;
     let order: Vec<usize> = std::iter::once(axis).chain((0..line_lengths.len()).filter(|&a| a != axis)).collect();
     let found = build::transpose(&found, &order)?;
     let rest: Vec<usize> = if over.keep {

@@ -3,6 +3,7 @@
 use super::build::{self, Arg};
 use super::node::{Expr, Resume};
 use super::pending::{pending, when_known};
+use super::regions;
 use super::tally::{Bins, Options, edges, histogram, over_all};
 use crate::device::block::Block;
 use crate::dtype::scalar::Scalar;
@@ -109,7 +110,7 @@ fn estimated(
         let than = |op, end| build::element(op, &[Arg::Array(flat.clone()), Arg::Scalar(Scalar::Float(end))]);
         let (above, below) = (than(ElementOp::GreaterEqual, first)?, than(ElementOp::LessEqual, last)?);
         let mask = build::element(ElementOp::LogicalAnd, &[Arg::Array(above), Arg::Array(below)])?;
-        build::compress(&flat, &mask, 0)
+        regions::compress(&flat, &mask, 0)
     })?;
     when_known(name, &[x.clone(), inside], move |e| {
         let n = e[1].shape.known()?[0];
@@ -154,7 +155,7 @@ fn facts(x: &Expr, rule: Rule) -> Result<Vec<Expr>> {
             facts.extend([spread, over_all(&cubes, "mean")?]);
         }
         Rule::Fd | Rule::Auto => {
-            let sorted = build::lines(std::slice::from_ref(x), LineOp::Sort, 0, n)?;
+            let sorted = regions::lines(std::slice::from_ref(x), LineOp::Sort, 0, n)?;
             for (low, high, _) in quartiles(n) {
                 for at in [low, high] {
                     facts.push(build::index(&sorted, &[Item::Index(at.cast_signed())])?);

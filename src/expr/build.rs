@@ -2,24 +2,22 @@
 
 use super::known;
 pub use super::known::Arg;
-use super::node::{Expr, ExprKind, Resume, node};
-use super::pending::{pending, when_known};
+use super::node::{Expr, ExprKind, node};
+use super::pending::when_known;
 use crate::chunk::groups::Groups;
 use crate::chunk::index_map::AxisMap;
 use crate::chunk::reshape::Reshape;
-use crate::chunk::tiling::{cells, segments, tiling};
+use crate::chunk::tiling::tiling;
 use crate::chunk::unify::unify;
 use crate::chunk::{AxisChunks, Chunks, IndexMap, auto};
 use crate::dtype::scalar::Scalar;
 use crate::dtype::{DType, Kind, promote::promote, promote::promote_weak, promote::to_inexact};
 use crate::error::{Error, Result};
-use crate::op::contraction::Contraction;
 use crate::op::elementwise::{ElementOp, Typing};
 use crate::op::function::BlockFunction;
 use crate::op::kernel::Lanes;
 use crate::op::program::{Program, Value};
 use crate::op::reduction::{Params, Reducer, Reduction};
-use crate::op::regional::{Count, Gather, LineOp, Lines, Regional, Select};
 use crate::op::scan::Scan;
 use crate::shape::broadcast::broadcast;
 use crate::shape::slice::{Item, Resolved, resolve};
@@ -302,38 +300,6 @@ pub fn transpose(input: &Expr, order: &[usize]) -> Result<Expr> {
     Ok(view(input, dims.into(), IndexMap { axes }))
 }
 
-/// The elements whose indices along axes `first` and `second` are `i` and `i + offset`, over `i` on a new last axis.
-///
-/// # Errors
-/// [`Axis`](crate::ErrorKind::Axis) when the axes are one, or not there.
-#[track_caller]
-pub fn diagonal(input: &Expr, offset: isize, first: usize, second: usize) -> Result<Expr> {
-    let lengths = input.shape.known()?;
-    if first == second || first.max(second) >= lengths.len() {
-        let why = format!("axes {first} and {second} of an array of rank {} are no two axes", lengths.len());
-        return Err(Error::axis("diagonal", why));
-    }
-    let skipped = offset.unsigned_abs();
-    let (down, right) = if offset < 0 { (skipped, 0) } else { (0, skipped) };
-    let n = lengths[first].saturating_sub(down).min(lengths[second].saturating_sub(right));
-    let mut dims: Vec<Dim> = Vec::new();
-    let mut axes = Vec::new();
-    for (a, &dim) in input.shape.dims().iter().enumerate() {
-        let along =
-            |offset| AxisMap { out: Some(lengths.len() - 2), offset: if n == 0 { 0 } else { offset }, stride: 1 };
-        axes.push(match a {
-            _ if a == first => along(down),
-            _ if a == second => along(right),
-            _ => {
-                dims.push(dim);
-                AxisMap { out: Some(dims.len() - 1), offset: 0, stride: 1 }
-            }
-        });
-    }
-    dims.push(Dim::Known(n));
-    Ok(view(input, dims.into(), IndexMap { axes }))
-}
-
 /// The input stretched to `shape`.
 ///
 /// # Errors
@@ -413,7 +379,7 @@ pub fn rechunk(input: &Expr, chunks: Chunks) -> Result<Expr> {
 }
 
 /// The largest chunk that a reshape makes, in bytes.
-const LARGEST_RESHAPED: usize = 16 << 20;
+pub(super) const LARGEST_RESHAPED: usize = 16 << 20;
 
 /// The same elements, in C order, under another shape.
 ///
@@ -556,131 +522,6 @@ pub fn take(input: &Expr, axis: usize, positions: Arc<[u32]>, cuts: AxisChunks) 
     Ok(node(kind, input.dtype, dims.into(), Chunks::new(axes), input.names.clone()))
 }
 
-/// The rows along `axis` at which `mask`, which has one axis, is true; rows beyond its end are left out.
-///
-/// # Errors
-/// [`Index`](crate::ErrorKind::Index) for a mask that is longer than the axis, [`DType`](crate::ErrorKind::DType) for one
-/// that holds no truth values.
-#[track_caller]
-pub fn compress(input: &Expr, mask: &Expr, axis: usize) -> Result<Expr> {
-    if !(input.shape.is_known() && mask.shape.is_known()) {
-        return when_known("compress", &[input.clone(), mask.clone()], move |e| compress(&e[0], &e[1], axis));
-    }
-    let (mut lengths, masked) = (input.shape.known()?, mask.shape.known()?);
-    let [n] = masked[..] else {
-        return Err(Error::shape("compress", format!("a mask of shape {} for one axis", mask.shape)));
-    };
-    if mask.dtype != DType::Bool {
-        return Err(Error::dtype("compress", format!("a mask holds bool, not {}", mask.dtype)));
-    }
-    if n > lengths[axis] {
-        let why = format!("a mask of length {n} for axis {axis} of length {}", lengths[axis]);
-        return Err(Error::index(why));
-    }
-    let mut items = vec![Item::from(..); lengths.len()];
-    items[axis] = Item::from(..n.cast_signed());
-    let input = if n < lengths[axis] { index(input, &items)? } else { input.clone() };
-    let own = Chunks::new(vec![input.chunks.axes()[axis].clone()]);
-    let tiles = tiling(&unify(&[n], &[&own, &mask.chunks]), &[true]).axes()[0].clone();
-    let count = tiles.count();
-    if let Some(known) = known::known_integers(mask) {
-        let mut kept = vec![0];
-        for t in 0..count {
-            let tile = &known[tiles.start(t)..tiles.start(t) + tiles.length(t)];
-            kept.push(kept[t] + tile.iter().filter(|&&set| set != 0).count());
-        }
-        return selected(&[input, mask.clone()], axis, tiles, kept);
-    }
-    let kind = ExprKind::Regional { inputs: vec![mask.clone()], op: Regional::Count(Count { tiles: tiles.clone() }) };
-    let counts = node(kind, DType::I64, Shape::from([count]), auto::auto(&[count], 8), Vec::new());
-    lengths[axis] = n;
-    let mut dims: Vec<Dim> = lengths.into_iter().map(Dim::Known).collect();
-    dims[axis] = Dim::Unknown { id: mask.id() as u64, max: n };
-    let resume = Resume::new("compress", move |facts, inputs| {
-        let mut kept = vec![0usize];
-        for &n in facts.first().map_or(Ok(&[][..]), |f| f.values::<i64>())? {
-            let before = kept.last().copied().unwrap_or(0);
-            kept.push(before + usize::try_from(n).map_err(|_| Error::bug("a count is not negative"))?);
-        }
-        selected(inputs, axis, tiles.clone(), kept)
-    });
-    Ok(pending(&[input.clone(), mask.clone()], &[counts], (input.dtype, dims.into()), resume))
-}
-
-/// The rows at which a mask is true, `kept` of them before each tile.
-fn selected(inputs: &[Expr], axis: usize, tiles: AxisChunks, kept: Vec<usize>) -> Result<Expr> {
-    let [input, mask] = inputs else { return Err(Error::bug("rows and a mask")) };
-    let mut lengths = input.shape.known()?;
-    lengths[axis] = kept.last().copied().unwrap_or(0);
-    let mut chunks = input.chunks.axes().to_vec();
-    // Chunks follow the tiles, joined where few rows of them are left.
-    chunks[axis] = AxisChunks::from_bounds(&kept_bounds(&kept, tiles.longest()));
-    // The mask is seen like one along that axis of the whole array.
-    let beside = vec![Item::NewAxis; lengths.len() - 1 - axis];
-    let mask = index(mask, &[vec![Item::from(..)], beside].concat())?;
-    let op = Regional::Select(Select { axis, tiles, kept: kept.into(), dtype: input.dtype });
-    let kind = ExprKind::Regional { inputs: vec![input.clone(), mask], op };
-    Ok(node(kind, input.dtype, Shape::new(&lengths), Chunks::new(chunks), input.names.clone()))
-}
-
-/// Boundaries among `kept` such that pieces are about as long as a tile.
-fn kept_bounds(kept: &[usize], longest: usize) -> Vec<usize> {
-    let mut bounds = vec![0];
-    for pair in kept.windows(2) {
-        let first = bounds.last().copied().unwrap_or(0);
-        if pair[1] - first > longest && pair[0] > first {
-            bounds.push(pair[0]);
-        }
-    }
-    bounds.push(kept.last().copied().unwrap_or(0));
-    bounds.dedup();
-    bounds
-}
-
-/// Elements of `input` at the places that `indices`, integers which broadcast, hold along its first axes: the axes of the
-/// places, then the other axes of the input.
-///
-/// # Errors
-/// [`Shape`](crate::ErrorKind::Shape) where the places do not broadcast, [`Index`](crate::ErrorKind::Index) for more of them
-/// than axes. Places that are not there are an error when they are computed.
-#[track_caller]
-pub fn gather(input: &Expr, indices: &[Expr]) -> Result<Expr> {
-    let all: Vec<Expr> = std::iter::once(input).chain(indices).cloned().collect();
-    if !all.iter().all(|e| e.shape.is_known()) {
-        return when_known("gather", &all, |e| gather(&e[0], &e[1..]));
-    }
-    let lengths = input.shape.known()?;
-    if indices.len() > lengths.len() {
-        return Err(Error::index(format!("{} indices for an array of rank {}", indices.len(), lengths.len())));
-    }
-    for (axis, places) in indices.iter().enumerate() {
-        known::check_places(places, axis, lengths[axis])?;
-    }
-    let indices = indices.iter().map(|i| cast(i, DType::I64)).collect::<Result<Vec<_>>>()?;
-    let shapes: Vec<&Shape> = indices.iter().map(|i| &i.shape).collect();
-    let places = broadcast("index", &shapes)?.known()?;
-    let (cuts, rest) = input.chunks.axes().split_at(indices.len());
-    let grids: Vec<&Chunks> = indices.iter().map(|i| &i.chunks).collect();
-    let mut axes = unify(&places, &grids).axes().to_vec();
-    let mut room = LARGEST_RESHAPED / (input.dtype.size() * rest.iter().map(|c| c.longest().max(1)).product::<usize>());
-    for axis in axes.iter_mut().rev() {
-        if axis.longest() > room.max(1) {
-            *axis = AxisChunks::regular(axis.len(), room.max(1));
-        }
-        room /= axis.longest().max(1);
-    }
-    axes.extend(rest.iter().cloned());
-    let shape: Vec<usize> = places.iter().chain(&lengths[indices.len()..]).copied().collect();
-    fits_memory("index", &shape)?;
-    let mut names = vec![None; places.len()];
-    names.extend(input.names.iter().skip(indices.len()).cloned());
-    let names = if names.iter().all(Option::is_none) || names.len() != shape.len() { Vec::new() } else { names };
-    let op = Gather { rank: places.len(), cuts: cuts.to_vec(), dtype: input.dtype };
-    let inputs = std::iter::once(input.clone()).chain(indices).collect();
-    let kind = ExprKind::Regional { inputs, op: Regional::Gather(op) };
-    Ok(node(kind, input.dtype, Shape::new(&shape), Chunks::new(axes), names))
-}
-
 /// A scan along `axis`.
 ///
 /// # Errors
@@ -715,77 +556,6 @@ fn lanes(lengths: &[usize], reduced: &[bool], tiling: &Chunks) -> Lanes {
         _ if outputs >= 16 || depth < 64 => Lanes::Outputs,
         _ => Lanes::Elements,
     }
-}
-
-/// Products of matrices of one dtype, `(.., m, k)` and `(.., k, n)`, their other axes broadcast: `(s, .., m, n)`, to be
-/// added up over `s`.
-///
-/// # Errors
-/// [`Shape`](crate::ErrorKind::Shape) where they do not multiply, [`DType`](crate::ErrorKind::DType) where dtypes differ.
-#[track_caller]
-pub fn contract(a: &Expr, b: &Expr) -> Result<Expr> {
-    if !(a.shape.is_known() && b.shape.is_known()) {
-        return when_known("matmul", &[a.clone(), b.clone()], |e| contract(&e[0], &e[1]));
-    }
-    let (left, right) = (a.shape.known()?, b.shape.known()?);
-    if a.dtype != b.dtype {
-        return Err(Error::dtype("matmul", format!("{} and {} differ", a.dtype, b.dtype)));
-    }
-    let ([outer_a @ .., m, k], [outer_b @ .., inner, n]) = (left.as_slice(), right.as_slice()) else {
-        return Err(Error::shape("matmul", format!("{} and {} are not matrices", a.shape, b.shape)));
-    };
-    if k != inner {
-        let why = format!("shapes {} and {} do not multiply: {k} and {inner} differ", a.shape, b.shape);
-        return Err(Error::shape("matmul", why));
-    }
-    let stack = broadcast("matmul", &[&Shape::new(outer_a), &Shape::new(outer_b)])?.known()?;
-    let (cuts_a, cuts_b) = (a.chunks.axes(), b.chunks.axes());
-    let (row, column) = (&cuts_a[outer_a.len()], &cuts_b[outer_b.len() + 1]);
-    let inner = [cuts_a[outer_a.len() + 1].clone(), cuts_b[outer_b.len()].clone()].map(|axis| Chunks::new(vec![axis]));
-    let inner = unify(&[*k], &[&inner[0], &inner[1]]);
-    let (rows, columns, panels) = (cells(row), cells(column), cells(&inner.axes()[0]));
-    let segments = segments(stack.iter().product(), &rows, &columns, &panels);
-    let parts = segments.count().max(1);
-    let outer = |e: &Expr| Chunks::new(e.chunks.axes()[..e.chunks.rank() - 2].to_vec());
-    let mut chunks = vec![AxisChunks::regular(parts, 1)];
-    chunks.extend(unify(&stack, &[&outer(a), &outer(b)]).axes().iter().cloned());
-    chunks.extend([row.clone(), column.clone()]);
-    let mut shape = vec![parts];
-    shape.extend(stack.iter().chain([m, n]));
-    let mut names = vec![None; shape.len()];
-    let (first, second) = (shape.len() - 2, shape.len() - 1);
-    names[first] = a.names.get(outer_a.len()).cloned().flatten();
-    names[second] = b.names.get(outer_b.len() + 1).cloned().flatten();
-    let names = if names.iter().all(Option::is_none) { Vec::new() } else { names };
-    let contraction = Contraction { dtype: a.dtype, rows, columns, panels, segments };
-    let kind = ExprKind::Contract { factors: [a.clone(), b.clone()], contraction };
-    Ok(node(kind, a.dtype, Shape::new(&shape), Chunks::new(chunks), names))
-}
-
-/// What `op` does to whole lines along an axis, of length `out` then. All inputs have the shape of the first.
-///
-/// # Errors
-/// [`Shape`](crate::ErrorKind::Shape) where inputs differ in shape or there are none,
-/// [`Unsupported`](crate::ErrorKind::Unsupported) when a length depends on data.
-#[track_caller]
-pub fn lines(inputs: &[Expr], op: LineOp, axis: usize, out: usize) -> Result<Expr> {
-    let Some(first) = inputs.first() else {
-        return Err(Error::shape(op.name(), "there is no array"));
-    };
-    if let Some(other) = inputs.iter().find(|e| e.shape != first.shape) {
-        return Err(Error::shape(op.name(), format!("shapes {} and {} differ", first.shape, other.shape)));
-    }
-    let mut shape = first.shape.known()?;
-    let grid = unify(&shape, &inputs.iter().map(|e| &e.chunks).collect::<Vec<_>>());
-    let lines = Lines { op, axis, len: shape[axis], out, dtype: first.dtype };
-    shape[axis] = out;
-    let (dtype, names) = (lines.output(), first.names.clone());
-    let mut chunks = grid.axes().to_vec();
-    if out != lines.len {
-        chunks[axis] = auto::auto(&shape, dtype.size()).axes()[axis].clone();
-    }
-    let kind = ExprKind::Regional { inputs: inputs.to_vec(), op: Regional::Lines(lines) };
-    Ok(node(kind, dtype, Shape::new(&shape), Chunks::new(chunks), names))
 }
 
 /// A user's function over the logical chunks of `inputs`, which must agree; the result has the first one's shape and

@@ -3,6 +3,7 @@
 use super::build::{self, Arg};
 use super::node::{Expr, ExprKind, node};
 use super::pending::when_known;
+use super::regions;
 use crate::dtype::DType;
 use crate::dtype::promote::promote;
 use crate::dtype::scalar::Scalar;
@@ -53,7 +54,7 @@ pub fn isin(keys: &Expr, table: &Expr, invert: bool) -> Result<Expr> {
     when_known("isin", &[keys.clone(), table.clone()], move |e| {
         let size = crate::shape::size(&e[1].shape.known()?);
         let flat = build::cast(&build::reshape(&e[1], &[size])?, dtype)?;
-        let sorted = build::lines(std::slice::from_ref(&flat), LineOp::Sort, 0, size)?;
+        let sorted = regions::lines(std::slice::from_ref(&flat), LineOp::Sort, 0, size)?;
         found(LookupOp::Contains { invert }, dtype, &e[0], &[sorted])
     })
 }
@@ -106,7 +107,7 @@ pub fn interp(x: &Expr, xp: &Expr, fp: &Expr, beyond: Beyond) -> Result<Expr> {
             let period = Scalar::Float(period.abs());
             let less = |e: &Expr| build::element(ElementOp::Remainder, &[Arg::Array(e.clone()), Arg::Scalar(period)]);
             (x, xp) = (less(&x)?, less(&xp)?);
-            tables.push(build::lines(std::slice::from_ref(&xp), LineOp::Argsort, 0, points)?);
+            tables.push(regions::lines(std::slice::from_ref(&xp), LineOp::Argsort, 0, points)?);
             op = LookupOp::Interp { left: None, right: None, values, period: Some(period) };
         }
         tables.insert(0, xp);

@@ -1,14 +1,17 @@
-//! Constructors of what is done to matrices tile by tile: factorisations and triangular systems.
+//! Constructors of what is done to matrices: diagonals, products, and tile by tile factorisations and triangular systems.
 
-use super::node::node;
-use super::node::{Expr, ExprKind};
-use crate::chunk::Chunks;
-use crate::chunk::tiling::square;
+use super::build::view;
+use super::node::{Expr, ExprKind, node};
+use super::pending::when_known;
+use crate::chunk::index_map::AxisMap;
+use crate::chunk::tiling::{cells, segments, square};
 use crate::chunk::unify::unify;
+use crate::chunk::{AxisChunks, Chunks, IndexMap};
 use crate::error::{Error, Result};
+use crate::op::contraction::Contraction;
 use crate::op::tiles::{Factorisation, Substitution, TileProgram};
-use crate::shape::Shape;
 use crate::shape::broadcast::broadcast;
+use crate::shape::{Dim, Shape};
 
 /// A factorisation of the square matrices of the last two axes, in the dtype that they have.
 ///
@@ -52,4 +55,81 @@ pub fn substitute(b: &Expr, l: &Expr) -> Result<Expr> {
     let substitution = Substitution { dtype: b.dtype, rows: square(*m), tiles: square(*n) };
     let kind = ExprKind::Substitute { sides: [b.clone(), l.clone()], substitution };
     Ok(node(kind, b.dtype, Shape::new(&shape), Chunks::new(chunks), Vec::new()))
+}
+
+/// Products of matrices of one dtype, `(.., m, k)` and `(.., k, n)`, their other axes broadcast: `(s, .., m, n)`, to be
+/// added up over `s`.
+///
+/// # Errors
+/// [`Shape`](crate::ErrorKind::Shape) where they do not multiply, [`DType`](crate::ErrorKind::DType) where dtypes differ.
+#[track_caller]
+pub fn contract(a: &Expr, b: &Expr) -> Result<Expr> {
+    if !(a.shape.is_known() && b.shape.is_known()) {
+        return when_known("matmul", &[a.clone(), b.clone()], |e| contract(&e[0], &e[1]));
+    }
+    let (left, right) = (a.shape.known()?, b.shape.known()?);
+    if a.dtype != b.dtype {
+        return Err(Error::dtype("matmul", format!("{} and {} differ", a.dtype, b.dtype)));
+    }
+    let ([outer_a @ .., m, k], [outer_b @ .., inner, n]) = (left.as_slice(), right.as_slice()) else {
+        return Err(Error::shape("matmul", format!("{} and {} are not matrices", a.shape, b.shape)));
+    };
+    if k != inner {
+        let why = format!("shapes {} and {} do not multiply: {k} and {inner} differ", a.shape, b.shape);
+        return Err(Error::shape("matmul", why));
+    }
+    let stack = broadcast("matmul", &[&Shape::new(outer_a), &Shape::new(outer_b)])?.known()?;
+    let (cuts_a, cuts_b) = (a.chunks.axes(), b.chunks.axes());
+    let (row, column) = (&cuts_a[outer_a.len()], &cuts_b[outer_b.len() + 1]);
+    let inner = [cuts_a[outer_a.len() + 1].clone(), cuts_b[outer_b.len()].clone()].map(|axis| Chunks::new(vec![axis]));
+    let inner = unify(&[*k], &[&inner[0], &inner[1]]);
+    let (rows, columns, panels) = (cells(row), cells(column), cells(&inner.axes()[0]));
+    let segments = segments(stack.iter().product(), &rows, &columns, &panels);
+    let parts = segments.count().max(1);
+    let outer = |e: &Expr| Chunks::new(e.chunks.axes()[..e.chunks.rank() - 2].to_vec());
+    let mut chunks = vec![AxisChunks::regular(parts, 1)];
+    chunks.extend(unify(&stack, &[&outer(a), &outer(b)]).axes().iter().cloned());
+    chunks.extend([row.clone(), column.clone()]);
+    let mut shape = vec![parts];
+    shape.extend(stack.iter().chain([m, n]));
+    let mut names = vec![None; shape.len()];
+    let (first, second) = (shape.len() - 2, shape.len() - 1);
+    names[first] = a.names.get(outer_a.len()).cloned().flatten();
+    names[second] = b.names.get(outer_b.len() + 1).cloned().flatten();
+    let names = if names.iter().all(Option::is_none) { Vec::new() } else { names };
+    let contraction = Contraction { dtype: a.dtype, rows, columns, panels, segments };
+    let kind = ExprKind::Contract { factors: [a.clone(), b.clone()], contraction };
+    Ok(node(kind, a.dtype, Shape::new(&shape), Chunks::new(chunks), names))
+}
+
+/// The elements whose indices along axes `first` and `second` are `i` and `i + offset`, over `i` on a new last axis.
+///
+/// # Errors
+/// [`Axis`](crate::ErrorKind::Axis) when the axes are one, or not there.
+#[track_caller]
+pub fn diagonal(input: &Expr, offset: isize, first: usize, second: usize) -> Result<Expr> {
+    let lengths = input.shape.known()?;
+    if first == second || first.max(second) >= lengths.len() {
+        let why = format!("axes {first} and {second} of an array of rank {} are no two axes", lengths.len());
+        return Err(Error::axis("diagonal", why));
+    }
+    let skipped = offset.unsigned_abs();
+    let (down, right) = if offset < 0 { (skipped, 0) } else { (0, skipped) };
+    let n = lengths[first].saturating_sub(down).min(lengths[second].saturating_sub(right));
+    let mut dims: Vec<Dim> = Vec::new();
+    let mut axes = Vec::new();
+    for (a, &dim) in input.shape.dims().iter().enumerate() {
+        let along =
+            |offset| AxisMap { out: Some(lengths.len() - 2), offset: if n == 0 { 0 } else { offset }, stride: 1 };
+        axes.push(match a {
+            _ if a == first => along(down),
+            _ if a == second => along(right),
+            _ => {
+                dims.push(dim);
+                AxisMap { out: Some(dims.len() - 1), offset: 0, stride: 1 }
+            }
+        });
+    }
+    dims.push(Dim::Known(n));
+    Ok(view(input, dims.into(), IndexMap { axes }))
 }

@@ -1,7 +1,8 @@
 //! The lazy graph: what the user wrote, as immutable values.
 //!
 //! [`Expr`] is a shared handle on a [`Node`]: its kind, and the dtype, shape, chunks and dimension names that were
-//! inferred when it was built. `build.rs` holds the constructors, one per kind, `pending.rs` what waits for lengths that
+//! inferred when it was built. `build.rs` holds the constructors, one per kind, `regions.rs` those of what
+//! needs boxes of its inputs, `pending.rs` what waits for lengths that
 //! depend on data, `random.rs` has random arrays, `matrices.rs` what is done to matrices tile by tile, `deviation.rs`
 //! what sees more than one node; nothing here reads data.
 
@@ -11,6 +12,7 @@ pub mod canonical;
 pub mod known;
 pub mod pending;
 pub mod build;
+pub mod regions;
 pub mod random;
 pub mod matrices;
 pub mod lookup;

@@ -6,6 +6,7 @@ use super::build::{self, Arg};
 use super::lookup::{isin, searchsorted};
 use super::node::Expr;
 use super::pending::when_known;
+use super::regions;
 use crate::dtype::promote::promote;
 use crate::dtype::scalar::Scalar;
 use crate::dtype::{DType, Kind};
@@ -46,16 +47,16 @@ pub fn unique(x: &Expr, what: Distinct, equal_nan: bool) -> Result<Expr> {
         if n == 0 {
             return build::full(&[0], Scalar::Int(0), natural, None);
         }
-        let sorted = build::lines(std::slice::from_ref(&flat), LineOp::Sort, 0, n)?;
+        let sorted = regions::lines(std::slice::from_ref(&flat), LineOp::Sort, 0, n)?;
         let first = firsts(&sorted, equal_nan)?;
         match what {
-            Distinct::Values | Distinct::Inverse => build::compress(&sorted, &first, 0),
+            Distinct::Values | Distinct::Inverse => regions::compress(&sorted, &first, 0),
             // Equal elements are in the order in which they come.
             Distinct::Indices => {
-                build::compress(&build::lines(std::slice::from_ref(&flat), LineOp::Argsort, 0, n)?, &first, 0)
+                regions::compress(&regions::lines(std::slice::from_ref(&flat), LineOp::Argsort, 0, n)?, &first, 0)
             }
             Distinct::Counts => {
-                let starts = build::compress(&build::iota(n, None), &first, 0)?;
+                let starts = regions::compress(&build::iota(n, None), &first, 0)?;
                 let end = build::full(&[1], Scalar::Int(i128::try_from(n).unwrap_or(i128::MAX)), DType::I64, None)?;
                 let next = build::concatenate(&[build::index(&starts, &[Item::from(1..)])?, end], 0)?;
                 element(ElementOp::Subtract, &next, &starts)
@@ -122,9 +123,9 @@ pub fn intersect1d(a: &Expr, b: &Expr, unique_already: bool) -> Result<[Expr; 3]
     let ((first, at_first), (second, at_second)) = (parts(a)?, parts(b)?);
     let (in_second, in_first) = (isin(&first, &second, false)?, isin(&second, &first, false)?);
     Ok([
-        build::cast(&build::compress(&first, &in_second, 0)?, dtype)?,
-        build::compress(&at_first, &in_second, 0)?,
-        build::compress(&at_second, &in_first, 0)?,
+        build::cast(&regions::compress(&first, &in_second, 0)?, dtype)?,
+        regions::compress(&at_first, &in_second, 0)?,
+        regions::compress(&at_second, &in_first, 0)?,
     ])
 }
 
@@ -139,7 +140,7 @@ pub fn setdiff1d(a: &Expr, b: &Expr, unique_already: bool) -> Result<Expr> {
     } else {
         unique(a, Distinct::Values, true)?
     };
-    build::compress(&elements, &isin(&elements, b, true)?, 0)
+    regions::compress(&elements, &isin(&elements, b, true)?, 0)
 }
 
 /// The elements that are in one of `a` and `b` alone, in order.
@@ -154,12 +155,12 @@ pub fn setxor1d(a: &Expr, b: &Expr, unique_already: bool) -> Result<Expr> {
         if n == 0 {
             return Ok(e[0].clone());
         }
-        let sorted = build::lines(&e[..1], LineOp::Sort, 0, n)?;
+        let sorted = regions::lines(&e[..1], LineOp::Sort, 0, n)?;
         let differ = differ(&sorted)?;
         let end = build::full(&[1], Scalar::Bool(true), DType::Bool, None)?;
         let before = build::concatenate(&[end.clone(), differ.clone()], 0)?;
         let after = build::concatenate(&[differ, end], 0)?;
-        build::compress(&sorted, &element(ElementOp::LogicalAnd, &before, &after)?, 0)
+        regions::compress(&sorted, &element(ElementOp::LogicalAnd, &before, &after)?, 0)
     })
 }
 
@@ -181,7 +182,7 @@ fn ordered(x: &Expr, op: LineOp) -> Result<Expr> {
     when_known(op.name(), std::slice::from_ref(x), move |e| {
         let flat = flat(&e[0])?;
         let n = flat.shape.known()?[0];
-        build::lines(std::slice::from_ref(&flat), op.clone(), 0, n)
+        regions::lines(std::slice::from_ref(&flat), op.clone(), 0, n)
     })
 }
 

@@ -7,6 +7,7 @@ use crate::dtype::scalar::Scalar;
 use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::expr::build::{self, Arg};
+use crate::expr::matrices;
 use crate::op::elementwise::ElementOp;
 use crate::op::reduction::{self, Params};
 use crate::op::scan;
@@ -35,7 +36,7 @@ fn diagonal_for(op: &str, a: &Expr, offset: isize, axis1: isize, axis2: isize) -
     if first == second {
         return Err(Error::axis(op, format!("axes {axis1} and {axis2} are the same")));
     }
-    build::diagonal(a, offset, first, second)
+    matrices::diagonal(a, offset, first, second)
 }
 
 /// The sum of a [`diagonal`], in `dtype` or in NumPy's dtype for sums.
@@ -60,7 +61,7 @@ pub fn trace(a: &Expr, offset: isize, axis1: isize, axis2: isize, dtype: Option<
 pub fn diag(v: &Expr, k: isize) -> Result<Expr> {
     match v.lengths().as_slice() {
         [n] => matrix(v, *n, k),
-        [_, _] => build::diagonal(v, k, 0, 1),
+        [_, _] => matrices::diagonal(v, k, 0, 1),
         _ => Err(Error::shape("diag", format!("takes one or two axes, and the array has shape {}", v.shape))),
     }
 }

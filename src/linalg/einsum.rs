@@ -11,6 +11,7 @@ use crate::dtype::promote::promote;
 use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::expr::build;
+use crate::expr::matrices;
 use crate::shape::slice::Item;
 use std::collections::BTreeMap;
 
@@ -215,7 +216,7 @@ fn plain(mut expr: Expr, mut labels: Vec<u32>) -> Result<Term> {
     while let Some(second) = (1..labels.len()).find(|&i| labels[..i].contains(&labels[i])) {
         let label = labels.remove(second);
         let first = labels.iter().position(|&l| l == label).unwrap_or(0);
-        expr = build::diagonal(&expr, 0, first, second)?;
+        expr = matrices::diagonal(&expr, 0, first, second)?;
         labels.remove(first);
         labels.push(label);
     }

@@ -10,6 +10,7 @@ use crate::dtype::promote::promote;
 use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::expr::build::{self, Arg};
+use crate::expr::matrices;
 use crate::op::elementwise::ElementOp;
 use crate::op::reduction::{Params, Reduction, find};
 use crate::shape::Shape;
@@ -52,7 +53,7 @@ pub(super) fn matrices(a: &Expr, b: &Expr) -> Result<Expr> {
         // (.., k, 1) by (.., k, n), summed over the last but one.
         return sum_of_products(&swapped(a), b, 2);
     }
-    let parts = build::contract(a, b)?;
+    let parts = matrices::contract(a, b)?;
     if parts.lengths()[0] == 1 {
         return Ok(drop_axis(&parts, 0));
     }

@@ -52,7 +52,7 @@ fn neighbours_and_parts_of_any_bits() {
     let (up, down) =
         (cx.compute(x.nextafter(f64::INFINITY)).unwrap(), cx.compute(x.nextafter(f64::NEG_INFINITY)).unwrap());
     let (mantissa, exponent) = x.frexp();
-    let whole = cx.compute(mantissa.ldexp(&exponent.cast::<f64>())).unwrap();
+    let whole = cx.compute(mantissa.ldexp(exponent.cast::<f64>())).unwrap();
     let mantissa = cx.compute(mantissa).unwrap();
     for (i, &x) in doubles.iter().enumerate() {
         let same = |a: f64, b: f64| a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan();

@@ -20,15 +20,15 @@ fn places_that_are_known_and_not_there_are_refused_when_built() {
     let cx = &contexts()[0];
     let x = counting(cx, 7, 3, &[2, 2]);
     let refusal = |e: hyperslab::Error| e.to_string();
-    let why = refusal(x.try_select(([0, 7], ..)).unwrap_err());
+    let why = refusal(x.try_at(([0, 7], ..)).unwrap_err());
     assert!(why.contains("index 7 is out of bounds for axis 0 with size 7"), "{why}");
-    let why = refusal(x.try_select((.., [0, -4])).unwrap_err());
+    let why = refusal(x.try_at((.., [0, -4])).unwrap_err());
     assert!(why.contains("index -4 is out of bounds for axis 1 with size 3"), "{why}");
     let mask = cx.arange(6).unwrap().less(9);
-    let why = refusal(x.try_select((&mask, ..)).unwrap_err());
+    let why = refusal(x.try_at((&mask, ..)).unwrap_err());
     assert!(why.contains("a mask has length 6 where axis 0 of the array has 7"), "{why}");
     let floats = cx.linspace(0.0, 1.0, 2).unwrap();
-    let why = refusal(x.try_select(&floats).unwrap_err());
+    let why = refusal(x.try_at(&floats).unwrap_err());
     assert!(why.contains("not float64"), "{why}");
 }
 
@@ -52,11 +52,11 @@ fn values_of_a_mask_must_be_as_many_as_it_keeps() {
     for cx in contexts() {
         let x = counting(&cx, 3, 3, &[2, 2]);
         let mask = (&x % 2).equal(1);
-        let odd = x.select(&mask);
-        assert_eq!(computed(&cx, &x.set(&mask, &(&odd * 10))), [0, 10, 2, 30, 4, 50, 6, 70, 8]);
-        assert!(cx.compute(x.set(&mask, &cx.arange(3).unwrap())).is_err());
+        let odd = x.at(&mask);
+        assert_eq!(computed(&cx, &x.set(&mask, &odd * 10)), [0, 10, 2, 30, 4, 50, 6, 70, 8]);
+        assert!(cx.compute(x.set(&mask, cx.arange(3).unwrap())).is_err());
         let none = x.greater(100);
-        assert_eq!(computed(&cx, &x.set(&none, &x.select(&none))), computed(&cx, &x));
+        assert_eq!(computed(&cx, &x.set(&none, x.at(&none))), computed(&cx, &x));
     }
 }
 

@@ -11,6 +11,7 @@ use crate::dtype::scalar::Scalar;
 use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::expr::build;
+use crate::expr::regions;
 use crate::shape::axes::{Axes, position};
 
 pub(super) static TABLE: &[Function] = &[
@@ -141,7 +142,7 @@ fn compress(call: &Call) -> Result<Value> {
 }
 
 fn kept(array: &Expr, mask: &Expr, axis: usize) -> Result<Value> {
-    Ok(build::compress(array, &build::cast(mask, DType::Bool)?, axis)?.into())
+    Ok(regions::compress(array, &build::cast(mask, DType::Bool)?, axis)?.into())
 }
 
 fn repeat(call: &Call) -> Result<Value> {

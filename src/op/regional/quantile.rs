@@ -279,7 +279,7 @@ mod tests {
             let b = method.between(n, q);
             (b.low, b.high, b.weight)
         };
-        assert_eq!(at(Method::Linear, 5, 0.3), (1, 2, 0.19999999999999996));
+        assert_eq!(at(Method::Linear, 5, 0.3), (1, 2, 0.199_999_999_999_999_96));
         assert_eq!(at(Method::InvertedCdf, 10, 0.3), (2, 2, 0.0));
         assert_eq!(at(Method::AveragedInvertedCdf, 10, 0.5), (4, 5, 0.5));
         assert_eq!(at(Method::ClosestObservation, 5, 0.5), (1, 1, 0.0));

@@ -164,6 +164,7 @@ mod tests {
     use super::super::super::fuse::elementwise::FuseElementwise;
     use super::*;
     use crate::blockwise::lower::Request;
+    use crate::expr::regions;
     use crate::expr::{Expr, build};
     use crate::op::regional::{LineOp, Quantiles};
     use crate::optimize::testing::{planned, planned_requests, reduce, stored};
@@ -240,13 +241,17 @@ mod tests {
         // 4 MiB under a budget of 1 MiB: every block of medians needs part of every chunk.
         let x = stored("x.zarr", &[1024, 32, 32], &[1, 32, 32]);
         let median = || LineOp::Quantiles(Quantiles::median(x.dtype, false));
-        let text =
-            planned(&[&FuseElementwise, &PlaceExchanges], &[build::lines(&[x.clone()], median(), 0, 1).unwrap()]);
+        let text = planned(
+            &[&FuseElementwise, &PlaceExchanges],
+            &[regions::lines(std::slice::from_ref(&x), median(), 0, 1).unwrap()],
+        );
         assert!(text.starts_with("0: copy  over (1024, 32, 32)") && text.contains("-> spilled"), "{text}");
         assert!(text.contains("1: median along axis 0  over (1, 32, 32)"), "{text}");
         // Lines within chunks need none of that.
-        let text =
-            planned(&[&FuseElementwise, &PlaceExchanges], &[build::lines(&[x.clone()], median(), 1, 1).unwrap()]);
+        let text = planned(
+            &[&FuseElementwise, &PlaceExchanges],
+            &[regions::lines(std::slice::from_ref(&x), median(), 1, 1).unwrap()],
+        );
         assert!(!text.contains("spilled") && !text.contains("copy"), "{text}");
     }
 

@@ -134,6 +134,7 @@ mod tests {
     use super::super::super::fuse::elementwise::FuseElementwise;
     use super::*;
     use crate::blockwise::lower::Request;
+    use crate::expr::regions;
     use crate::expr::{Expr, build};
     use crate::op::regional::Quantiles;
     use crate::optimize::testing::{planned_requests, stored};
@@ -148,7 +149,7 @@ mod tests {
     fn a_line_that_does_not_fit_is_sorted_in_runs() {
         // 4 MiB under a budget of 1 MiB.
         let long = stored("x.zarr", &[1 << 20], &[1 << 14]);
-        let text = planned(build::lines(&[long], LineOp::Sort, 0, 1 << 20).unwrap());
+        let text = planned(regions::lines(&[long], LineOp::Sort, 0, 1 << 20).unwrap());
         assert!(text.starts_with("0: sorted runs along axes (0,)  over (1048576,)"), "{text}");
         assert!(
             text.contains("1: sort of sorted runs along axis 0") && text.contains("a <- stage 0  float32"),
@@ -156,7 +157,7 @@ mod tests {
         );
         // Lines of 4 KiB, of which many are as long together.
         let many = stored("x.zarr", &[1024, 1024], &[64, 1024]);
-        let text = planned(build::lines(&[many], LineOp::Sort, 1, 1024).unwrap());
+        let text = planned(regions::lines(&[many], LineOp::Sort, 1, 1024).unwrap());
         assert!(!text.contains("runs"), "{text}");
     }
 
@@ -165,10 +166,10 @@ mod tests {
         let x = stored("x.zarr", &[64, 128, 128], &[8, 64, 64]);
         let flat = build::reshape(&x, &[1 << 20]).unwrap();
         let median = |e: &Expr| LineOp::Quantiles(Quantiles::median(e.dtype, false));
-        let text = planned(build::lines(&[flat.clone()], median(&flat), 0, 1).unwrap());
+        let text = planned(regions::lines(std::slice::from_ref(&flat), median(&flat), 0, 1).unwrap());
         assert!(text.starts_with("0: sorted runs along axes (0, 1, 2)  over (64, 128, 128)"), "{text}");
         // Positions are those of C order.
-        let text = planned(build::lines(&[flat], LineOp::Argsort, 0, 1 << 20).unwrap());
+        let text = planned(regions::lines(&[flat], LineOp::Argsort, 0, 1 << 20).unwrap());
         assert!(text.contains("reshape") && text.contains("sorted runs along axes (0,)"), "{text}");
     }
 }

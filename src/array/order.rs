@@ -93,7 +93,7 @@ impl<T: Kind> Array<T> {
     /// ```
     /// # use hyperslab::Context;
     /// # let cx = Context::default();
-    /// let x = cx.from_ndarray(ndarray::arr1(&[3, 1, 2]).into_dyn())?;
+    /// let x = cx.from_ndarray(ndarray::arr1(&[3_i32, 1, 2]).into_dyn())?;
     /// assert_eq!(cx.compute(x.sort(0))?.as_slice().unwrap(), &[1, 2, 3]);
     /// # Ok::<(), hyperslab::Error>(())
     /// ```
@@ -108,7 +108,7 @@ impl<T: Kind> Array<T> {
     /// ```
     /// # use hyperslab::Context;
     /// # let cx = Context::default();
-    /// let x = cx.from_ndarray(ndarray::arr1(&[3, 1, 2]).into_dyn())?;
+    /// let x = cx.from_ndarray(ndarray::arr1(&[3_i32, 1, 2]).into_dyn())?;
     /// assert_eq!(cx.compute(x.argsort(0))?.as_slice().unwrap(), &[1, 2, 0]);
     /// # Ok::<(), hyperslab::Error>(())
     /// ```
@@ -124,7 +124,7 @@ impl<T: Kind> Array<T> {
     /// ```
     /// # use hyperslab::Context;
     /// # let cx = Context::default();
-    /// let x = cx.from_ndarray(ndarray::arr1(&[9, 3, 5, 1]).into_dyn())?;
+    /// let x = cx.from_ndarray(ndarray::arr1(&[9_i32, 3, 5, 1]).into_dyn())?;
     /// assert_eq!(cx.compute(x.partition(&[1], 0))?[[1]], 3);
     /// # Ok::<(), hyperslab::Error>(())
     /// ```
@@ -139,7 +139,7 @@ impl<T: Kind> Array<T> {
     /// ```
     /// # use hyperslab::Context;
     /// # let cx = Context::default();
-    /// let x = cx.from_ndarray(ndarray::arr1(&[9, 3, 5, 1]).into_dyn())?;
+    /// let x = cx.from_ndarray(ndarray::arr1(&[9_i32, 3, 5, 1]).into_dyn())?;
     /// assert_eq!(cx.compute(x.argpartition(&[-1], 0))?[[3]], 0);
     /// # Ok::<(), hyperslab::Error>(())
     /// ```
@@ -155,7 +155,7 @@ impl<T: Kind> Array<T> {
     /// ```
     /// # use hyperslab::Context;
     /// # let cx = Context::default();
-    /// let x = cx.from_ndarray(ndarray::arr1(&[9, 3, 5, 1]).into_dyn())?;
+    /// let x = cx.from_ndarray(ndarray::arr1(&[9_i32, 3, 5, 1]).into_dyn())?;
     /// let (largest, smallest) = cx.compute((x.topk(2, 0), x.topk(-2, 0)))?;
     /// assert_eq!(largest.as_slice().unwrap(), &[9, 5]);
     /// assert_eq!(smallest.as_slice().unwrap(), &[1, 3]);
@@ -172,7 +172,7 @@ impl<T: Kind> Array<T> {
     /// ```
     /// # use hyperslab::Context;
     /// # let cx = Context::default();
-    /// let x = cx.from_ndarray(ndarray::arr1(&[9, 3, 5, 1]).into_dyn())?;
+    /// let x = cx.from_ndarray(ndarray::arr1(&[9_i32, 3, 5, 1]).into_dyn())?;
     /// assert_eq!(cx.compute(x.argtopk(2, 0))?.as_slice().unwrap(), &[0, 2]);
     /// # Ok::<(), hyperslab::Error>(())
     /// ```
@@ -188,8 +188,8 @@ impl<T: Kind> Array<T> {
     /// ```
     /// # use hyperslab::{Array, Context};
     /// # let cx = Context::default();
-    /// let first = cx.from_ndarray(ndarray::arr1(&[3, 1, 2, 1]).into_dyn())?;
-    /// let last = cx.from_ndarray(ndarray::arr1(&[0, 1, 0, 1]).into_dyn())?;
+    /// let first = cx.from_ndarray(ndarray::arr1(&[3_i32, 1, 2, 1]).into_dyn())?;
+    /// let last = cx.from_ndarray(ndarray::arr1(&[0_i32, 1, 0, 1]).into_dyn())?;
     /// assert_eq!(cx.compute(Array::lexsort(&[first, last], 0)?)?.as_slice().unwrap(), &[2, 0, 1, 3]);
     /// # Ok::<(), hyperslab::Error>(())
     /// ```

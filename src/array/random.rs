@@ -93,9 +93,9 @@ impl Rng {
     /// Integers from `low` up to, but not including, `high`. Each has its probability up to an error below `2^-64`.
     ///
     /// ```
-    /// # use hyperslab::Context;
+    /// # use hyperslab::{Array, Context};
     /// # let cx = Context::default();
-    /// let dice = cx.rng(1).integers(1_i8, 7_i8, &[1000])?;
+    /// let dice: Array<i8> = cx.rng(1).integers(1_i8, 7_i8, &[1000])?;
     /// let (least, most) = cx.compute((dice.min(..), dice.max(..)))?;
     /// assert_eq!((least[[]], most[[]]), (1, 6));
     /// # Ok::<(), hyperslab::Error>(())

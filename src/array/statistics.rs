@@ -43,7 +43,8 @@ impl<T: Kind> Array<T> {
     /// # use hyperslab::Context;
     /// # let cx = Context::default();
     /// let x = cx.linspace(0.0, 5.0, 6)?.reshape(&[2, 3]);
-    /// assert_eq!(cx.compute(x.cov())?, ndarray::array![[1.0, 1.0], [1.0, 1.0]].into_dyn());
+    /// let found = cx.compute(x.cov())?.to_ndarray::<f64>()?;
+    /// assert!(found.iter().all(|c| (c - 1.0).abs() < 1e-12));
     /// # Ok::<(), hyperslab::Error>(())
     /// ```
     #[track_caller]
@@ -58,7 +59,8 @@ impl<T: Kind> Array<T> {
     /// # use hyperslab::Context;
     /// # let cx = Context::default();
     /// let x = cx.linspace(0.0, 5.0, 6)?.reshape(&[2, 3]);
-    /// assert_eq!(cx.compute(x.corrcoef())?, ndarray::array![[1.0, 1.0], [1.0, 1.0]].into_dyn());
+    /// let found = cx.compute(x.corrcoef())?.to_ndarray::<f64>()?;
+    /// assert!(found.iter().all(|c| (c - 1.0).abs() < 1e-12));
     /// # Ok::<(), hyperslab::Error>(())
     /// ```
     #[track_caller]

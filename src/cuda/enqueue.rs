@@ -208,7 +208,8 @@ impl CudaDevice {
             return Ok(());
         }
         let (threads, lanes) = (reduce::threads(tile), reduce::lanes(tile, layout.elements));
-        let layout = layout.in_columns(&list, reduce::columns(tile), lanes);
+        let most = reduce::columns(tile, layout.form.wide);
+        let layout = layout.in_columns(&list, most, lanes);
         let streams = &self.shared.streams;
         let ready = self.kernels.get(Key::Reduce(tile, &layout.form, finish), streams, || {
             reduce::print(tile, "reduce", &layout.form, finish)

@@ -87,11 +87,11 @@ pub fn lanes(tile: &TileReduce, elements: usize) -> usize {
 }
 
 /// Neighbouring outputs that a thread may take: as many as 16-byte accesses read, fewer where their states would take too
-/// many registers.
+/// many registers; `wide` where positions take 64 bits.
 #[must_use]
-pub fn columns(tile: &TileReduce) -> usize {
+pub fn columns(tile: &TileReduce, wide: bool) -> usize {
     let largest = tile.map.inputs.iter().map(|d| d.size()).max().unwrap_or(16);
-    let narrow = |p: &TilePart| p.reducer.uses_position() && p.reducer.input != DType::I64;
+    let narrow = |p: &TilePart| !wide && p.reducer.uses_position() && p.reducer.input != DType::I64;
     let sizes = tile.parts.iter().flat_map(|part| {
         let narrow = narrow(part);
         kept(part).iter().map(move |(d, _)| if narrow && *d == DType::I64 { DType::I32 } else { *d })
@@ -100,7 +100,8 @@ pub fn columns(tile: &TileReduce) -> usize {
     let phases = tile.parts.iter().any(has_phases) && tile.map.inputs.iter().any(|d| *d != DType::F32);
     let element = if phases { largest.max(8) } else { largest.max(4) };
     let each = size_of(sizes) * accumulators(tile) + width(tile) * tile.map.inputs.len() * element;
-    let most = (16 / largest.max(1)).clamp(1, 4).min(COLUMN_BYTES / each.max(1)).max(1);
+    let apart = tile.parts.iter().any(|p| p.reducer.uses_position() && !narrow(p));
+    let most = (16 / largest.max(1)).clamp(1, if apart { 2 } else { 4 }).min(COLUMN_BYTES / each.max(1)).max(1);
     1 << most.ilog2()
 }
 

@@ -178,10 +178,11 @@ fn reduce_forms(tile: &TileReduce, serial: usize) -> Vec<ReduceForm> {
         }
         ReduceForm { access, columns: 1, kept, reduced, wide }
     };
+    let wide = serial % 5 == 4;
     let beside = ReduceForm {
         access: vec![Access::Whole; n],
-        columns: reduce::columns(tile),
-        ..form(Access::Whole, 1 + serial % 2, 1 + serial % 2, serial % 5 == 4)
+        columns: reduce::columns(tile, wide),
+        ..form(Access::Whole, 1 + serial % 2, 1 + serial % 2, wide)
     };
     vec![form(Access::Whole, 1, 1, false), form(Access::Any, 1 + serial % 3, 1 + serial % 2, serial % 3 == 2), beside]
 }

@@ -267,7 +267,7 @@ REAL_2(f_pow, (R)pow(x, y))
 REAL_2(f_atan2, (R)atan2(x, y))
 REAL_2(f_hypot, (R)hypot(x, y))
 REAL_2(f_copysign, (R)copysign(x, y))
-REAL_2(f_ldexp, (R)ldexp(x, (i32)(y > 4000 ? (R)4000 : y < -4000 ? (R)-4000 : y)))
+REAL_2(f_ldexp, (R)ldexp(x, (i32)(y != y ? (R)0 : y > 4000 ? (R)4000 : y < -4000 ? (R)-4000 : y)))
 REAL_2(f_heaviside, x < 0 ? (R)0 : x > 0 ? (R)1 : x == 0 ? y : x)
 
 template <class R> FN bool f_isinf(R x) { return f_abs(x) == infinity(x); }

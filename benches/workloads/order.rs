@@ -81,7 +81,7 @@ impl Work for Quantiles {
     fn run(&self, settings: &Settings) -> Result<Vec<Outcome>, Error> {
         let x = field(settings, &settings.fmt)?;
         let found = x.try_quantiles([0.1, 0.5, 0.9], 0, Method::Linear, false)?;
-        Ok(vec![Outcome::new("q", &settings.context()?.compute(found)?.to_ndarray::<f32>()?)])
+        Ok(vec![Outcome::new("q", &settings.context()?.compute(found)?.to_ndarray::<f64>()?)])
     }
 
     fn bytes(&self, settings: &Settings) -> usize {

@@ -9,6 +9,7 @@ use crate::expr::pending::when_known;
 use crate::expr::regions;
 use crate::op::regional::{End, LineOp};
 use crate::shape::axes::Axes;
+use crate::shape::slice::Item;
 
 /// `op` along one axis of `x`, which keeps its length.
 ///
@@ -58,8 +59,44 @@ pub fn topk(x: &Expr, k: isize, axis: &Axes, positions: bool) -> Result<Expr> {
     let at = one(op.name(), x, axis)?;
     when_known(op.name(), std::slice::from_ref(x), move |e| {
         let out = k.unsigned_abs().min(e[0].shape.known()?[at]);
-        regions::lines(e, op.clone(), at, out)
+        match rows(&e[0], at, out).filter(|_| !positions) {
+            Some(row) => top_of_rows(&e[0], &op, at, (row, out)),
+            None => regions::lines(e, op.clone(), at, out),
+        }
     })
+}
+
+/// The length of the rows of which each may give its `out` most extreme elements first: chunks along an axis that has
+/// several, each much longer than what is left of it.
+fn rows(x: &Expr, axis: usize, out: usize) -> Option<usize> {
+    const MUCH: usize = 16;
+    const SHORTEST: usize = 1 << 16;
+    let cuts = &x.chunks.axes()[axis];
+    let chunk = cuts.longest().max(1);
+    let row = chunk * SHORTEST.div_ceil(chunk);
+    (cuts.len() >= 2 * row && row >= MUCH * out && out > 0).then_some(row)
+}
+
+/// The most extreme elements of those of rows, which lie side by side along `axis`: rows are searched by themselves, so by
+/// all threads, and none of them is held.
+fn top_of_rows(x: &Expr, op: &LineOp, axis: usize, (row, out): (usize, usize)) -> Result<Expr> {
+    let lengths = x.shape.known()?;
+    let whole = lengths[axis] / row * row;
+    let part = |from: usize, to: usize| {
+        let mut items = vec![Item::from(..); lengths.len()];
+        items[axis] = Item::from(from.cast_signed()..to.cast_signed());
+        build::index(x, &items)
+    };
+    let (mut apart, mut joined) = (lengths.clone(), lengths.clone());
+    apart.splice(axis..=axis, [whole / row, row]);
+    joined[axis] = whole / row * out;
+    let of_rows = regions::lines(&[build::reshape(&part(0, whole)?, &apart)?], op.clone(), axis + 1, out)?;
+    let mut found = vec![build::reshape(&of_rows, &joined)?];
+    let rest = lengths[axis] - whole;
+    if rest > 0 {
+        found.push(regions::lines(&[part(whole, lengths[axis])?], op.clone(), axis, rest.min(out))?);
+    }
+    regions::lines(&[build::concatenate(&found, axis)?], op.clone(), axis, out)
 }
 
 /// The positions along an axis of the elements in the order of the last of `keys`, of equal ones in that of the key before.

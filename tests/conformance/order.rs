@@ -109,3 +109,19 @@ fn quantiles_are_elements_of_the_sorted_line() {
         }
     }
 }
+
+#[test]
+fn the_largest_of_long_lines_are_the_largest_of_their_rows() {
+    let cx = Context::default();
+    for (shape, chunk, axis) in [(vec![300_000], vec![70_000], 0), (vec![2, 150_000, 2], vec![1, 1000, 2], 1)] {
+        let whole = values(&shape, false);
+        let x = cx.from_ndarray(whole.clone()).unwrap().rechunk(&chunk).into_dyn();
+        let axis_of_x = isize::try_from(axis).unwrap();
+        for k in [7usize, 200] {
+            let down = |line: &[f64]| order(line).iter().rev().take(k).map(|&i| line[i]).collect();
+            let up = |line: &[f64]| order(line).iter().take(k).map(|&i| line[i]).collect();
+            same(&x.topk(k.cast_signed(), axis_of_x), &by_hand(&whole, axis, down), "the largest");
+            same(&x.topk(-k.cast_signed(), axis_of_x), &by_hand(&whole, axis, up), "the smallest");
+        }
+    }
+}

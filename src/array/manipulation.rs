@@ -179,6 +179,10 @@ pub fn expand_dims(x: &Expr, axes: &[isize]) -> Result<Expr> {
 /// [`Shape`](crate::ErrorKind::Shape) when a named axis is longer.
 #[track_caller]
 pub fn squeeze(x: &Expr, axes: Option<&Axes>) -> Result<Expr> {
+    if !x.shape.is_known() {
+        let axes = axes.cloned();
+        return when_known("squeeze", std::slice::from_ref(x), move |e| squeeze(&e[0], axes.as_ref()));
+    }
     let dims = x.shape.dims();
     let gone = match axes {
         None => (0..dims.len()).filter(|&a| dims[a] == Dim::Known(1)).collect(),

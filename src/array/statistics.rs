@@ -102,6 +102,12 @@ pub fn average(x: &Expr, axes: &Axes, weights: Option<&Expr>) -> Result<Average>
     let resolved = axes.resolve("average", x.shape.rank(), &x.names)?;
     let Some(weights) = weights else {
         let mean = reduce(x, "mean", &resolved, None)?;
+        if crate::shape::size(&mean.shape.known()?) == 0 {
+            return Err(Error::shape(
+                "average",
+                format!("{} leaves nothing over axes {}", x.shape, crate::shape::tuple(&resolved)),
+            ));
+        }
         let count: usize = resolved.iter().map(|&a| x.lengths()[a]).product();
         let weight = build::full(&mean.shape.known()?, Scalar::Int(count as i128), mean.dtype, None)?;
         return Ok(Average { mean, weight, axes: resolved });

@@ -145,9 +145,11 @@ pub fn resolve(exprs: &[Expr], compute: &mut dyn FnMut(&[Expr]) -> Result<Vec<Bl
                 (Some(new), Some(said)) => new == said,
                 _ => true,
             };
-            let fits = new.dtype == waiting.dtype
-                && new.shape.rank() == waiting.shape.rank()
-                && new.shape.dims().iter().zip(waiting.shape.dims()).all(same);
+            if new.shape.rank() != waiting.shape.rank() {
+                let why = format!("{}: how many axes are left of {} depends on data", resume.name, waiting.shape);
+                return Err(Error::unsupported(why).at(place()));
+            }
+            let fits = new.dtype == waiting.dtype && new.shape.dims().iter().zip(waiting.shape.dims()).all(same);
             if !fits {
                 return Err(Error::bug("what was pending is what it was said to be").at(place()));
             }

@@ -72,9 +72,10 @@ fn fold(name: &str, call: &Call, array: &Array, axes: Axes) -> Result<Value> {
     }
     let ddof = call.real("ddof", call.real("correction", 0.0)?)?;
     let params = Params { ddof, dtype: call.dtype("dtype")?, ..Params::default() };
-    // A number takes axis 0 and -1, as in NumPy.
+    // A number takes axis 0 and -1, as in NumPy, but not where NumPy counts what is along them first.
+    let counts = matches!(name, "mean" | "var" | "std");
     let axes = match axes {
-        Axes::Positions(list) if array.ndim() == 0 && matches!(list.as_slice(), [0 | -1]) => Axes::All,
+        Axes::Positions(list) if array.ndim() == 0 && !counts && matches!(list.as_slice(), [0 | -1]) => Axes::All,
         other => other,
     };
     let over = if call.flag("keepdims", false)? { keep(axes) } else { Over::from(axes) };

@@ -234,3 +234,30 @@ fn elements_are_looked_up_chunk_by_chunk() {
     assert_eq!(store.reads(), (1, 1));
     spot_check(&path, |i, j| ((value(i, j) / 2.0).floor() + 1.0).min(50.0));
 }
+
+#[test]
+fn rows_of_a_mask_are_read_once_to_count_and_once_to_keep() {
+    let (x, store) = source();
+    let (_folder, path) = scratch("o.npy");
+    let heavy = x.slice(ndarray::s![.., 0]).greater(50.0f32);
+    run(&small(), x.compress(&heavy, 0).store(&path, Create::new().codec("none")));
+    let kept: Vec<usize> = (0..ROWS).filter(|&i| value(i, 0) > 50.0).collect();
+    let rows = Context::default().open(&path).unwrap().try_typed::<f32>().unwrap();
+    assert_eq!(rows.shape().known().unwrap(), [kept.len(), COLUMNS]);
+    spot_check(&path, |i, j| value(kept[i], j));
+    let (_, most) = store.reads();
+    assert!(most <= 3, "a chunk was read {most} times");
+}
+
+#[test]
+fn places_are_read_by_chunk() {
+    let (x, store) = source();
+    let (_folder, path) = scratch("o.npy");
+    // Every fifth row, from the last to the first.
+    let places: Vec<i64> = (0..ROWS as i64).rev().step_by(5).collect();
+    let places = small().from_ndarray(ndarray::Array1::from(places).into_dyn()).unwrap();
+    run(&small(), x.take(&places, 0).store(&path, Create::new().codec("none")));
+    spot_check(&path, |i, j| value(ROWS - 1 - 5 * i, j));
+    let (_, most) = store.reads();
+    assert!(most <= 2, "a chunk was read {most} times");
+}

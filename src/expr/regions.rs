@@ -40,7 +40,11 @@ pub fn compress(input: &Expr, mask: &Expr, axis: usize) -> Result<Expr> {
     items[axis] = Item::from(..n.cast_signed());
     let input = if n < lengths[axis] { index(input, &items)? } else { input.clone() };
     let own = Chunks::new(vec![input.chunks.axes()[axis].clone()]);
-    let tiles = tiling(&unify(&[n], &[&own, &mask.chunks]), &[true]).axes()[0].clone();
+    // As long as the rows of a chunk allow.
+    let mut cuts = input.chunks.axes().to_vec();
+    cuts[axis] = unify(&[n], &[&own, &mask.chunks]).axes()[0].clone();
+    let along: Vec<bool> = (0..cuts.len()).map(|a| a == axis).collect();
+    let tiles = tiling(&Chunks::new(cuts), &along).axes()[axis].clone();
     let count = tiles.count();
     if let Some(known) = known::known_integers(mask) {
         let mut kept = vec![0];

@@ -83,12 +83,51 @@ fn typed<T: Number>(op: &Lines, region: &Region, lines: &View, out: &mut [u8]) -
     Ok(())
 }
 
+/// Elements at the front of a long line by which most of it is ruled out.
+const SAMPLE: usize = 8192;
+
 /// The elements of one end of the line at that end, in order.
 fn top<K: Key>(line: &mut [K], spare: &mut [K], k: usize, end: End) {
     let n = line.len();
     if k == 0 || n == 0 {
         return;
     }
+    let sample = SAMPLE.max(16 * k);
+    if n > 4 * sample {
+        // What is less extreme than the last of those that the sample would give is none of them.
+        let seen = &mut spare[..sample];
+        seen.copy_from_slice(&line[..sample]);
+        let nth = if end == End::First { k - 1 } else { sample - k };
+        let bound = *seen.select_nth_unstable(nth).1;
+        return match end {
+            End::First => {
+                let mut kept = 0;
+                for i in 0..n {
+                    if line[i] <= bound {
+                        line.swap(i, kept);
+                        kept += 1;
+                    }
+                }
+                ends(&mut line[..kept], spare, k, end);
+            }
+            End::Last => {
+                let mut first = n;
+                for i in (0..n).rev() {
+                    if line[i] >= bound {
+                        first -= 1;
+                        line.swap(i, first);
+                    }
+                }
+                ends(&mut line[first..], spare, k, end);
+            }
+        };
+    }
+    ends(line, spare, k, end);
+}
+
+/// As [`top`], for all of a line that has as many elements.
+fn ends<K: Key>(line: &mut [K], spare: &mut [K], k: usize, end: End) {
+    let n = line.len();
     match end {
         End::First => {
             line.select_nth_unstable(k - 1);

@@ -7,6 +7,7 @@ use super::progress::Bar;
 use crate::array::Array;
 use crate::array::compute::{Compute, Stored, Wanted};
 use crate::device::block::Block;
+use crate::device::block::return_large_blocks;
 use crate::error::{Bytes, Error, ErrorKind, Result};
 use crate::expr::{Expr, ExprKind};
 use crate::runtime::context::Context;
@@ -68,6 +69,7 @@ impl Session {
     /// # Errors
     /// For settings that mean nothing, and for a device that is not there.
     pub fn start(options: &Running) -> Result<Self> {
+        return_large_blocks();
         let bar = Arc::new(Bar::new());
         let talks = !options.quiet && on_terminal();
         let mut builder = Context::builder().profile(options.profile.is_some());

@@ -22,6 +22,16 @@ const SMALL: usize = 4096;
 /// From this size on, buffers are aligned for and advised to use huge pages.
 const HUGE: usize = 2 << 20;
 
+/// Has the allocator return large blocks to the system when they are freed, rather than keep them in heaps that grow around
+/// blocks of many sizes. For the whole process, so its owner decides; the command does.
+pub fn return_large_blocks() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: a setting of the allocator; a value that it does not take is refused and changes nothing.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, 1 << 20);
+    }
+}
+
 enum Owner {
     /// Allocated here with this layout; `None` for a buffer of length 0.
     Alloc(Option<Layout>),

@@ -1,6 +1,6 @@
 //! Expressions as text that says all that decides their bytes: by it, an interrupted run knows its own work again.
 
-use super::node::{Expr, ExprKind, Node};
+use super::node::{Expr, ExprKind, Node, walk};
 use crate::store::Store;
 use crate::store::manifest::{Fingerprint, digest};
 use std::collections::BTreeMap;
@@ -28,19 +28,7 @@ struct Printer {
 impl Printer {
     /// The number of a node, which is printed by then. Deep expressions do not take stack.
     fn number(&mut self, expr: &Expr) -> usize {
-        let mut left = vec![expr.clone()];
-        while let Some(next) = left.last().cloned() {
-            let missing: Vec<Expr> =
-                next.inputs().into_iter().filter(|e| !self.numbers.contains_key(&e.id())).cloned().collect();
-            if missing.is_empty() {
-                left.pop();
-                if !self.numbers.contains_key(&next.id()) {
-                    self.print(&next);
-                }
-            } else {
-                left.extend(missing);
-            }
-        }
+        walk(std::slice::from_ref(expr), &mut |next| self.print(next));
         self.numbers.get(&expr.id()).copied().unwrap_or(0)
     }
 

@@ -16,7 +16,7 @@ use crate::op::scan::Scanner;
 use crate::op::tiles::{Substitution, TileProgram};
 use crate::shape::Shape;
 use crate::store::Store;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
@@ -216,6 +216,23 @@ impl fmt::Debug for Resume {
 #[track_caller]
 pub(super) fn node(kind: ExprKind, dtype: DType, shape: Shape, chunks: Chunks, names: Vec<Option<String>>) -> Expr {
     Expr::new(Node { kind, dtype, shape, chunks, names, site: Site::Code(Location::caller()) })
+}
+
+/// Visits `exprs` and all that they are made of, each node once, inputs first. Deep expressions do not take stack.
+pub(super) fn walk(exprs: &[Expr], visit: &mut dyn FnMut(&Expr)) {
+    let mut seen = BTreeSet::new();
+    let mut left: Vec<Expr> = exprs.iter().rev().cloned().collect();
+    while let Some(next) = left.last().cloned() {
+        let missing: Vec<Expr> = next.inputs().into_iter().filter(|e| !seen.contains(&e.id())).cloned().collect();
+        if missing.is_empty() || seen.contains(&next.id()) {
+            left.pop();
+            if seen.insert(next.id()) {
+                visit(&next);
+            }
+        } else {
+            left.extend(missing);
+        }
+    }
 }
 
 impl Expr {

@@ -7,7 +7,7 @@
 //! What its dtype and shape will be is found by trying: the expression is built for stand-ins as long as its inputs may be,
 //! and for several shorter ones; lengths that differ then are unknown. What is built in the end must fit.
 
-use super::node::{Expr, ExprKind, Resume, node};
+use super::node::{Expr, ExprKind, Resume, node, walk};
 use crate::chunk::{Chunks, auto};
 use crate::device::block::Block;
 use crate::dtype::DType;
@@ -199,21 +199,4 @@ fn replaced(exprs: &[Expr], mut new: BTreeMap<usize, Expr>) -> Vec<Expr> {
         }
     });
     exprs.iter().map(|e| new.get(&e.id()).unwrap_or(e).clone()).collect()
-}
-
-/// Visits every node, inputs first. Deep expressions do not take stack.
-fn walk(exprs: &[Expr], visit: &mut dyn FnMut(&Expr)) {
-    let mut seen = BTreeSet::new();
-    let mut left: Vec<Expr> = exprs.iter().rev().cloned().collect();
-    while let Some(next) = left.last().cloned() {
-        let missing: Vec<Expr> = next.inputs().into_iter().filter(|e| !seen.contains(&e.id())).cloned().collect();
-        if missing.is_empty() || seen.contains(&next.id()) {
-            left.pop();
-            if seen.insert(next.id()) {
-                visit(&next);
-            }
-        } else {
-            left.extend(missing);
-        }
-    }
 }

@@ -1,8 +1,8 @@
 //! Elements whose places are data: read chunk by chunk, each once a block.
 
-use super::fetch::{Memo, Shared};
+use super::fetch::{Held, Memo, Shared};
 use crate::blockwise::plan::{Input, Origin, StageId};
-use crate::chunk::Region;
+use crate::chunk::{AxisChunks, Region};
 use crate::cpu::gather::{Places, copy_places};
 use crate::device::block::Block;
 use crate::device::data::Data;
@@ -25,7 +25,7 @@ impl Shared<'_> {
             Ok(self.dense(&view, &seen.shape, input.dtype)?.host()?.values::<i64>()?.to_vec())
         });
         let lists = lists.collect::<Result<Vec<_>>>()?;
-        let lengths: Vec<usize> = op.cuts.iter().map(crate::chunk::AxisChunks::len).collect();
+        let lengths: Vec<usize> = op.cuts.iter().map(AxisChunks::len).collect();
         let places = Places::new(&lists, &lengths).map_err(|e| e.at(format!("in gather built at {}", stage.site)))?;
         drop(lists);
         let size = op.dtype.size();
@@ -57,7 +57,7 @@ impl Shared<'_> {
             Origin::Store(s) => self.plan.stores[s].in_memory(),
             Origin::Stage(id, result) => {
                 let held = self.results[id].get(result).and_then(OnceLock::get);
-                matches!(held, Some(super::fetch::Held::Data(_)))
+                matches!(held, Some(Held::Data(_)))
             }
             Origin::Iota(_) => true,
         })

@@ -4,7 +4,9 @@ use super::plan::{Input, Origin, Plan, StageId, StageKind};
 use crate::chunk::index_map::AxisMap;
 use crate::chunk::unify::unify;
 use crate::chunk::{AxisChunks, Chunks, IndexMap, Region};
+use crate::op::regional::Regional;
 use crate::shape;
+use crate::store::Info;
 use std::collections::BTreeMap;
 
 /// A stored array as an index space sees it.
@@ -101,7 +103,7 @@ impl Sources {
     pub(super) fn of_input(plan: &Plan, id: StageId, input: &Input) -> Self {
         let mut sources = Self { list: Vec::new(), widest: 0, cells: Vec::new(), streams: false };
         let space = &plan.stages[id].input_space();
-        sources.input(plan, input, &IndexMap::identity(space.len()), space, false);
+        sources.input(plan, input, &IndexMap::identity(space.len()), (space, None), false);
         sources
     }
 
@@ -138,12 +140,25 @@ impl Sources {
             }
             _ => {}
         }
-        for input in &stage.inputs {
-            self.input(plan, input, &before, space, joined);
+        for (i, input) in stage.inputs.iter().enumerate() {
+            let places = match &stage.kind {
+                StageKind::Regional(Regional::Gather(op)) if i == 0 => {
+                    Some(Places { count: shape::size(&stage.space[..op.rank]), first: stage.space.len() })
+                }
+                _ => None,
+            };
+            self.input(plan, input, &before, (space, places), joined);
         }
     }
 
-    fn input(&mut self, plan: &Plan, input: &Input, map: &IndexMap, space: &[usize], joined: bool) {
+    fn input(
+        &mut self,
+        plan: &Plan,
+        input: &Input,
+        map: &IndexMap,
+        (space, places): (&[usize], Option<Places>),
+        joined: bool,
+    ) {
         let mut side_by_side = if joined { None } else { side_by_side(plan, input, map, space) };
         let joined = joined || input.pieces.len() > 1;
         for piece in &input.pieces {
@@ -159,7 +174,10 @@ impl Sources {
                     };
                     let partial = joined || (0..longest.len()).any(skips);
                     let grid = if joined { Chunks::whole(space) } else { through.chunks(space, chunks) };
-                    let bytes = touched(plan, store, (!joined).then_some(&through), space);
+                    let bytes = match places {
+                        Some(places) => places.touched(plan, store, &through),
+                        None => touched(plan, store, (!joined).then_some(&through), space),
+                    };
                     let (side_by_side, held) = (side_by_side.take(), plan.stores[store].in_memory());
                     let source = Source { store, grid, joined, side_by_side, partial, bytes, held };
                     self.widest = self.widest.max(input.dtype.size());
@@ -225,9 +243,10 @@ impl Sources {
         by_need.iter().map(again).sum()
     }
 
-    /// Bytes of the chunks that are read by several blocks of `grid`, or in part.
+    /// Bytes of the chunks that are read by several blocks of `grid`, or by one in several pieces.
     pub(super) fn cached(&self, grid: &Chunks) -> u64 {
-        self.most(|s| !s.held && (s.partial || cuts(grid, &s.grid))).values().sum()
+        let several = |s: &Source| s.partial && self.list.iter().filter(|o| o.store == s.store).count() > 1;
+        self.most(|s| !s.held && (s.joined || several(s) || cuts(grid, &s.grid))).values().sum()
     }
 
     /// Bytes of the chunks that are read of each store.
@@ -277,12 +296,48 @@ fn side_by_side(plan: &Plan, input: &Input, map: &IndexMap, space: &[usize]) -> 
     Some((map.chunks(space, &Chunks::new(axes)), bytes))
 }
 
+/// Places along some axes that data decide.
+#[derive(Debug, Clone, Copy)]
+struct Places {
+    /// How many.
+    count: usize,
+    /// The first of those axes; the ones before it are those of the result.
+    first: usize,
+}
+
+impl Places {
+    /// Bytes of the chunks of a store that the places can lie in, at most.
+    fn touched(self, plan: &Plan, store: usize, map: &IndexMap) -> u64 {
+        let info = plan.stores[store].info();
+        let (mut among, mut along) = (1, 1);
+        for (axis, count) in map.axes.iter().zip(info.chunks.counts()) {
+            let scattered = axis.out.is_some_and(|o| o >= self.first);
+            *(if scattered { &mut among } else { &mut along }) *= count;
+        }
+        decoded(info, self.count.min(among) * along)
+    }
+}
+
+/// Bytes of so many chunks. Buffers are an eighth larger at most than what they hold.
+fn decoded(info: &Info, chunks: usize) -> u64 {
+    let bytes = (shape::size(&info.chunks.longest()) * chunks * info.dtype.size()) as u64;
+    bytes + bytes / 8
+}
+
 /// Bytes of the chunks of a store that `map` of all of `space` touches; of all chunks without a map.
 fn touched(plan: &Plan, store: usize, map: Option<&IndexMap>, space: &[usize]) -> u64 {
     let info = plan.stores[store].info();
     let chunks = &info.chunks;
     let region = map.map_or_else(|| Region::full(&info.shape), |m| m.source(&Region::full(space)).0);
     let mut counts = chunks.touching(&region).shape;
+    // Steps longer than chunks pass over some.
+    for ((axis, count), longest) in map.iter().flat_map(|m| &m.axes).zip(&mut counts).zip(chunks.longest()) {
+        if let Some(o) = axis.out
+            && axis.stride.unsigned_abs() > longest
+        {
+            *count = space[o].min(*count);
+        }
+    }
     // A diagonal goes through one chunk after another, not through all of the box around it.
     if let Some(map) = map {
         let grid = map.chunks(space, chunks);
@@ -293,9 +348,7 @@ fn touched(plan: &Plan, store: usize, map: Option<&IndexMap>, space: &[usize]) -
             }
         }
     }
-    // Buffers are an eighth larger at most than what they hold.
-    let padded = (shape::size(&chunks.longest()) * shape::size(&counts) * info.dtype.size()) as u64;
-    padded + padded / 8
+    decoded(info, shape::size(&counts))
 }
 
 /// Whether blocks of `grid` have boundaries inside chunks.

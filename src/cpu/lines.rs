@@ -3,7 +3,7 @@
 //! Lines become keys (`keys.rs`), integers that compare as the elements do. Short ones lie side by side, a row of which holds
 //! one key of each, and are sorted together by a network (`network.rs`), whatever axis they follow; long ones are
 //! copied some at a time, so that whole cache lines are read, and are sorted digit by digit or only as far as needed
-//! (`select.rs`). `quantiles.rs` finds quantiles, with the arithmetic in `number.rs`; `runs.rs` is for lines that are sorted piece by
+//! (`select.rs`); those at one end are found in one pass (`extreme.rs`). `quantiles.rs` finds quantiles, with the arithmetic in `number.rs`; `runs.rs` is for lines that are sorted piece by
 //! piece. All ways give the same bits.
 
 #![allow(
@@ -31,6 +31,7 @@ mod scratch;
 mod network;
 pub(crate) mod keys;
 mod select;
+mod extreme;
 mod number;
 mod quantiles;
 pub(crate) mod runs;
@@ -65,6 +66,21 @@ pub(super) fn run(op: &Lines, region: &Region, inputs: &[View], outputs: &mut [&
 fn typed<T: Number>(op: &Lines, region: &Region, lines: &View, out: &mut [u8]) -> Result<()> {
     let walk = Walk::new(op, region, lines);
     let from: &[T] = bytemuck::try_cast_slice(lines.block.bytes()).map_err(unaligned)?;
+    if let Some((of, end)) = op.extreme() {
+        let rank = |j: usize| if end == End::Last { of.count - 1 - j } else { j };
+        if op.op.gives_positions() {
+            let out = cast::<i64>(out)?;
+            extreme::over(&walk, from, (of, end), T::rank, |group, w, best: &[(T::Key, usize)]| {
+                (0..of.count).for_each(|j| out[group.place(j, w)] = best[rank(j)].1 as i64);
+            });
+        } else {
+            let out = cast::<T>(out)?;
+            extreme::over(&walk, from, (of, end), T::key, |group, w, best: &[T::Key]| {
+                (0..of.count).for_each(|j| out[group.place(j, w)] = T::of(best[rank(j)]));
+            });
+        }
+        return Ok(());
+    }
     match &op.op {
         LineOp::Sort => ranks(&walk, from, cast::<T>(out)?, T::Key::sort, |j| j),
         LineOp::Top(end) => {
@@ -83,51 +99,12 @@ fn typed<T: Number>(op: &Lines, region: &Region, lines: &View, out: &mut [u8]) -
     Ok(())
 }
 
-/// Elements at the front of a long line by which most of it is ruled out.
-const SAMPLE: usize = 8192;
-
-/// The elements of one end of the line at that end, in order.
+/// Puts the `k` elements of one end of the line at that end, in order.
 fn top<K: Key>(line: &mut [K], spare: &mut [K], k: usize, end: End) {
     let n = line.len();
     if k == 0 || n == 0 {
         return;
     }
-    let sample = SAMPLE.max(16 * k);
-    if n > 4 * sample {
-        // What is less extreme than the last of those that the sample would give is none of them.
-        let seen = &mut spare[..sample];
-        seen.copy_from_slice(&line[..sample]);
-        let nth = if end == End::First { k - 1 } else { sample - k };
-        let bound = *seen.select_nth_unstable(nth).1;
-        return match end {
-            End::First => {
-                let mut kept = 0;
-                for i in 0..n {
-                    if line[i] <= bound {
-                        line.swap(i, kept);
-                        kept += 1;
-                    }
-                }
-                ends(&mut line[..kept], spare, k, end);
-            }
-            End::Last => {
-                let mut first = n;
-                for i in (0..n).rev() {
-                    if line[i] >= bound {
-                        first -= 1;
-                        line.swap(i, first);
-                    }
-                }
-                ends(&mut line[first..], spare, k, end);
-            }
-        };
-    }
-    ends(line, spare, k, end);
-}
-
-/// As [`top`], for all of a line that has as many elements.
-fn ends<K: Key>(line: &mut [K], spare: &mut [K], k: usize, end: End) {
-    let n = line.len();
     match end {
         End::First => {
             line.select_nth_unstable(k - 1);

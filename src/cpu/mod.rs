@@ -3,7 +3,7 @@
 //! Programs run over *strips* of `strip::STRIP` elements: every instruction is one monomorphic vector loop, chosen
 //! once per program for the machine's instruction set (`loops.rs`, `casts.rs`, `random.rs`), and the registers between them stay in the first
 //! cache (`strip.rs`). `space.rs` turns strided, broadcast and flipped views into strips; `elementwise.rs`,
-//! `reduce.rs` (with the accumulators of `lanes.rs`) and `scan.rs` walk blocks with them; `gemm.rs` multiplies
+//! `reduce.rs` (with the accumulators of `lanes.rs`, and `screen.rs` to pass over what changes nothing) and `scan.rs` walk blocks with them; `gemm.rs` multiplies
 //! matrices and `factor.rs` factors their tiles; `lines.rs` sorts lines, `select.rs` keeps rows, `lookup.rs` finds
 //! elements in tables (`tables.rs`) and `tally.rs` counts them in bins, chosen by `regional.rs`; `gather.rs` copies
 //! elements from places that are data; `device.rs` is the [`crate::device::Device`].
@@ -17,6 +17,7 @@ pub(crate) mod strip;
 pub(crate) mod space;
 pub(crate) mod elementwise;
 pub(crate) mod lanes;
+pub(crate) mod screen;
 pub(crate) mod reduce;
 pub(crate) mod scan;
 pub(crate) mod gemm;

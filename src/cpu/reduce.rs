@@ -7,6 +7,7 @@
 //! alone.
 
 use super::lanes::{Loop, Register};
+use super::screen::Screen;
 use super::space::{Source, Space, set_sources};
 use super::strip::{Machine, STRIP};
 use crate::chunk::Region;
@@ -47,8 +48,11 @@ impl Reduce {
             if done[lead] {
                 continue;
             }
-            let same = |p: &TilePart| p.reduced == tile.parts[lead].reduced && p.lanes == tile.parts[lead].lanes;
-            let group: Vec<usize> = (lead..tile.parts.len()).filter(|&i| same(&tile.parts[i])).collect();
+            let first = &tile.parts[lead];
+            let alone = |p: &TilePart| p.lanes == Lanes::Elements && p.reducer.screen.is_some();
+            let same =
+                |p: &TilePart| p.reduced == first.reduced && p.lanes == first.lanes && !alone(first) && !alone(p);
+            let group: Vec<usize> = (lead..tile.parts.len()).filter(|&i| i == lead || same(&tile.parts[i])).collect();
             let mut targets = Vec::new();
             for &i in &group {
                 done[i] = true;
@@ -82,6 +86,7 @@ struct Walk {
     corner: Vec<(usize, usize, usize)>,
     n_inputs: usize,
     loops: Vec<Loop>,
+    screen: Option<Screen>,
     results: Vec<Register>,
     leaf: Machine,
     states: Vec<State>,
@@ -127,6 +132,10 @@ impl Walk {
             reduced,
             n_inputs: tile.map.inputs.len(),
             loops,
+            screen: match parts {
+                [part] if part.lanes == Lanes::Elements => Screen::new(tile, part)?,
+                _ => None,
+            },
             results: results.into_iter().map(Register::new).collect(),
             leaf: Machine::new(&leaf)?,
             states: states.map(|(&output, size)| State { output, size, start: std::ptr::null_mut() }).collect(),
@@ -186,8 +195,12 @@ impl Walk {
         for output in 0..self.set_shifts(region, true, sources) {
             for phase in 0..self.loops.len() {
                 self.loops[phase].begin();
+                self.screen.iter_mut().for_each(Screen::begin);
                 for at in (0..len).step_by(STRIP) {
                     let n = STRIP.min(len - at);
+                    if !self.matters(output, at, n) {
+                        continue;
+                    }
                     if self.uses_position {
                         self.place(at, n);
                     }
@@ -227,16 +240,39 @@ impl Walk {
         }
     }
 
+    /// Whether elements `at .. at + n` of the space, at shift number `shift`, may change the state.
+    fn matters(&mut self, shift: usize, at: usize, n: usize) -> bool {
+        let Some(screen) = &mut self.screen else { return true };
+        let shifts = &self.shifts[shift * self.n_inputs..][..self.n_inputs];
+        for (i, &shift) in shifts.iter().enumerate() {
+            screen.set_input(i, self.space.load(i, shift, at, n));
+        }
+        // SAFETY: `load` gives `n` elements of each input, which is at most STRIP.
+        unsafe { screen.matters(n) }
+    }
+
     /// Fills the position register for reduced elements `at .. at + n` of the tile.
     fn place(&mut self, at: usize, n: usize) {
-        let slots = self.position.data.bytes_mut().chunks_exact_mut(8);
-        for (slot, mut j) in slots.zip(at..at + n) {
-            let mut position = 0;
-            for &(start, len, stride) in self.corner.iter().rev() {
-                position += (start + j % len) * stride;
-                j /= len;
+        let (inner, outer) = match self.corner.split_last() {
+            Some((&inner, outer)) => (inner, outer),
+            None => ((0, 1, 1), &[][..]),
+        };
+        let mut slots = self.position.data.bytes_mut()[..8 * n].chunks_exact_mut(8);
+        let mut j = at;
+        while slots.len() > 0 {
+            let (start, len, stride) = inner;
+            let (mut row, along) = (j / len, j % len);
+            let mut position = (start + along) * stride;
+            for &(start, len, stride) in outer.iter().rev() {
+                position += (start + row % len) * stride;
+                row /= len;
             }
-            slot.copy_from_slice(&(position as u64).to_ne_bytes());
+            let run = (len - along).min(slots.len());
+            for slot in slots.by_ref().take(run) {
+                slot.copy_from_slice(&(position as u64).to_ne_bytes());
+                position += stride;
+            }
+            j += run;
         }
     }
 

@@ -19,7 +19,7 @@ pub const ALIGN: usize = 64;
 /// Buffers smaller than this are aligned for the widest element alone, which costs the allocator less.
 const SMALL: usize = 4096;
 
-/// From this size on, buffers are aligned for and advised to use huge pages.
+/// From this size on, buffers are aligned for huge pages and advised to use them.
 const HUGE: usize = 2 << 20;
 
 /// Has the allocator return large blocks to the system when they are freed, rather than keep them in heaps that grow around
@@ -35,10 +35,62 @@ pub fn return_large_blocks() {
 enum Owner {
     /// Allocated here with this layout; `None` for a buffer of length 0.
     Alloc(Option<Layout>),
+    /// Pages of their own, from the system.
+    #[cfg(target_os = "linux")]
+    Mapped(Pages),
     /// Bytes of a `Vec` or an ndarray that lives in this box.
     Foreign(Box<dyn Any + Send + Sync>),
     /// So many bytes that a device lends, which it copies to and from directly.
     Lent(#[expect(dead_code, reason = "keeps the bytes alive")] Box<dyn Any + Send + Sync>, usize),
+}
+
+/// Zeroed memory straight from the system, which it returns to when dropped: the allocator would write the zeros, page by
+/// page, before huge pages could be asked for.
+#[cfg(target_os = "linux")]
+struct Pages {
+    start: *mut libc::c_void,
+    len: usize,
+}
+
+#[cfg(target_os = "linux")]
+impl Pages {
+    /// `len` bytes at a boundary of huge pages; none where the system refuses.
+    fn map(len: usize) -> Option<Self> {
+        /// No smaller than pages are anywhere.
+        const PAGE: usize = 64 << 10;
+        let len = len.checked_next_multiple_of(PAGE)?;
+        let room = len.checked_add(HUGE)?;
+        // SAFETY: a new private mapping at an address of the system's choice.
+        let raw = unsafe {
+            let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+            libc::mmap(std::ptr::null_mut(), room, access, kind, -1, 0)
+        };
+        if raw == libc::MAP_FAILED {
+            return None;
+        }
+        let before = raw.align_offset(HUGE);
+        let start = raw.wrapping_byte_add(before);
+        // SAFETY: what is given back lies in the mapping on both sides of what is kept, in whole pages. Failure
+        // changes nothing.
+        unsafe {
+            if before > 0 {
+                libc::munmap(raw, before);
+            }
+            if room > before + len {
+                libc::munmap(start.wrapping_byte_add(len), room - before - len);
+            }
+            libc::madvise(start, len, libc::MADV_HUGEPAGE);
+        }
+        Some(Self { start, len })
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Drop for Pages {
+    fn drop(&mut self) {
+        // SAFETY: the pages were mapped in `map`, and this is their only owner.
+        unsafe { libc::munmap(self.start, self.len) };
+    }
 }
 
 /// Where a buffer goes when it is dropped.
@@ -84,22 +136,20 @@ impl Buffer {
         if len == 0 {
             return Self { ptr: NonNull::<u64>::dangling().cast(), len, owner: Owner::Alloc(None), pool: None };
         }
-        let align = match len {
-            HUGE.. => HUGE,
-            SMALL.. => ALIGN,
-            _ => align_of::<u128>(),
-        };
+        #[cfg(target_os = "linux")]
+        if len >= HUGE
+            && let Some(pages) = Pages::map(len)
+            && let Some(ptr) = NonNull::new(pages.start.cast())
+        {
+            return Self { ptr, len, owner: Owner::Mapped(pages), pool: None };
+        }
+        let align = if len < SMALL { align_of::<u128>() } else { ALIGN };
         let Ok(layout) = Layout::from_size_align(len, align) else {
             std::alloc::handle_alloc_error(Layout::new::<u8>());
         };
         // SAFETY: the layout's size is not 0.
         let raw = unsafe { std::alloc::alloc_zeroed(layout) };
         let Some(ptr) = NonNull::new(raw) else { std::alloc::handle_alloc_error(layout) };
-        #[cfg(target_os = "linux")]
-        if len >= HUGE {
-            // SAFETY: advice about memory that was just allocated; failure is harmless and ignored.
-            unsafe { libc::madvise(ptr.as_ptr().cast(), len, libc::MADV_HUGEPAGE) };
-        }
         Self { ptr, len, owner: Owner::Alloc(Some(layout)), pool: None }
     }
 
@@ -141,7 +191,7 @@ impl Buffer {
                     Err(self)
                 }
             },
-            other @ (Owner::Alloc(_) | Owner::Lent(..)) => {
+            other => {
                 self.owner = other;
                 Err(self)
             }
@@ -188,6 +238,8 @@ impl Buffer {
     pub(super) fn capacity(&self) -> usize {
         match &self.owner {
             Owner::Alloc(layout) => layout.map_or(0, |l| l.size()),
+            #[cfg(target_os = "linux")]
+            Owner::Mapped(pages) => pages.len,
             Owner::Foreign(_) => self.len,
             Owner::Lent(_, capacity) => *capacity,
         }

@@ -10,6 +10,10 @@ use crate::error::Result;
 use std::collections::BTreeMap;
 use std::fmt;
 
+/// What is held from one sweep to others is read again at least for this part. To fill new memory costs about as much as to
+/// decode half as much.
+const WORTH_HOLDING: u64 = 2;
+
 /// One block of one sweep.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Task {
@@ -55,27 +59,31 @@ impl TaskGraph {
         Ok(graph)
     }
 
-    /// Decides which stores that several sweeps read are decoded once: those that decode slowly and fit, small ones first.
+    /// Decides which stores that several sweeps read are decoded once: those that decode slowly and fit, small ones first,
+    /// and of which enough is read again to be worth the memory.
     fn share(&mut self, plan: &Plan) {
-        let mut of_store: BTreeMap<usize, (usize, u64)> = BTreeMap::new();
+        let mut of_store: BTreeMap<usize, Vec<u64>> = BTreeMap::new();
         for sweep in &self.sweeps {
             for (store, bytes) in decoded(plan, &sweep.stages) {
-                let (sweeps, most) = of_store.entry(store).or_default();
-                (*sweeps, *most) = (*sweeps + 1, bytes.max(*most));
+                of_store.entry(store).or_default().push(bytes);
             }
         }
-        let mut shared: Vec<SharedStore> = of_store
+        let mut shared: Vec<(SharedStore, u64)> = of_store
             .into_iter()
-            .filter(|(_, (sweeps, _))| *sweeps > 1)
-            .map(|(store, (sweeps, bytes))| SharedStore { store, sweeps, bytes, cached: false })
+            .filter(|(_, reads)| reads.len() > 1)
+            .map(|(store, reads)| {
+                let bytes = reads.iter().copied().max().unwrap_or(0);
+                let again = reads.iter().sum::<u64>() - bytes;
+                (SharedStore { store, sweeps: reads.len(), bytes, cached: false }, again)
+            })
             .collect();
-        shared.sort_by_key(|s| s.bytes);
+        shared.sort_by_key(|(s, _)| s.bytes);
         let mut room = self.cache_room().saturating_sub(self.cache_bytes());
-        for one in shared.iter_mut().filter(|s| plan.stores[s.store].info().decodes_slowly()) {
-            one.cached = one.bytes <= room;
+        for (one, again) in shared.iter_mut().filter(|(s, _)| plan.stores[s.store].info().decodes_slowly()) {
+            one.cached = one.bytes <= room && *again >= one.bytes / WORTH_HOLDING;
             room -= if one.cached { one.bytes } else { 0 };
         }
-        self.shared = shared;
+        self.shared = shared.into_iter().map(|(s, _)| s).collect();
     }
 
     /// Number of tasks.

@@ -68,7 +68,7 @@ fn slices_reach_the_source_through_arithmetic() {
     0: blockwise (a * 2)  over (2, 300) in (2, 150) -> answer
        a <- t.zarr [i0+3, -2*i1+599] of rank 2  float32
     sweep of stage 0 over (2, 300): 1 task of blocks (2, 300), 125 KiB a task, 2.3 KiB held
-    1 task, 234 KiB to read, 391 KiB of memory projected, budget 1 GiB
+    1 task, 234 KiB to read, 127 KiB of memory projected, budget 1 GiB
     ");
 }
 

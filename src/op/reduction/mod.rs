@@ -119,6 +119,15 @@ pub struct Phase {
     pub result: Program,
 }
 
+/// What most elements can be told by to change nothing, once a good one was seen: of reductions that keep one of them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Screen {
+    /// `(element, best of earlier ones) -> bool`: whether it may change the state.
+    pub matters: Program,
+    /// `(element, element) -> element`: the better one.
+    pub better: Program,
+}
+
 /// A reduction for one dtype.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Reducer {
@@ -136,6 +145,8 @@ pub struct Reducer {
     pub combine: Program,
     /// `(state) -> output`.
     pub finish: Program,
+    /// What tells which elements need not be looked at, where there is a way.
+    pub screen: Option<Screen>,
     /// What to say when an output is `i64::MAX`, for reductions that have no answer on some data.
     pub no_answer: Option<&'static str>,
 }
@@ -170,7 +181,7 @@ impl Reducer {
         let identity = phase.init.clone();
         let combine = phase.merge.clone();
         let leaf = pass(&dtypes, &[DType::F64]);
-        Self { name, input, phases: vec![phase], leaf, identity, combine, finish, no_answer: None }
+        Self { name, input, phases: vec![phase], leaf, identity, combine, finish, screen: None, no_answer: None }
     }
 }
 
@@ -221,7 +232,7 @@ fn counting(name: &'static str, input: DType, phase: Phase, finish: Program) -> 
     let n = combine.op(ElementOp::Add, &[a[1], b[1]])?;
     combine.outputs = vec![value, n];
     let identity = vec![phase.init[0], (DType::F64, Scalar::Int(0))];
-    Ok(Reducer { name, input, phases: vec![phase], leaf, identity, combine, finish, no_answer: None })
+    Ok(Reducer { name, input, phases: vec![phase], leaf, identity, combine, finish, screen: None, no_answer: None })
 }
 
 /// A program of one input and one output.

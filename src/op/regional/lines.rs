@@ -69,6 +69,21 @@ impl LineOp {
     }
 }
 
+/// So many elements at one end of a line, found while it is read once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Extreme {
+    /// How many.
+    pub count: usize,
+}
+
+impl Extreme {
+    /// Elements that are held while the line is read: the best so far, and as many that may be better.
+    #[must_use]
+    pub fn room(self) -> usize {
+        2 * self.count + 1024
+    }
+}
+
 /// Lines up to this length are sorted side by side, by a network.
 pub const SHORT: usize = 1024;
 
@@ -106,12 +121,24 @@ impl Lines {
         (64 / self.dtype.size()).min(16).min(along).max(1)
     }
 
+    /// The elements at one end, where that is all that is asked for and lines are so long that few others are held.
+    #[must_use]
+    pub fn extreme(&self) -> Option<(Extreme, End)> {
+        let (LineOp::Top(end) | LineOp::Argtop(end)) = self.op else { return None };
+        let of = Extreme { count: self.out };
+        (self.out > 0 && self.len > 4 * of.room()).then_some((of, end))
+    }
+
     /// Bytes beside a block of lines and its result: short lines side by side; long ones in order, each element with its
     /// position where that is asked for, and room to move them.
     #[must_use]
     pub fn scratch(&self, block: &[usize]) -> usize {
         if shape::size(block) == 0 {
             return 0;
+        }
+        if let Some((of, _)) = self.extreme() {
+            let along = self.across(block.len()).map_or(1, |a| block[a]);
+            return self.together(along) * of.room() * 2 * self.dtype.size().max(size_of::<usize>());
         }
         let room = match &self.op {
             LineOp::Quantiles(_) => 0,

@@ -1,9 +1,9 @@
 //! Random arrays made of several draws or steps: orders, samples, and vectors whose elements depend on each other.
 
-use super::manipulation::{expand_dims, stack};
+use super::manipulation::stack;
 use super::order::along;
 use super::random::Rng;
-use super::reduction::{Over, keep, reduce};
+use super::reduction::{keep, reduce};
 use super::scan::scan;
 use super::{Array, Operand};
 use crate::dtype::DType;
@@ -11,6 +11,7 @@ use crate::dtype::scalar::Scalar;
 use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::expr::build::{self, Arg};
+use crate::expr::lookup::searchsorted;
 use crate::expr::random::{bits, draw, find, integers};
 use crate::linalg::{factor, matmul};
 use crate::op::elementwise::ElementOp;
@@ -20,9 +21,6 @@ use crate::op::regional::LineOp;
 use crate::shape::axes::Axes;
 use crate::shape::checked_size;
 use crate::shape::slice::Item;
-
-/// The most items among which elements are found by comparing positions with all of them.
-const MOST_ITEMS: usize = 4096;
 
 /// The most outcomes of a multinomial distribution, each of which draws those before it anew.
 const MOST_OUTCOMES: usize = 100;
@@ -64,8 +62,7 @@ pub fn choice(key: u64, n: usize, size: &[usize], replace: bool, p: Option<&Expr
             let last = build::index(&sums, &[Item::Index(-1)])?;
             let cuts = element(ElementOp::Divide, &sums, &last)?;
             let unit = named("random", key, &[], size)?;
-            let passed = element(ElementOp::GreaterEqual, &expand_dims(&unit, &[-1])?, &cuts)?;
-            reduce(&passed, "sum", &Over::from(-1), Params::default())
+            searchsorted(&cuts, &unit, true, None)
         }
         (false, _) if total > n => {
             Err(Error::argument("choice", format!("{total} different ones of {n} items are asked for")))
@@ -81,37 +78,6 @@ pub fn choice(key: u64, n: usize, size: &[usize], replace: bool, p: Option<&Expr
             build::reshape(&build::index(&order, &[first])?, size)
         }
     }
-}
-
-/// The items of `x` along `axis` at these positions, whose axes take its place.
-///
-/// # Errors
-/// [`Unsupported`](crate::ErrorKind::Unsupported) for an axis that is too long to compare each position with each of its own.
-#[track_caller]
-pub fn pick(x: &Expr, positions: &Expr, axis: usize) -> Result<Expr> {
-    let shape = x.shape.known()?;
-    let (n, more) = (shape[axis], positions.shape.rank());
-    if n > MOST_ITEMS {
-        return Err(Error::unsupported(format!(
-            "choosing among {n} items of an array, more than {MOST_ITEMS}, is not offered yet"
-        )));
-    }
-    // Axes: those before, of the positions, the items, those after. All of the items but one are no candidates.
-    let new_axes = |count: usize| std::iter::repeat_n(Item::NewAxis, count);
-    let full = |count: usize| std::iter::repeat_n(Item::from(..), count);
-    let spread: Vec<Item> = full(axis).chain(new_axes(more)).chain(full(shape.len() - axis)).collect();
-    let items = build::index(x, &spread)?;
-    let wanted: Vec<Item> = full(more).chain(new_axes(1 + shape.len() - axis - 1)).collect();
-    let behind: Vec<Item> = full(1).chain(new_axes(shape.len() - axis - 1)).collect();
-    let hit =
-        element(ElementOp::Equal, &build::index(positions, &wanted)?, &build::index(&build::iota(n, None), &behind)?)?;
-    let zero = Arg::Scalar(if x.dtype == DType::Bool { Scalar::Bool(false) } else { Scalar::Int(0) });
-    let candidates = build::select(&Arg::Array(hit), &Arg::Array(items), &zero)?;
-    let at = Over::from((axis + more).cast_signed());
-    if x.dtype == DType::Bool {
-        return reduce(&candidates, "any", &at, Params::default());
-    }
-    reduce(&candidates, "sum", &at, Params { dtype: Some(x.dtype), ..Params::default() })
 }
 
 /// How `n` tries fall on outcomes of probabilities `p`, which is a vector; the last outcome takes what is left. Outcomes

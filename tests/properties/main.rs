@@ -11,6 +11,7 @@
     reason = "a test binary: small numbers, failures that say what they were"
 )]
 
+mod families;
 mod programs;
 
 use hyperslab::cpu::device::CpuDevice;

@@ -6,6 +6,7 @@
 use super::super::value::{Call, Function};
 use super::super::value::{Generator, Value};
 use super::row;
+use crate::array::places::{Beyond, take};
 use crate::array::{Array, Rng, sampling};
 use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
@@ -249,7 +250,7 @@ impl Items {
     fn at(&self, positions: Expr) -> Result<Array> {
         match self {
             Self::Below(_) => Ok(Array::from_expr(positions)),
-            Self::Of(array, axis) => Ok(Array::from_expr(sampling::pick(array.expr(), &positions, *axis)?)),
+            Self::Of(array, axis) => Ok(Array::from_expr(take(array.expr(), &positions, Some(*axis), Beyond::Raise)?)),
         }
     }
 }

@@ -50,6 +50,13 @@ pub struct Reservation {
     bytes: u64,
 }
 
+/// Bytes that a kernel takes from elsewhere while it runs; they live until this is dropped.
+#[derive(Debug)]
+pub struct Claim {
+    memory: Arc<Memory>,
+    bytes: u64,
+}
+
 impl Memory {
     /// A pool that may hold `budget` bytes.
     #[must_use]
@@ -112,6 +119,21 @@ impl Memory {
     pub fn reserve(self: &Arc<Self>, op: &str, bytes: u64) -> Result<Reservation> {
         let reserved = self.reserved();
         self.try_reserve(bytes).ok_or_else(|| Error::memory(op, reserved + bytes, self.budget))
+    }
+
+    /// Counts `bytes` that are taken from elsewhere as living, so that idle buffers make room for them.
+    #[must_use]
+    pub fn claim(self: &Arc<Self>, bytes: usize) -> Claim {
+        let mut evicted = Vec::new();
+        let bytes = bytes as u64;
+        {
+            let mut state = self.state.lock();
+            state.live += bytes;
+            state.peak_live = state.peak_live.max(state.live);
+            state.trim(self.budget, &mut evicted);
+        }
+        drop(evicted);
+        Claim { memory: Arc::clone(self), bytes }
     }
 
     /// A buffer of `len` bytes with arbitrary (initialised) content, reused where one of that size is idle.
@@ -201,6 +223,12 @@ impl Reservation {
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.bytes
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.memory.state.lock().live -= self.bytes;
     }
 }
 

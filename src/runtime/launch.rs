@@ -66,6 +66,10 @@ impl Launcher {
         let views = views.iter().map(View::host).collect::<Result<Vec<_>>>()?;
         let shapes = self.shapes(region);
         let size = |i: usize| shape::size(shapes.of(i)) * self.dtypes[i].size();
+        let _scratch = match &self.kernel {
+            Kernel::Regional(op) => Some(cx.memory().claim(op.scratch(&region.shape))),
+            _ => None,
+        };
         let mut buffers: Vec<Buffer> = (0..self.dtypes.len()).map(|i| cx.memory().buffer(size(i))).collect();
         let mut outputs: Vec<&mut [u8]> = buffers.iter_mut().map(Buffer::bytes_mut).collect();
         self.run_into(region, &views, &mut outputs)?;

@@ -164,6 +164,7 @@ pub(crate) fn run_lines(memory: &Arc<Memory>, lines: Lines, block: &Block) -> Re
     let mut shape = block.shape().to_vec();
     shape[lines.axis] = lines.out;
     let output = lines.output();
+    let _scratch = memory.claim(lines.scratch(&shape));
     let mut buffer = memory.buffer(shape::size(&shape) * output.size());
     let view = View::whole(block.clone());
     regional::run(&Regional::Lines(lines), &Region::full(&shape), &[view], &mut [buffer.bytes_mut()])?;

@@ -49,6 +49,7 @@ fn main() -> Result<(), Failure> {
         "w15" => Box::new(order::Covariance::new(&settings)),
         "w16" => Box::new(order::Largest::new(&settings)),
         "w16s" => Box::new(order::Sorted::new(&settings)),
+        "w17" => Box::new(order::Spectrum::new(&settings)),
         "w12" => Box::new(climate::TimeMean::new(&settings)),
         other => return Err(format!("workload {other} is not here yet").into()),
     };

@@ -1,4 +1,4 @@
-//! Places, order, histograms, running sums and covariances.
+//! Places, order, histograms, running sums, covariances and spectra.
 
 use crate::climate::{field, field_bytes};
 use crate::common::{Outcome, Settings, Work};
@@ -188,5 +188,27 @@ impl Work for Sorted {
 
     fn bytes(&self, settings: &Settings) -> usize {
         4 * vector_length(settings)
+    }
+}
+
+/// w17: the mean power over time of the spectrum along circles of latitude.
+pub struct Spectrum;
+
+impl Spectrum {
+    pub fn new(_settings: &Settings) -> Self {
+        Self
+    }
+}
+
+impl Work for Spectrum {
+    fn run(&self, settings: &Settings) -> Result<Vec<Outcome>, Error> {
+        let spectrum = field(settings, &settings.fmt)?.rfft(2);
+        let (re, im) = (spectrum.real(), spectrum.imag());
+        let power = (&re * &re + &im * &im).mean(0);
+        Ok(vec![Outcome::new("power", &settings.context()?.compute(power)?)])
+    }
+
+    fn bytes(&self, settings: &Settings) -> usize {
+        field_bytes(settings)
     }
 }

@@ -24,6 +24,8 @@ pub trait Kind: 'static {
     type Real: Kind;
     /// Of variances.
     type Spread: Kind;
+    /// Of spectra.
+    type Complex: Kind;
     /// Of comparisons.
     type Truth: Kind;
     /// Of positions and counts.
@@ -38,12 +40,13 @@ impl Kind for Dyn {
     type Quotient = Self;
     type Real = Self;
     type Spread = Self;
+    type Complex = Self;
     type Truth = Self;
     type Position = Self;
 }
 
 macro_rules! kinds {
-    ($($T:ty: sum $S:ty, mean $M:ty, float $F:ty, quotient $Q:ty, real $R:ty, spread $V:ty;)*) => { $(impl Kind for $T {
+    ($($T:ty: sum $S:ty, mean $M:ty, float $F:ty, quotient $Q:ty, real $R:ty, spread $V:ty, complex $C:ty;)*) => { $(impl Kind for $T {
         const KNOWN: Option<DType> = Some(<$T as Element>::DTYPE);
         type Sum = $S;
         type Mean = $M;
@@ -51,26 +54,27 @@ macro_rules! kinds {
         type Quotient = $Q;
         type Real = $R;
         type Spread = $V;
+        type Complex = $C;
         type Truth = bool;
         type Position = i64;
     })* };
 }
 kinds! {
-    bool: sum i64, mean f64, float f16, quotient f64, real bool, spread f64;
-    i8: sum i64, mean f64, float f16, quotient f64, real i8, spread f64;
-    i16: sum i64, mean f64, float f32, quotient f64, real i16, spread f64;
-    i32: sum i64, mean f64, float f64, quotient f64, real i32, spread f64;
-    i64: sum i64, mean f64, float f64, quotient f64, real i64, spread f64;
-    u8: sum u64, mean f64, float f16, quotient f64, real u8, spread f64;
-    u16: sum u64, mean f64, float f32, quotient f64, real u16, spread f64;
-    u32: sum u64, mean f64, float f64, quotient f64, real u32, spread f64;
-    u64: sum u64, mean f64, float f64, quotient f64, real u64, spread f64;
-    f16: sum f16, mean f16, float f16, quotient f16, real f16, spread f16;
-    bf16: sum bf16, mean bf16, float bf16, quotient bf16, real bf16, spread bf16;
-    f32: sum f32, mean f32, float f32, quotient f32, real f32, spread f32;
-    f64: sum f64, mean f64, float f64, quotient f64, real f64, spread f64;
-    Complex32: sum Complex32, mean Complex32, float Complex32, quotient Complex32, real f32, spread f32;
-    Complex64: sum Complex64, mean Complex64, float Complex64, quotient Complex64, real f64, spread f64;
+    bool: sum i64, mean f64, float f16, quotient f64, real bool, spread f64, complex Complex64;
+    i8: sum i64, mean f64, float f16, quotient f64, real i8, spread f64, complex Complex64;
+    i16: sum i64, mean f64, float f32, quotient f64, real i16, spread f64, complex Complex64;
+    i32: sum i64, mean f64, float f64, quotient f64, real i32, spread f64, complex Complex64;
+    i64: sum i64, mean f64, float f64, quotient f64, real i64, spread f64, complex Complex64;
+    u8: sum u64, mean f64, float f16, quotient f64, real u8, spread f64, complex Complex64;
+    u16: sum u64, mean f64, float f32, quotient f64, real u16, spread f64, complex Complex64;
+    u32: sum u64, mean f64, float f64, quotient f64, real u32, spread f64, complex Complex64;
+    u64: sum u64, mean f64, float f64, quotient f64, real u64, spread f64, complex Complex64;
+    f16: sum f16, mean f16, float f16, quotient f16, real f16, spread f16, complex Complex32;
+    bf16: sum bf16, mean bf16, float bf16, quotient bf16, real bf16, spread bf16, complex Complex32;
+    f32: sum f32, mean f32, float f32, quotient f32, real f32, spread f32, complex Complex32;
+    f64: sum f64, mean f64, float f64, quotient f64, real f64, spread f64, complex Complex64;
+    Complex32: sum Complex32, mean Complex32, float Complex32, quotient Complex32, real f32, spread f32, complex Complex32;
+    Complex64: sum Complex64, mean Complex64, float Complex64, quotient Complex64, real f64, spread f64, complex Complex64;
 }
 
 /// Rust numbers that stand beside arrays as weak constants.

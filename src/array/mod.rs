@@ -2,7 +2,7 @@
 //!
 //! `kinds.rs` says which types follow from which, `creation.rs` makes arrays, `random.rs` and `sampling.rs` random ones,
 //! `operators.rs` and `elementwise.rs` combine them, `indexing.rs` and `manipulation.rs` look at them differently,
-//! `reduction.rs` reduces them, `scan.rs` has running results, `order.rs` sorts, `groups.rs` reduces group by group,
+//! `reduction.rs` reduces them, `scan.rs` has running results, `order.rs` sorts, `fft.rs` transforms, `groups.rs` reduces group by group,
 //! `products.rs` multiplies them, `diagonals.rs` and `linalg.rs` are about matrices, `blocks.rs` maps user functions,
 //! `compute.rs` runs what was asked for, `stream.rs` chunk after chunk.
 
@@ -38,6 +38,7 @@ pub mod calculus;
 pub mod statistics;
 pub mod signal;
 pub mod quantile;
+pub mod fft;
 pub mod assign;
 pub mod places;
 pub mod edits;

@@ -51,7 +51,7 @@ fn keep_whole(plan: &mut Plan) {
         let (readers, _) = plan.consumers(id);
         let whole = match plan.stages[id].kind {
             StageKind::Scan { .. } => true,
-            StageKind::Regional(ref op) => op.whole_axis().is_some() || taken.contains(&id),
+            StageKind::Regional(ref op) => op.is_swept() || taken.contains(&id),
             StageKind::Reduce { .. } => false,
             StageKind::Tiles(_) => {
                 plan.stages[id].placement = Placement::Memory(Reason::Tiles);

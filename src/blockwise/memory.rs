@@ -107,6 +107,13 @@ fn evaluated_bytes(plan: &Plan, id: StageId, span: &[usize], seen: &mut Vec<(Ori
     if let StageKind::Contract(contraction) = &stage.kind {
         return product_bytes(plan, id, contraction, span);
     }
+    if let StageKind::Regional(op) = &stage.kind
+        && let Some(axis) = op.whole_axis()
+    {
+        let mut whole = span.to_vec();
+        whole[axis] = stage.space[axis];
+        return inputs_bytes(plan, id, &whole, seen) + result_bytes(plan, id, &whole);
+    }
     let StageKind::Function(function) = &stage.kind else {
         return inputs_bytes(plan, id, span, seen) + result_bytes(plan, id, span);
     };

@@ -92,6 +92,8 @@ pub enum Reason {
     Rows,
     /// Its readers would have what is behind it read or computed so many times.
     Passes(f64),
+    /// Its reader would have it in so few blocks that threads would have nothing to do.
+    Blocks(usize),
 }
 
 /// The kinds of stage.
@@ -247,6 +249,8 @@ impl fmt::Display for Reason {
             Self::Tiles => write!(f, "its tiles are made of each other"),
             Self::Rows => write!(f, "it is solved for in whole rows"),
             Self::Size => write!(f, "memory has no room for it"),
+            Self::Blocks(1) => write!(f, "its reader would have it in one block"),
+            Self::Blocks(n) => write!(f, "its reader would have it in {n} blocks"),
             Self::Passes(times) => write!(f, "it would be needed {times:.1} times"),
         }
     }
@@ -378,7 +382,7 @@ impl Stage {
         self.placement != Placement::OnDemand
             || match &self.kind {
                 StageKind::Reduce { .. } | StageKind::Scan { .. } | StageKind::Tiles(_) | StageKind::Runs(_) => true,
-                StageKind::Regional(op) => op.whole_axis().is_some(),
+                StageKind::Regional(op) => op.is_swept(),
                 _ => false,
             }
     }

@@ -1,11 +1,11 @@
 //! Who has what computed, and in which blocks: the stages that are swept, user functions, which see whole chunks,
 //! reshapes, which read slabs, and what reads whole lines or tiles.
 
-use super::plan::{Origin, Plan, StageId, StageKind};
+use super::plan::{Origin, Plan, Stage, StageId, StageKind};
 use super::sources::times;
 use super::sweep::Sweep;
 use crate::chunk::index_map::AxisMap;
-use crate::chunk::{Chunks, IndexMap};
+use crate::chunk::{AxisChunks, Chunks, IndexMap};
 
 /// A stage that asks for regions of others, and the blocks it asks for.
 #[derive(Debug, Clone, PartialEq)]
@@ -77,7 +77,7 @@ impl Reader {
         map.axes.extend(sees_more(&plan.stages[id].kind).then_some(AxisMap { out: None, offset: 0, stride: 0 }));
         let through_piece = |piece: &super::plan::Piece| match piece.origin {
             Origin::Stage(at, _) if at == inner => {
-                let grid = map.compose(&piece.map).chunks(space, &plan.stages[inner].chunks);
+                let grid = map.compose(&piece.map).chunks(space, &computed_in(&plan.stages[inner]));
                 times(&self.grid, &grid)
             }
             Origin::Stage(at, _) if !plan.stages[at].is_swept() && !is_reader(plan, at) => {
@@ -92,7 +92,7 @@ impl Reader {
         times * blocks
     }
 
-    /// Whether a user function is computed on demand for this reader.
+    /// Whether a user function, or a transform of lines, is computed on demand for this reader.
     #[must_use]
     pub fn needs_function(&self, plan: &Plan) -> bool {
         fn behind(plan: &Plan, id: StageId) -> bool {
@@ -105,8 +105,24 @@ impl Reader {
     }
 }
 
+/// The pieces that are computed whole, whatever is asked of them: the chunks of a user function, or lines.
+fn computed_in(stage: &Stage) -> Chunks {
+    match &stage.kind {
+        StageKind::Regional(op) if op.whole_axis().is_some() => {
+            let piece = |(a, &n): (usize, &usize)| if op.whole_axis() == Some(a) { n } else { 1 };
+            let cut = |at: (usize, &usize)| AxisChunks::regular(*at.1, piece(at));
+            Chunks::new(stage.space.iter().enumerate().map(cut).collect())
+        }
+        _ => stage.chunks.clone(),
+    }
+}
+
 fn is_function(plan: &Plan, id: StageId) -> bool {
-    matches!(plan.stages[id].kind, StageKind::Function(_))
+    match &plan.stages[id].kind {
+        StageKind::Function(_) => true,
+        StageKind::Regional(op) => op.whole_axis().is_some(),
+        _ => false,
+    }
 }
 
 /// Whether every block reads all of an axis that the result does not have.

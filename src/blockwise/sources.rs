@@ -117,6 +117,12 @@ impl Sources {
             StageKind::Regional(op) if op.is_local() => {
                 before.axes.push(AxisMap { out: None, offset: 0, stride: 0 });
             }
+            // Every block reads whole lines.
+            StageKind::Regional(op) if op.whole_axis().is_some() && !op.is_swept() => {
+                if let Some(axis) = op.whole_axis() {
+                    before.axes[axis] = AxisMap { out: None, offset: 0, stride: 0 };
+                }
+            }
             // What is behind these is read in pieces that no map describes.
             StageKind::Reshape(_) | StageKind::Regional(_) => {
                 before = IndexMap::identity(stage.input_space().len());

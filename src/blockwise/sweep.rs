@@ -437,11 +437,6 @@ fn hard_cuts(plan: &Plan, stages: &[StageId], a: usize) -> Option<AxisChunks> {
             {
                 cuts.push(tiles);
             }
-            if let StageKind::Regional(op) = &stage.kind
-                && op.whole_axis() == Some(a)
-            {
-                cuts.push(&stage.chunks.axes()[a]);
-            }
             let stored = plan.outputs.iter().filter(|o| o.stage == id).filter_map(|o| o.stored.as_ref());
             cuts.extend(stored.filter(|g| g.rank() == stage.space.len()).map(|g| &g.axes()[a]));
         }
@@ -450,11 +445,13 @@ fn hard_cuts(plan: &Plan, stages: &[StageId], a: usize) -> Option<AxisChunks> {
     cuts.into_iter().cloned().reduce(|x, y| meet(&x, &y))
 }
 
-/// Logical chunks of user functions that a stage evaluates index by index.
+/// Logical chunks of user functions, and lines, that a stage evaluates index by index.
 fn collect_function_cuts<'a>(plan: &'a Plan, id: StageId, a: usize, cuts: &mut Vec<&'a AxisChunks>) {
     let stage = &plan.stages[id];
-    if matches!(stage.kind, StageKind::Function(_)) {
-        cuts.push(&stage.chunks.axes()[a]);
+    match &stage.kind {
+        StageKind::Function(_) => cuts.push(&stage.chunks.axes()[a]),
+        StageKind::Regional(op) if op.whole_axis() == Some(a) => cuts.push(&stage.chunks.axes()[a]),
+        _ => {}
     }
     for piece in stage.inputs.iter().flat_map(|i| &i.pieces) {
         if let Origin::Stage(inner, _) = piece.origin {

@@ -2,6 +2,7 @@
 
 use super::copy::{StridedBox, copy_strided};
 use super::elementwise::Elementwise;
+use super::lines::fourier::Transform;
 use super::reduce::Reduce;
 use super::{factor, gemm, regional, scan};
 use crate::chunk::Region;
@@ -14,7 +15,7 @@ use crate::error::{Error, ErrorKind, Result, panic_text};
 use crate::op::function::{BlockFunction, RawBlock};
 use crate::op::kernel::{Kernel, PanelProduct, ReduceTiles, TileScan, TileStep};
 use crate::op::program::Program;
-use crate::op::regional::Regional;
+use crate::op::regional::{LineOp, Lines, Regional};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -65,6 +66,8 @@ pub(crate) enum Ready {
     Step(TileStep),
     /// Part by part.
     Regional(Regional),
+    /// Fourier transforms of lines.
+    Fourier(Transform),
     /// A user's function.
     Function(BlockFunction),
 }
@@ -83,6 +86,9 @@ impl Ready {
             Kernel::Scan(tiles) => Self::Scan(tiles.clone()),
             Kernel::Contract(product) => Self::Contract(product.clone()),
             Kernel::Step(step) => Self::Step(*step),
+            Kernel::Regional(Regional::Lines(lines @ Lines { op: LineOp::Fourier(fourier), .. })) => {
+                Self::Fourier(Transform::new(lines, *fourier)?)
+            }
             Kernel::Regional(op) => Self::Regional(op.clone()),
             Kernel::Function(function) => Self::Function(function.clone()),
         })
@@ -102,6 +108,7 @@ impl Ready {
             Self::Contract(product) => gemm::run(product, region, inputs, outputs),
             Self::Step(step) => factor::run(*step, region, inputs, outputs),
             Self::Regional(op) => regional::run(op, region, inputs, outputs),
+            Self::Fourier(transform) => transform.run(region, inputs, outputs),
             Self::Function(function) => call(function, region, inputs, outputs),
         }
     }

@@ -3,8 +3,9 @@
 //! Lines become keys (`keys.rs`), integers that compare as the elements do. Short ones lie side by side, a row of which holds
 //! one key of each, and are sorted together by a network (`network.rs`), whatever axis they follow; long ones are
 //! copied some at a time, so that whole cache lines are read, and are sorted digit by digit or only as far as needed
-//! (`select.rs`); those at one end are found in one pass (`extreme.rs`). `quantiles.rs` finds quantiles, with the arithmetic in `number.rs`; `runs.rs` is for lines that are sorted piece by
-//! piece. All ways give the same bits.
+//! (`select.rs`); those at one end are found in one pass (`extreme.rs`). `quantiles.rs` finds quantiles, with the
+//! arithmetic in `number.rs`; `runs.rs` is for lines that are sorted piece by piece. All ways give the same bits.
+//! `fourier.rs` transforms lines, which stay in order.
 
 #![allow(
     clippy::cast_possible_truncation,
@@ -35,6 +36,7 @@ mod extreme;
 mod number;
 mod quantiles;
 pub(crate) mod runs;
+pub(super) mod fourier;
 
 use keys::Key;
 pub(super) use keys::Ordered;
@@ -95,6 +97,7 @@ fn typed<T: Number>(op: &Lines, region: &Region, lines: &View, out: &mut [u8]) -
         }
         LineOp::Quantiles(of) => quantiles::over(&walk, from, of, out)?,
         LineOp::Lexsort(_) => return Err(Error::bug("keys have dtypes of their own")),
+        LineOp::Fourier(_) => return Err(Error::bug("a transform is made ready before it runs")),
     }
     Ok(())
 }

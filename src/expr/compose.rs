@@ -192,3 +192,18 @@ pub fn reduce_away(x: &Expr, name: &str, axes: &[usize], dtype: Option<DType>) -
 pub fn stretched(x: &Expr, shape: &Shape) -> Result<Expr> {
     if x.shape == *shape { Ok(x.clone()) } else { build::broadcast_to(x, shape) }
 }
+
+/// `x` moved by `shift` places along `axis`; what leaves one end comes in at the other.
+///
+/// # Errors
+/// [`Unsupported`](crate::ErrorKind::Unsupported) when the length depends on data.
+#[track_caller]
+pub fn rolled(x: &Expr, axis: usize, shift: isize) -> Result<Expr> {
+    let length = x.shape.known()?[axis];
+    let by = shift.rem_euclid(length.max(1).cast_signed()).unsigned_abs();
+    if by == 0 {
+        return Ok(x.clone());
+    }
+    let cut = length - by;
+    build::concatenate(&[range(x, axis, cut, length)?, range(x, axis, 0, cut)?], axis)
+}

@@ -5,7 +5,7 @@
 //! of them needs. Its kernel runs part by part, so that memory holds one part's inputs at a time. How a region is cut into
 //! parts may depend on the region, so no kernel lets it decide a bit.
 //!
-//! `lines.rs` has what is done to whole lines of an axis, `select.rs` what keeps some rows of an axis, `lookup.rs` what finds
+//! `lines.rs` has what is done to whole lines of an axis (`quantile.rs`, `fourier.rs`), `select.rs` what keeps some rows of an axis, `lookup.rs` what finds
 //! elements in a table that they share, `tally.rs` what counts them in bins, `gather.rs` elements whose places are data.
 
 use crate::chunk::{AxisChunks, Chunks, IndexMap, Region};
@@ -14,12 +14,14 @@ use std::fmt;
 
 pub mod gather;
 pub mod quantile;
+pub mod fourier;
 pub mod lines;
 pub mod runs;
 pub mod select;
 pub mod lookup;
 pub mod tally;
 
+pub use fourier::Fourier;
 pub use gather::Gather;
 pub use lines::{End, LineOp, Lines};
 pub use lookup::{Lookup, LookupOp};
@@ -140,13 +142,12 @@ impl Regional {
         }
     }
 
-    /// The parts that `region` of the result is made of, in order.
+    /// The parts that `region` of the result is made of, in order. Of whole lines, they may hold more than was asked for.
     #[must_use]
     pub fn parts(&self, region: &Region) -> Vec<Part> {
         match self {
-            Self::Lines(lines) | Self::Merged(Merged { lines, .. }) => {
-                vec![Part { output: region.clone(), input: lines.whole(region) }]
-            }
+            Self::Lines(lines) => vec![Part { output: lines.made(region), input: lines.whole(region) }],
+            Self::Merged(Merged { lines, .. }) => vec![Part { output: region.clone(), input: lines.whole(region) }],
             Self::Select(select) => select.parts(region),
             Self::Count(count) => count.parts(region),
             Self::Lookup(lookup) => vec![lookup.part(region)],
@@ -209,8 +210,7 @@ impl Regional {
         Chunks::new(axes)
     }
 
-    /// The axis along which blocks of the result are whole, if there is one. Such a computation is swept: once over its
-    /// space, whoever reads it.
+    /// The axis along which blocks of the result are whole, if there is one.
     #[must_use]
     pub fn whole_axis(&self) -> Option<usize> {
         match self {
@@ -223,6 +223,13 @@ impl Regional {
             | Self::Edges(_)
             | Self::Gather(_) => None,
         }
+    }
+
+    /// Whether it is swept: once over its space, whoever reads it. A transform of lines is evaluated with whoever reads whole
+    /// ones; to put them in order is not worth doing twice.
+    #[must_use]
+    pub fn is_swept(&self) -> bool {
+        matches!(self, Self::Lines(lines) if !matches!(lines.op, LineOp::Fourier(_)))
     }
 
     /// Whether regions that other parts read are read again, so that decoded chunks are worth keeping.

@@ -417,8 +417,9 @@ impl Shared<'_> {
             if part.output == *region {
                 return Ok(made);
             }
-            let to = StridedBox::of(&region.shape, &part.output.relative_to(region).start);
-            out.add(&View::whole(made), to, &part.output.shape)?;
+            let Some(wanted) = part.output.intersect(region) else { continue };
+            let to = StridedBox::of(&region.shape, &wanted.relative_to(region).start);
+            out.add(&View::whole(made).shifted(&wanted.relative_to(&part.output).start), to, &wanted.shape)?;
         }
         out.finish()
     }

@@ -8,6 +8,7 @@ mod counted;
 mod devices;
 mod diagonals;
 mod factorisations;
+mod fft;
 mod floats;
 mod golden;
 mod groups;

@@ -9,6 +9,7 @@ use crate::array::Array;
 use crate::array::places::{part, repeat_whole};
 use crate::error::{Error, Result};
 use crate::expr::build;
+use crate::expr::compose::rolled;
 use crate::shape::axes::position;
 use crate::shape::slice::Item;
 
@@ -172,8 +173,8 @@ fn roll(call: &Call) -> Result<Value> {
         let Some(shift) = shifts.iter().try_fold(0isize, |n, &s| n.checked_add(s)) else {
             return call.refuse("`shift` is too large");
         };
-        let rolled = rolled(flat(&array)?, 0, shift)?;
-        return reshape(&rolled, &shape);
+        let rolled = rolled(flat(&array)?.expr(), 0, shift)?;
+        return reshape(&Array::from_expr(rolled), &shape);
     };
     let count = shifts.len().max(axes.len());
     let fits = |n: usize| n == count || n == 1;
@@ -181,26 +182,12 @@ fn roll(call: &Call) -> Result<Value> {
         return Err(Error::shape(call.name(), "`shift` and `axis` must be as long as each other"));
     }
     let pick = |list: &[isize], i: usize| list[if list.len() == 1 { 0 } else { i }];
-    let mut out = array;
+    let mut out = array.expr().clone();
     for i in 0..count {
-        let axis = position(call.name(), pick(&axes, i), out.ndim())?;
-        out = rolled(out, axis, pick(&shifts, i))?;
+        let axis = position(call.name(), pick(&axes, i), array.ndim())?;
+        out = rolled(&out, axis, pick(&shifts, i))?;
     }
     Ok(out.into())
-}
-
-fn rolled(array: Array, axis: usize, shift: isize) -> Result<Array> {
-    let length = array.shape().known()?[axis];
-    if length == 0 {
-        return Ok(array);
-    }
-    let by = shift.rem_euclid(length.cast_signed()).unsigned_abs();
-    if by == 0 {
-        return Ok(array);
-    }
-    let cut = length - by;
-    let x = array.expr();
-    Ok(Array::from_expr(build::concatenate(&[part(x, axis, cut, length)?, part(x, axis, 0, cut)?], axis)?))
 }
 
 fn tile(call: &Call) -> Result<Value> {

@@ -16,6 +16,7 @@ mod calculus;
 mod reduction;
 mod scan;
 mod order;
+mod fft;
 mod select;
 mod lookup;
 mod histogram;
@@ -37,6 +38,7 @@ static TABLES: &[&[Function]] = &[
     calculus::TABLE,
     creation::TABLE,
     elementwise::TABLE,
+    fft::TABLE,
     groups::TABLE,
     histogram::TABLE,
     join::TABLE,

@@ -1,5 +1,6 @@
 //! What is done to whole lines of an axis.
 
+use super::fourier::Fourier;
 use super::quantile::{Levels, Quantiles};
 use crate::chunk::Region;
 use crate::dtype::DType;
@@ -36,6 +37,8 @@ pub enum LineOp {
     Lexsort(Vec<DType>),
     /// Quantiles.
     Quantiles(Quantiles),
+    /// Its Fourier transform.
+    Fourier(Fourier),
 }
 
 /// An end of a line in order.
@@ -59,6 +62,7 @@ impl LineOp {
             Self::Lexsort(_) => "lexsort",
             Self::Quantiles(of) if of.levels == Levels::Middle => "median",
             Self::Quantiles(_) => "quantile",
+            Self::Fourier(fourier) => fourier.name(),
         }
     }
 
@@ -98,6 +102,7 @@ impl Lines {
             LineOp::Sort | LineOp::Top(_) => self.dtype,
             LineOp::Argsort | LineOp::Argtop(_) | LineOp::Lexsort(_) => DType::I64,
             LineOp::Quantiles(quantiles) => quantiles.output,
+            LineOp::Fourier(fourier) => fourier.output(self.dtype),
         }
     }
 
@@ -106,6 +111,14 @@ impl Lines {
     pub fn whole(&self, region: &Region) -> Region {
         let mut out = region.clone();
         (out.start[self.axis], out.shape[self.axis]) = (0, self.len);
+        out
+    }
+
+    /// What they become, all of it.
+    #[must_use]
+    pub fn made(&self, region: &Region) -> Region {
+        let mut out = region.clone();
+        (out.start[self.axis], out.shape[self.axis]) = (0, self.out);
         out
     }
 
@@ -141,6 +154,10 @@ impl Lines {
             return self.together(along) * of.room() * 2 * self.dtype.size().max(size_of::<usize>());
         }
         let room = match &self.op {
+            LineOp::Fourier(fourier) => {
+                let along = self.across(block.len()).map_or(1, |a| block[a]);
+                return fourier.scratch(self.dtype, (self.len, self.out), along);
+            }
             LineOp::Quantiles(_) => 0,
             LineOp::Sort | LineOp::Top(_) => self.dtype.size(),
             LineOp::Argsort | LineOp::Argtop(_) => 2 * (self.dtype.size() + size_of::<u64>()),

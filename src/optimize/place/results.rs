@@ -4,7 +4,7 @@ use super::super::PlanRule;
 use crate::blockwise::memory::held_bytes;
 use crate::blockwise::plan::{Input, Origin, Placement, Plan, Reason, Stage, StageId, StageKind};
 use crate::blockwise::readers::readers;
-use crate::blockwise::sweep::{Machine, sweeps};
+use crate::blockwise::sweep::{Machine, Sweep, sweeps};
 use crate::chunk::index_map::AxisMap;
 use crate::chunk::{AxisChunks, Chunks, IndexMap};
 use crate::error::Result;
@@ -46,6 +46,9 @@ impl PlanRule for PlaceResults {
             }
             let reason = match (&plan.stages[id].kind, &plan.stages[id].placement) {
                 (StageKind::Function(_), _) => runs_again(plan, id, machine),
+                (StageKind::Regional(op), Placement::OnDemand) if op.whole_axis().is_some() && !op.is_swept() => {
+                    transforms_again(plan, id, machine)
+                }
                 (StageKind::Contract(_), _) => multiplies_again(plan, id),
                 (StageKind::Scan { .. } | StageKind::Regional(_), Placement::Memory(reason)) => Some(*reason),
                 _ => None,
@@ -53,11 +56,12 @@ impl PlanRule for PlaceResults {
             let Some(reason) = reason else { continue };
             let stage = &mut plan.stages[id];
             let bytes = (shape::size(&stage.space) * stage.result_dtypes()[0].size()) as u64;
-            stage.placement = if bytes <= machine.budget / SHARE {
-                Placement::Memory(reason)
+            if bytes <= machine.budget / SHARE {
+                stage.placement = Placement::Memory(reason);
             } else {
-                Placement::Spill(stage.chunks.clone(), reason)
-            };
+                stage.placement = Placement::Spill(stage.chunks.clone(), reason);
+                follow_reader(plan, id, machine);
+            }
         }
         Ok(())
     }
@@ -71,6 +75,9 @@ fn multiplies_again(plan: &Plan, id: StageId) -> Option<Reason> {
         || (id + 1..plan.stages.len()).any(|other| reads_again(&plan.stages[other].kind) && needs(plan, other, id));
     (count > 1 || factor()).then_some(Reason::Readers(count))
 }
+
+/// Bytes of a task that is worth sharing among threads.
+const LARGE: u64 = 8 << 20;
 
 /// Whether blocks of this kind of stage, which cut the cells of a product, have them computed again and again.
 fn reads_again(kind: &StageKind) -> bool {
@@ -151,11 +158,44 @@ fn runs_again(plan: &Plan, id: StageId, machine: &Machine) -> Option<Reason> {
     (times > ONCE).then_some(Reason::Passes(times))
 }
 
+/// Why lines of stage `id` would be transformed more than once, or by few threads, if they would.
+fn transforms_again(plan: &Plan, id: StageId, machine: &Machine) -> Option<Reason> {
+    let Ok(sweeps) = sweeps(plan, machine) else { return Some(Reason::Size) };
+    // What stages of one sweep read is computed once for all of them.
+    let mut times = vec![0.0_f64; sweeps.len() + 1];
+    for reader in readers(plan, &sweeps) {
+        let number = reader.sweep.unwrap_or(sweeps.len());
+        times[number] = times[number].max(reader.times(plan, id));
+    }
+    let all: f64 = times.iter().sum();
+    if all > ONCE {
+        return Some(Reason::Passes(all));
+    }
+    let large = |sweep: &&Sweep| sweep.task_bytes > LARGE;
+    let reader = sweeps.iter().filter(large).find(|sweep| sweep.stages.iter().any(|&s| s != id && needs(plan, s, id)));
+    let blocks = reader?.grid.count();
+    let could: usize = plan.stages[id].chunks.counts().iter().product();
+    (blocks < machine.threads && blocks < could).then_some(Reason::Blocks(blocks))
+}
+
+/// Cuts what is spilled of stage `id` where the blocks in which it is read are cut.
+fn follow_reader(plan: &mut Plan, id: StageId, machine: &Machine) {
+    let Ok(list) = sweeps(plan, machine) else { return };
+    let reads = |&stage: &StageId| plan.stages[stage].space == plan.stages[id].space && needs(plan, stage, id);
+    let grid = list.into_iter().find(|sweep| sweep.stages.iter().any(reads)).map(|sweep| sweep.grid);
+    if let (Some(grid), Placement::Spill(read, _)) = (grid, &mut plan.stages[id].placement) {
+        *read = grid;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::expr::{Expr, build};
+    use crate::expr::{Expr, build, regions};
     use crate::op::function::BlockFunction;
+    use crate::op::regional::fourier::Transform;
+    use crate::op::regional::{Fourier, LineOp};
+    use crate::optimize::fuse::elementwise::FuseElementwise;
     use crate::optimize::testing::{array, planned, reduce};
     use insta::assert_snapshot;
     use std::sync::Arc;
@@ -197,5 +237,24 @@ mod tests {
         2: reduce max(a) over axes (1,) in tiles (10000, 10)  over (10000, 10) in (1000, 10) -> answer
            a <- stage 0  float32
         ");
+    }
+
+    fn transformed(x: &Expr, axis: usize) -> Expr {
+        let op = LineOp::Fourier(Fourier::new(Transform::Complex, false, 1.0));
+        regions::lines(std::slice::from_ref(x), op, axis, x.lengths()[axis]).unwrap()
+    }
+
+    #[test]
+    fn lines_are_transformed_with_who_reads_whole_ones() {
+        let x = build::cast(&array(&[64, 8, 10], &[8, 4, 5]), crate::dtype::DType::C64).unwrap();
+        // Both axes of an image are in its block.
+        let both = transformed(&transformed(&x, 2), 1);
+        let text = planned(&[&FuseElementwise, &PlaceResults], &[reduce(&both, "sum", &[0])]);
+        assert_eq!(text.matches("(on demand)").count(), 3, "{text}");
+        assert!(text.contains("fft along axis 1"), "{text}");
+        // One line is read by many blocks, each of which wants an element.
+        let first = transformed(&build::cast(&array(&[4, 8000], &[4, 100]), crate::dtype::DType::C64).unwrap(), 1);
+        let text = planned(&[&FuseElementwise, &PlaceResults], &[transformed(&first, 0), reduce(&first, "sum", &[1])]);
+        assert!(text.contains("fft along axis 1  over (4, 8000) in (4, 8000) -> kept"), "{text}");
     }
 }

@@ -89,6 +89,28 @@ impl Work for Anomaly {
     }
 }
 
+/// w05: means over longitudes and over time, of one read.
+pub struct Profiles;
+
+impl Profiles {
+    pub fn new(_settings: &Settings) -> Self {
+        Self
+    }
+}
+
+impl Work for Profiles {
+    fn run(&self, settings: &Settings) -> Result<Vec<Outcome>, Error> {
+        let cx = settings.context()?;
+        let x = field(settings, &settings.fmt)?;
+        let (zonal, time) = cx.compute((x.mean(2), x.mean(0)))?;
+        Ok(vec![Outcome::new("zonal", &zonal), Outcome::new("time", &time)])
+    }
+
+    fn bytes(&self, settings: &Settings) -> usize {
+        field_bytes(settings)
+    }
+}
+
 /// w06: maps of all places become series of all times, written to Zarr.
 pub struct Rechunk;
 

@@ -20,6 +20,7 @@ mod climate;
 mod elementwise;
 mod factorisation;
 mod order;
+mod pyramid;
 
 use clap::Parser;
 use common::{Settings, Work};
@@ -39,6 +40,7 @@ fn main() -> Result<(), Failure> {
         "w02" => Box::new(elementwise::BlackScholes::<f64>::new(&settings)?),
         "w03" => Box::new(climate::Statistics::new(&settings)),
         "w04" => Box::new(climate::Anomaly::new(&settings)),
+        "w05" => Box::new(climate::Profiles::new(&settings)),
         "w06" => Box::new(climate::Rechunk::new(&settings)),
         "cholesky" if settings.dtype == "f4" => Box::new(factorisation::Cholesky::<f32>::new(&settings)?),
         "cholesky" => Box::new(factorisation::Cholesky::<f64>::new(&settings)?),
@@ -50,6 +52,7 @@ fn main() -> Result<(), Failure> {
         "w16" => Box::new(order::Largest::new(&settings)),
         "w16s" => Box::new(order::Sorted::new(&settings)),
         "w17" => Box::new(order::Spectrum::new(&settings)),
+        "w11" => Box::new(pyramid::Pyramid::new(&settings)),
         "w12" => Box::new(climate::TimeMean::new(&settings)),
         other => return Err(format!("workload {other} is not here yet").into()),
     };

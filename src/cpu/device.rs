@@ -4,7 +4,7 @@ use super::copy::{StridedBox, copy_strided};
 use super::elementwise::Elementwise;
 use super::lines::fourier::Transform;
 use super::reduce::Reduce;
-use super::{factor, gemm, regional, scan};
+use super::{factor, gemm, regional, scan, windows};
 use crate::chunk::Region;
 use crate::chunk::tiling::FAN_IN;
 use crate::device::block::{Block, Buffer};
@@ -68,6 +68,8 @@ pub(crate) enum Ready {
     Regional(Regional),
     /// Fourier transforms of lines.
     Fourier(Transform),
+    /// Reductions of windows.
+    Windows(windows::Windows),
     /// A user's function.
     Function(BlockFunction),
 }
@@ -89,6 +91,7 @@ impl Ready {
             Kernel::Regional(Regional::Lines(lines @ Lines { op: LineOp::Fourier(fourier), .. })) => {
                 Self::Fourier(Transform::new(lines, *fourier)?)
             }
+            Kernel::Regional(Regional::Windows(op)) => Self::Windows(windows::Windows::new(op)?),
             Kernel::Regional(op) => Self::Regional(op.clone()),
             Kernel::Function(function) => Self::Function(function.clone()),
         })
@@ -107,6 +110,7 @@ impl Ready {
             Self::Scan(tiles) => scan::run(tiles, region, inputs, outputs),
             Self::Contract(product) => gemm::run(product, region, inputs, outputs),
             Self::Step(step) => factor::run(*step, region, inputs, outputs),
+            Self::Windows(windows) => windows.run(region, inputs, outputs),
             Self::Regional(op) => regional::run(op, region, inputs, outputs),
             Self::Fourier(transform) => transform.run(region, inputs, outputs),
             Self::Function(function) => call(function, region, inputs, outputs),

@@ -6,7 +6,7 @@
 //! `reduce.rs` (with the accumulators of `lanes.rs`, and `screen.rs` to pass over what changes nothing) and `scan.rs` walk blocks with them; `gemm.rs` multiplies
 //! matrices and `factor.rs` factors their tiles; `lines.rs` sorts lines, `select.rs` keeps rows, `lookup.rs` finds
 //! elements in tables (`tables.rs`) and `tally.rs` counts them in bins, chosen by `regional.rs`; `gather.rs` copies
-//! elements from places that are data; `device.rs` is the [`crate::device::Device`].
+//! elements from places that are data, `windows.rs` reduces boxes at regular distances; `device.rs` is the [`crate::device::Device`].
 
 pub(crate) mod copy;
 pub(crate) mod isa;
@@ -28,5 +28,6 @@ pub(crate) mod tables;
 pub(crate) mod lookup;
 pub(crate) mod tally;
 pub(crate) mod gather;
+pub(crate) mod windows;
 pub(crate) mod regional;
 pub mod device;

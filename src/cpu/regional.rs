@@ -19,6 +19,7 @@ pub(crate) fn run(op: &Regional, region: &Region, inputs: &[View], outputs: &mut
         Regional::Lookup(op) => lookup::run(op, region, inputs, outputs),
         Regional::Tally(op) => tally::run(op, region, inputs, outputs),
         Regional::Edges(op) => tally::edges(op, region, inputs, outputs),
+        Regional::Windows(_) => Err(Error::bug("windows are made ready")),
         Regional::Gather(_) => Err(Error::bug("places are read as they come")),
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! [`Expr`] is a shared handle on a [`Node`]: its kind, and the dtype, shape, chunks and dimension names that were
 //! inferred when it was built. `build.rs` holds the constructors, one per kind, `regions.rs` those of what
-//! needs boxes of its inputs, `pending.rs` what waits for lengths that
+//! needs boxes of its inputs, `windows.rs` reductions of windows, `pending.rs` what waits for lengths that
 //! depend on data, `random.rs` has random arrays, `matrices.rs` what is done to matrices tile by tile, `deviation.rs`
 //! what sees more than one node; nothing here reads data.
 
@@ -22,6 +22,7 @@ pub mod sets;
 pub mod trim;
 pub mod deviation;
 pub mod compose;
+pub mod windows;
 pub mod check;
 
 pub use node::{Expr, ExprKind, Node, Resume, Site};

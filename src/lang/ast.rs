@@ -155,6 +155,8 @@ pub enum ExprKind {
     List(Vec<Expr>),
     /// `(a, b)`, `(a,)`, `()`, or a bare `a, b` standing as a statement's value.
     Tuple(Vec<Expr>),
+    /// `{key: value}`.
+    Dict(Vec<(Expr, Expr)>),
 }
 
 /// An argument of a call.
@@ -306,6 +308,12 @@ impl ExprKind {
                     item.for_each_child(visit);
                 }
             }
+            Self::Dict(entries) => {
+                for (key, value) in entries {
+                    visit(key);
+                    visit(value);
+                }
+            }
             Self::BoolOp { values, .. } | Self::List(values) | Self::Tuple(values) => {
                 values.iter().for_each(visit);
             }
@@ -342,6 +350,10 @@ impl Display for Expr {
             ExprKind::List(items) => write!(f, "[{}]", Joined(items, ", ")),
             ExprKind::Tuple(items) if items.len() == 1 => write!(f, "({},)", Joined(items, "")),
             ExprKind::Tuple(items) => write!(f, "({})", Joined(items, ", ")),
+            ExprKind::Dict(entries) => {
+                let entries: Vec<String> = entries.iter().map(|(key, value)| format!("{key}: {value}")).collect();
+                write!(f, "{{{}}}", entries.join(", "))
+            }
             _ => self.write_compound(f),
         }
     }

@@ -65,7 +65,7 @@ pub(super) fn attribute(value: &Value, name: &str) -> Result<Value, Missing> {
     match value {
         Value::Array(array) => of_array(array, name),
         Value::Scalar(scalar) => of_scalar(*scalar, name),
-        Value::Groups(_) => method("an array in groups", value, functions::GROUP_METHODS, name),
+        Value::Parts(parts) => method(parts.describe(), value, functions::methods_of(parts), name),
         Value::Generator(_) => method("a generator of random numbers", value, functions::GENERATOR_METHODS, name),
         Value::Type { dtype, .. } => match name {
             "itemsize" => Ok(Value::int(dtype.size())),

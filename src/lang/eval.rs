@@ -154,6 +154,10 @@ impl<'a> Evaluator<'a> {
             ExprKind::Subscript { value, index, tuple } => self.subscript(value, index, *tuple),
             ExprKind::List(items) => Ok(Value::List(self.all(items)?)),
             ExprKind::Tuple(items) => Ok(Value::Tuple(self.all(items)?)),
+            ExprKind::Dict(entries) => {
+                let entry = |(key, value): &'a (Expr, Expr)| Ok((self.expr(key)?, self.expr(value)?));
+                Ok(Value::Dict(entries.iter().map(entry).collect::<Result<_>>()?))
+            }
         }
     }
 

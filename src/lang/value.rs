@@ -2,6 +2,7 @@
 
 use super::number;
 use crate::array::groups::GroupBy;
+use crate::array::windows::Coarse;
 use crate::array::{Array, Dyn, Rng, creation};
 use crate::device::block::{Block, Buffer};
 use crate::dtype::promote::promote;
@@ -44,18 +45,39 @@ pub(super) enum Value {
     Tuple(Vec<Value>),
     /// `[a, b]`.
     List(Vec<Value>),
+    /// `{key: value}`.
+    Dict(Vec<(Value, Value)>),
     /// A function.
     Callable(Callable),
     /// A function whose first argument is given.
     Method(Box<Value>, Callable),
-    /// An array whose positions along an axis are in groups.
-    Groups(Box<GroupBy<Dyn>>),
+    /// An array whose elements are taken together somehow: in groups, in blocks.
+    Parts(Box<Parts>),
     /// A generator of random arrays.
     Generator(Generator),
     /// What is made by subscripts: `mgrid` and its like.
     Grid(&'static str),
     /// `np`, or a module inside it such as `linalg`; the dotted prefix of its functions, empty for `np`.
     Module(&'static str),
+}
+
+/// An array whose elements are taken together, before it is said what becomes of them.
+#[derive(Debug, Clone)]
+pub(super) enum Parts {
+    /// In groups of positions along an axis.
+    Groups(GroupBy<Dyn>),
+    /// In blocks of neighbours.
+    Coarse(Coarse<Dyn>),
+}
+
+impl Parts {
+    /// What it is, in words that follow "not" or "of".
+    pub(super) fn describe(&self) -> &'static str {
+        match self {
+            Self::Groups(_) => "an array in groups",
+            Self::Coarse(_) => "an array in blocks",
+        }
+    }
 }
 
 /// A generator of random arrays; its copies count their draws together.
@@ -141,7 +163,8 @@ impl Value {
             Self::Tuple(_) => "a tuple".to_owned(),
             Self::List(_) => "a list".to_owned(),
             Self::Callable(_) | Self::Method(..) => "a function".to_owned(),
-            Self::Groups(_) => "an array in groups".to_owned(),
+            Self::Dict(_) => "a dictionary".to_owned(),
+            Self::Parts(parts) => parts.describe().to_owned(),
             Self::Generator(_) => "a generator of random numbers".to_owned(),
             Self::Grid(name) => format!("`{name}`, which is indexed"),
             Self::Module(_) => "a module".to_owned(),

@@ -5,8 +5,9 @@
 //! of them needs. Its kernel runs part by part, so that memory holds one part's inputs at a time. How a region is cut into
 //! parts may depend on the region, so no kernel lets it decide a bit.
 //!
-//! `lines.rs` has what is done to whole lines of an axis (`quantile.rs`, `fourier.rs`), `select.rs` what keeps some rows of an axis, `lookup.rs` what finds
-//! elements in a table that they share, `tally.rs` what counts them in bins, `gather.rs` elements whose places are data.
+//! `lines.rs` has what is done to whole lines of an axis (`quantile.rs`, `fourier.rs`), `select.rs` what keeps some rows of an
+//! axis, `lookup.rs` what finds elements in a table that they share, `tally.rs` what counts them in bins, `gather.rs`
+//! elements whose places are data, `windows.rs` reductions of boxes at regular distances.
 
 use crate::chunk::{AxisChunks, Chunks, IndexMap, Region};
 use crate::dtype::DType;
@@ -20,6 +21,7 @@ pub mod runs;
 pub mod select;
 pub mod lookup;
 pub mod tally;
+pub mod windows;
 
 pub use fourier::Fourier;
 pub use gather::Gather;
@@ -29,6 +31,7 @@ pub use quantile::{Between, Levels, Method, Quantiles};
 pub use runs::{Merged, Runs};
 pub use select::{Count, Select};
 pub use tally::{BinRule, Binning, Edges, Tally};
+pub use windows::{Way, Window, Windows};
 
 /// A part of a region of the result, and what it needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +61,8 @@ pub enum Regional {
     Edges(Edges),
     /// Elements whose places are data. What it reads is known when it runs, so that it has no kernel.
     Gather(Gather),
+    /// Reductions of windows.
+    Windows(Windows),
 }
 
 impl Regional {
@@ -72,6 +77,7 @@ impl Regional {
             Self::Tally(tally) => tally.name,
             Self::Edges(edges) => edges.name,
             Self::Gather(_) => "gather",
+            Self::Windows(windows) => windows.reducer.name,
         }
     }
 
@@ -86,6 +92,7 @@ impl Regional {
             Self::Tally(tally) => tally.output(),
             Self::Edges(edges) => edges.dtype,
             Self::Gather(gather) => gather.dtype,
+            Self::Windows(windows) => windows.reducer.output(),
         }
     }
 
@@ -101,6 +108,7 @@ impl Regional {
             Self::Tally(tally) => return tally.input_space(),
             Self::Edges(_) => {}
             Self::Gather(gather) => out = gather.input_space(space),
+            Self::Windows(windows) => return windows.lengths.clone(),
         }
         out
     }
@@ -111,9 +119,13 @@ impl Regional {
         match self {
             Self::Lookup(_) => Lookup::map(input, seen.len()),
             Self::Tally(tally) => tally.map(input),
-            Self::Lines(_) | Self::Merged(_) | Self::Select(_) | Self::Count(_) | Self::Edges(_) | Self::Gather(_) => {
-                IndexMap::broadcast(lengths, seen)
-            }
+            Self::Lines(_)
+            | Self::Merged(_)
+            | Self::Select(_)
+            | Self::Count(_)
+            | Self::Edges(_)
+            | Self::Gather(_)
+            | Self::Windows(_) => IndexMap::broadcast(lengths, seen),
         }
     }
 
@@ -136,9 +148,13 @@ impl Regional {
         match self {
             Self::Lookup(_) => input > 0,
             Self::Tally(tally) => tally.shares(input),
-            Self::Lines(_) | Self::Merged(_) | Self::Select(_) | Self::Count(_) | Self::Edges(_) | Self::Gather(_) => {
-                false
-            }
+            Self::Lines(_)
+            | Self::Merged(_)
+            | Self::Select(_)
+            | Self::Count(_)
+            | Self::Edges(_)
+            | Self::Gather(_)
+            | Self::Windows(_) => false,
         }
     }
 
@@ -154,6 +170,7 @@ impl Regional {
             Self::Tally(tally) => tally.parts(region),
             Self::Edges(edges) => vec![edges.part(region)],
             Self::Gather(gather) => vec![Part { output: region.clone(), input: gather.hull(region) }],
+            Self::Windows(windows) => vec![windows.part(region)],
         }
     }
 
@@ -168,6 +185,7 @@ impl Regional {
             Self::Tally(tally) => tally.hull(region),
             Self::Edges(edges) => edges.hull(region),
             Self::Gather(gather) => gather.hull(region),
+            Self::Windows(windows) => windows.hull(region),
         }
     }
 
@@ -186,6 +204,7 @@ impl Regional {
             Self::Edges(edges) if edges.even => {}
             Self::Edges(edges) => out[0] = edges.count,
             Self::Gather(gather) => out = gather.largest_part(block),
+            Self::Windows(windows) => out = windows.covered(block),
         }
         out
     }
@@ -203,6 +222,7 @@ impl Regional {
             Self::Lookup(_) => {}
             Self::Tally(tally) => return tally.read_in(),
             Self::Edges(edges) => return edges.read_in(grid),
+            Self::Windows(windows) => return windows.read_in(grid),
             Self::Gather(gather) => {
                 axes.extend(gather.cuts.iter().map(|c| AxisChunks::regular(c.len(), c.len())));
             }
@@ -221,7 +241,8 @@ impl Regional {
             | Self::Lookup(_)
             | Self::Tally(_)
             | Self::Edges(_)
-            | Self::Gather(_) => None,
+            | Self::Gather(_)
+            | Self::Windows(_) => None,
         }
     }
 
@@ -235,7 +256,11 @@ impl Regional {
     /// Whether regions that other parts read are read again, so that decoded chunks are worth keeping.
     #[must_use]
     pub fn reads_again(&self) -> bool {
-        matches!(self, Self::Lines(_) | Self::Select(_) | Self::Count(_))
+        match self {
+            Self::Lines(_) | Self::Select(_) | Self::Count(_) => true,
+            Self::Windows(windows) => windows.overlap(),
+            _ => false,
+        }
     }
 
     /// Bytes that the kernel takes beside inputs and results, for a block of shape `block` of the result.
@@ -249,6 +274,7 @@ impl Regional {
             Self::Lookup(lookup) => lookup.scratch(block),
             Self::Tally(tally) => tally.scratch(),
             Self::Edges(edges) => edges.count * edges.dtype.size(),
+            Self::Windows(windows) => windows.scratch(block),
         }
     }
 }
@@ -269,6 +295,12 @@ impl fmt::Display for Regional {
             }
             Self::Edges(edges) => write!(f, "{} edges of bins", edges.count),
             Self::Gather(gather) => write!(f, "gather along {} axes", gather.cuts.len()),
+            Self::Windows(windows) => {
+                let (lens, steps): (Vec<usize>, Vec<usize>) = windows.axes.iter().map(|w| (w.len, w.step)).unzip();
+                let (name, lens, steps) =
+                    (windows.reducer.name, crate::shape::tuple(&lens), crate::shape::tuple(&steps));
+                write!(f, "{name} of windows {lens} in steps {steps}")
+            }
         }
     }
 }

@@ -21,6 +21,7 @@ mod reductions;
 mod scans;
 mod slices;
 mod streams;
+mod windows;
 
 use hyperslab::array::compute::Computed;
 use hyperslab::dtype::scalar::Scalar;

@@ -1,6 +1,6 @@
 //! Groups of positions along an axis: `groupby(x, labels).mean()`, and `.expand(values)`, which goes back.
 
-use super::super::value::{Call, Function, Value};
+use super::super::value::{Call, Function, Parts, Value};
 use super::row;
 use crate::array::groups::GroupBy;
 use crate::array::{Array, Dyn};
@@ -12,7 +12,7 @@ use crate::runtime::context::Context;
 pub(super) static TABLE: &[Function] = &[row("groupby", "x, labels, axis=0", group)];
 
 /// Methods of what `groupby` gives.
-pub(in super::super) static METHODS: &[Function] = &[
+pub(super) static METHODS: &[Function] = &[
     row("sum", PLAIN, reduce),
     row("prod", PLAIN, reduce),
     row("mean", PLAIN, reduce),
@@ -42,7 +42,7 @@ const SPREAD: &str = "groups, ddof=0, dtype=None";
 fn group(call: &Call) -> Result<Value> {
     let array = call.array("x")?;
     let axis = if call.given("axis").is_some() { call.axes("axis")? } else { 0.into() };
-    Ok(Value::Groups(Box::new(array.group_by(axis, &labels(call)?)?)))
+    Ok(Value::Parts(Box::new(Parts::Groups(array.group_by(axis, &labels(call)?)?))))
 }
 
 /// The labels: they decide what is computed, so an array of them is computed here.
@@ -62,7 +62,7 @@ fn labels(call: &Call) -> Result<Vec<i64>> {
 
 fn groups(call: &Call) -> Result<&GroupBy<Dyn>> {
     match call.required("groups")? {
-        Value::Groups(groups) => Ok(groups),
+        Value::Parts(parts) if let Parts::Groups(groups) = &**parts => Ok(groups),
         other => call.refuse(format!("is a method of groups, not of {}", other.describe())),
     }
 }

@@ -3,7 +3,7 @@
 
 use super::operators::element;
 use super::value::Value;
-use super::value::{Call, Callable, Function};
+use super::value::{Call, Callable, Function, Parts};
 use crate::error::Result;
 
 mod creation;
@@ -24,12 +24,12 @@ mod sets;
 mod statistics;
 mod outer;
 mod groups;
+mod windows;
 mod linalg;
 mod norms;
 mod random;
 mod matrices;
 
-pub(super) use groups::METHODS as GROUP_METHODS;
 pub(super) use random::{METHODS as GENERATOR_METHODS, MODULE as RANDOM_FUNCTIONS};
 pub(super) use shape::matrix_transpose;
 
@@ -56,6 +56,7 @@ static TABLES: &[&[Function]] = &[
     sets::TABLE,
     shape::TABLE,
     statistics::TABLE,
+    windows::TABLE,
 ];
 
 /// Methods of arrays whose parameters differ from those of the function of the same name.
@@ -72,6 +73,14 @@ pub(super) fn find(name: &str) -> Option<&'static Function> {
 /// The method of this name, where it is not the function of that name.
 pub(super) fn method(name: &str) -> Option<&'static Function> {
     METHODS.iter().copied().flatten().find(|f| f.name == name)
+}
+
+/// The methods of what these are.
+pub(super) fn methods_of(parts: &Parts) -> &'static [Function] {
+    match parts {
+        Parts::Groups(_) => groups::METHODS,
+        Parts::Coarse(_) => windows::METHODS,
+    }
 }
 
 /// The names of all functions.

@@ -110,14 +110,22 @@ fn middle(call: &Call, skips_nan: bool) -> Result<Value> {
 }
 
 fn levels(call: &Call, percent: bool, skips_nan: bool) -> Result<Value> {
-    let name = call.text("method", "linear")?;
-    let Some(method) = Method::find(name) else {
-        let all: Vec<&str> = Method::ALL.iter().map(|m| m.name()).collect();
-        return call.refuse(format!("there is no method `{name}`; there are {}", all.join(", ")));
-    };
+    let method = method(call)?;
     let asked = asked(call)?;
     let asked = if percent { asked.percent() } else { asked };
     Ok(quantile(call.array("a")?.expr(), &asked, &over(call)?, method, skips_nan)?.into())
+}
+
+/// The argument `method`.
+pub(super) fn method(call: &Call) -> Result<Method> {
+    let name = call.text("method", "linear")?;
+    match Method::find(name) {
+        Some(method) => Ok(method),
+        None => {
+            let all: Vec<&str> = Method::ALL.iter().map(|m| m.name()).collect();
+            call.refuse(format!("there is no method `{name}`; there are {}", all.join(", ")))
+        }
+    }
 }
 
 /// The levels: a number, nested sequences of numbers, or an array, which is computed here.

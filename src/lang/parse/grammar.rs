@@ -140,7 +140,6 @@ impl Parser<'_> {
         let message = match self.symbol() {
             "=" => "unexpected `=` here; did you mean `==`?".to_owned(),
             "!" => "unexpected `!` here; did you mean `not` or `~`?".to_owned(),
-            "{" => "dictionaries and sets (`{`) are not supported".to_owned(),
             word if word == ":=" || UNSUPPORTED.contains(&word) => {
                 format!("`{word}` is not supported in expressions")
             }

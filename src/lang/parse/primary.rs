@@ -37,6 +37,7 @@ impl Parser<'_> {
             TokenKind::Symbol("...") => ExprKind::Ellipsis,
             TokenKind::Symbol("(") => return self.parenthesised(),
             TokenKind::Symbol("[") => return self.list(),
+            TokenKind::Symbol("{") => return self.dict(),
             TokenKind::Symbol("*" | "**") => {
                 return Err(self.unexpected("unpacking with `*` is not supported"));
             }
@@ -79,6 +80,23 @@ impl Parser<'_> {
         let (items, _) = self.elements()?;
         self.close("]", "list", open)?;
         self.node(ExprKind::List(items), open.start)
+    }
+
+    fn dict(&mut self) -> Result<Expr, SyntaxError> {
+        let open = self.skip_bracket();
+        let mut entries = Vec::new();
+        while self.symbol() != "}" && self.peek().kind != TokenKind::End {
+            let key = self.expression(Level::IfElse)?;
+            if !self.eat(":") {
+                return Err(self.unexpected("expected `:` and a value; sets are not supported"));
+            }
+            entries.push((key, self.expression(Level::IfElse)?));
+            if !self.eat(",") {
+                break;
+            }
+        }
+        self.close("}", "dictionary", open)?;
+        self.node(ExprKind::Dict(entries), open.start)
     }
 
     fn attribute(&mut self, value: Expr) -> Result<ExprKind, SyntaxError> {

@@ -290,7 +290,7 @@ fn unsupported_syntax_is_named() {
         ("def f(): a", 1, "`def` is not supported in expressions"),
         ("(a := 1)", 4, "`:=` is not supported in expressions"),
         ("a = yield", 5, "`yield` is not supported in expressions"),
-        ("f({1: 2})", 3, "dictionaries and sets (`{`) are not supported"),
+        ("f({1, 2})", 5, "expected `:` and a value; sets are not supported"),
         ("!a", 1, "unexpected `!` here; did you mean `not` or `~`?"),
     ]);
 }

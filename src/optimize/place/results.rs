@@ -9,12 +9,14 @@ use crate::chunk::index_map::AxisMap;
 use crate::chunk::{AxisChunks, Chunks, IndexMap};
 use crate::error::Result;
 use crate::op::program::Program;
+use crate::op::regional::Regional;
 use crate::shape;
 
 /// A scan that others read is computed once, for it runs in order, and so is what is done to whole lines. So is a product of matrices that several stages read, or
 /// another product, which reads its factors many times, or a factorisation, in tiles of its own; and a user function that
 /// would run more than once on a chunk, because several stages read it or because the blocks of one cut its chunks: what it costs is not known, but it
-/// is more than a copy. Memory keeps the result where it takes at most a quarter of the budget, disk where it takes more;
+/// is more than a copy; and an output made of windows that windows of its own are made of, such as a level of a pyramid, behind
+/// which lies much more than it has. Memory keeps the result where it takes at most a quarter of the budget, disk where it takes more;
 /// and the same holds for results of reductions and factorisations.
 #[derive(Debug)]
 pub struct PlaceResults;
@@ -51,6 +53,7 @@ impl PlanRule for PlaceResults {
                 }
                 (StageKind::Contract(_), _) => multiplies_again(plan, id),
                 (StageKind::Scan { .. } | StageKind::Regional(_), Placement::Memory(reason)) => Some(*reason),
+                (StageKind::Blockwise(_) | StageKind::Regional(_), Placement::OnDemand) => coarsens_again(plan, id),
                 _ => None,
             };
             let Some(reason) = reason else { continue };
@@ -78,6 +81,23 @@ fn multiplies_again(plan: &Plan, id: StageId) -> Option<Reason> {
 
 /// Bytes of a task that is worth sharing among threads.
 const LARGE: u64 = 8 << 20;
+/// Why output `id`, made of windows, would be computed again for the windows that others make of it, if it would.
+fn coarsens_again(plan: &Plan, id: StageId) -> Option<Reason> {
+    let windows = |id: StageId| matches!(plan.stages[id].kind, StageKind::Regional(Regional::Windows(_)));
+    let made = |of: StageId| {
+        let mut open = vec![of];
+        while let Some(at) = open.pop() {
+            if windows(at) {
+                return true;
+            }
+            open.extend(plan.stages[at].stage_inputs().into_iter().filter(|&i| !plan.stages[i].is_swept()));
+        }
+        false
+    };
+    let (stages, output) = plan.consumers(id);
+    let again = |other: StageId| windows(other) && plan.stages[other].stage_inputs().contains(&id);
+    (output && made(id) && (id + 1..plan.stages.len()).any(again)).then_some(Reason::Readers(stages))
+}
 
 /// Whether blocks of this kind of stage, which cut the cells of a product, have them computed again and again.
 fn reads_again(kind: &StageKind) -> bool {

@@ -1,0 +1,243 @@
+//! Reductions of windows: boxes of the input at regular distances, side by side (coarsening) or over each other (rolling).
+//!
+//! How a window is reduced follows from the lengths and steps of windows alone, and an output depends on its own window
+//! alone, so that no block decides a bit.
+
+use super::Part;
+use crate::chunk::{AxisChunks, Chunks, Region};
+use crate::dtype::DType;
+use crate::op::kernel::{Lanes, TilePart, TileReduce};
+use crate::op::program::{Program, Value};
+use crate::op::reduction::Reducer;
+use crate::shape;
+
+/// Elements of a window that is one straight program, at most.
+const UNROLLED: usize = 16;
+
+/// Elements of a window along the last axis from which on they are taken side by side.
+const RUN: usize = 32;
+
+/// The windows along one axis: the first begins at 0, each is `len` long, and begins `step` after the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Window {
+    /// How many positions it holds, at least 1.
+    pub len: usize,
+    /// The distance between neighbours, at least 1.
+    pub step: usize,
+}
+
+impl Window {
+    /// One position at a time.
+    pub const ONE: Self = Self { len: 1, step: 1 };
+
+    /// How many windows lie in `n` positions.
+    #[must_use]
+    pub fn count(&self, n: usize) -> usize {
+        if n < self.len { 0 } else { (n - self.len) / self.step + 1 }
+    }
+
+    /// The positions that `count` neighbouring windows cover.
+    fn covered(&self, count: usize) -> usize {
+        if count == 0 { 0 } else { (count - 1) * self.step + self.len }
+    }
+}
+
+/// The reduction of each window of the only input.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Windows {
+    /// The windows along each axis.
+    pub axes: Vec<Window>,
+    /// The lengths of the input.
+    pub lengths: Vec<usize>,
+    /// Its dtype.
+    pub dtype: DType,
+    /// What is done with each.
+    pub reducer: Reducer,
+}
+
+/// How windows are reduced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Way {
+    /// One program of all elements of a window.
+    Unrolled(Program),
+    /// As a tile: an axis for the windows and one for what is in them, for each axis.
+    Tile(TileReduce),
+    /// States of single elements, which are joined with others at distances that double, axis after axis: the work for a
+    /// window grows with the logarithm of its length.
+    Doubling {
+        /// The state of an element.
+        leaf: Program,
+    },
+}
+
+impl Windows {
+    /// How each window is reduced.
+    #[must_use]
+    pub fn way(&self) -> Way {
+        let elements: usize = self.axes.iter().map(|w| w.len).product();
+        if elements <= UNROLLED {
+            return Way::Unrolled(self.unrolled(elements));
+        }
+        if self.axes.iter().all(|w| w.step >= w.len) {
+            Way::Tile(self.tile())
+        } else {
+            Way::Doubling { leaf: self.leaf() }
+        }
+    }
+
+    /// The phases of the reduction over elements that are inputs each.
+    fn unrolled(&self, elements: usize) -> Program {
+        let mut p = Program::default();
+        let inputs: Vec<Value> = (0..elements).map(|_| p.input(self.dtype)).collect();
+        let inputs: Vec<Value> = inputs.into_iter().map(|x| p.cast(x, self.reducer.input)).collect();
+        let state = self.state(&mut p, &inputs);
+        p.outputs = p.inline(&self.reducer.finish, &state);
+        p
+    }
+
+    /// The state of one element.
+    fn leaf(&self) -> Program {
+        let mut p = Program::default();
+        let x = p.input(self.dtype);
+        let x = p.cast(x, self.reducer.input);
+        p.outputs = self.state(&mut p, &[x]);
+        p
+    }
+
+    /// The state of these elements.
+    fn state(&self, p: &mut Program, elements: &[Value]) -> Vec<Value> {
+        #[expect(clippy::cast_precision_loss, reason = "few elements")]
+        let count = p.constant(elements.len() as f64, DType::F64);
+        let position = p.constant(0, DType::I64);
+        let mut results: Vec<Value> = Vec::new();
+        for phase in &self.reducer.phases {
+            let mut sums: Vec<Value> = phase.init.iter().map(|(d, s)| p.constant(*s, *d)).collect();
+            for &x in elements {
+                let args: Vec<Value> =
+                    sums.iter().copied().chain([x, position]).chain(results.iter().copied()).collect();
+                sums = p.inline(&phase.step, &args);
+            }
+            sums.push(count);
+            results.extend(p.inline(&phase.result, &sums));
+        }
+        results.push(count);
+        p.inline(&self.reducer.leaf, &results)
+    }
+
+    /// Windows that lie side by side as a tile of twice the rank.
+    fn tile(&self) -> TileReduce {
+        let rank = self.axes.len();
+        let reduced: Vec<bool> = (0..2 * rank).map(|a| a >= rank).collect();
+        let run = self.axes.last().map_or(1, |w| w.len);
+        let lanes = if run >= RUN { Lanes::Elements } else { Lanes::Outputs };
+        let space = self.tile_shape(&self.counts());
+        let part = TilePart { value: 0, reducer: self.reducer.clone(), reduced, lanes };
+        TileReduce { map: Program::identity(self.dtype), space, parts: vec![part] }
+    }
+
+    /// The lengths of a tile of so many windows.
+    #[must_use]
+    pub fn tile_shape(&self, counts: &[usize]) -> Vec<usize> {
+        counts.iter().copied().chain(self.axes.iter().map(|w| w.len)).collect()
+    }
+
+    /// How many windows there are along each axis.
+    #[must_use]
+    pub fn counts(&self) -> Vec<usize> {
+        self.axes.iter().zip(&self.lengths).map(|(w, &n)| w.count(n)).collect()
+    }
+
+    /// What a region of the result reads.
+    #[must_use]
+    pub fn hull(&self, region: &Region) -> Region {
+        let start = region.start.iter().zip(&self.axes).map(|(&s, w)| s * w.step).collect();
+        Region::new(start, self.covered(&region.shape))
+    }
+
+    /// The lengths that windows in a box of this shape cover.
+    #[must_use]
+    pub fn covered(&self, shape: &[usize]) -> Vec<usize> {
+        shape.iter().zip(&self.axes).map(|(&n, w)| w.covered(n)).collect()
+    }
+
+    pub(super) fn part(&self, region: &Region) -> Part {
+        Part { output: region.clone(), input: self.hull(region) }
+    }
+
+    /// The grid in which the input is read for a result in the blocks of `grid`, overlaps left out.
+    pub(super) fn read_in(&self, grid: &Chunks) -> Chunks {
+        let along = |((cuts, w), &n): ((&AxisChunks, &Window), &usize)| {
+            if cuts.count() <= 1 {
+                return AxisChunks::regular(n, n);
+            }
+            let mut bounds: Vec<usize> = cuts.bounds().into_iter().map(|b| (b * w.step).min(n)).collect();
+            if let Some(last) = bounds.last_mut() {
+                *last = n;
+            }
+            bounds.dedup();
+            AxisChunks::from_bounds(&bounds)
+        };
+        Chunks::new(grid.axes().iter().zip(&self.axes).zip(&self.lengths).map(along).collect())
+    }
+
+    /// The grid of the result that follows that of the input.
+    #[must_use]
+    pub fn chunks(&self, input: &Chunks) -> Chunks {
+        let along = |(cuts, w): (&AxisChunks, &Window)| {
+            let n = w.count(cuts.len());
+            match cuts {
+                AxisChunks::Regular { chunk, .. } if chunk.is_multiple_of(w.step) => {
+                    AxisChunks::regular(n, chunk / w.step)
+                }
+                _ if cuts.count() <= 1 => AxisChunks::regular(n, n),
+                _ => {
+                    let mut bounds: Vec<usize> = cuts.bounds().into_iter().map(|b| b.div_ceil(w.step).min(n)).collect();
+                    bounds.push(n);
+                    bounds.dedup();
+                    AxisChunks::from_bounds(&bounds)
+                }
+            }
+        };
+        Chunks::new(input.axes().iter().zip(&self.axes).map(along).collect())
+    }
+
+    /// Whether neighbours share elements.
+    #[must_use]
+    pub fn overlap(&self) -> bool {
+        self.axes.iter().any(|w| w.len > w.step)
+    }
+
+    pub(super) fn scratch(&self, block: &[usize]) -> usize {
+        let elements: usize = self.axes.iter().map(|w| w.len).product();
+        let state = self.reducer.state_bytes();
+        if elements <= UNROLLED {
+            return 0;
+        }
+        if !self.overlap() {
+            return shape::size(block) * state;
+        }
+        // Two levels of states and the result so far.
+        3 * shape::size(&self.covered(block)) * state
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::op::reduction::{Params, find};
+
+    #[test]
+    fn windows_read_what_they_cover() {
+        let reducer = find("sum").unwrap().reducer(DType::F32, &Params { count: 6, ..Params::default() }).unwrap();
+        let axes = vec![Window { len: 2, step: 2 }, Window { len: 3, step: 1 }];
+        let windows = Windows { axes, lengths: vec![9, 7], dtype: DType::F32, reducer };
+        assert_eq!((windows.counts(), windows.overlap()), (vec![4, 5], true));
+        assert_eq!(windows.hull(&Region::new(vec![1, 2], vec![2, 3])).to_string(), "[2:6, 2:7]");
+        assert_eq!(windows.hull(&Region::new(vec![1, 2], vec![0, 3])).shape, [0, 5]);
+        let grid = Chunks::regular(&[9, 7], &[4, 2]).unwrap();
+        assert_eq!(windows.chunks(&grid).to_string(), "(2, 2)");
+        assert_eq!(windows.read_in(&windows.chunks(&grid)).axes()[0].bounds(), vec![0, 4, 9]);
+        let Way::Unrolled(program) = windows.way() else { panic!("six elements are one program") };
+        assert_eq!(program.inputs.len(), 6);
+    }
+}

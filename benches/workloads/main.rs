@@ -19,6 +19,7 @@ mod common;
 mod climate;
 mod elementwise;
 mod factorisation;
+mod images;
 mod order;
 mod pyramid;
 
@@ -45,6 +46,7 @@ fn main() -> Result<(), Failure> {
         "cholesky" if settings.dtype == "f4" => Box::new(factorisation::Cholesky::<f32>::new(&settings)?),
         "cholesky" => Box::new(factorisation::Cholesky::<f64>::new(&settings)?),
         "w07" => Box::new(order::Selections::new(&settings)),
+        "w10" => Box::new(images::Smoothed::new(&settings)),
         "w13h" => Box::new(order::Histogram::new(&settings)),
         "w13q" => Box::new(order::Quantiles::new(&settings)),
         "w14" => Box::new(order::RunningSums::new(&settings)),

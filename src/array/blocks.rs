@@ -1,10 +1,17 @@
-//! User functions over blocks.
+//! User functions over blocks, with or without a border of what lies around them.
 
+use super::padding::{Border, pad};
 use super::{Array, Kind, done};
+use crate::chunk::Chunks;
 use crate::dtype::Element;
+use crate::dtype::scalar::Scalar;
 use crate::error::{Error, ErrorKind, Result};
+use crate::expr::Expr;
 use crate::expr::build;
+use crate::expr::filters::stretches;
+use crate::expr::pending::when_known;
 use crate::op::function::{BlockFunction, CudaSource, RawBlock};
+use crate::op::regional::Stretch;
 use bytemuck::Pod;
 use ndarray::{ArrayD, ArrayViewD};
 use std::marker::PhantomData;
@@ -118,4 +125,103 @@ impl<T: Element + Pod + Kind> Array<T> {
     pub fn map_blocks<U: Element + Pod + Kind>(&self, function: &BlockFn<T, U>) -> Array<U> {
         Array::of(done(build::blocks(&[self.expr().clone()], function.function.clone())))
     }
+
+    /// A pure function over every logical chunk and a border around it, a pair of widths for each axis, which is cut off what
+    /// comes of it. Blocks read the border where it is stored; nothing is copied to neighbours.
+    ///
+    /// ```
+    /// use hyperslab::array::blocks::{BlockFn, Boundary};
+    /// let cx = hyperslab::Context::default();
+    /// let x = cx.linspace(0.0, 5.0, 6)?.rechunk(&[2]);
+    /// // The sum of an element and its neighbours, which are 0 beyond the ends.
+    /// let sums = BlockFn::new(|block: ndarray::ArrayViewD<f64>| {
+    ///     let mut out = block.to_owned();
+    ///     for i in 1..block.len() - 1 {
+    ///         out[i] = block[i - 1] + block[i] + block[i + 1];
+    ///     }
+    ///     out
+    /// });
+    /// let y = cx.compute(x.map_overlap(&[(1, 1)], Boundary::Constant(0.0.into()), &sums)?)?;
+    /// assert_eq!(y.as_slice().unwrap(), &[1.0, 3.0, 6.0, 9.0, 12.0, 9.0]);
+    /// # Ok::<(), hyperslab::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Argument`](crate::ErrorKind::Argument) unless there is a pair for each axis.
+    #[track_caller]
+    pub fn map_overlap<U: Element + Pod + Kind>(
+        &self,
+        depth: &[(usize, usize)],
+        boundary: Boundary,
+        function: &BlockFn<T, U>,
+    ) -> Result<Array<U>> {
+        Ok(Array::of(map_overlap(self.expr(), depth, boundary, &function.function)?))
+    }
+}
+
+/// What blocks see beyond the ends of an array.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Boundary {
+    /// Nothing: the border of a block ends there.
+    None,
+    /// The array mirrored, with the last element.
+    Reflect,
+    /// The array again.
+    Periodic,
+    /// The last element.
+    Nearest,
+    /// A constant.
+    Constant(Scalar),
+}
+
+/// The result of `function` on every chunk of `x` with a border of these widths, without the border.
+///
+/// # Errors
+/// As [`Array::map_overlap`].
+#[track_caller]
+pub fn map_overlap(x: &Expr, depth: &[(usize, usize)], boundary: Boundary, function: &BlockFunction) -> Result<Expr> {
+    let (depth, function) = (depth.to_vec(), function.clone());
+    when_known("map_overlap", std::slice::from_ref(x), move |e| {
+        let (x, lengths) = (&e[0], e[0].shape.known()?);
+        if depth.len() != lengths.len() {
+            let why = format!("{} pairs of widths for {} axes", depth.len(), lengths.len());
+            return Err(Error::argument("map_overlap", why));
+        }
+        if lengths.contains(&0) {
+            return build::full(&lengths, Scalar::Int(0), function.output, None);
+        }
+        let border = match boundary {
+            Boundary::None => None,
+            Boundary::Reflect => Some(Border::Reflect { symmetric: true, odd: false }),
+            Boundary::Periodic => Some(Border::Wrap),
+            Boundary::Nearest => Some(Border::Edge),
+            Boundary::Constant(value) => Some(Border::Constant(vec![(value, value); lengths.len()])),
+        };
+        let padded = border.as_ref().map_or_else(|| Ok(x.clone()), |border| pad(x, &depth, border))?;
+        let (with, without) = borders(&x.chunks, &depth, border.is_some());
+        let overlapping = stretches(&padded, "overlap", &with, None)?;
+        let mapped = build::blocks(std::slice::from_ref(&overlapping), function.clone())?;
+        stretches(&mapped, "trim", &without, Some(x.chunks.clone()))
+    })
+}
+
+/// Where chunks with their borders are taken from, and chunks from what comes of those.
+fn borders(chunks: &Chunks, depth: &[(usize, usize)], padded: bool) -> (Vec<Vec<Stretch>>, Vec<Vec<Stretch>>) {
+    let mut out = (Vec::new(), Vec::new());
+    for (cuts, &(before, after)) in chunks.axes().iter().zip(depth) {
+        let (mut with, mut without, mut at) = (Vec::new(), Vec::new(), 0);
+        for i in 0..cuts.count() {
+            let (start, len) = (cuts.start(i), cuts.length(i));
+            // Where nothing was put around the array, borders end with it.
+            let low = if padded { before } else { before.min(start) };
+            let high = if padded { after } else { after.min(cuts.len() - start - len) };
+            let from = if padded { start } else { start - low };
+            with.push(Stretch { at, from, len: low + len + high });
+            without.push(Stretch { at: start, from: at + low, len });
+            at += low + len + high;
+        }
+        out.0.push(with);
+        out.1.push(without);
+    }
+    out
 }

@@ -3,8 +3,8 @@
 //! `kinds.rs` says which types follow from which, `creation.rs` makes arrays, `random.rs` and `sampling.rs` random ones,
 //! `operators.rs` and `elementwise.rs` combine them, `indexing.rs` and `manipulation.rs` look at them differently,
 //! `reduction.rs` reduces them, `scan.rs` has running results, `order.rs` sorts, `fft.rs` transforms, `groups.rs` reduces
-//! group by group, `windows.rs` block by block,
-//! `products.rs` multiplies them, `diagonals.rs` and `linalg.rs` are about matrices, `blocks.rs` maps user functions,
+//! group by group, `windows.rs` block by block, `ndimage.rs` filters them, `products.rs` multiplies them, `diagonals.rs` and
+//! `linalg.rs` are about matrices, `blocks.rs` maps user functions,
 //! `compute.rs` runs what was asked for, `stream.rs` chunk after chunk.
 
 use crate::chunk::Chunks;
@@ -45,6 +45,7 @@ pub mod places;
 pub mod edits;
 pub mod positions;
 pub mod padding;
+pub mod ndimage;
 pub mod groups;
 pub mod windows;
 pub mod products;

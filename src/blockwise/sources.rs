@@ -19,6 +19,8 @@ struct Source {
     joined: bool,
     /// The chunks of all of them side by side, and their bytes; known to one of them.
     side_by_side: Option<(Chunks, u64)>,
+    /// Whether several blocks read the same, wherever they are cut.
+    shared: bool,
     /// Whether chunks are read in part wherever blocks are cut: in steps, or one index of many.
     partial: bool,
     /// Bytes of the chunks that are read.
@@ -58,6 +60,17 @@ impl Source {
     }
 }
 
+/// How a walk reads what is behind it.
+#[derive(Debug, Clone, Copy, Default)]
+struct Reading {
+    /// In pieces that follow no grid.
+    joined: bool,
+    /// Several blocks the same: with borders around them, along whole lines, or all of it.
+    shared: bool,
+    /// Where data say.
+    places: Option<Places>,
+}
+
 /// How many blocks of `grid` touch each of `chunks`, on average.
 pub(super) fn times(grid: &Chunks, chunks: &Chunks) -> f64 {
     let along = |(blocks, chunks): (&AxisChunks, &AxisChunks)| {
@@ -94,7 +107,7 @@ impl Sources {
         let mut sources = Self { list: Vec::new(), widest: 0, cells: Vec::new(), streams: false };
         for &id in stages {
             let space = &plan.stages[id].space;
-            sources.collect(plan, id, &IndexMap::identity(space.len()), space, false);
+            sources.collect(plan, id, &IndexMap::identity(space.len()), space, Reading::default());
         }
         sources
     }
@@ -103,15 +116,15 @@ impl Sources {
     pub(super) fn of_input(plan: &Plan, id: StageId, input: &Input) -> Self {
         let mut sources = Self { list: Vec::new(), widest: 0, cells: Vec::new(), streams: false };
         let space = &plan.stages[id].input_space();
-        sources.input(plan, input, &IndexMap::identity(space.len()), (space, None), false);
+        sources.input(plan, input, &IndexMap::identity(space.len()), space, Reading::default());
         sources
     }
 
     /// Adds what is behind stage `id`, whose indices are `map` of those in `space`.
-    fn collect(&mut self, plan: &Plan, id: StageId, map: &IndexMap, space: &[usize], joined: bool) {
+    fn collect(&mut self, plan: &Plan, id: StageId, map: &IndexMap, space: &[usize], how: Reading) {
         let stage = &plan.stages[id];
         let mut before = map.clone();
-        let mut joined = joined;
+        let mut how = how;
         match &stage.kind {
             // Every block reads all of the table, which is held.
             StageKind::Regional(op) if op.is_local() => {
@@ -122,49 +135,49 @@ impl Sources {
                 if let Some(axis) = op.whole_axis() {
                     before.axes[axis] = AxisMap { out: None, offset: 0, stride: 0 };
                 }
+                how.shared = true;
             }
+            // Every block reads a part of the next chunks.
+            StageKind::Regional(op) if op.is_near() => how.shared = true,
             // What is behind these is read in pieces that no map describes.
             StageKind::Reshape(_) | StageKind::Regional(_) => {
                 before = IndexMap::identity(stage.input_space().len());
-                joined = true;
+                how.joined = true;
             }
             StageKind::Contract(contraction) => {
                 let mut cells: Vec<AxisChunks> = stage.chunks.axes().to_vec();
                 let rank = cells.len();
                 (cells[rank - 2], cells[rank - 1]) = (contraction.rows.clone(), contraction.columns.clone());
-                if !joined {
+                if !how.joined {
                     self.cells.push(map.chunks(space, &Chunks::new(cells)));
                 }
                 // Every block reads all along the axis that is summed over.
                 before.axes.push(AxisMap { out: None, offset: 0, stride: 0 });
-                joined = true;
+                how.joined = true;
             }
             // Every block reads all of the triangle.
             StageKind::Substitute(_) => {
                 before.axes.push(AxisMap { out: None, offset: 0, stride: 0 });
-                joined = true;
+                how.joined = true;
             }
             _ => {}
         }
         for (i, input) in stage.inputs.iter().enumerate() {
-            let places = match &stage.kind {
+            let mut how = how;
+            match &stage.kind {
                 StageKind::Regional(Regional::Gather(op)) if i == 0 => {
-                    Some(Places { count: shape::size(&stage.space[..op.rank]), first: stage.space.len() })
+                    let count = shape::size(&stage.space[..op.rank]);
+                    how.places = Some(Places { count, first: stage.space.len() });
                 }
-                _ => None,
-            };
-            self.input(plan, input, &before, (space, places), joined);
+                StageKind::Regional(op) if op.is_local() => how.shared |= i > 0,
+                _ => {}
+            }
+            self.input(plan, input, &before, space, how);
         }
     }
 
-    fn input(
-        &mut self,
-        plan: &Plan,
-        input: &Input,
-        map: &IndexMap,
-        (space, places): (&[usize], Option<Places>),
-        joined: bool,
-    ) {
+    fn input(&mut self, plan: &Plan, input: &Input, map: &IndexMap, space: &[usize], how: Reading) {
+        let Reading { joined, shared, places } = how;
         let mut side_by_side = if joined { None } else { side_by_side(plan, input, map, space) };
         let joined = joined || input.pieces.len() > 1;
         for piece in &input.pieces {
@@ -178,21 +191,21 @@ impl Sources {
                         None => longest[a] > 1,
                         Some(_) => through.axes[a].stride.unsigned_abs() > 1,
                     };
-                    let partial = joined || (0..longest.len()).any(skips);
+                    let partial = joined || shared || (0..longest.len()).any(skips);
                     let grid = if joined { Chunks::whole(space) } else { through.chunks(space, chunks) };
                     let bytes = match places {
                         Some(places) => places.touched(plan, store, &through),
                         None => touched(plan, store, (!joined).then_some(&through), space),
                     };
                     let (side_by_side, held) = (side_by_side.take(), plan.stores[store].in_memory());
-                    let source = Source { store, grid, joined, side_by_side, partial, bytes, held };
+                    let source = Source { store, grid, joined, shared, side_by_side, partial, bytes, held };
                     self.widest = self.widest.max(input.dtype.size());
                     if !self.list.contains(&source) {
                         self.list.push(source);
                     }
                 }
                 Origin::Stage(inner, _) if !plan.stages[inner].is_swept() => {
-                    self.collect(plan, inner, &through, space, joined);
+                    self.collect(plan, inner, &through, space, Reading { joined, shared, places: None });
                 }
                 Origin::Stage(..) | Origin::Iota(_) => {}
             }
@@ -252,7 +265,7 @@ impl Sources {
     /// Bytes of the chunks that are read by several blocks of `grid`, or by one in several pieces.
     pub(super) fn cached(&self, grid: &Chunks) -> u64 {
         let several = |s: &Source| s.partial && self.list.iter().filter(|o| o.store == s.store).count() > 1;
-        self.most(|s| !s.held && (s.joined || several(s) || cuts(grid, &s.grid))).values().sum()
+        self.most(|s| !s.held && (s.joined || s.shared || several(s) || cuts(grid, &s.grid))).values().sum()
     }
 
     /// Bytes of the chunks that are read of each store.

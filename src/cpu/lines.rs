@@ -29,7 +29,7 @@ use num_complex::{Complex32, Complex64};
 
 mod walk;
 mod scratch;
-mod network;
+pub(crate) mod network;
 pub(crate) mod keys;
 mod select;
 mod extreme;

@@ -29,5 +29,6 @@ pub(crate) mod lookup;
 pub(crate) mod tally;
 pub(crate) mod gather;
 pub(crate) mod windows;
+pub(crate) mod filter;
 pub(crate) mod regional;
 pub mod device;

@@ -1,6 +1,7 @@
 //! The parts of regional computations: which kernel runs.
 
-use super::{lines, lookup, select, tally};
+use super::copy::{StridedBox, copy_strided};
+use super::{filter, lines, lookup, select, tally};
 use crate::chunk::Region;
 use crate::device::View;
 use crate::error::{Error, Result};
@@ -20,6 +21,13 @@ pub(crate) fn run(op: &Regional, region: &Region, inputs: &[View], outputs: &mut
         Regional::Tally(op) => tally::run(op, region, inputs, outputs),
         Regional::Edges(op) => tally::edges(op, region, inputs, outputs),
         Regional::Windows(_) => Err(Error::bug("windows are made ready")),
+        Regional::Filter(op) => filter::run(op, region, inputs, outputs),
+        Regional::Stretches(op) => {
+            let ([view], [out]) = (inputs, outputs) else { return Err(Error::bug("stretches have an input")) };
+            let to = StridedBox::of(&region.shape, &vec![0; region.rank()]);
+            copy_strided(view, to, out, &region.shape, op.dtype.size());
+            Ok(())
+        }
         Regional::Gather(_) => Err(Error::bug("places are read as they come")),
     }
 }

@@ -49,6 +49,27 @@ pub fn known_integers(places: &Expr) -> Option<Vec<i64>> {
     }
 }
 
+/// The numbers of a real array, where it lies in memory.
+#[must_use]
+pub fn known_numbers(x: &Expr) -> Option<Vec<f64>> {
+    if let Some(integers) = known_integers(x) {
+        #[expect(clippy::cast_precision_loss, reason = "as a conversion rounds them")]
+        return Some(integers.into_iter().map(|i| i as f64).collect());
+    }
+    match &x.kind {
+        ExprKind::Source(store) if store.in_memory() && x.dtype == DType::F64 => {
+            let region = Region::full(&store.info().shape);
+            if region.size() > MOST_LOOKED_AT {
+                return None;
+            }
+            let mut numbers = vec![0.0; region.size()];
+            store.read(&region, bytemuck::cast_slice_mut(&mut numbers)).ok()?;
+            Some(numbers)
+        }
+        _ => None,
+    }
+}
+
 /// Refuses places that are known and not on an axis of length `n`.
 ///
 /// # Errors

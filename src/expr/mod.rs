@@ -2,7 +2,7 @@
 //!
 //! [`Expr`] is a shared handle on a [`Node`]: its kind, and the dtype, shape, chunks and dimension names that were
 //! inferred when it was built. `build.rs` holds the constructors, one per kind, `regions.rs` those of what
-//! needs boxes of its inputs, `windows.rs` reductions of windows, `pending.rs` what waits for lengths that
+//! needs boxes of its inputs, `windows.rs` reductions of windows, `filters.rs` filters, `pending.rs` what waits for lengths that
 //! depend on data, `random.rs` has random arrays, `matrices.rs` what is done to matrices tile by tile, `deviation.rs`
 //! what sees more than one node; nothing here reads data.
 
@@ -13,6 +13,7 @@ pub mod known;
 pub mod pending;
 pub mod build;
 pub mod regions;
+pub mod filters;
 pub mod random;
 pub mod matrices;
 pub mod lookup;

@@ -74,7 +74,7 @@ const CONSTANTS: &[(&str, f64)] = &[
     ("euler_gamma", 0.577_215_664_901_532_9),
 ];
 
-const MODULES: &[&str] = &["linalg", "fft", "random"];
+const MODULES: &[&str] = &["linalg", "fft", "random", "ndimage"];
 
 /// The built-in meaning of a name.
 pub(super) fn builtin(name: &str) -> Option<Value> {

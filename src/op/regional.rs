@@ -7,22 +7,26 @@
 //!
 //! `lines.rs` has what is done to whole lines of an axis (`quantile.rs`, `fourier.rs`), `select.rs` what keeps some rows of an
 //! axis, `lookup.rs` what finds elements in a table that they share, `tally.rs` what counts them in bins, `gather.rs`
-//! elements whose places are data, `windows.rs` reductions of boxes at regular distances.
+//! elements whose places are data, `windows.rs` reductions of boxes at regular distances, `filter.rs` what is computed from
+//! windows around elements, `stretches.rs` blocks with what they share.
 
 use crate::chunk::{AxisChunks, Chunks, IndexMap, Region};
 use crate::dtype::DType;
 use std::fmt;
 
+pub mod filter;
 pub mod gather;
 pub mod quantile;
 pub mod fourier;
 pub mod lines;
 pub mod runs;
 pub mod select;
+pub mod stretches;
 pub mod lookup;
 pub mod tally;
 pub mod windows;
 
+pub use filter::Filter;
 pub use fourier::Fourier;
 pub use gather::Gather;
 pub use lines::{End, LineOp, Lines};
@@ -30,6 +34,7 @@ pub use lookup::{Lookup, LookupOp};
 pub use quantile::{Between, Levels, Method, Quantiles};
 pub use runs::{Merged, Runs};
 pub use select::{Count, Select};
+pub use stretches::{Stretch, Stretches};
 pub use tally::{BinRule, Binning, Edges, Tally};
 pub use windows::{Way, Window, Windows};
 
@@ -63,6 +68,10 @@ pub enum Regional {
     Gather(Gather),
     /// Reductions of windows.
     Windows(Windows),
+    /// Elements computed from windows around them.
+    Filter(Filter),
+    /// Stretches one after another.
+    Stretches(Stretches),
 }
 
 impl Regional {
@@ -78,6 +87,8 @@ impl Regional {
             Self::Edges(edges) => edges.name,
             Self::Gather(_) => "gather",
             Self::Windows(windows) => windows.reducer.name,
+            Self::Filter(filter) => filter.name,
+            Self::Stretches(stretches) => stretches.name,
         }
     }
 
@@ -93,6 +104,8 @@ impl Regional {
             Self::Edges(edges) => edges.dtype,
             Self::Gather(gather) => gather.dtype,
             Self::Windows(windows) => windows.reducer.output(),
+            Self::Filter(filter) => filter.output,
+            Self::Stretches(stretches) => stretches.dtype,
         }
     }
 
@@ -109,6 +122,8 @@ impl Regional {
             Self::Edges(_) => {}
             Self::Gather(gather) => out = gather.input_space(space),
             Self::Windows(windows) => return windows.lengths.clone(),
+            Self::Filter(filter) => return filter.input_space(),
+            Self::Stretches(stretches) => return stretches.input.clone(),
         }
         out
     }
@@ -126,6 +141,7 @@ impl Regional {
             | Self::Edges(_)
             | Self::Gather(_)
             | Self::Windows(_) => IndexMap::broadcast(lengths, seen),
+            Self::Filter(_) | Self::Stretches(_) => IndexMap::broadcast(lengths, seen),
         }
     }
 
@@ -134,6 +150,13 @@ impl Regional {
     #[must_use]
     pub fn is_local(&self) -> bool {
         matches!(self, Self::Lookup(_))
+    }
+
+    /// Whether an element of the result needs those around its own place, so that blocks follow the chunks behind it and read
+    /// parts of the next ones.
+    #[must_use]
+    pub fn is_near(&self) -> bool {
+        matches!(self, Self::Filter(filter) if filter.is_near())
     }
 
     /// Whether it reads along axes that the result does not have.
@@ -155,6 +178,7 @@ impl Regional {
             | Self::Edges(_)
             | Self::Gather(_)
             | Self::Windows(_) => false,
+            Self::Filter(_) | Self::Stretches(_) => false,
         }
     }
 
@@ -171,6 +195,8 @@ impl Regional {
             Self::Edges(edges) => vec![edges.part(region)],
             Self::Gather(gather) => vec![Part { output: region.clone(), input: gather.hull(region) }],
             Self::Windows(windows) => vec![windows.part(region)],
+            Self::Filter(filter) => vec![filter.part(region)],
+            Self::Stretches(stretches) => stretches.parts(region),
         }
     }
 
@@ -186,6 +212,8 @@ impl Regional {
             Self::Edges(edges) => edges.hull(region),
             Self::Gather(gather) => gather.hull(region),
             Self::Windows(windows) => windows.hull(region),
+            Self::Filter(filter) => filter.hull(region),
+            Self::Stretches(stretches) => stretches.hull(region),
         }
     }
 
@@ -205,6 +233,8 @@ impl Regional {
             Self::Edges(edges) => out[0] = edges.count,
             Self::Gather(gather) => out = gather.largest_part(block),
             Self::Windows(windows) => out = windows.covered(block),
+            Self::Filter(filter) => return filter.largest_part(block),
+            Self::Stretches(stretches) => return stretches.largest_part(block),
         }
         out
     }
@@ -223,6 +253,8 @@ impl Regional {
             Self::Tally(tally) => return tally.read_in(),
             Self::Edges(edges) => return edges.read_in(grid),
             Self::Windows(windows) => return windows.read_in(grid),
+            Self::Filter(filter) => return filter.read_in(grid),
+            Self::Stretches(stretches) => return stretches.read_in(),
             Self::Gather(gather) => {
                 axes.extend(gather.cuts.iter().map(|c| AxisChunks::regular(c.len(), c.len())));
             }
@@ -242,7 +274,9 @@ impl Regional {
             | Self::Tally(_)
             | Self::Edges(_)
             | Self::Gather(_)
-            | Self::Windows(_) => None,
+            | Self::Windows(_)
+            | Self::Filter(_)
+            | Self::Stretches(_) => None,
         }
     }
 
@@ -257,7 +291,7 @@ impl Regional {
     #[must_use]
     pub fn reads_again(&self) -> bool {
         match self {
-            Self::Lines(_) | Self::Select(_) | Self::Count(_) => true,
+            Self::Lines(_) | Self::Select(_) | Self::Count(_) | Self::Filter(_) | Self::Stretches(_) => true,
             Self::Windows(windows) => windows.overlap(),
             _ => false,
         }
@@ -269,8 +303,9 @@ impl Regional {
         match self {
             Self::Lines(lines) => lines.scratch(block),
             Self::Gather(gather) => gather.scratch(block),
+            Self::Filter(filter) => filter.scratch(block),
             Self::Merged(merged) => merged.scratch(block),
-            Self::Select(_) | Self::Count(_) => 0,
+            Self::Select(_) | Self::Count(_) | Self::Stretches(_) => 0,
             Self::Lookup(lookup) => lookup.scratch(block),
             Self::Tally(tally) => tally.scratch(),
             Self::Edges(edges) => edges.count * edges.dtype.size(),
@@ -300,6 +335,11 @@ impl fmt::Display for Regional {
                 let (name, lens, steps) =
                     (windows.reducer.name, crate::shape::tuple(&lens), crate::shape::tuple(&steps));
                 write!(f, "{name} of windows {lens} in steps {steps}")
+            }
+            Self::Stretches(stretches) => write!(f, "{}", stretches.name),
+            Self::Filter(filter) => {
+                let passes: usize = filter.chains.iter().map(Vec::len).sum();
+                write!(f, "{} in {passes} pass{}", filter.name, if passes == 1 { "" } else { "es" })
             }
         }
     }

@@ -9,6 +9,7 @@ mod devices;
 mod diagonals;
 mod factorisations;
 mod fft;
+mod filters;
 mod floats;
 mod golden;
 mod groups;

@@ -27,6 +27,7 @@ mod groups;
 mod windows;
 mod linalg;
 mod norms;
+mod ndimage;
 mod random;
 mod matrices;
 
@@ -44,6 +45,7 @@ static TABLES: &[&[Function]] = &[
     join::TABLE,
     linalg::TABLE,
     norms::TABLE,
+    ndimage::TABLE,
     lookup::TABLE,
     order::TABLE,
     matrices::TABLE,

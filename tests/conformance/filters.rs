@@ -1,0 +1,192 @@
+//! Filters against sums and sorted windows by hand, at every edge, in small and in usual blocks.
+
+use super::{contexts, elements};
+use hyperslab::array::blocks::{BlockFn, Boundary};
+use hyperslab::array::ndimage::Mode;
+use hyperslab::dtype::DType;
+use hyperslab::{Array, Context};
+use ndarray::{ArrayD, Dimension};
+
+const MODES: [Mode; 5] = [Mode::Reflect, Mode::Constant, Mode::Nearest, Mode::Mirror, Mode::Wrap];
+
+/// The index that stands at `at` beyond an axis of length `n`, found step by step.
+fn beyond(mode: Mode, at: isize, n: isize) -> Option<usize> {
+    let mut at = at;
+    while !(0..n).contains(&at) {
+        at = match mode {
+            Mode::Constant => return None,
+            Mode::Nearest => at.clamp(0, n - 1),
+            Mode::Wrap => at + if at < 0 { n } else { -n },
+            Mode::Reflect => (if at < 0 { -1 } else { 2 * n - 1 }) - at,
+            Mode::Mirror if n == 1 => 0,
+            Mode::Mirror => (if at < 0 { 0 } else { 2 * n - 2 }) - at,
+        };
+    }
+    Some(at.cast_unsigned())
+}
+
+/// What `make` gives for the window of each element, which begins `before` it.
+fn by_hand(
+    x: &ArrayD<f64>,
+    window: &[usize],
+    before: &[isize],
+    (mode, cval): (Mode, f64),
+    make: impl Fn(&mut [f64]) -> f64,
+) -> Vec<f64> {
+    let places: Vec<Vec<usize>> = ndarray::indices(window.to_vec()).into_iter().map(|i| i.slice().to_vec()).collect();
+    let at = |index: &[usize]| {
+        let mut found: Vec<f64> = Vec::new();
+        for place in &places {
+            let index: Option<Vec<usize>> = (0..index.len())
+                .map(|a| {
+                    let at = index[a].cast_signed() - before[a] + place[a].cast_signed();
+                    beyond(mode, at, x.shape()[a].cast_signed())
+                })
+                .collect();
+            found.push(index.map_or(cval, |i| x[i.as_slice()]));
+        }
+        make(&mut found)
+    };
+    ndarray::indices(x.shape().to_vec()).into_iter().map(|i| at(i.slice())).collect()
+}
+
+/// Integers as floating point numbers, of which sums are exact.
+fn values(shape: &[usize]) -> ArrayD<f64> {
+    let mut state = 5u64;
+    ArrayD::from_shape_fn(shape.to_vec(), |_| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        ((state >> 40) % 100) as f64
+    })
+}
+
+fn same(have: &Array, want: &[f64], what: &str) {
+    for cx in contexts() {
+        let have: Vec<f64> = elements(&cx.compute(have.clone()).unwrap()).iter().map(|z| z.re).collect();
+        assert_eq!(have, want, "{what}");
+    }
+}
+
+#[test]
+fn windows_at_every_edge() {
+    let cases: [(&[usize], &[isize], &[usize]); 5] = [
+        (&[11, 9], &[4, 3], &[3, 4]),
+        (&[5, 1, 6], &[2, 1, 6], &[4, 3, 1]),
+        (&[2, 300], &[1, 70], &[5, 7]),
+        (&[3, 300], &[2, 50], &[7, 1]),
+        (&[20], &[6], &[45]),
+    ];
+    let dtypes = [DType::F64, DType::F32, DType::F16, DType::I32, DType::U8];
+    for ((shape, chunk, window), mode) in cases.into_iter().flat_map(|c| MODES.map(|m| (c, m))) {
+        let x = values(shape);
+        for dtype in dtypes {
+            let array = Context::default().from_ndarray(x.clone()).unwrap().into_dyn().rechunk(chunk).astype(dtype);
+            let filters = array.ndimage().mode(mode).cval(7.0);
+            let before: Vec<isize> = window.iter().map(|n| (n / 2).cast_signed()).collect();
+            let hand = |make: &dyn Fn(&mut [f64]) -> f64| by_hand(&x, window, &before, (mode, 7.0), make);
+            let what = format!("{dtype} {shape:?} windows {window:?} {mode:?}");
+            let largest = |w: &mut [f64]| w.iter().copied().fold(f64::MIN, f64::max);
+            same(&filters.maximum_filter(window).unwrap(), &hand(&largest), &what);
+            let median = |w: &mut [f64]| {
+                w.sort_by(f64::total_cmp);
+                w[w.len() / 2]
+            };
+            same(&filters.median_filter(window).unwrap(), &hand(&median), &what);
+            if dtype == DType::F64 || dtype == DType::I32 {
+                let ones = Context::default().ones::<f64>(window).unwrap();
+                same(&filters.correlate(&ones).unwrap(), &hand(&|w| w.iter().sum()), &what);
+            }
+        }
+    }
+}
+
+#[test]
+fn an_origin_moves_the_window() {
+    let x = values(&[6, 13]);
+    let array = Context::default().from_ndarray(x.clone()).unwrap().into_dyn().rechunk(&[4, 5]);
+    for (mode, origin) in MODES.into_iter().flat_map(|m| [-2isize, -1, 1].map(|o| (m, o))) {
+        let filters = array.ndimage().mode(mode).origin(&[origin]);
+        let have = filters.correlate1d(&[1.0, 10.0, 100.0, 1000.0], -1).unwrap();
+        let sum = |w: &mut [f64]| w.iter().rev().fold(0.0, |a, x| 10.0 * a + x);
+        same(&have, &by_hand(&x, &[1, 4], &[0, 2 + origin], (mode, 0.0), sum), &format!("{mode:?} {origin}"));
+    }
+}
+
+#[test]
+fn sums_of_integers_are_cut() {
+    let cx = Context::default();
+    let x = cx.arange(5).unwrap().cast::<u8>();
+    let filtered = cx.compute(x.ndimage().correlate1d(&[-1.0, 0.0, 0.6], 0).unwrap()).unwrap();
+    // 0.6, 1.2, 0.8, 0.4 and -0.6, which have no more of a point.
+    assert_eq!(filtered.as_slice().unwrap(), &[0, 1, 0, 0, 0]);
+    let wide = cx.compute(x.ndimage().output::<f64>().correlate1d(&[-1.0, 0.0, 0.6], 0).unwrap()).unwrap();
+    assert!((wide[1] - 1.2).abs() < 1e-12);
+}
+
+#[test]
+fn windows_without_elements_and_false_axes_are_refused() {
+    let x = Context::default().ones::<f64>(&[4, 5]).unwrap();
+    let text = |e: hyperslab::Result<Array<f64>>| e.unwrap_err().to_string();
+    assert!(text(x.ndimage().origin(&[2]).uniform_filter(&[3])).contains("an origin of 2"));
+    assert!(text(x.ndimage().gaussian_filter(&[1.0, 2.0, 3.0])).contains("3 standard deviations for 2 axes"));
+    assert!(text(x.ndimage().sobel(2)).contains("axis 2"));
+    assert!(text(x.ndimage().rank_filter(9, &[3])).contains("no rank 9"));
+}
+
+/// A volume four times the memory is filtered within it, along all axes.
+#[test]
+fn more_than_memory_is_filtered_within_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, out) = (folder.path().join("x.zarr"), folder.path().join("y.zarr"));
+    let create = || hyperslab::store::Create::new().chunks(vec![32, 64, 64]);
+    let writing = Context::builder().threads(2).memory("64MiB").build().unwrap();
+    let ramp = writing.arange(256 * 256 * 256).unwrap().cast::<f32>().reshape(&[256, 256, 256]);
+    writing.compute(ramp.store(&path, create())).unwrap();
+    let cx = Context::builder().threads(2).memory("16MiB").build().unwrap();
+    let x = cx.open(&path).unwrap().try_typed::<f32>().unwrap();
+    let y = x.ndimage().uniform_filter(&[5, 3, 7]).unwrap().ndimage().mode(Mode::Nearest).maximum_filter(&[3]).unwrap();
+    cx.compute(y.store(&out, create())).unwrap();
+    let report = cx.report();
+    let (peak, projected, budget) = (report.peak_bytes, report.projected_bytes, cx.memory().budget());
+    assert!(peak <= projected, "{peak} bytes lived, {projected} were projected");
+    assert!(projected <= budget, "{projected} bytes projected, the budget is {budget}");
+    let y = writing.open(&out).unwrap().try_typed::<f32>().unwrap();
+    // Means of a ramp are its middle, and the largest neighbour is the last.
+    let inner = writing.compute(y.slice(ndarray::s![100, 100, 100])).unwrap();
+    let want = (101 * 256 * 256 + 101 * 256 + 101) as f32;
+    assert!((inner[[]] - want).abs() <= want * 1e-6, "{} for {want}", inner[[]]);
+}
+
+/// Whatever the boundary, a function that looks around sees what a filter sees.
+#[test]
+fn functions_see_what_lies_around_their_blocks() {
+    let x = values(&[7, 10]);
+    let cx = Context::default();
+    let array = cx.from_ndarray(x.clone()).unwrap().rechunk(&[3, 4]);
+    let sums = BlockFn::new(|block: ndarray::ArrayViewD<f64>| {
+        let mut out = block.to_owned();
+        let (rows, columns) = (block.shape()[0], block.shape()[1]);
+        for (i, j) in (2..rows).flat_map(|i| (0..columns - 1).map(move |j| (i, j))) {
+            out[[i, j]] = block[[i - 2, j]] + 10.0 * block[[i, j + 1]];
+        }
+        out
+    });
+    let boundaries = [
+        (Boundary::Reflect, Mode::Reflect),
+        (Boundary::Periodic, Mode::Wrap),
+        (Boundary::Nearest, Mode::Nearest),
+        (Boundary::Constant(3.0.into()), Mode::Constant),
+    ];
+    for (boundary, mode) in boundaries {
+        let have = array.map_overlap(&[(2, 0), (0, 1)], boundary, &sums).unwrap().into_dyn();
+        let want = by_hand(&x, &[3, 2], &[2, 0], (mode, 3.0), |w| w[0] + 10.0 * w[5]);
+        same(&have, &want, &format!("{boundary:?}"));
+    }
+    // Without one, blocks end where the array does.
+    let shapes = BlockFn::new(|block: ndarray::ArrayViewD<f64>| {
+        ArrayD::from_elem(block.raw_dim(), (10 * block.shape()[0] + block.shape()[1]) as f64)
+    });
+    let have = array.map_overlap(&[(2, 1), (0, 1)], Boundary::None, &shapes).unwrap().into_dyn();
+    let want = |i: usize, j: usize| 10 * [4, 6, 3][i / 3] + [5, 5, 2][j / 4];
+    let want: Vec<f64> = (0..70).map(|k| want(k / 10, k % 10) as f64).collect();
+    same(&have, &want, "none");
+}

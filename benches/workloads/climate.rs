@@ -156,3 +156,24 @@ impl Work for TimeMean {
         field_bytes(settings)
     }
 }
+
+/// w18: the mean over time of packed integers, decoded as they are read, without what is missing.
+pub struct PackedMean;
+
+impl PackedMean {
+    pub fn new(_settings: &Settings) -> Self {
+        Self
+    }
+}
+
+impl Work for PackedMean {
+    fn run(&self, settings: &Settings) -> Result<Vec<Outcome>, Error> {
+        let cx = settings.context()?;
+        let values = cx.open_decoded(settings.path("p16", &settings.fmt))?.cast::<f64>();
+        Ok(vec![Outcome::new("mean", &cx.compute(values.nanmean(0))?)])
+    }
+
+    fn bytes(&self, settings: &Settings) -> usize {
+        2 * settings.pick(512 * 180 * 360, 2080 * 360 * 720, 2080 * 360 * 720)
+    }
+}

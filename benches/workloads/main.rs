@@ -56,6 +56,7 @@ fn main() -> Result<(), Failure> {
         "w17" => Box::new(order::Spectrum::new(&settings)),
         "w11" => Box::new(pyramid::Pyramid::new(&settings)),
         "w12" => Box::new(climate::TimeMean::new(&settings)),
+        "w18" => Box::new(climate::PackedMean::new(&settings)),
         other => return Err(format!("workload {other} is not here yet").into()),
     };
     let (mut walls, mut cpus, mut results) = (Vec::new(), Vec::new(), Vec::new());

@@ -1,6 +1,6 @@
 //! The public face: [`Array`], by topic. No algorithm lives here; every method builds an expression.
 //!
-//! `kinds.rs` says which types follow from which, `creation.rs` makes arrays, `random.rs` and `sampling.rs` random ones,
+//! `kinds.rs` says which types follow from which, `creation.rs` makes arrays, `cf.rs` decodes stored ones, `random.rs` and `sampling.rs` random ones,
 //! `operators.rs` and `elementwise.rs` combine them, `indexing.rs` and `manipulation.rs` look at them differently,
 //! `reduction.rs` reduces them, `scan.rs` has running results, `order.rs` sorts, `fft.rs` transforms, `groups.rs` reduces
 //! group by group, `windows.rs` block by block, `ndimage.rs` filters them, `products.rs` multiplies them, `diagonals.rs` and
@@ -20,6 +20,7 @@ use std::marker::PhantomData;
 mod sketch;
 pub mod kinds;
 pub mod creation;
+pub mod cf;
 pub mod random;
 pub mod operators;
 pub mod elementwise;

@@ -179,7 +179,8 @@ pub struct Running {
     /// auto, cpu, cuda, cuda:1; for several GPUs cuda:0,1 or cuda:all
     #[arg(long)]
     pub device: Option<String>,
-    /// Values as they are stored. There is no CF decoding yet (scale factors, fill values), so this is always so
+    /// Numbers as they are stored, without CF decoding: no scale_factor, add_offset, _FillValue, missing_value,
+    /// valid_range, _Unsigned. Copies (convert, rechunk) are always raw
     #[arg(long)]
     pub raw: bool,
     /// No progress and no summary on the terminal

@@ -27,7 +27,7 @@ pub fn eval(args: &Eval) -> Result<(), Failure> {
         return Err(Error::argument("resume", "there is no output, so there is nothing to go on with").into());
     }
     let mut session = Session::start(&args.running)?;
-    let arrays = program::arrays(session.cx(), &source, &args.program.inputs)?;
+    let arrays = program::arrays(session.cx(), &source, &args.program.inputs, args.running.raw)?;
     if let (Some(_), Some(first)) = (&args.plot, arrays.first()) {
         check_drawable(first)?;
     }
@@ -70,7 +70,7 @@ pub fn eval(args: &Eval) -> Result<(), Failure> {
 /// When the array cannot be read or drawn.
 pub fn plot(args: &Plot) -> Result<(), Failure> {
     let mut session = Session::start(&args.running)?;
-    let array = session.cx().open(&args.path)?;
+    let array = program::open(session.cx(), &args.path, args.running.raw)?;
     check_drawable(&array)?;
     let title = args.path.display().to_string();
     let block: Option<Block> = session.compute(vec![Goal::Show(array.clone())])?.into_iter().flatten().next();

@@ -1,12 +1,13 @@
 //! `hyperslab info`: what is at a path.
 
 use super::args::Info as Arguments;
-use super::output::{Failure, say};
+use super::output::{Failure, note, say};
 use super::session::Session;
 use super::stats::{self, Stats};
 use crate::array::Array;
+use crate::array::cf::{self, Packing};
 use crate::error::{Bytes, Error, ErrorKind, Result};
-use crate::expr::build;
+use crate::expr::{Expr, build};
 use crate::shape;
 use crate::store::{self, Attributes, Info, Node, NodeKind};
 use serde_json::{Map, Value, json};
@@ -33,7 +34,7 @@ pub fn info(args: &Arguments) -> Result<(), Failure> {
     let mut entries = list(&args.path)?;
     let mut session = if args.stats { Some(Session::start(&args.running)?) } else { None };
     for entry in &mut entries {
-        examine(entry, session.as_mut());
+        examine(entry, session.as_mut(), args.running.raw);
     }
     say(&if args.json { json(&args.path, &entries)? } else { text(&args.path, &entries)? })?;
     let title = args.path.display().to_string();
@@ -61,7 +62,7 @@ fn list(path: &Path) -> Result<Vec<Entry>> {
 }
 
 /// Tells damage from what is merely not supported, and reads an array through where that is asked for.
-fn examine(entry: &mut Entry, session: Option<&mut Session>) {
+fn examine(entry: &mut Entry, session: Option<&mut Session>, raw: bool) {
     match &entry.node.kind {
         NodeKind::Group(_) => {}
         NodeKind::Other(_) => match store::open(&entry.path) {
@@ -73,7 +74,7 @@ fn examine(entry: &mut Entry, session: Option<&mut Session>) {
         NodeKind::Array(_) => {
             let Some(session) = session else { return };
             let outcome = store::open(&entry.path).map_err(|e| vec![e.to_string()]).and_then(|store| {
-                let array = Array::from_expr(build::source(store.clone()));
+                let array = values(build::source(store.clone()), store.info(), raw);
                 stats::of(session, store.as_ref(), &array)
             });
             match outcome {
@@ -82,6 +83,15 @@ fn examine(entry: &mut Entry, session: Option<&mut Session>) {
             }
         }
     }
+}
+
+/// What the elements of a stored array stand for; the elements, where that is asked for or cannot be made out.
+fn values(stored: Expr, info: &Info, raw: bool) -> Array {
+    let decoded = if raw { Ok(stored.clone()) } else { Packing::of(info).and_then(|p| cf::decode(&stored, &p)) };
+    Array::from_expr(decoded.unwrap_or_else(|error| {
+        note(&format!("warning: {error}"));
+        stored
+    }))
 }
 
 fn nothing_read(entries: &[Entry]) -> bool {
@@ -159,6 +169,7 @@ fn details(info: &Info, stats: Option<&Stats>) -> Result<String> {
     rows.extend(Some(info.codecs.clone()).filter(|c| !c.is_empty()).map(|c| ("codecs", c)));
     rows.extend(info.fill.map(|f| ("fill", f.to_string())));
     rows.push(("size", size(bytes(info), info.stored)));
+    rows.extend(Packing::of(info).ok().filter(|p| !p.is_plain()).map(|p| ("decoded", p.describe(info.dtype))));
     if let Some(stats) = stats {
         rows.push(("values", stats.text()?));
     }

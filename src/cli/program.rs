@@ -11,6 +11,7 @@ use crate::runtime::context::Context;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::Read;
+use std::path::Path;
 
 /// The text itself, or that of standard input for `-`.
 ///
@@ -25,17 +26,25 @@ pub fn source(text: &str) -> Result<String> {
     Ok(source)
 }
 
-/// The arrays that the program `source` means. Only the inputs that it names are opened.
+/// An array as the options have it: decoded, or `raw`.
+///
+/// # Errors
+/// As [`Context::open_decoded`].
+pub fn open(cx: &Context, path: &Path, raw: bool) -> Result<Array> {
+    if raw { cx.open(path) } else { cx.open_decoded(path) }
+}
+
+/// The arrays that the program `source` means. Only the inputs that it names are opened, decoded unless `raw`.
 ///
 /// # Errors
 /// What is wrong with the text, pointing at it; inputs that cannot be opened; operations that do not fit.
-pub fn arrays(cx: &Context, source: &str, inputs: &[OsString]) -> Result<Vec<Array>, Failure> {
+pub fn arrays(cx: &Context, source: &str, inputs: &[OsString], raw: bool) -> Result<Vec<Array>, Failure> {
     let inputs = bindings(inputs)?;
     parse(source).map_err(|e| Failure::Pointed(e.render(source)))?;
     let used = lang::names(source).map_err(|e| pointed(source, e))?;
     let mut opened = BTreeMap::new();
     for input in inputs.into_iter().filter(|input| used.contains(&input.name)) {
-        opened.insert(input.name, cx.open(&input.path)?);
+        opened.insert(input.name, open(cx, &input.path, raw)?);
     }
     let arrays = lang::evaluate(source, &opened).map_err(|e| pointed(source, e))?;
     if arrays.is_empty() {

@@ -12,6 +12,7 @@ use crate::expr::{Expr, build};
 use crate::op::reduction::{self, Params};
 use crate::store::memory::MemoryStore;
 use crate::store::{Attributes, Info, Store};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// An array of zeros in memory, cut into chunks.
@@ -48,6 +49,8 @@ pub(super) fn stored(path: &str, shape: &[usize], chunk: &[usize]) -> Expr {
         codecs: String::new(),
         names: Vec::new(),
         attributes: Attributes::new(),
+        types: BTreeMap::new(),
+        missing: None,
         fill: None,
         stored: None,
     })))

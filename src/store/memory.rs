@@ -7,6 +7,7 @@ use crate::cpu::copy::{copy_box, copy_region};
 use crate::device::data::Data;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
+use std::collections::BTreeMap;
 
 fn info(dtype: DType, chunks: Chunks) -> Info {
     Info {
@@ -19,6 +20,8 @@ fn info(dtype: DType, chunks: Chunks) -> Info {
         codecs: String::new(),
         names: Vec::new(),
         attributes: Attributes::new(),
+        types: BTreeMap::new(),
+        missing: None,
         fill: None,
         stored: None,
     }

@@ -14,6 +14,7 @@ use crate::dtype::scalar::Scalar;
 use crate::error::{Error, Result};
 use manifest::Fingerprint;
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -54,6 +55,10 @@ pub struct Info {
     pub names: Vec<Option<String>>,
     /// Attributes.
     pub attributes: Attributes,
+    /// Element types of the attributes that are numbers, where the format has them.
+    pub types: BTreeMap<String, DType>,
+    /// What stands for missing elements by a rule of the format itself, beside the attributes.
+    pub missing: Option<Scalar>,
     /// What missing chunks hold.
     pub fill: Option<Scalar>,
     /// Bytes on disk, where that is cheap to know.

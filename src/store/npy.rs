@@ -13,6 +13,7 @@ use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::shape;
 use header::Header;
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -100,6 +101,8 @@ impl NpyStore {
             codecs: header.describe(),
             names: Vec::new(),
             attributes: Attributes::new(),
+            types: BTreeMap::new(),
+            missing: None,
             fill: None,
             stored: Some(length),
         };

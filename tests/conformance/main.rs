@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, unreachable_pub, reason = "a test binary: failures say what they were")]
 
 mod calculus;
+mod climate;
 mod contractions;
 mod counted;
 mod devices;

@@ -43,6 +43,8 @@ impl Synthetic {
             codecs: String::new(),
             names: Vec::new(),
             attributes: Attributes::new(),
+            types: BTreeMap::new(),
+            missing: None,
             fill: None,
             stored: None,
         };

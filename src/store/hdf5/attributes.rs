@@ -13,6 +13,7 @@ use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
 use crate::store::Attributes;
 use serde_json::{Number, Value};
+use std::collections::BTreeMap;
 use std::ffi::CStr;
 
 /// The books of HDF5's dimension scales and of NetCDF-4.
@@ -27,24 +28,28 @@ const HIDDEN: [&str; 8] = [
     "_NCProperties",
 ];
 
-/// The attributes of a group or dataset; whatever cannot be read is left out.
-pub(super) fn read_all(object: &Id) -> Attributes {
+/// The attributes of a group or dataset, and the element types of those that are numbers; whatever cannot be read is left
+/// out.
+pub(super) fn read_all(object: &Id) -> (Attributes, BTreeMap<String, DType>) {
     let scale = is_scale(object);
     let hidden = |name: &str| match name {
         "CLASS" | "NAME" => scale,
         other => HIDDEN.contains(&other),
     };
-    let mut out = Attributes::new();
+    let (mut out, mut kinds) = (Attributes::new(), BTreeMap::new());
     for name in raw::names(object).unwrap_or_default() {
         let key = name.to_string_lossy().into_owned();
         if hidden(&key) {
             continue;
         }
-        if let Some(value) = raw::open(object, &name).ok().and_then(|a| value(&a)) {
+        let Ok(attribute) = raw::open(object, &name) else { continue };
+        if let Some(value) = value(&attribute) {
+            let dtype = types::of_attribute(&attribute).ok().and_then(|of| Stored::of(&of).ok()).map(|s| s.dtype);
+            kinds.extend(dtype.map(|dtype| (key.clone(), dtype)));
             out.insert(key, value);
         }
     }
-    out
+    (out, kinds)
 }
 
 fn is_scale(object: &Id) -> bool {

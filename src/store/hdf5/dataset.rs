@@ -102,6 +102,7 @@ impl Hdf5Array {
             .map_err(|e| if e.frames().is_empty() { e.at(format!("dataset {inner}")) } else { e })?;
         // For chunks, the library adds up its whole index.
         let cheap_size = !matches!(source, Source::Chunked(_)) || chunks.count() <= 4096;
+        let (attributes, attribute_types) = read_all(dataset);
         let info = Info {
             path: shown.display().to_string(),
             format: "hdf5".to_owned(),
@@ -111,7 +112,9 @@ impl Hdf5Array {
             chunks,
             shards: None,
             codecs: filters.iter().map(describe_filter).collect::<Vec<_>>().join(", "),
-            attributes: read_all(dataset),
+            attributes,
+            types: attribute_types,
+            missing: None,
             fill: (!fill.is_empty()).then(|| Scalar::from_bytes(stored.dtype, &fill)),
             stored: cheap_size.then(|| raw::stored_bytes(dataset)),
         };

@@ -44,7 +44,7 @@ impl Walk<'_> {
     fn visit(&mut self, object: Id, path: &str) {
         match ffi::kind(&object) {
             ObjectKind::Group => {
-                self.push(path, NodeKind::Group(read_all(&object)));
+                self.push(path, NodeKind::Group(read_all(&object).0));
                 self.follow(&object, path);
             }
             ObjectKind::Dataset => {

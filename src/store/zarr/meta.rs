@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::shape;
 use crate::store::{Attributes, Info};
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use std::path::Path;
 use zarrs::array::{ArrayMetadataV3, ChunkGrid, ChunkKeyEncoding, FillValueMetadata};
 
@@ -139,6 +140,7 @@ fn array_v3(source: &Source, inner: &str, document: Value, path: &Path) -> Resul
         names: meta.dimension_names.unwrap_or_default(),
         attributes: meta.attributes,
         fill: Some(fill.as_ne_bytes().to_vec()),
+        missing: None,
         codecs: describe(&codecs, None),
     };
     assemble(source, inner, head, pipeline, (grid, stored_shape), Keys::V3(keys)).map_err(bad)
@@ -180,7 +182,10 @@ fn array_v2(source: &Source, inner: &str, document: &Value, attributes: Attribut
         Some(other) => return Err(bad(format!("dimension separator `{other}` is neither `.` nor `/`"))),
     };
     let (names, attributes) = names_v2(attributes, document, lengths.len());
-    let head = Head { version: 2, dtype, names, attributes, fill, codecs: describe(&codecs, Some(code)), lengths };
+    // For whoever names dimensions, version 2's fill value is the `_FillValue` of NetCDF; others write 0 there and mean 0.
+    let missing = fill.as_deref().filter(|_| !names.is_empty()).map(|bytes| Scalar::from_bytes(dtype, bytes));
+    let codecs = describe(&codecs, Some(code));
+    let head = Head { version: 2, dtype, names, attributes, fill, missing, codecs, lengths };
     assemble(source, inner, head, pipeline, (grid, stored_shape), Keys::V2 { separator }).map_err(bad)
 }
 
@@ -192,6 +197,7 @@ struct Head {
     names: Vec<Option<String>>,
     attributes: Attributes,
     fill: Option<Vec<u8>>,
+    missing: Option<Scalar>,
     codecs: String,
 }
 
@@ -233,6 +239,8 @@ fn assemble(
         codecs: head.codecs,
         names: head.names,
         attributes: head.attributes,
+        types: BTreeMap::new(),
+        missing: head.missing,
         fill: head.fill.map(|bytes| Scalar::from_bytes(head.dtype, &bytes)),
         stored: None,
     };

@@ -1,0 +1,69 @@
+//! CF conventions: what stored numbers stand for. `tests/judges/climate.py` asks xarray about many more.
+
+use super::contexts;
+use hyperslab::Context;
+use hyperslab::runtime::pipeline::Stage;
+use hyperslab::store::Create;
+use serde_json::json;
+
+/// Stores `values` with attributes, and opens them decoded: element type and elements.
+fn decoded(
+    values: Vec<i16>,
+    attributes: &[(&str, serde_json::Value)],
+    ending: &str,
+) -> Result<(String, Vec<f64>), String> {
+    let cx = &contexts()[0];
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(format!("x.{ending}/x"));
+    let mut how = Create::new();
+    how.attributes.extend(attributes.iter().map(|(k, v)| ((*k).to_owned(), v.clone())));
+    cx.compute(cx.from_ndarray(ndarray::Array1::from_vec(values)).unwrap().store(&path, how)).unwrap();
+    let x = cx.open_decoded(&path).map_err(|e| e.to_string())?;
+    let dtype = x.dtype().to_string();
+    let found = cx.compute(x.cast::<f64>()).unwrap();
+    Ok((dtype, found.iter().copied().collect()))
+}
+
+#[test]
+fn masked_then_scaled_then_moved() {
+    for ending in ["zarr", "h5"] {
+        let attributes = [
+            ("_FillValue", json!(-1)),
+            ("missing_value", json!([-2, -3])),
+            ("scale_factor", json!(0.5)),
+            ("add_offset", json!(10.0)),
+        ];
+        let (dtype, found) = decoded(vec![4, -1, -2, -3, 0], &attributes, ending).unwrap();
+        assert_eq!(dtype, "float64");
+        assert_eq!((found[0], found[4]), (12.0, 10.0));
+        assert!(found[1..4].iter().all(|v| v.is_nan()), "{found:?}");
+    }
+}
+
+#[test]
+fn valid_ranges_and_signs() {
+    let (dtype, found) = decoded(vec![-1, 0, 5, 6], &[("valid_range", json!([0, 5]))], "h5").unwrap();
+    assert_eq!(dtype, "float32");
+    assert!(found[0].is_nan() && found[3].is_nan() && found[1..3] == [0.0, 5.0]);
+    let (dtype, found) = decoded(vec![-1, 7], &[("_Unsigned", json!("true"))], "zarr").unwrap();
+    assert_eq!((dtype.as_str(), found.as_slice()), ("uint16", &[65535.0, 7.0][..]));
+}
+
+#[test]
+fn what_cannot_be_understood_is_refused() {
+    let refused = decoded(vec![1], &[("scale_factor", json!("half"))], "zarr").unwrap_err();
+    assert!(refused.contains("attribute `scale_factor` is \"half\", which is no number"), "{refused}");
+}
+
+#[test]
+fn decoding_is_part_of_what_computes() {
+    let cx = Context::builder().threads(1).build().unwrap();
+    let sst = cx.open_decoded("data/oisst_packed.nc/sst").unwrap();
+    let plan = cx.explain(sst.nanmean("lat"), Stage::Fused).unwrap();
+    assert_eq!(
+        plan.matches("\n0: ").count() + plan.matches("\n1: ").count() + usize::from(plan.starts_with("0: ")),
+        1,
+        "{plan}"
+    );
+    assert!(plan.contains("nanmean(((where((a == -999), NaN, float32(a)) * 0.009999999776482582) + 0))"), "{plan}");
+}

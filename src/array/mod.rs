@@ -3,7 +3,7 @@
 //! `kinds.rs` says which types follow from which, `creation.rs` makes arrays, `cf.rs` decodes stored ones, `random.rs` and `sampling.rs` random ones,
 //! `operators.rs` and `elementwise.rs` combine them, `indexing.rs` and `manipulation.rs` look at them differently,
 //! `reduction.rs` reduces them, `scan.rs` has running results, `order.rs` sorts, `fft.rs` transforms, `groups.rs` reduces
-//! group by group, `windows.rs` block by block, `ndimage.rs` filters them, `products.rs` multiplies them, `diagonals.rs` and
+//! group by group, `windows.rs` block by block (`pyramid.rs` again and again), `ndimage.rs` filters them, `products.rs` multiplies them, `diagonals.rs` and
 //! `linalg.rs` are about matrices, `blocks.rs` maps user functions,
 //! `compute.rs` runs what was asked for, `stream.rs` chunk after chunk.
 
@@ -49,6 +49,7 @@ pub mod padding;
 pub mod ndimage;
 pub mod groups;
 pub mod windows;
+pub mod pyramid;
 pub mod products;
 pub mod diagonals;
 pub mod linalg;

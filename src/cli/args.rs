@@ -33,6 +33,8 @@ pub enum Command {
     Rechunk(Convert),
     /// Draw an array of one or two axes
     Plot(Plot),
+    /// Write an image at several resolutions, as OME-Zarr
+    Pyramid(Pyramid),
 }
 
 /// `hyperslab info`
@@ -125,6 +127,48 @@ pub struct Plot {
     /// The picture
     #[arg(short, long = "output", value_name = "OUT.png")]
     pub output: PathBuf,
+    /// How to run.
+    #[command(flatten)]
+    pub running: Running,
+}
+
+/// `hyperslab pyramid`
+#[derive(Debug, Group)]
+pub struct Pyramid {
+    /// An array, or an OME-Zarr image
+    pub source: PathBuf,
+    /// The container to write: image.ome.zarr
+    pub target: PathBuf,
+    /// Levels, the finest included [default: until no axis of space is longer than 256]
+    #[arg(long, value_name = "N")]
+    pub levels: Option<usize>,
+    /// Neighbours that become one along axes of space
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub factor: usize,
+    /// The same for each axis: 1,1,2,2
+    #[arg(long, value_name = "N,N,..", value_delimiter = ',')]
+    pub sizes: Option<Vec<usize>>,
+    /// What they become: mean, median, min, max, or nearest for labels
+    #[arg(long, value_name = "NAME", default_value = "mean")]
+    pub reduction: String,
+    /// Names of the axes: c,z,y,x [default: those of the source, or t,c,z,y,x from the end]
+    #[arg(long, value_name = "A,A,..")]
+    pub axes: Option<String>,
+    /// Distance of neighbours along each axis: 1,0.5,0.2,0.2 [default: that of the source, or 1]
+    #[arg(long, value_name = "X,X,..", value_delimiter = ',')]
+    pub scale: Vec<f64>,
+    /// Unit of the axes of space: micrometer
+    #[arg(long)]
+    pub unit: Option<String>,
+    /// Name of the image [default: that of the container]
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Version of the metadata: 0.4 (Zarr v2) or 0.5 (Zarr v3) [default: 0.5]
+    #[arg(long, value_name = "0.4|0.5")]
+    pub ome_version: Option<String>,
+    /// How arrays are stored.
+    #[command(flatten)]
+    pub storage: Storage,
     /// How to run.
     #[command(flatten)]
     pub running: Running,

@@ -1,7 +1,8 @@
 //! The `hyperslab` command: its arguments, what each subcommand does, and arrays as text and pictures.
 //!
 //! [`command::main`] is where it begins: [`args`] parses, [`session`] sets up threads, budget and observers, and one module
-//! per subcommand does the work: [`info`] (with [`stats`]), [`eval`], [`explain`] (with [`graph`]), [`convert`].
+//! per subcommand does the work: [`info`] (with [`stats`]), [`eval`], [`explain`] (with [`graph`]), [`convert`],
+//! [`pyramid`].
 //! [`program`] turns an expression and its inputs into arrays, [`staging`] keeps unfinished outputs out of sight,
 //! [`profile`] writes down what a run did, [`output`] is the only way to standard output.
 //!
@@ -21,6 +22,7 @@ pub mod expansion;
 pub mod program;
 pub mod stats;
 pub mod convert;
+pub mod pyramid;
 pub mod eval;
 pub mod explain;
 pub mod info;

@@ -24,6 +24,7 @@ pub(crate) mod lock;
 pub mod manifest;
 pub(crate) mod staging;
 pub mod memory;
+pub mod ome;
 pub mod npy;
 #[cfg(feature = "zarr")]
 pub mod zarr;
@@ -159,6 +160,8 @@ pub struct Create {
     pub codec: Option<String>,
     /// Zarr version, 2 or 3 (default).
     pub zarr_version: Option<u8>,
+    /// Whether Zarr v2 keeps chunks in nested folders, as v3 always does: `0/1/2` rather than `0.1.2`.
+    pub nested: bool,
     /// Whether an existing array of that name is replaced; refused otherwise.
     pub overwrite: bool,
     /// Dimension names.

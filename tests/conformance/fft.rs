@@ -106,7 +106,7 @@ fn parts_of_a_spectrum_and_spectra_of_parts() {
     let x = values(&[9, 40]).mapv(|z| z.re);
     let array = contexts()[0].from_ndarray(x.clone()).unwrap().into_dyn().rechunk(&[4, 11]);
     let whole = dft(&x.mapv(Complex64::from), 1, 40, (-1.0, 1.0));
-    let part = array.rfft(1).slice((1..7, (2, 9)));
+    let part = array.rfft(1).slice(ndarray::s![1..7, 2..9]);
     close(&part, &whole.slice(ndarray::s![1..7, 2..9]).to_owned().into_dyn(), 1e-13, "a part");
     let turned = array.t().rfft(0).t().fftshift(1);
     let mut want = whole.slice(ndarray::s![.., 11..21]).to_owned();

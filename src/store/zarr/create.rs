@@ -14,6 +14,8 @@ use zarrs::array::{ArrayToBytesCodecTraits, Codec, CodecChain, FillValue};
 pub(super) struct Plan {
     /// Zarr version, 2 or 3.
     pub(super) version: u8,
+    /// Whether chunks of version 2 lie in nested folders.
+    nested: bool,
     /// Metadata documents and their names.
     pub(super) documents: Vec<(&'static str, Value)>,
     /// What encodes a stored chunk.
@@ -56,8 +58,24 @@ impl Plan {
         } else {
             documents_v3(layout, &stored_shape, &steps, &fill_json)
         };
-        Ok(Self { version, documents, chain, stored_shape, fill })
+        Ok(Self { version, nested: how.nested, documents, chain, stored_shape, fill })
     }
+
+    /// Where a chunk lies below the array.
+    pub(super) fn key(&self, index: &[usize]) -> String {
+        let parts: Vec<String> = index.iter().map(ToString::to_string).collect();
+        match (self.version, parts.is_empty()) {
+            (2, true) => "0".to_owned(),
+            (2, false) => parts.join(separator(self.nested)),
+            (_, true) => "c".to_owned(),
+            (_, false) => format!("c/{}", parts.join("/")),
+        }
+    }
+}
+
+/// What stands between the numbers of a chunk in version 2.
+fn separator(nested: bool) -> &'static str {
+    if nested { "/" } else { "." }
 }
 
 /// The group document of this version.
@@ -126,7 +144,7 @@ fn documents_v2(layout: &Layout, stored: &[usize], codec: &Compressor, fill: &Va
         "fill_value": fill,
         "order": "C",
         "filters": null,
-        "dimension_separator": ".",
+        "dimension_separator": separator(how.nested),
     });
     let mut attributes = how.attributes.clone();
     if how.names.iter().any(Option::is_some) {

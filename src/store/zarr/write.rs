@@ -82,7 +82,7 @@ impl ZarrSink {
 
     /// Where a chunk is written.
     fn path(&self, index: &[usize]) -> PathBuf {
-        self.staging.part().join(key(self.plan.version, index))
+        self.staging.part().join(self.plan.key(index))
     }
 
     /// The number of a chunk, in row-major order.
@@ -183,17 +183,6 @@ impl Sink for ZarrSink {
             self.settle_groups()?;
         }
         self.staging.place()
-    }
-}
-
-/// The key of a stored chunk.
-fn key(version: u8, index: &[usize]) -> String {
-    let parts: Vec<String> = index.iter().map(ToString::to_string).collect();
-    match (version, parts.is_empty()) {
-        (2, true) => "0".to_owned(),
-        (2, false) => parts.join("."),
-        (_, true) => "c".to_owned(),
-        (_, false) => format!("c/{}", parts.join("/")),
     }
 }
 

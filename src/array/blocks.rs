@@ -39,18 +39,7 @@ impl<T: Element + Pod, U: Element + Pod> BlockFn<T, U> {
         let raw = move |inputs: &[RawBlock<'_>], shape: &[usize], out: &mut [u8]| -> Result<()> {
             let refuse = |why: String| Error::from(ErrorKind::Function { name: called.clone(), why });
             let input = inputs.first().ok_or_else(|| Error::bug("a block function has an input"))?;
-            let values = bytemuck::try_cast_slice::<u8, T>(input.bytes).map_err(|e| refuse(e.to_string()))?;
-            let view = ArrayViewD::from_shape(input.shape, values).map_err(|e| refuse(e.to_string()))?;
-            let result = body(view);
-            if result.shape() != shape {
-                let (have, want) = (crate::shape::tuple(result.shape()), crate::shape::tuple(shape));
-                return Err(refuse(format!("returned a block of shape {have} where {want} was expected")));
-            }
-            let result = result.as_standard_layout();
-            let values =
-                result.as_slice().ok_or_else(|| refuse("returned a block that is not contiguous".to_owned()))?;
-            out.copy_from_slice(bytemuck::cast_slice(values));
-            Ok(())
+            fill(&body(view(input).map_err(refuse)?), shape, out).map_err(refuse)
         };
         Self { function: BlockFunction { name, output: U::DTYPE, body: Arc::new(raw), cuda: None }, kind: PhantomData }
     }
@@ -100,6 +89,27 @@ impl<T: Element + Pod, U: Element + Pod> BlockFn<T, U> {
         self.function.cuda = Some(CudaSource::Kernel { entry: entry.into(), code: code.into() });
         self
     }
+}
+
+/// The elements of a block, or why they are no such.
+pub(super) fn view<'a, T: Element + Pod>(block: &'a RawBlock<'a>) -> Result<ArrayViewD<'a, T>, String> {
+    if block.dtype != T::DTYPE {
+        return Err(format!("is called with {} where {} was expected", block.dtype, T::DTYPE));
+    }
+    let values = bytemuck::try_cast_slice::<u8, T>(block.bytes).map_err(|e| e.to_string())?;
+    ArrayViewD::from_shape(block.shape, values).map_err(|e| e.to_string())
+}
+
+/// Fills `out` with a result that must have this shape.
+pub(super) fn fill<U: Pod>(result: &ArrayD<U>, shape: &[usize], out: &mut [u8]) -> Result<(), String> {
+    if result.shape() != shape {
+        let (have, want) = (crate::shape::tuple(result.shape()), crate::shape::tuple(shape));
+        return Err(format!("returned a block of shape {have} where {want} was expected"));
+    }
+    let result = result.as_standard_layout();
+    let values = result.as_slice().ok_or("returned a block that is not contiguous")?;
+    out.copy_from_slice(bytemuck::cast_slice(values));
+    Ok(())
 }
 
 impl<T, U> std::fmt::Debug for BlockFn<T, U> {

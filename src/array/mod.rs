@@ -1,11 +1,11 @@
 //! The public face: [`Array`], by topic. No algorithm lives here; every method builds an expression.
 //!
-//! `kinds.rs` says which types follow from which, `creation.rs` makes arrays, `cf.rs` decodes stored ones, `random.rs` and `sampling.rs` random ones,
-//! `operators.rs` and `elementwise.rs` combine them, `indexing.rs` and `manipulation.rs` look at them differently,
-//! `reduction.rs` reduces them, `scan.rs` has running results, `order.rs` sorts, `fft.rs` transforms, `groups.rs` reduces
-//! group by group, `windows.rs` block by block (`pyramid.rs` again and again), `ndimage.rs` filters them, `products.rs` multiplies them, `diagonals.rs` and
-//! `linalg.rs` are about matrices, `blocks.rs` maps user functions,
-//! `compute.rs` runs what was asked for, `stream.rs` chunk after chunk.
+//! `kinds.rs` says which types follow from which, `creation.rs` makes arrays, `cf.rs` decodes stored ones, `random.rs` and
+//! `sampling.rs` make random ones, `operators.rs` and `elementwise.rs` combine them, `indexing.rs` and `manipulation.rs`
+//! look at them differently, `reduction.rs` reduces them, `scan.rs` has running results, `order.rs` sorts, `fft.rs`
+//! transforms, `groups.rs` reduces group by group, `windows.rs` block by block (`pyramid.rs` again and again), `ndimage.rs`
+//! filters them, `products.rs` multiplies them, `diagonals.rs` and `linalg.rs` are about matrices, `blocks.rs` maps user
+//! functions, `functions.rs` those that see more, `compute.rs` runs what was asked for, `stream.rs` chunk after chunk.
 
 use crate::chunk::Chunks;
 use crate::dtype::DType;
@@ -55,6 +55,7 @@ pub mod diagonals;
 pub mod linalg;
 pub mod sampling;
 pub mod blocks;
+pub mod functions;
 pub mod compute;
 pub mod stream;
 

@@ -6,7 +6,6 @@ use crate::dtype::{DType, Kind as Family};
 use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::expr::build::{self, Arg};
-use crate::expr::compose::binary;
 use crate::expr::windows::Boundary;
 use crate::op::elementwise::ElementOp;
 use crate::op::reduction::Params;
@@ -78,10 +77,8 @@ impl<T: Kind> Array<T> {
         if how == Downscale::Nearest {
             // What is left out is checked as for the others.
             self.coarsen(sizes, Boundary::Pad)?;
-            let steps: Vec<Item> = sizes
-                .iter()
-                .map(|&k| Item::Slice { start: None, stop: None, step: k.cast_signed() })
-                .collect();
+            let steps: Vec<Item> =
+                sizes.iter().map(|&k| Item::Slice { start: None, stop: None, step: k.cast_signed() }).collect();
             return build::index(self.expr(), &steps);
         }
         let name = match how {
@@ -100,7 +97,7 @@ fn rounded(x: &Expr, dtype: DType) -> Result<Expr> {
     if x.dtype == dtype || matches!(dtype.kind(), Family::Float | Family::Complex) {
         return build::cast(x, dtype);
     }
-    let up = binary(ElementOp::Add, x, Scalar::Float(0.5))?;
+    let up = build::element(ElementOp::Add, &[Arg::from(x), Arg::Scalar(Scalar::Float(0.5))])?;
     build::cast(&build::element(ElementOp::Floor, &[Arg::Array(up)])?, dtype)
 }
 

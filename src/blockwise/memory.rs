@@ -46,7 +46,11 @@ pub fn walked_bytes(plan: &Plan, stages: &[StageId], block: &[usize]) -> u64 {
         let dtypes = stage.inputs.iter().map(|i| i.dtype).chain(stage.result_dtypes());
         dtypes.map(super::super::dtype::DType::size).max().unwrap_or(1)
     };
-    stages.iter().map(|id| (shape::size(block) * widest(id)) as u64).max().unwrap_or(0)
+    let elements = |id: &StageId| match &plan.stages[*id].kind {
+        StageKind::Regional(op) => shape::size(block).max(op.walked(block)),
+        _ => shape::size(block),
+    };
+    stages.iter().map(|id| (elements(id) * widest(id)) as u64).max().unwrap_or(0)
 }
 
 /// Bytes that the inputs of stage `id` take for a region of shape `block`, arrays shared by stages counted once.

@@ -6,6 +6,7 @@ use super::sources::times;
 use super::sweep::Sweep;
 use crate::chunk::index_map::AxisMap;
 use crate::chunk::{AxisChunks, Chunks, IndexMap};
+use crate::op::regional::Regional;
 
 /// A stage that asks for regions of others, and the blocks it asks for.
 #[derive(Debug, Clone, PartialEq)]
@@ -107,20 +108,20 @@ impl Reader {
 
 /// The pieces that are computed whole, whatever is asked of them: the chunks of a user function, or lines.
 fn computed_in(stage: &Stage) -> Chunks {
-    match &stage.kind {
-        StageKind::Regional(op) if op.whole_axis().is_some() => {
-            let piece = |(a, &n): (usize, &usize)| if op.whole_axis() == Some(a) { n } else { 1 };
-            let cut = |at: (usize, &usize)| AxisChunks::regular(*at.1, piece(at));
-            Chunks::new(stage.space.iter().enumerate().map(cut).collect())
-        }
-        _ => stage.chunks.clone(),
+    let StageKind::Regional(op) = &stage.kind else { return stage.chunks.clone() };
+    if op.whole_axis().is_none() && !matches!(op, Regional::Call(_)) {
+        return stage.chunks.clone();
     }
+    let cut = |(a, own): (usize, &AxisChunks)| {
+        if op.keeps_chunks(a) { own.clone() } else { AxisChunks::regular(own.len(), 1) }
+    };
+    Chunks::new(stage.chunks.axes().iter().enumerate().map(cut).collect())
 }
 
 fn is_function(plan: &Plan, id: StageId) -> bool {
     match &plan.stages[id].kind {
         StageKind::Function(_) => true,
-        StageKind::Regional(op) => op.whole_axis().is_some(),
+        StageKind::Regional(op) => op.whole_axis().is_some() || matches!(op, Regional::Call(_)),
         _ => false,
     }
 }

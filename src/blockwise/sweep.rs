@@ -450,7 +450,7 @@ fn collect_function_cuts<'a>(plan: &'a Plan, id: StageId, a: usize, cuts: &mut V
     let stage = &plan.stages[id];
     match &stage.kind {
         StageKind::Function(_) => cuts.push(&stage.chunks.axes()[a]),
-        StageKind::Regional(op) if op.whole_axis() == Some(a) => cuts.push(&stage.chunks.axes()[a]),
+        StageKind::Regional(op) if op.keeps_chunks(a) => cuts.push(&stage.chunks.axes()[a]),
         _ => {}
     }
     for piece in stage.inputs.iter().flat_map(|i| &i.pieces) {

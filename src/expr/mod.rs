@@ -4,7 +4,8 @@
 //! inferred when it was built. `build.rs` holds the constructors, one per kind, `regions.rs` those of what
 //! needs boxes of its inputs, `windows.rs` reductions of windows, `filters.rs` filters, `pending.rs` what waits for lengths that
 //! depend on data, `random.rs` has random arrays, `matrices.rs` what is done to matrices tile by tile, `deviation.rs`
-//! what sees more than one node; nothing here reads data.
+//! what sees more than one node, `calls.rs` user functions that see whole axes,
+//! `spectra.rs` Fourier transforms; nothing here reads data.
 
 pub mod node;
 pub mod display;
@@ -24,6 +25,8 @@ pub mod trim;
 pub mod deviation;
 pub mod compose;
 pub mod windows;
+pub mod calls;
+pub mod spectra;
 pub mod check;
 
 pub use node::{Expr, ExprKind, Node, Resume, Site};

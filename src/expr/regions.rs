@@ -125,13 +125,8 @@ pub fn gather(input: &Expr, indices: &[Expr]) -> Result<Expr> {
     let (cuts, rest) = input.chunks.axes().split_at(indices.len());
     let grids: Vec<&Chunks> = indices.iter().map(|i| &i.chunks).collect();
     let mut axes = unify(&places, &grids).axes().to_vec();
-    let mut room = LARGEST_RESHAPED / (input.dtype.size() * rest.iter().map(|c| c.longest().max(1)).product::<usize>());
-    for axis in axes.iter_mut().rev() {
-        if axis.longest() > room.max(1) {
-            *axis = AxisChunks::regular(axis.len(), room.max(1));
-        }
-        room /= axis.longest().max(1);
-    }
+    let each = input.dtype.size() * rest.iter().map(|c| c.longest().max(1)).product::<usize>();
+    limit(&mut axes, LARGEST_RESHAPED / each);
     axes.extend(rest.iter().cloned());
     let shape: Vec<usize> = places.iter().chain(&lengths[indices.len()..]).copied().collect();
     fits_memory("index", &shape)?;
@@ -142,6 +137,16 @@ pub fn gather(input: &Expr, indices: &[Expr]) -> Result<Expr> {
     let inputs = std::iter::once(input.clone()).chain(indices).collect();
     let kind = ExprKind::Regional { inputs, op: Regional::Gather(op) };
     Ok(node(kind, input.dtype, Shape::new(&shape), Chunks::new(axes), names))
+}
+
+/// Cuts chunks that hold more than `room` elements, the outer axes first.
+pub(super) fn limit(axes: &mut [AxisChunks], mut room: usize) {
+    for axis in axes.iter_mut().rev() {
+        if axis.longest() > room.max(1) {
+            *axis = AxisChunks::regular(axis.len(), room.max(1));
+        }
+        room /= axis.longest().max(1);
+    }
 }
 
 /// What `op` does to whole lines along an axis, of length `out` then. All inputs have the shape of the first.

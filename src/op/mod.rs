@@ -10,6 +10,6 @@ pub mod reduction;
 pub mod scan;
 pub mod contraction;
 pub mod tiles;
-pub mod regional;
 pub mod function;
+pub mod regional;
 pub mod kernel;

@@ -8,7 +8,8 @@
 //! `lines.rs` has what is done to whole lines of an axis (`quantile.rs`, `fourier.rs`), `select.rs` what keeps some rows of an
 //! axis, `lookup.rs` what finds elements in a table that they share, `tally.rs` what counts them in bins, `gather.rs`
 //! elements whose places are data, `windows.rs` reductions of boxes at regular distances, `filter.rs` what is computed from
-//! windows around elements, `stretches.rs` blocks with what they share.
+//! windows around elements, `stretches.rs` blocks with what they share, `call.rs` user functions that see more than their
+//! own place.
 
 use crate::chunk::{AxisChunks, Chunks, IndexMap, Region};
 use crate::dtype::DType;
@@ -27,6 +28,9 @@ pub mod tally;
 pub mod windows;
 
 pub use filter::Filter;
+pub mod call;
+
+pub use call::Call;
 pub use fourier::Fourier;
 pub use gather::Gather;
 pub use lines::{End, LineOp, Lines};
@@ -72,6 +76,8 @@ pub enum Regional {
     Filter(Filter),
     /// Stretches one after another.
     Stretches(Stretches),
+    /// What a user function makes of more than its own place.
+    Call(Call),
 }
 
 impl Regional {
@@ -89,6 +95,7 @@ impl Regional {
             Self::Windows(windows) => windows.reducer.name,
             Self::Filter(filter) => filter.name,
             Self::Stretches(stretches) => stretches.name,
+            Self::Call(call) => call.kind,
         }
     }
 
@@ -106,6 +113,7 @@ impl Regional {
             Self::Windows(windows) => windows.reducer.output(),
             Self::Filter(filter) => filter.output,
             Self::Stretches(stretches) => stretches.dtype,
+            Self::Call(call) => call.function.output,
         }
     }
 
@@ -124,6 +132,7 @@ impl Regional {
             Self::Windows(windows) => return windows.lengths.clone(),
             Self::Filter(filter) => return filter.input_space(),
             Self::Stretches(stretches) => return stretches.input.clone(),
+            Self::Call(call) => return call.input_space(space),
         }
         out
     }
@@ -140,8 +149,10 @@ impl Regional {
             | Self::Count(_)
             | Self::Edges(_)
             | Self::Gather(_)
-            | Self::Windows(_) => IndexMap::broadcast(lengths, seen),
-            Self::Filter(_) | Self::Stretches(_) => IndexMap::broadcast(lengths, seen),
+            | Self::Windows(_)
+            | Self::Filter(_)
+            | Self::Stretches(_) => IndexMap::broadcast(lengths, seen),
+            Self::Call(call) => call.map(input),
         }
     }
 
@@ -179,6 +190,7 @@ impl Regional {
             | Self::Gather(_)
             | Self::Windows(_) => false,
             Self::Filter(_) | Self::Stretches(_) => false,
+            Self::Call(_) => false,
         }
     }
 
@@ -197,6 +209,9 @@ impl Regional {
             Self::Windows(windows) => vec![windows.part(region)],
             Self::Filter(filter) => vec![filter.part(region)],
             Self::Stretches(stretches) => stretches.parts(region),
+            Self::Call(call) => {
+                call.calls(region).into_iter().map(|(_, output)| Part { input: call.seen(&output), output }).collect()
+            }
         }
     }
 
@@ -214,6 +229,7 @@ impl Regional {
             Self::Windows(windows) => windows.hull(region),
             Self::Filter(filter) => filter.hull(region),
             Self::Stretches(stretches) => stretches.hull(region),
+            Self::Call(call) => call.hull(region),
         }
     }
 
@@ -235,6 +251,7 @@ impl Regional {
             Self::Windows(windows) => out = windows.covered(block),
             Self::Filter(filter) => return filter.largest_part(block),
             Self::Stretches(stretches) => return stretches.largest_part(block),
+            Self::Call(call) => return call.largest_part(block),
         }
         out
     }
@@ -255,6 +272,7 @@ impl Regional {
             Self::Windows(windows) => return windows.read_in(grid),
             Self::Filter(filter) => return filter.read_in(grid),
             Self::Stretches(stretches) => return stretches.read_in(),
+            Self::Call(call) => return call.read_in(grid),
             Self::Gather(gather) => {
                 axes.extend(gather.cuts.iter().map(|c| AxisChunks::regular(c.len(), c.len())));
             }
@@ -276,22 +294,52 @@ impl Regional {
             | Self::Gather(_)
             | Self::Windows(_)
             | Self::Filter(_)
-            | Self::Stretches(_) => None,
+            | Self::Stretches(_)
+            | Self::Call(_) => None,
         }
     }
 
     /// Whether it is swept: once over its space, whoever reads it. A transform of lines is evaluated with whoever reads whole
-    /// ones; to put them in order is not worth doing twice.
+    /// ones; to put them in order is not worth doing twice. So are the states of pieces, which are few.
     #[must_use]
     pub fn is_swept(&self) -> bool {
-        matches!(self, Self::Lines(lines) if !matches!(lines.op, LineOp::Fourier(_)))
+        match self {
+            Self::Lines(lines) => !matches!(lines.op, LineOp::Fourier(_)),
+            Self::Call(call) => call.has_pieces(),
+            Self::Merged(_)
+            | Self::Select(_)
+            | Self::Count(_)
+            | Self::Lookup(_)
+            | Self::Tally(_)
+            | Self::Edges(_)
+            | Self::Gather(_)
+            | Self::Windows(_)
+            | Self::Filter(_)
+            | Self::Stretches(_) => false,
+        }
+    }
+
+    /// Whether blocks of the result must not cut its chunks along axis `a`, or more would be computed than is asked for.
+    #[must_use]
+    pub fn keeps_chunks(&self, a: usize) -> bool {
+        match self {
+            Self::Call(call) => !call.is_cut(a),
+            _ => self.whole_axis() == Some(a),
+        }
+    }
+
+    /// Elements of the inputs that are walked for a block of shape `block`.
+    #[must_use]
+    pub fn walked(&self, block: &[usize]) -> usize {
+        if let Self::Call(call) = self { call.walked(block) } else { crate::shape::size(block) }
     }
 
     /// Whether regions that other parts read are read again, so that decoded chunks are worth keeping.
     #[must_use]
     pub fn reads_again(&self) -> bool {
         match self {
-            Self::Lines(_) | Self::Select(_) | Self::Count(_) | Self::Filter(_) | Self::Stretches(_) => true,
+            Self::Select(_) | Self::Count(_) | Self::Filter(_) | Self::Stretches(_) => true,
+            Self::Lines(_) => self.is_swept(),
             Self::Windows(windows) => windows.overlap(),
             _ => false,
         }
@@ -304,6 +352,7 @@ impl Regional {
             Self::Lines(lines) => lines.scratch(block),
             Self::Gather(gather) => gather.scratch(block),
             Self::Filter(filter) => filter.scratch(block),
+            Self::Call(call) => call.scratch(block),
             Self::Merged(merged) => merged.scratch(block),
             Self::Select(_) | Self::Count(_) | Self::Stretches(_) => 0,
             Self::Lookup(lookup) => lookup.scratch(block),
@@ -341,6 +390,7 @@ impl fmt::Display for Regional {
                 let passes: usize = filter.chains.iter().map(Vec::len).sum();
                 write!(f, "{} in {passes} pass{}", filter.name, if passes == 1 { "" } else { "es" })
             }
+            Self::Call(call) => write!(f, "{} {}", call.kind, call.function.name),
         }
     }
 }

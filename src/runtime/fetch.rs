@@ -98,6 +98,7 @@ impl Shared<'_> {
             StageKind::Substitute(substitution) => self.substitute(id, substitution, region),
             StageKind::Regional(Regional::Gather(op)) => self.gather(id, op, region, memo),
             StageKind::Regional(Regional::Merged(merged)) => self.merged(id, merged, region),
+            StageKind::Regional(Regional::Call(call)) => self.calls(id, call, region),
             StageKind::Regional(op) => self.parts(id, op, region),
             StageKind::Function(_) => self.function(id, region, memo),
             StageKind::Reduce { .. } | StageKind::Scan { .. } | StageKind::Tiles(_) | StageKind::Runs(_) => {

@@ -190,6 +190,7 @@ impl StageKernels {
         match &stage.kind {
             StageKind::Blockwise(program) => Self::Block(launcher(Kernel::Elementwise(program.clone()))),
             StageKind::Regional(Regional::Gather(_)) => Self::Nothing,
+            StageKind::Regional(Regional::Call(call)) => Self::Block(launcher(Kernel::Function(call.function.clone()))),
             StageKind::Regional(op) => Self::Block(launcher(Kernel::Regional(op.clone()))),
             StageKind::Function(function) => Self::Block(launcher(Kernel::Function(function.clone()))),
             StageKind::Scan { .. } => scan_kernel(stage).map_or(Self::Nothing, |kernel| Self::Block(launcher(kernel))),

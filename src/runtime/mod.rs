@@ -4,7 +4,7 @@
 //! every stage printable; `executor.rs` admits tasks against the byte budget and runs them on the context's pool, or where
 //! `enqueue.rs` finds that they only enqueue, by itself;
 //! `launch.rs` keeps kernels ready; `fetch.rs` and `rows.rs` read what a block needs, put together in `collage.rs`, through `cache.rs` where chunks are
-//! shared; `product.rs` multiplies matrices panel by panel, `substitute.rs` solves triangular systems; `fold.rs` combines tiles in a fixed tree, `carry.rs` joins the
+//! shared; `calls.rs` calls user functions, `product.rs` multiplies matrices panel by panel, `substitute.rs` solves triangular systems; `fold.rs` combines tiles in a fixed tree, `carry.rs` joins the
 //! blocks of scans in order, `tiles.rs` runs factorisations; `running.rs` sets up where the results of a sweep go, `target.rs` takes them, `spill.rs` those that go to disk for a while; `retry.rs` makes
 //! requests again that failed for a moment; `trace.rs` counts and times; `interrupt.rs` stops a run when the process is
 //! interrupted.
@@ -24,6 +24,7 @@ pub(crate) mod fetch;
 pub(crate) mod enqueue;
 pub(crate) mod rows;
 pub(crate) mod gather;
+pub(crate) mod calls;
 pub(crate) mod product;
 pub(crate) mod substitute;
 pub(crate) mod merged;

@@ -248,6 +248,7 @@ fn fallbacks(cx: &Context, plan: &Plan) -> Vec<String> {
     let kernels = plan.stages.iter().flat_map(|stage| match &stage.kind {
         StageKind::Blockwise(p) => vec![Kernel::Elementwise(p.clone())],
         StageKind::Regional(Regional::Gather(_)) => Vec::new(),
+        StageKind::Regional(Regional::Call(call)) => vec![Kernel::Function(call.function.clone())],
         StageKind::Regional(op) => vec![Kernel::Regional(op.clone())],
         StageKind::Function(f) => vec![Kernel::Function(f.clone())],
         StageKind::Reduce { .. } => {

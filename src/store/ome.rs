@@ -114,7 +114,8 @@ impl Multiscale {
         }
         let axis = |axis: &Axis| {
             let mut out = Map::from_iter([("name".to_owned(), json!(axis.name))]);
-            for (key, value) in [("type", &axis.kind), ("unit", &axis.unit)].into_iter().filter(|(_, v)| !v.is_empty()) {
+            for (key, value) in [("type", &axis.kind), ("unit", &axis.unit)].into_iter().filter(|(_, v)| !v.is_empty())
+            {
                 out.insert(key.into(), json!(value));
             }
             Value::Object(out)
@@ -204,7 +205,8 @@ fn transformed(
         let numbers: Option<Vec<f64>> =
             step.get(kind).and_then(Value::as_array).and_then(|list| list.iter().map(Value::as_f64).collect());
         let numbers = numbers.filter(|n| n.len() == scale.len());
-        let numbers = numbers.ok_or_else(|| bad(format!("a transformation `{kind}` without a number for each axis")))?;
+        let numbers =
+            numbers.ok_or_else(|| bad(format!("a transformation `{kind}` without a number for each axis")))?;
         for ((s, t), by) in scale.iter_mut().zip(&mut translation).zip(numbers) {
             match kind {
                 "scale" => (*s, *t) = (*s * by, *t * by),
@@ -246,7 +248,8 @@ mod tests {
     #[test]
     fn transformations_of_the_image_come_after_those_of_its_levels() {
         let mut attributes = image().attributes(Version::V04).unwrap();
-        let steps = json!([{"type": "scale", "scale": [1.0, 10.0, 10.0]}, {"type": "translation", "translation": [0, 1, 2]}]);
+        let steps =
+            json!([{"type": "scale", "scale": [1.0, 10.0, 10.0]}, {"type": "translation", "translation": [0, 1, 2]}]);
         attributes["multiscales"][0]["coordinateTransformations"] = steps;
         let level = Multiscale::read(&attributes).unwrap().unwrap().levels.remove(1);
         assert_eq!((level.scale, level.translation), (vec![1.0, 10.0, 5.0], vec![0.0, 3.5, 72.0]));

@@ -1,8 +1,8 @@
 //! Fourier transforms against their definition, for every length and axis, in small and in usual blocks.
 
 use super::{contexts, elements};
-use hyperslab::array::fft::{Norm, Transform};
 use hyperslab::dtype::DType;
+use hyperslab::expr::spectra::{Norm, Transform};
 use hyperslab::store::Create;
 use hyperslab::{Array, Context};
 use ndarray::{ArrayD, Axis};

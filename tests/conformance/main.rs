@@ -12,6 +12,7 @@ mod factorisations;
 mod fft;
 mod filters;
 mod floats;
+mod functions;
 mod golden;
 mod groups;
 mod numerics;

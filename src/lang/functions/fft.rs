@@ -4,9 +4,9 @@ use super::super::ast::BinaryOp;
 use super::super::operators::binary;
 use super::super::value::{Call, Function, Value};
 use super::row;
-use crate::array::fft::{Norm, Transform, frequencies, in_order, shifted, transform, transform_axes};
 use crate::dtype::scalar::Scalar;
 use crate::error::{Error, Result};
+use crate::expr::spectra::{Norm, Transform, frequencies, in_order, shifted, transform, transform_axes};
 use crate::shape::axes::Axes;
 
 pub(super) static TABLE: &[Function] = &[

@@ -94,21 +94,20 @@ impl Fourier {
         let copies = lines * (len * input.size() + pad + out * self.output(input).size() + pad);
         let points = self.points(lengths);
         // Others are convolutions of up to four times as many points, with tables of their own.
-        let each = if largest_factor(points) <= SMOOTH { 4 } else { 20 };
+        let each = if is_smooth(points) { 4 } else { 20 };
         copies + each * points * 2 * input.size()
     }
 }
 
-/// The largest prime factor.
-fn largest_factor(n: usize) -> usize {
-    let (mut left, mut largest, mut p) = (n, 1, 2);
-    while p * p <= left {
+/// Whether no prime factor is larger than [`SMOOTH`].
+fn is_smooth(n: usize) -> bool {
+    let mut left = n.max(1);
+    for p in 2..=SMOOTH {
         while left.is_multiple_of(p) {
-            (left, largest) = (left / p, p);
+            left /= p;
         }
-        p += 1;
     }
-    largest.max(left)
+    left == 1
 }
 
 #[cfg(test)]
@@ -116,9 +115,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn largest_factors() {
-        let found: Vec<usize> = [1, 2, 12, 49, 97, 1440, 2 * 1_000_003].into_iter().map(largest_factor).collect();
-        assert_eq!(found, [1, 2, 3, 7, 97, 5, 1_000_003]);
+    fn lengths_without_large_factors() {
+        assert!([1, 2, 49, 31 * 64, 1440].into_iter().all(is_smooth));
+        assert!([37, 2 * 1_000_003, 1_000_000_000_000_037].into_iter().all(|n| !is_smooth(n)));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::blockwise::sweep::{Machine, Sweep, extra_bytes_of, grid, sweeps};
 use crate::chunk::{Chunks, IndexMap};
 use crate::error::Result;
 use crate::op::program::Program;
+use crate::op::regional::Regional;
 use crate::shape;
 
 /// Where blocks must not follow the chunks of what they read (a rechunk or a transpose into a store, chunks for a user
@@ -87,7 +88,14 @@ fn choose(plan: &Plan, reader: &Reader, list: &[Sweep], machine: &Machine) -> Op
     let local = matches!(&stage.kind, StageKind::Regional(op) if op.is_local());
     let seen = if local { stage.space.clone() } else { stage.input_space() };
     let bytes_of = |input: &Input| (shape::size(&seen) * input.dtype.size()) as u64;
+    // What a user function sees along some axes alone is read again: seen from all of them it would be many times as large.
+    let full = |i: &usize| {
+        let varies = stage.inputs[*i].varies(&seen);
+        !matches!(stage.kind, StageKind::Regional(Regional::Call(_)))
+            || (0..seen.len()).all(|a| varies[a] || seen[a] == 1)
+    };
     let bad: Vec<usize> = (0..stage.inputs.len())
+        .filter(full)
         .filter(|&i| extra_bytes_of(plan, id, &stage.inputs[i], &reader.grid, cache) > 0)
         .collect();
     let extra: u64 = bad.iter().map(|&i| extra_bytes_of(plan, id, &stage.inputs[i], &reader.grid, cache)).sum();

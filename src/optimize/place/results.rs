@@ -47,7 +47,9 @@ impl PlanRule for PlaceResults {
                 continue;
             }
             let reason = match (&plan.stages[id].kind, &plan.stages[id].placement) {
-                (StageKind::Function(_), _) => runs_again(plan, id, machine),
+                (StageKind::Function(_), _) | (StageKind::Regional(Regional::Call(_)), Placement::OnDemand) => {
+                    runs_again(plan, id, machine)
+                }
                 (StageKind::Regional(op), Placement::OnDemand) if op.whole_axis().is_some() && !op.is_swept() => {
                     transforms_again(plan, id, machine)
                 }

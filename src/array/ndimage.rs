@@ -1,7 +1,8 @@
 //! Filters over windows around elements, as `scipy.ndimage` names and defines them: [`Array::ndimage`].
 //!
 //! `weigh.rs` has sums with weights, among them Gaussian filters and derivatives, `extremes.rs` smallest, largest and ranked
-//! elements, `morphology.rs` erosion and dilation.
+//! elements, `morphology.rs` erosion and dilation, `label.rs`
+//! connected elements and what is measured of them.
 
 use super::padding::{Border, pad};
 use super::{Array, Kind};
@@ -24,6 +25,7 @@ use std::marker::PhantomData;
 pub mod weigh;
 pub mod extremes;
 pub mod morphology;
+pub mod label;
 
 /// What stands beyond the ends of an axis, here for `a b c d`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -197,9 +199,9 @@ fn run(name: &'static str, x: &Expr, chains: Vec<Vec<Pass>>, join: Join, output:
     if chains.is_empty() {
         return build::cast(x, output);
     }
-    for axis in 0..rank {
+    for (axis, &length) in lengths.iter().enumerate() {
         let reach = chains.iter().map(|c| c.iter().map(|p| p.window[axis] - 1).sum::<usize>()).max().unwrap_or(0);
-        if lengths[axis] > SHORT * reach {
+        if length > SHORT * reach {
             let wrapping = chains.iter_mut().flatten().filter(|p| p.edges[axis] == Edge::Wrap);
             wrapping.for_each(|p| p.edges[axis] = Edge::Open);
         }

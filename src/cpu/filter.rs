@@ -152,7 +152,9 @@ fn joined(op: &Filter, given: &Field, span: &Span, out: &mut [u8], work: &mut Wo
 /// Makes truth values of numbers.
 fn settle(dtype: DType, out: &mut [u8]) {
     if dtype == DType::Bool {
-        out.iter_mut().for_each(|x| *x = u8::from(*x != 0));
+        for x in out {
+            *x = u8::from(*x != 0);
+        }
     }
 }
 
@@ -209,6 +211,19 @@ struct Windows<'a> {
 /// Elements that are computed together.
 const STRIP: usize = 256;
 
+/// Makes every element what `of` makes of it and of the one `distance` behind it, which is as it was before.
+#[inline(always)]
+fn with_later<T: Cell>(elements: &mut [T], distance: usize, of: impl Fn(T, T) -> T) {
+    let mut strip = [T::narrow(0.0); STRIP];
+    let count = elements.len().saturating_sub(distance);
+    for at in (0..count).step_by(STRIP) {
+        let strip = &mut strip[..STRIP.min(count - at)];
+        let pairs = elements[at..].iter().zip(&elements[at + distance..]);
+        strip.iter_mut().zip(pairs).for_each(|(x, (a, b))| *x = of(*a, *b));
+        elements[at..at + strip.len()].copy_from_slice(strip);
+    }
+}
+
 impl Windows<'_> {
     /// The elements with their border in C order: the lengths.
     fn lengths(&self) -> Vec<usize> {
@@ -253,8 +268,8 @@ impl Windows<'_> {
         }
     }
 
-    /// As `rows`, where windows lie along `axis` alone; also gives the distance of neighbours in a window.
-    fn lines(&self, axis: usize, mut each: impl FnMut(usize, usize, usize)) -> usize {
+    /// As `rows`, where windows lie along `axis` alone.
+    fn lines(&self, axis: usize, mut each: impl FnMut(usize, usize, usize)) {
         let shape = &self.target.shape;
         let (outer, len, inner) = (shape::size(&shape[..axis]), shape[axis], shape::size(&shape[axis + 1..]));
         let reached = len + self.pass.window[axis] - 1;
@@ -274,6 +289,5 @@ impl Windows<'_> {
                 }
             }
         }
-        inner
     }
 }

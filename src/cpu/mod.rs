@@ -1,12 +1,14 @@
 //! Kernels on the CPU.
 //!
 //! Programs run over *strips* of `strip::STRIP` elements: every instruction is one monomorphic vector loop, chosen
-//! once per program for the machine's instruction set (`loops.rs`, `casts.rs`, `random.rs`), and the registers between them stay in the first
-//! cache (`strip.rs`). `space.rs` turns strided, broadcast and flipped views into strips; `elementwise.rs`,
-//! `reduce.rs` (with the accumulators of `lanes.rs`, and `screen.rs` to pass over what changes nothing) and `scan.rs` walk blocks with them; `gemm.rs` multiplies
-//! matrices and `factor.rs` factors their tiles; `lines.rs` sorts lines, `select.rs` keeps rows, `lookup.rs` finds
-//! elements in tables (`tables.rs`) and `tally.rs` counts them in bins, chosen by `regional.rs`; `gather.rs` copies
-//! elements from places that are data, `windows.rs` reduces boxes at regular distances; `device.rs` is the [`crate::device::Device`].
+//! once per program for the machine's instruction set (`loops.rs`, `casts.rs`, `random.rs`), and the registers between them
+//! stay in the first cache (`strip.rs`). `space.rs` turns strided, broadcast and flipped views into strips;
+//! `elementwise.rs`, `reduce.rs` (with the accumulators of `lanes.rs`, and `screen.rs` to pass over what changes nothing)
+//! and `scan.rs` walk blocks with them; `gemm.rs` multiplies matrices and `factor.rs` factors their tiles; `lines.rs` sorts
+//! lines, `select.rs` keeps rows, `lookup.rs` finds elements in tables (`tables.rs`) and `tally.rs` counts them in bins,
+//! chosen by `regional.rs`; `gather.rs` copies elements from places that are data, `windows.rs` reduces boxes at regular
+//! distances, `filter.rs` computes elements from windows, `label.rs` connects them; `device.rs` is the
+//! [`crate::device::Device`].
 
 pub(crate) mod copy;
 pub(crate) mod isa;
@@ -30,5 +32,6 @@ pub(crate) mod tally;
 pub(crate) mod gather;
 pub(crate) mod windows;
 pub(crate) mod filter;
+pub(crate) mod label;
 pub(crate) mod regional;
 pub mod device;

@@ -259,6 +259,29 @@ class Case:
         structure, _ = self.structure(self.draw.randint(1, 3), True)
         return f"iterate_structure({structure}, {self.draw.randint(1, 4)})"
 
+    def call_label(self):
+        draw, rank = self.draw, self.rank()
+        structure = ""
+        if draw.random() < 0.5:
+            structure = f", ndimage.generate_binary_structure({rank}, {draw.randint(1, 3)})"
+        elif draw.random() < 0.4:
+            half = [draw.random() < 0.5 for _ in range(3**rank // 2)]
+            structure = f", {np.array(half + [True] + half[::-1]).reshape((3,) * rank).tolist()}"
+        return f"label(x{draw.choice(['', ' > 0', ' > 2', ' < 3'])}{structure})[{draw.choice([0, 0, 0, 1])}]"
+
+    def call_measure(self):
+        draw = self.draw
+        name = draw.choice(["sum_labels", "sum", "mean", "variance", "standard_deviation"])
+        out = ""
+        if 0 in self.shape:
+            self.shape = (2, 5)
+            self.x = self.array()
+        if draw.random() < 0.8:
+            out += f", labels={draw.choice(['x > 0', '(x > 0) * 2 + (x > 2)', 'ndimage.label(x > 0)[0]', '(x > 1) * -1'])}"
+            if draw.random() < 0.8:
+                out += f", index={draw.choice([0, 1, [0, 1], [2, 1, 7, 1], [[3, -1], [0, 1]], [1]])}"
+        return f"{name}(x{out})"
+
     def call_grey(self):
         draw = self.draw
         name = draw.choice(["grey_erosion", "grey_dilation", "grey_opening", "grey_closing", "morphological_gradient",
@@ -289,7 +312,9 @@ def close(got, want, case):
         off = got.astype(object) != want.astype(object)
         return None if not np.any(off) else f"{np.sum(off)} of {want.size} differ: {got[off][:4]} for {want[off][:4]}"
     eps = 2e-5 if want.dtype.itemsize // (2 if want.dtype.kind == "c" else 1) == 4 else 1e-10
-    scale = max(np.max(np.abs(want), initial=0), np.max(np.abs(case.x.astype(complex)), initial=0))
+    scale = max(np.nanmax(np.abs(want), initial=0), np.max(np.abs(case.x.astype(complex)), initial=0))
+    if case.name == "call_measure":
+        eps, scale = (1e-6 if case.dtype == "f4" else 1e-12), scale**2
     off = ~np.isclose(got, want, rtol=eps, atol=eps * scale, equal_nan=True)
     return None if not np.any(off) else f"{np.sum(off)} of {want.size} differ: {got[off][:4]} for {want[off][:4]}"
 

@@ -169,7 +169,7 @@ fn gaussian_weights(name: &str, sigma: f64, order: usize, radius: usize) -> Resu
         return Err(Error::unsupported(format!("{name} with windows of more than {LONGEST} elements is not offered")));
     }
     #[expect(clippy::cast_precision_loss, reason = "windows are short")]
-    let places: Vec<f64> = (0..2 * radius + 1).map(|i| i as f64 - radius as f64).collect();
+    let places: Vec<f64> = (0..=2 * radius).map(|i| i as f64 - radius as f64).collect();
     let variance = sigma * sigma;
     let phi: Vec<f64> = places.iter().map(|x| (-0.5 / variance * (x * x)).exp()).collect();
     let total = pairwise(&phi);
@@ -206,7 +206,9 @@ fn pairwise(x: &[f64]) -> f64 {
         8..=128 => {
             let mut lanes = [0.0; 8];
             let (rows, rest) = x.as_chunks::<8>();
-            rows.iter().for_each(|row| lanes.iter_mut().zip(row).for_each(|(lane, x)| *lane += x));
+            for row in rows {
+                lanes.iter_mut().zip(row).for_each(|(lane, x)| *lane += x);
+            }
             let [a, b, c, d, e, f, g, h] = lanes;
             rest.iter().fold(((a + b) + (c + d)) + ((e + f) + (g + h)), |sum, x| sum + x)
         }
@@ -223,7 +225,7 @@ fn radius(name: &str, sigma: f64, truncate: f64, given: Option<usize>) -> Result
         return Ok(radius);
     }
     let radius = (truncate * sigma + 0.5).trunc();
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked")]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, clippy::cast_sign_loss, reason = "checked")]
     if radius >= 0.0 && radius < LONGEST as f64 {
         Ok(radius as usize)
     } else {

@@ -2,7 +2,6 @@
 
 #![expect(
     clippy::cast_possible_truncation,
-    clippy::cast_possible_wrap,
     clippy::cast_precision_loss,
     clippy::cast_sign_loss,
     clippy::cast_lossless,
@@ -19,6 +18,12 @@ pub(super) trait Cell: Pod + PartialOrd {
 
     /// A number as an element: integers lose what is behind the point, and what they cannot hold as SciPy does.
     fn narrow(x: f64) -> Self;
+
+    /// As `narrow`, but the nearest integer, halves away from 0, and the nearest that is not negative where there are no
+    /// negative ones.
+    fn nearest(x: f64) -> Self {
+        Self::narrow(x)
+    }
 
     /// As `wide`, for elements of which nothing is lost.
     fn single(self) -> f32 {
@@ -56,6 +61,12 @@ macro_rules! integers {
         #[inline(always)]
         fn narrow(x: f64) -> Self {
             $register(x) as Self
+        }
+
+        #[inline(always)]
+        fn nearest(x: f64) -> Self {
+            let x = if x > 0.0 { x + 0.5 } else { x - 0.5 };
+            if Self::MIN == 0 { x.clamp(0.0, Self::MAX as f64) as Self } else { Self::narrow(x) }
         }
 
         #[inline(always)]

@@ -1,7 +1,7 @@
 //! The smallest and largest elements of windows. NaN is both.
 
 use super::cells::{Cell, by_cell};
-use super::{STRIP, Scratch, Windows};
+use super::{STRIP, Scratch, Windows, with_later};
 use crate::cpu::tables::output;
 use crate::dtype::DType;
 use crate::error::Result;
@@ -61,10 +61,7 @@ fn doubled<W: Cell, T: Cell>(
     let step = shape::size(&windows.target.shape[axis + 1..]);
     let mut width = 1;
     while 2 * width <= size {
-        let n = elements.len().saturating_sub(width * step);
-        for i in 0..n {
-            elements[i] = choose(elements[i], elements[i + width * step]);
-        }
+        with_later(elements, width * step, &choose);
         width *= 2;
     }
     let rest = (size - width) * step;
@@ -99,7 +96,7 @@ pub(super) fn among(
             let first = heights.first().copied().unwrap_or(0.0);
             let choose: Choice<f64> = if largest { larger } else { smaller };
             let next = |k: usize, x: f64, y: T| choose(x, T::narrow(y.wide() + heights[k]).wide());
-            by_cell!(dtype, U => chosen(windows, &distances, elements, |y: T| y.wide() + first, next, output(out)?, U::narrow));
+            by_cell!(dtype, U => chosen(windows, &distances, elements, |y: T| y.wide() + first, next, output(out)?, U::nearest));
         }
     });
     Ok(())

@@ -4,7 +4,7 @@
 //! does, without fused operations. Weights of which none is negative lose nothing in single precision.
 
 use super::cells::{Cell, by_cell};
-use super::{STRIP, Scratch, Windows};
+use super::{STRIP, Scratch, Windows, with_later};
 use crate::cpu::isa::{self, Isa};
 use crate::cpu::tables::output;
 use crate::dtype::DType;
@@ -104,13 +104,15 @@ pub(super) fn run(windows: &Windows, dtype: DType, out: &mut [u8], border: &mut 
         #[expect(clippy::cast_possible_truncation, reason = "to single precision")]
         let constant = constant as f32;
         let elements = by_cell!(from, T => windows.bordered::<T, f32>(border, T::single, constant)?);
-        return by_cell!(dtype, T => sums(windows, axis, &taps.single(), elements, output(out)?, T::of_single));
+        by_cell!(dtype, T => sums(windows, axis, &taps.single(), elements, output(out)?, T::of_single));
+        return Ok(());
     }
     let elements = by_cell!(from, T => windows.bordered::<T, f64>(border, T::wide, constant)?);
-    by_cell!(dtype, T => sums(windows, axis, &taps, elements, output(out)?, T::narrow))
+    by_cell!(dtype, T => sums(windows, axis, &taps, elements, output(out)?, T::narrow));
+    Ok(())
 }
 
-/// The sums of all windows, compiled for each instruction set.
+/// The sums of all windows.
 fn sums<W: Sum, T: Cell>(
     windows: &Windows,
     axis: Option<usize>,
@@ -118,7 +120,7 @@ fn sums<W: Sum, T: Cell>(
     from: &[W],
     out: &mut [T],
     narrow: impl Fn(W) -> T + Copy,
-) -> Result<()> {
+) {
     let strip = strip::<W>();
     let mut sums = [W::default(); STRIP];
     let each = |from_at: usize, at: usize, n: usize| {
@@ -127,12 +129,9 @@ fn sums<W: Sum, T: Cell>(
         out[at..at + n].iter_mut().zip(sums).for_each(|(x, sum)| *x = narrow(*sum));
     };
     match axis {
-        Some(axis) => {
-            windows.lines(axis, each);
-        }
+        Some(axis) => windows.lines(axis, each),
         None => windows.rows(STRIP, each),
     }
-    Ok(())
 }
 
 /// The sums of neighbouring windows.
@@ -262,10 +261,7 @@ pub(super) fn mean(
         if done == size {
             break;
         }
-        let n = elements.len().saturating_sub(width * step);
-        for i in 0..n {
-            elements[i] += elements[i + width * step];
-        }
+        with_later(elements, width * step, |a, b| a + b);
         width *= 2;
     }
     #[expect(clippy::cast_precision_loss, reason = "windows are short")]

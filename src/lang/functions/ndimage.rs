@@ -3,6 +3,7 @@
 use super::super::value::{Call, Function, Value};
 use super::row;
 use crate::array::ndimage::extremes::{Footprint, Place, extreme1d, placed};
+use crate::array::ndimage::label::{Measure, label, measured};
 use crate::array::ndimage::morphology::{
     Binary, Change, Grey, Made, binary, generate_binary_structure, grey, iterate_structure, made,
 };
@@ -100,8 +101,18 @@ pub(super) static TABLE: &[Function] = &[
     row("ndimage.morphological_laplace", GREY, |call| grey_made(call, "morphological_laplace", Made::Laplace)),
     row("ndimage.white_tophat", GREY, |call| grey_made(call, "white_tophat", Made::WhiteTophat)),
     row("ndimage.black_tophat", GREY, |call| grey_made(call, "black_tophat", Made::BlackTophat)),
+    row("ndimage.label", "input, structure=None, !output=None", |call| {
+        let labels = label(call.array("input")?.expr(), optional(call, "structure")?.as_ref())?;
+        Ok(Value::Tuple(labels.into_iter().map(Value::from).collect()))
+    }),
+    row("ndimage.sum_labels", LABELS, |call| of_labels(call, Measure::Sum)),
+    row("ndimage.sum", LABELS, |call| of_labels(call, Measure::Sum)),
+    row("ndimage.mean", LABELS, |call| of_labels(call, Measure::Mean)),
+    row("ndimage.variance", LABELS, |call| of_labels(call, Measure::Variance)),
+    row("ndimage.standard_deviation", LABELS, |call| of_labels(call, Measure::StandardDeviation)),
 ];
 
+const LABELS: &str = "input, labels=None, index=None";
 const BINARY: &str = "input, structure=None, iterations=1, mask=None, output=None, border_value=0, origin=0, \
                       brute_force=False, *, axes=None";
 const BINARY_TWICE: &str = "input, structure=None, iterations=1, output=None, origin=0, mask=None, border_value=0, \
@@ -295,4 +306,9 @@ fn grey_changed(call: &Call, name: &'static str, change: Change) -> Result<Value
 
 fn grey_made(call: &Call, name: &'static str, what: Made) -> Result<Value> {
     Ok(made(name, &input(call)?, what, &window(call)?, &around(call)?)?.into())
+}
+
+fn of_labels(call: &Call, what: Measure) -> Result<Value> {
+    let (x, labels, index) = (call.array("input")?, optional(call, "labels")?, optional(call, "index")?);
+    Ok(measured(call.name(), x.expr(), labels.as_ref(), index.as_ref(), what)?.into())
 }

@@ -1,0 +1,290 @@
+//! Connected elements under one number each, and what is measured of elements under a number.
+
+use crate::array::creation::in_memory;
+use crate::array::indexing::nonzero;
+use crate::array::places::{Beyond, take};
+use crate::array::{Array, Kind};
+use crate::chunk::Chunks;
+use crate::cpu::label::{Merged, before, block};
+use crate::device::block::Block;
+use crate::dtype::DType;
+use crate::dtype::promote::promote;
+use crate::dtype::scalar::Scalar;
+use crate::error::{Error, Result};
+use crate::expr::Expr;
+use crate::expr::build;
+use crate::expr::compose::{as_axis, binary, choice, flat, range, reduce, unary, without};
+use crate::expr::filters::stretches;
+use crate::expr::known::known_numbers;
+use crate::expr::lookup::searchsorted;
+use crate::expr::node::Resume;
+use crate::expr::pending::{pending, when_known};
+use crate::expr::tally::bincount;
+use crate::op::elementwise::ElementOp as Op;
+use crate::op::function::{BlockFunction, RawBlock};
+use crate::op::regional::Stretch;
+use crate::shape::{Shape, tuple};
+use std::sync::Arc;
+
+use super::Ndimage;
+use super::extremes::refuse_complex;
+use super::morphology::generate_binary_structure;
+
+/// The elements of `x` that are not 0, those that are connected under one number: 1, 2 and so on in the order of their first
+/// elements, and how many numbers there are. Connected are neighbours in a structure of 3 elements along each axis, those
+/// along axes without.
+///
+/// Chunks are labelled by themselves, then what touches across their faces is made one.
+///
+/// # Errors
+/// [`DType`](crate::ErrorKind::DType) for complex numbers; [`Argument`](crate::ErrorKind::Argument) for a structure of other
+/// lengths, or one that is not the same from both sides; [`Unsupported`](crate::ErrorKind::Unsupported) for one that is
+/// computed, and when a length depends on data.
+#[track_caller]
+pub fn label(x: &Expr, structure: Option<&Expr>) -> Result<[Expr; 2]> {
+    const NAME: &str = "label";
+    refuse_complex(NAME, x)?;
+    let lengths = x.shape.known()?;
+    let structure = match structure {
+        Some(structure) => structure.clone(),
+        None => generate_binary_structure(lengths.len(), 1)?,
+    };
+    let shape = structure.shape.known()?;
+    if shape != vec![3; lengths.len()] {
+        return Err(Error::argument(NAME, format!("a structure of shape {} for {}", tuple(&shape), x.shape)));
+    }
+    let Some(numbers) = known_numbers(&structure) else {
+        return Err(Error::unsupported("a structure that is computed is not offered"));
+    };
+    let set: Vec<bool> = numbers.iter().map(|n| *n != 0.0).collect();
+    if !set.iter().eq(set.iter().rev()) {
+        return Err(Error::argument(NAME, "a structure is the same from both sides"));
+    }
+    let mask = build::cast(x, DType::Bool)?;
+    let dtype = if crate::shape::size(&lengths) >= (1 << 31) - 2 { DType::I64 } else { DType::I32 };
+    if lengths.is_empty() || lengths.contains(&0) {
+        let count = if lengths.is_empty() { build::cast(&mask, DType::I64)? } else { number(0)? };
+        return Ok([build::cast(&mask, dtype)?, count]);
+    }
+    connected(&mask, &before(&set, lengths.len()), dtype)
+}
+
+/// An integer as an array.
+fn number(value: usize) -> Result<Expr> {
+    build::full(&[], Scalar::Int(i128::try_from(value).unwrap_or(i128::MAX)), DType::I64, None)
+}
+
+/// The place of every element in C order.
+fn places(lengths: &[usize], chunks: &Chunks) -> Result<Expr> {
+    let strides = crate::shape::strides(lengths);
+    let mut sum = number(0)?;
+    for (axis, &n) in lengths.iter().enumerate() {
+        let along = as_axis(&build::iota(n, None), axis, lengths.len())?;
+        sum = binary(Op::Add, &sum, binary(Op::Multiply, &along, strides[axis].cast_signed() as i64)?)?;
+    }
+    build::rechunk(&sum, chunks.clone())
+}
+
+/// The pairs of neighbours along `axis` that lie in different chunks.
+fn seams(local: &Expr, axis: usize) -> Result<Expr> {
+    let whole = |&n: &usize| vec![Stretch { at: 0, from: 0, len: n }];
+    let mut axes: Vec<Vec<Stretch>> = local.shape.known()?.iter().map(whole).collect();
+    let cuts = &local.chunks.axes()[axis];
+    axes[axis] = (1..cuts.count()).map(|i| Stretch { at: 2 * (i - 1), from: cuts.start(i) - 1, len: 2 }).collect();
+    stretches(local, "seams", &axes, None)
+}
+
+fn connected(mask: &Expr, neighbours: &[Vec<isize>], dtype: DType) -> Result<[Expr; 2]> {
+    let lengths = mask.shape.known()?;
+    let places = places(&lengths, &mask.chunks)?;
+    let within = neighbours.to_vec();
+    let body = move |inputs: &[RawBlock<'_>], shape: &[usize], out: &mut [u8]| {
+        let [mask, places] = inputs else { return Err(Error::bug("elements and their places are labelled")) };
+        let cast = |e: bytemuck::PodCastError| Error::bug(format!("blocks are aligned: {e}"));
+        let places = bytemuck::try_cast_slice(places.bytes).map_err(cast)?;
+        block(mask.bytes, places, shape, &within, bytemuck::try_cast_slice_mut(out).map_err(cast)?)
+    };
+    let function = BlockFunction { name: "label".to_owned(), output: DType::I64, body: Arc::new(body), cuda: None };
+    // Each element has one more than the place of the first that its chunk connects it with.
+    let local = build::blocks(&[mask.clone(), places.clone()], function)?;
+    let first = binary(Op::Equal, &local, binary(Op::Add, &places, 1)?)?;
+    let firsts = binary(Op::Add, &nonzero(&flat(&first)?)?[0], 1)?;
+    let axes: Vec<usize> = (0..lengths.len()).filter(|&a| local.chunks.axes()[a].count() > 1).collect();
+    let facts = axes.iter().map(|&axis| seams(&local, axis)).collect::<Result<Vec<_>>>()?;
+    let merged = {
+        let neighbours = neighbours.to_vec();
+        move |facts: &[Block]| -> Result<(Vec<i64>, Vec<i64>)> {
+            let mut merged = Merged::default();
+            for (&axis, seam) in axes.iter().zip(facts) {
+                merged.seams(seam.values::<i64>()?, seam.shape(), axis, &neighbours);
+            }
+            Ok(merged.replaced())
+        }
+    };
+    let numbered = {
+        let merged = merged.clone();
+        move |facts: &[Block], inputs: &[Expr]| match inputs {
+            [local, firsts] => numbered(local, firsts, merged(facts)?, dtype),
+            _ => Err(Error::bug("labels are made of what chunks have")),
+        }
+    };
+    let counted = move |facts: &[Block], inputs: &[Expr]| match inputs {
+        [_, firsts] => number(firsts.shape.known()?[0] - merged(facts)?.0.len()),
+        _ => Err(Error::bug("labels are made of what chunks have")),
+    };
+    let inputs = [local, firsts];
+    Ok([
+        pending(&inputs, &facts, (dtype, Shape::new(&lengths)), Resume::new("label", numbered)),
+        pending(&inputs, &facts, (DType::I64, Shape::new(&[])), Resume::new("label", counted)),
+    ])
+}
+
+/// What stands for elements as numbers without gaps: how many of `firsts` come before it, of those that stand for something.
+fn numbered(local: &Expr, firsts: &Expr, (gone, instead): (Vec<i64>, Vec<i64>), dtype: DType) -> Result<Expr> {
+    let count = gone.len();
+    let mut first = local.clone();
+    if count > 0 {
+        let (gone, instead) =
+            (in_memory(Block::from_vec(gone, &[count])?), in_memory(Block::from_vec(instead, &[count])?));
+        let at = searchsorted(&gone, local, false, None)?;
+        let found = binary(Op::Equal, &take(&gone, &at, Some(0), Beyond::Clip)?, local)?;
+        first = choice(&found, &take(&instead, &at, Some(0), Beyond::Clip)?, local)?;
+        let number = binary(
+            Op::Subtract,
+            &searchsorted(firsts, &first, true, None)?,
+            &searchsorted(&gone, &first, true, None)?,
+        )?;
+        return finished(local, &number, dtype);
+    }
+    finished(local, &searchsorted(firsts, &first, true, None)?, dtype)
+}
+
+fn finished(local: &Expr, number: &Expr, dtype: DType) -> Result<Expr> {
+    build::cast(&choice(&binary(Op::Greater, local, 0)?, number, 0)?, dtype)
+}
+
+/// What is measured of the elements under a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Measure {
+    /// Their sum.
+    Sum,
+    /// Their mean.
+    Mean,
+    /// Their variance.
+    Variance,
+    /// Its root.
+    StandardDeviation,
+}
+
+/// What is measured of the elements of `x` whose label is each of `index`: of all without labels, and of those whose label is
+/// above 0 without an index.
+///
+/// # Errors
+/// [`DType`](crate::ErrorKind::DType) for complex numbers and what does not broadcast;
+/// [`Unsupported`](crate::ErrorKind::Unsupported) for an index that is computed.
+#[track_caller]
+pub fn measured(
+    name: &'static str,
+    x: &Expr,
+    labels: Option<&Expr>,
+    index: Option<&Expr>,
+    what: Measure,
+) -> Result<Expr> {
+    refuse_complex(name, x)?;
+    let Some(labels) = labels else {
+        return whole(&flat(x)?, what);
+    };
+    let labels = build::broadcast_to(labels, &x.shape)?;
+    if let (Measure::Sum, None | Some([])) = (what, index.map(|i| i.shape.dims())) {
+        let inside = match index {
+            None => binary(Op::Greater, &labels, 0)?,
+            Some(index) => binary(Op::Equal, &labels, index)?,
+        };
+        let nothing = build::full(&[], Scalar::Int(0), x.dtype, None)?;
+        return whole(&flat(&choice(&inside, x, &nothing)?)?, what);
+    }
+    let shape = index.map_or_else(|| Ok(Vec::new()), |index| index.shape.known())?;
+    // Numbers of labels: their places among the labels that are asked for, and one place for all others.
+    let (number, order, count) = match index {
+        None => (build::cast(&binary(Op::LessEqual, &labels, 0)?, DType::I64)?, vec![0], 1),
+        Some(index) => {
+            let dtype = promote(index.dtype, labels.dtype);
+            let Some(wanted) = known_numbers(index) else {
+                return Err(Error::unsupported(format!("an index that is computed is not offered by {name}")));
+            };
+            let mut table = wanted.clone();
+            table.sort_by(f64::total_cmp);
+            table.dedup();
+            let order: Vec<i64> =
+                wanted.iter().map(|w| table.partition_point(|t| t < w).cast_signed() as i64).collect();
+            let count = table.len();
+            if count == 0 {
+                return build::full(&shape, Scalar::Int(0), DType::F64, None);
+            }
+            let table = build::cast(&in_memory(Block::from_vec(table, &[count])?), dtype)?;
+            let at = searchsorted(&table, &labels, false, None)?;
+            let found = binary(Op::Equal, &take(&table, &at, Some(0), Beyond::Clip)?, &labels)?;
+            (choice(&found, &at, count.cast_signed() as i64)?, order, count)
+        }
+    };
+    let (number, x) = (flat(&number)?, build::cast(&flat(x)?, DType::F64)?);
+    let of = |weights: Option<&Expr>| {
+        let sums = bincount(&number, weights, count + 1)?;
+        when_known(name, &[sums], move |e| build::cast(&range(&e[0], 0, 0, count)?, DType::F64))
+    };
+    let mean = || binary(Op::Divide, &of(Some(&x))?, &of(None)?);
+    let out = match what {
+        Measure::Sum => of(Some(&x))?,
+        Measure::Mean => mean()?,
+        Measure::Variance | Measure::StandardDeviation => {
+            let apart = binary(Op::Subtract, &x, &take(&mean()?, &number, Some(0), Beyond::Clip)?)?;
+            let variance = binary(Op::Divide, &of(Some(&unary(Op::Square, &apart)?))?, &of(None)?)?;
+            if what == Measure::Variance { variance } else { unary(Op::Sqrt, &variance)? }
+        }
+    };
+    let order = in_memory(Block::from_vec(order, &shape)?);
+    take(&out, &order, Some(0), Beyond::Raise)
+}
+
+/// What is measured of all elements.
+fn whole(x: &Expr, what: Measure) -> Result<Expr> {
+    let of = |name: &str| without(&reduce(x, name, &[0], None)?, &[0]);
+    match what {
+        Measure::Sum => of("sum"),
+        Measure::Mean => build::cast(&of("mean")?, DType::F64),
+        Measure::Variance => build::cast(&of("var")?, DType::F64),
+        Measure::StandardDeviation => build::cast(&of("std")?, DType::F64),
+    }
+}
+
+impl<T: Kind> Ndimage<T> {
+    /// Connected elements that are not 0 under one number each, and how many numbers there are. [`label`] takes structures.
+    ///
+    /// ```
+    /// # use hyperslab::Context;
+    /// # let cx = Context::default();
+    /// let x = cx.arange(7)?.rechunk(&[3]);
+    /// let (labels, count) = (&x - 3).ndimage().label()?;
+    /// let (labels, count) = cx.compute((labels.cast::<i64>(), count))?;
+    /// assert_eq!((labels.as_slice().unwrap(), count[[]]), (&[1, 1, 1, 0, 2, 2, 2][..], 2));
+    /// # Ok::<(), hyperslab::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`label`].
+    #[track_caller]
+    pub fn label(&self) -> Result<(Array, Array<i64>)> {
+        let [labels, count] = label(&self.x, None)?;
+        Ok((Array::of(labels), Array::of(count)))
+    }
+
+    /// The sums of the elements with each of these labels.
+    ///
+    /// # Errors
+    /// As [`measured`].
+    #[track_caller]
+    pub fn sum_labels<L: Kind>(&self, labels: &Array<L>, index: &[i64]) -> Result<Array<f64>> {
+        let index = in_memory(Block::from_vec(index.to_vec(), &[index.len()])?);
+        Ok(Array::of(measured("sum_labels", &self.x, Some(labels.expr()), Some(&index), Measure::Sum)?))
+    }
+}

@@ -1,6 +1,6 @@
 //! Filters over windows around elements, as `scipy.ndimage` names and defines them: [`Array::ndimage`].
 //!
-//! `weigh.rs` has sums with weights, among them Gaussian filters and derivatives, `extremes.rs` smallest, largest and ranked
+//! `weigh.rs` has sums with weights, `gaussian.rs` Gaussian filters and derivatives, `extremes.rs` smallest, largest and ranked
 //! elements, `morphology.rs` erosion and dilation, `label.rs`
 //! connected elements and what is measured of them.
 
@@ -23,6 +23,7 @@ use crate::shape::axes::position;
 use std::marker::PhantomData;
 
 pub mod weigh;
+pub mod gaussian;
 pub mod extremes;
 pub mod morphology;
 pub mod label;

@@ -60,6 +60,9 @@ fn raw(dtype: DType) -> DType {
 /// [`Bug`](crate::ErrorKind::Bug) for inputs of the wrong number or dtype.
 pub(super) fn run(op: &Filter, region: &Region, inputs: &[View], outputs: &mut [&mut [u8]]) -> Result<()> {
     let ([input], [out]) = (inputs, outputs) else { return Err(Error::bug("a filter has an input and a result")) };
+    if region.size() == 0 {
+        return Ok(());
+    }
     let hull = op.hull(region);
     // Complex numbers are filtered part by part.
     if op.output.is_complex() {

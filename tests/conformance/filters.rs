@@ -3,6 +3,8 @@
 use super::{contexts, elements};
 use hyperslab::array::blocks::{BlockFn, Boundary};
 use hyperslab::array::ndimage::Mode;
+use hyperslab::array::ndimage::label::label;
+use hyperslab::array::ndimage::morphology::generate_binary_structure;
 use hyperslab::dtype::DType;
 use hyperslab::{Array, Context};
 use ndarray::{ArrayD, Dimension};
@@ -189,4 +191,57 @@ fn functions_see_what_lies_around_their_blocks() {
     let want = |i: usize, j: usize| 10 * [4, 6, 3][i / 3] + [5, 5, 2][j / 4];
     let want: Vec<f64> = (0..70).map(|k| want(k / 10, k % 10) as f64).collect();
     same(&have, &want, "none");
+}
+
+/// The labels of connected elements by walking from each that has none yet.
+fn flooded(x: &ArrayD<f64>, diagonals: bool) -> Vec<f64> {
+    let shape = x.shape().to_vec();
+    let mut labels = ArrayD::<f64>::zeros(shape.clone());
+    let mut count = 0.0;
+    for start in ndarray::indices(shape.clone()) {
+        let start = start.as_array_view().to_vec();
+        if x[start.as_slice()] == 0.0 || labels[start.as_slice()] != 0.0 {
+            continue;
+        }
+        count += 1.0;
+        labels[start.as_slice()] = count;
+        let mut open = vec![start];
+        while let Some(at) = open.pop() {
+            for step in ndarray::indices(vec![3; shape.len()]) {
+                let step: Vec<isize> = step.as_array_view().iter().map(|s| s.cast_signed() - 1).collect();
+                let next: Vec<isize> = at.iter().zip(&step).map(|(a, s)| a.cast_signed() + s).collect();
+                let inside = next.iter().zip(&shape).all(|(i, n)| (0..n.cast_signed()).contains(i));
+                if !inside || !diagonals && step.iter().filter(|s| **s != 0).count() > 1 {
+                    continue;
+                }
+                let next: Vec<usize> = next.into_iter().map(isize::cast_unsigned).collect();
+                if x[next.as_slice()] != 0.0 && labels[next.as_slice()] == 0.0 {
+                    labels[next.as_slice()] = count;
+                    open.push(next);
+                }
+            }
+        }
+    }
+    labels.iter().copied().collect()
+}
+
+#[test]
+fn labels_go_over_chunks() {
+    let cases: [(&[usize], &[isize], f64); 4] =
+        [(&[23, 31], &[5, 7], 45.0), (&[23, 31], &[1, 4], 60.0), (&[9, 8, 7], &[4, 3, 7], 30.0), (&[40], &[9], 70.0)];
+    for (shape, chunk, share) in cases {
+        let x = values(shape).mapv(|v| f64::from(u8::from(v < share)));
+        let array = Context::default().from_ndarray(x.clone()).unwrap().into_dyn().rechunk(chunk);
+        for diagonals in [false, true] {
+            let structure = generate_binary_structure(shape.len(), if diagonals { shape.len() } else { 1 }).unwrap();
+            let [labels, count] = label(array.expr(), Some(&structure)).unwrap().map(Array::from_expr);
+            let want = flooded(&x, diagonals);
+            same(&labels, &want, &format!("{shape:?} in {chunk:?}"));
+            same(&count, &[want.iter().copied().fold(0.0, f64::max)], "how many");
+            let index: Vec<i64> = vec![1, 3, 2];
+            let sizes = array.ndimage().sum_labels(&labels, &index).unwrap().into_dyn();
+            let size = |l: &i64| want.iter().filter(|w| **w == *l as f64).count() as f64;
+            same(&sizes, &index.iter().map(size).collect::<Vec<_>>(), "sizes");
+        }
+    }
 }

@@ -269,10 +269,17 @@ class Case:
             structure = f", {np.array(half + [True] + half[::-1]).reshape((3,) * rank).tolist()}"
         return f"label(x{draw.choice(['', ' > 0', ' > 2', ' < 3'])}{structure})[{draw.choice([0, 0, 0, 1])}]"
 
+    def call_fill_holes(self):
+        structure = f", ndimage.generate_binary_structure({self.rank()}, 2)" if self.draw.random() < 0.4 else ""
+        return f"binary_fill_holes(x{self.draw.choice(['', ' > 0', ' < 3'])}{structure})"
+
     def call_measure(self):
         draw = self.draw
-        name = draw.choice(["sum_labels", "sum", "mean", "variance", "standard_deviation"])
+        name = draw.choice(["sum_labels", "sum", "mean", "variance", "standard_deviation", "center_of_mass"])
         out = ""
+        if name == "center_of_mass" and not self.shape:
+            self.shape = (4,)
+            self.x = self.array()
         if 0 in self.shape:
             self.shape = (2, 5)
             self.x = self.array()

@@ -2,6 +2,8 @@
 
 use crate::array::creation::in_memory;
 use crate::array::indexing::nonzero;
+use crate::array::manipulation::stack;
+use crate::array::padding::{Border, pad};
 use crate::array::places::{Beyond, take};
 use crate::array::{Array, Kind};
 use crate::chunk::Chunks;
@@ -104,7 +106,9 @@ fn connected(mask: &Expr, neighbours: &[Vec<isize>], dtype: DType) -> Result<[Ex
         let places = bytemuck::try_cast_slice(places.bytes).map_err(cast)?;
         block(mask.bytes, places, shape, &within, bytemuck::try_cast_slice_mut(out).map_err(cast)?)
     };
-    let function = BlockFunction { name: "label".to_owned(), output: DType::I64, body: Arc::new(body), cuda: None };
+    // The name tells functions of one structure from those of another in what is written about a run.
+    let name = format!("label by {neighbours:?}");
+    let function = BlockFunction { name, output: DType::I64, body: Arc::new(body), cuda: None };
     // Each element has one more than the place of the first that its chunk connects it with.
     let local = build::blocks(&[mask.clone(), places.clone()], function)?;
     let first = binary(Op::Equal, &local, binary(Op::Add, &places, 1)?)?;
@@ -161,6 +165,41 @@ fn numbered(local: &Expr, firsts: &Expr, (gone, instead): (Vec<i64>, Vec<i64>), 
 
 fn finished(local: &Expr, number: &Expr, dtype: DType) -> Result<Expr> {
     build::cast(&choice(&binary(Op::Greater, local, 0)?, number, 0)?, dtype)
+}
+
+/// The elements of `x` that are not 0, and those that nothing connects with what lies outside.
+///
+/// # Errors
+/// As [`label`]; [`Argument`](crate::ErrorKind::Argument) for a structure that does not hold all neighbours along axes, for
+/// then outside is not one.
+#[track_caller]
+pub fn binary_fill_holes(x: &Expr, structure: Option<&Expr>) -> Result<Expr> {
+    const NAME: &str = "binary_fill_holes";
+    let rank = x.shape.rank();
+    let inside = build::cast(x, DType::Bool)?;
+    if let Some(numbers) = structure.and_then(known_numbers) {
+        let nearest = generate_binary_structure(rank, 1)?;
+        let nearest = known_numbers(&nearest).ok_or_else(|| Error::bug("a structure lies in memory"))?;
+        if numbers.len() == nearest.len() && numbers.iter().zip(&nearest).any(|(n, near)| *near != 0.0 && *n == 0.0) {
+            return Err(Error::argument(NAME, "a structure holds all neighbours along axes"));
+        }
+    }
+    if rank == 0 {
+        return Ok(inside);
+    }
+    // Outside is a frame, whose first element is the first of all.
+    let outside = unary(Op::LogicalNot, &inside)?;
+    let frame = Border::Constant(vec![(Scalar::Bool(true), Scalar::Bool(true)); rank]);
+    let [labels, count] = label(&pad(&outside, &vec![(1, 1); rank], &frame)?, structure)?;
+    let mut within = binary(Op::NotEqual, &labels, 1)?;
+    if rank == 1 {
+        // The frame of a line is its two ends.
+        within = binary(Op::LogicalAnd, &within, &binary(Op::NotEqual, &labels, &count)?)?;
+    }
+    for (axis, n) in x.shape.known()?.into_iter().enumerate() {
+        within = range(&within, axis, 1, n + 1)?;
+    }
+    Ok(within)
 }
 
 /// What is measured of the elements under a number.
@@ -244,6 +283,29 @@ pub fn measured(
     };
     let order = in_memory(Block::from_vec(order, &shape)?);
     take(&out, &order, Some(0), Beyond::Raise)
+}
+
+/// The mean places of the elements of `x` along each axis, weighted with themselves, of those whose label is each of `index`:
+/// one more axis, the last, has the axes of `x`.
+///
+/// # Errors
+/// As [`measured`].
+#[track_caller]
+pub fn center_of_mass(x: &Expr, labels: Option<&Expr>, index: Option<&Expr>) -> Result<Expr> {
+    const NAME: &str = "center_of_mass";
+    let lengths = x.shape.known()?;
+    let sum = |x: &Expr| build::cast(&measured(NAME, x, labels, index, Measure::Sum)?, DType::F64);
+    let mass = sum(x)?;
+    let along = |(axis, &n): (usize, &usize)| {
+        let place = as_axis(&build::cast(&build::iota(n, None), DType::F64)?, axis, lengths.len())?;
+        binary(Op::Divide, &sum(&binary(Op::Multiply, x, &place)?)?, &mass)
+    };
+    let centers = lengths.iter().enumerate().map(along).collect::<Result<Vec<_>>>()?;
+    if centers.is_empty() {
+        return Err(Error::shape(NAME, "a number has no place"));
+    }
+    let last = centers[0].shape.rank();
+    stack(&centers, last.cast_signed())
 }
 
 /// What is measured of all elements.

@@ -15,12 +15,17 @@ use bytemuck::Pod;
 use std::ops::{Add, Mul, Sub};
 
 /// What sums are made in.
-trait Sum: Pod + Add<Output = Self> + Mul<Output = Self> + Sub<Output = Self> + Default {
+trait Sum: Pod + Add<Output = Self> + Mul<Output = Self> + Sub<Output = Self> {
+    /// The sum of nothing.
+    const ZERO: Self;
+
     /// `x * y + z`, rounded once where `FMA` says so.
     fn onto<const FMA: bool>(x: Self, y: Self, z: Self) -> Self;
 }
 
 impl Sum for f64 {
+    const ZERO: Self = 0.0;
+
     #[inline(always)]
     fn onto<const FMA: bool>(x: Self, y: Self, z: Self) -> Self {
         z + x * y
@@ -28,6 +33,8 @@ impl Sum for f64 {
 }
 
 impl Sum for f32 {
+    const ZERO: Self = 0.0;
+
     #[inline(always)]
     fn onto<const FMA: bool>(x: Self, y: Self, z: Self) -> Self {
         if FMA { x.mul_add(y, z) } else { z + x * y }
@@ -122,7 +129,7 @@ fn sums<W: Sum, T: Cell>(
     narrow: impl Fn(W) -> T + Copy,
 ) {
     let strip = strip::<W>();
-    let mut sums = [W::default(); STRIP];
+    let mut sums = [W::ZERO; STRIP];
     let each = |from_at: usize, at: usize, n: usize| {
         let sums = &mut sums[..n];
         strip(taps, &from[from_at..], sums);
@@ -162,74 +169,59 @@ fn strip<W: Sum>() -> Strip<W> {
     }
 }
 
-/// Products that are added up before a sum is stored.
-const ABREAST: usize = 4;
+/// Sums that are made in registers.
+const ABREAST: usize = 32;
 
 #[inline(always)]
 fn body<W: Sum, const FMA: bool>(taps: &Taps<W>, from: &[W], sums: &mut [W]) {
     let n = sums.len();
-    match taps.first {
-        Some((at, weight)) => sums.iter_mut().zip(&from[at..at + n]).for_each(|(s, x)| *s = *x * weight),
-        None => sums.fill(W::default()),
-    }
-    let (groups, rest) = taps.pairs.as_chunks::<ABREAST>();
-    for group in groups {
-        pairs::<W, ABREAST, FMA>(*group, taps.odd, from, sums);
-    }
-    for pair in rest {
-        pairs::<W, 1, FMA>([*pair], taps.odd, from, sums);
-    }
-    let (groups, rest) = taps.singles.as_chunks::<ABREAST>();
-    for group in groups {
-        singles::<W, ABREAST, FMA>(*group, from, sums);
-    }
-    for single in rest {
-        singles::<W, 1, FMA>([*single], from, sums);
-    }
-}
-
-#[inline(always)]
-fn pairs<W: Sum, const K: usize, const FMA: bool>(
-    group: [(usize, usize, W); K],
-    odd: bool,
-    from: &[W],
-    sums: &mut [W],
-) {
-    let n = sums.len();
-    let low = group.map(|(i, ..)| &from[i..i + n]);
-    let high = group.map(|(_, j, _)| &from[j..j + n]);
-    let weights = group.map(|(.., w)| w);
-    if odd {
+    if n < ABREAST {
         for (i, sum) in sums.iter_mut().enumerate() {
-            for k in 0..K {
-                // SAFETY: `i` is below `n`, the length of every slice.
-                let (x, y) = unsafe { (*low[k].get_unchecked(i), *high[k].get_unchecked(i)) };
-                *sum = W::onto::<FMA>(x - y, weights[k], *sum);
-            }
+            [*sum] = abreast::<W, 1, FMA>(taps, &from[i..]);
         }
         return;
     }
-    for (i, sum) in sums.iter_mut().enumerate() {
-        for k in 0..K {
-            // SAFETY: as above.
-            let (x, y) = unsafe { (*low[k].get_unchecked(i), *high[k].get_unchecked(i)) };
-            *sum = W::onto::<FMA>(x + y, weights[k], *sum);
-        }
+    for at in (0..n).step_by(ABREAST) {
+        // The last ones are made once more.
+        let at = at.min(n - ABREAST);
+        sums[at..at + ABREAST].copy_from_slice(&abreast::<W, ABREAST, FMA>(taps, &from[at..]));
     }
 }
 
+/// The sums of `N` neighbouring windows.
 #[inline(always)]
-fn singles<W: Sum, const K: usize, const FMA: bool>(group: [(usize, W); K], from: &[W], sums: &mut [W]) {
-    let n = sums.len();
-    let places = group.map(|(i, _)| &from[i..i + n]);
-    let weights = group.map(|(_, w)| w);
-    for (i, sum) in sums.iter_mut().enumerate() {
-        for k in 0..K {
-            // SAFETY: `i` is below `n`, the length of every slice.
-            let x = unsafe { *places[k].get_unchecked(i) };
-            *sum = W::onto::<FMA>(x, weights[k], *sum);
+fn abreast<W: Sum, const N: usize, const FMA: bool>(taps: &Taps<W>, from: &[W]) -> [W; N] {
+    let nothing = [W::ZERO; N];
+    let row = |at: usize| from[at..].first_chunk::<N>().unwrap_or(&nothing);
+    let mut sums = [W::ZERO; N];
+    if let Some((at, weight)) = taps.first {
+        let x = row(at);
+        for i in 0..N {
+            sums[i] = x[i] * weight;
         }
     }
+    if taps.odd {
+        for &(low, high, weight) in &taps.pairs {
+            let (x, y) = (row(low), row(high));
+            for i in 0..N {
+                sums[i] = W::onto::<FMA>(x[i] - y[i], weight, sums[i]);
+            }
+        }
+    } else {
+        for &(low, high, weight) in &taps.pairs {
+            let (x, y) = (row(low), row(high));
+            for i in 0..N {
+                sums[i] = W::onto::<FMA>(x[i] + y[i], weight, sums[i]);
+            }
+        }
+    }
+    for &(at, weight) in &taps.singles {
+        let x = row(at);
+        for i in 0..N {
+            sums[i] = W::onto::<FMA>(x[i], weight, sums[i]);
+        }
+    }
+    sums
 }
 
 /// The means of windows along `axis`: sums of twice as many elements are made of two such, so that the length of a window

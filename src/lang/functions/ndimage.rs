@@ -3,14 +3,14 @@
 use super::super::value::{Call, Function, Value};
 use super::row;
 use crate::array::ndimage::extremes::{Footprint, Place, extreme1d, placed};
-use crate::array::ndimage::label::{Measure, label, measured};
+use crate::array::ndimage::gaussian::{
+    Gaussian, derivative, gaussian_derivatives, gaussian_filter, gaussian_filter1d, laplace,
+};
+use crate::array::ndimage::label::{Measure, binary_fill_holes, center_of_mass, label, measured};
 use crate::array::ndimage::morphology::{
     Binary, Change, Grey, Made, binary, generate_binary_structure, grey, iterate_structure, made,
 };
-use crate::array::ndimage::weigh::{
-    Gaussian, Product, along_axis, around_elements, derivative, gaussian_derivatives, gaussian_filter,
-    gaussian_filter1d, laplace, uniform_filter, uniform_filter1d,
-};
+use crate::array::ndimage::weigh::{Product, along_axis, around_elements, uniform_filter, uniform_filter1d};
 use crate::array::ndimage::{Around, Mode};
 use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
@@ -104,6 +104,16 @@ pub(super) static TABLE: &[Function] = &[
     row("ndimage.label", "input, structure=None, !output=None", |call| {
         let labels = label(call.array("input")?.expr(), optional(call, "structure")?.as_ref())?;
         Ok(Value::Tuple(labels.into_iter().map(Value::from).collect()))
+    }),
+    row("ndimage.binary_fill_holes", "input, structure=None, !output=None, origin=0, *, !axes=None", |call| {
+        if call.integers("origin")?.is_some_and(|origins| origins.iter().any(|o| *o != 0)) {
+            return Err(Error::unsupported("an `origin` of binary_fill_holes is not offered"));
+        }
+        Ok(binary_fill_holes(call.array("input")?.expr(), optional(call, "structure")?.as_ref())?.into())
+    }),
+    row("ndimage.center_of_mass", LABELS, |call| {
+        let (labels, index) = (optional(call, "labels")?, optional(call, "index")?);
+        Ok(center_of_mass(call.array("input")?.expr(), labels.as_ref(), index.as_ref())?.into())
     }),
     row("ndimage.sum_labels", LABELS, |call| of_labels(call, Measure::Sum)),
     row("ndimage.sum", LABELS, |call| of_labels(call, Measure::Sum)),

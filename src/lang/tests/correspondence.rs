@@ -153,7 +153,11 @@ fn table(out: &mut String, topic: &str, names: &[String], methods: &BTreeSet<Str
     for name in names {
         let last = name.rsplit('.').next().unwrap_or(name);
         let inside = ["ma.", "stats.", "overlap.", "random.", "fft."].iter().any(|m| name.starts_with(m));
-        let method = if !inside && methods.contains(last) { format!("`{last}`") } else { "–".to_owned() };
+        let method = match name.strip_prefix("ndimage.") {
+            Some(last) if methods.contains(name) => format!("`ndimage().{last}`"),
+            None if !inside && methods.contains(last) => format!("`{last}`"),
+            _ => "–".to_owned(),
+        };
         let mut differs: Vec<String> = lacks(name).into_iter().collect();
         differs.extend(DIFFERS.iter().filter(|(of, _)| of == name).map(|(_, why)| (*why).to_owned()));
         let _ = writeln!(out, "| `{name}` | {} | {method} | {} |", in_expressions(name), differs.join("; "));
@@ -182,12 +186,20 @@ fn lacks(name: &str) -> Option<String> {
     (!lacking.is_empty()).then(|| format!("no {}", lacking.join(", ")))
 }
 
-/// The names of the methods of arrays and contexts: written out, and rows of the tables that methods are made from.
+/// The names of the methods of arrays and contexts: written out, and rows of the tables that methods are made from. Those of
+/// filters have the name of their module before them.
 fn methods(src: &std::path::Path) -> BTreeSet<String> {
-    let mut out: BTreeSet<String> =
-        crate::op::elementwise::ElementOp::ALL.iter().map(|op| op.name().to_owned()).collect();
-    for entry in std::fs::read_dir(src.join("array")).unwrap() {
-        let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+    let operations = crate::op::elementwise::ElementOp::ALL.iter().map(|op| op.name().to_owned());
+    let filters = written(&src.join("array/ndimage")).into_iter().map(|name| format!("ndimage.{name}"));
+    operations.chain(written(&src.join("array"))).chain(filters).collect()
+}
+
+/// The names of the methods in the files of a folder.
+fn written(folder: &std::path::Path) -> BTreeSet<String> {
+    let mut out = BTreeSet::new();
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    for path in files.filter(|path| path.is_file()) {
+        let text = std::fs::read_to_string(path).unwrap();
         for line in text.lines().map(str::trim_start) {
             let written = line.strip_prefix("pub fn ").and_then(|rest| rest.split(['(', '<']).next());
             // `"documentation" name -> kind;`, or with a name in quotes between.

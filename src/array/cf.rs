@@ -9,12 +9,12 @@ use crate::dtype::promote::promote;
 use crate::dtype::scalar::Scalar;
 use crate::dtype::{DType, Kind};
 use crate::error::{Error, Result};
-use crate::expr::Expr;
 use crate::expr::build::{self, Arg};
+use crate::expr::{Expr, ExprKind};
 use crate::op::elementwise::ElementOp;
 use crate::op::program::{Program, Value as Register};
 use crate::runtime::context::Context;
-use crate::store::{self, Info};
+use crate::store::{self, Attributes, Info};
 use serde_json::Value;
 use std::path::Path;
 
@@ -327,6 +327,69 @@ fn outside(p: &mut Program, value: Register, dtype: DType, range: [Option<Scalar
 
 fn either(p: &mut Program, a: Option<Register>, b: Register) -> Result<Register> {
     a.map_or(Ok(b), |a| p.op(ElementOp::LogicalOr, &[a, b]))
+}
+
+/// The attributes of the stored array that `x` shows: itself, parts of it, or its means and extremes. `None` for what is
+/// computed otherwise. Attributes about stored numbers stay only where these are shown as they are.
+#[must_use]
+pub fn attributes(x: &Expr) -> Option<Attributes> {
+    let (info, stored) = described(x)?;
+    let mut attributes = info.attributes;
+    if !stored {
+        attributes.retain(|key, _| !PACKING.contains(&key.as_str()));
+    }
+    Some(attributes)
+}
+
+/// The attributes that say how numbers are stored.
+const PACKING: &[&str] = &[
+    "scale_factor",
+    "add_offset",
+    "_FillValue",
+    "missing_value",
+    "valid_range",
+    "valid_min",
+    "valid_max",
+    "actual_range",
+    "_Unsigned",
+    "dtype",
+];
+
+/// What is known of the stored array that `x` shows, and whether its elements are those that are stored.
+fn described(x: &Expr) -> Option<(Info, bool)> {
+    let (mut at, mut stored) = (x, true);
+    loop {
+        at = match &at.kind {
+            ExprKind::Source(store) => return Some((store.info().clone(), stored)),
+            ExprKind::View { input, .. }
+            | ExprKind::Rechunk { input }
+            | ExprKind::Reshape { input, .. }
+            | ExprKind::Take { input, .. } => input,
+            ExprKind::Reduce { input, reducer, .. } if keeps_units(reducer.name) => {
+                stored = false;
+                input
+            }
+            ExprKind::Elementwise { program, args } => match args.as_slice() {
+                [input] if decodes(program, input) => {
+                    stored = false;
+                    input
+                }
+                _ => return None,
+            },
+            _ => return None,
+        };
+    }
+}
+
+fn keeps_units(reduction: &str) -> bool {
+    ["mean", "min", "max", "nanmean", "nanmin", "nanmax"].contains(&reduction)
+}
+
+/// Whether a program over a stored array is what decodes it.
+fn decodes(program: &Program, input: &Expr) -> bool {
+    let ExprKind::Source(store) = &input.kind else { return false };
+    let decoded = Packing::of(store.info()).and_then(|packing| decode(input, &packing));
+    matches!(decoded.as_ref().map(|e| &e.kind), Ok(ExprKind::Elementwise { program: same, .. }) if same == program)
 }
 
 impl Context {

@@ -7,17 +7,17 @@ use crate::chunk::Chunks;
 use crate::device::block::Block;
 use crate::dtype::Element;
 use crate::error::{Error, Result};
-use crate::expr::Expr;
 use crate::expr::build;
 use crate::expr::canonical::fingerprint;
 use crate::expr::pending::{first_facts, resolve};
+use crate::expr::{Expr, Name};
 use crate::runtime::context::Context;
 use crate::runtime::executor::{self, Answer};
 use crate::runtime::pipeline::{Stage, explain, prepare};
 use crate::runtime::trace::Report;
 use crate::shape;
 use crate::store::memory::MemoryStore;
-use crate::store::{self, Create, Layout};
+use crate::store::{self, Create, Layout, Store};
 use bytemuck::Pod;
 use ndarray::ArrayD;
 use std::fmt;
@@ -280,11 +280,11 @@ impl Context {
         let wanted = |a: &Array| Wanted { expr: a.expr().clone(), stored: None, persists: true };
         let answers = run(self, &arrays.iter().map(wanted).collect::<Vec<_>>())?;
         let kept = |(answer, array): (Answer, &Array)| match answer {
-            Answer::Blocks(blocks) => Ok(Array::of(build::source(Arc::new(blocks.named(&array.expr().names))))),
+            Answer::Blocks(blocks) => Ok(named(array, Arc::new(blocks.named(&texts(&array.expr().names))))),
             Answer::Block(block) => {
                 let chunks = Chunks::whole(block.shape());
-                let store = MemoryStore::new(self.data(block), chunks).named(&array.expr().names);
-                Ok(Array::of(build::source(Arc::new(store))))
+                let store = MemoryStore::new(self.data(block), chunks).named(&texts(&array.expr().names));
+                Ok(named(array, Arc::new(store)))
             }
             Answer::Written => Err(Error::bug("an answer for each request")),
         };
@@ -362,9 +362,19 @@ fn layout(expr: &crate::expr::Expr, path: &Path, how: &Create) -> Result<Layout>
     };
     let mut how = how.clone();
     if how.names.is_empty() {
-        how.names.clone_from(&expr.names);
+        how.names = texts(&expr.names);
     }
     Ok(Layout { dtype: expr.dtype, shape: lengths, chunks, how, run: None })
+}
+
+/// A stored copy of an array, which has its names and coordinates.
+fn named(array: &Array, store: Arc<dyn Store>) -> Array {
+    Array::of(build::source(store).with_names(array.expr().names.clone()))
+}
+
+/// The names alone.
+fn texts(names: &[Option<Name>]) -> Vec<Option<String>> {
+    names.iter().map(|n| n.as_ref().map(ToString::to_string)).collect()
 }
 
 /// Everything in a layout that decides what is stored.

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::expr::build;
 use crate::expr::pending::when_known;
-use crate::shape::axes::{Axes, position};
+use crate::shape::axes::{Axes, UNNAMED, position};
 use crate::shape::slice::Item;
 use crate::shape::{Dim, Shape};
 
@@ -167,7 +167,7 @@ pub fn flip(x: &Expr, axes: &Axes) -> Result<Expr> {
 #[track_caller]
 pub fn expand_dims(x: &Expr, axes: &[isize]) -> Result<Expr> {
     let rank = x.shape.rank() + axes.len();
-    let new = Axes::from(axes).resolve("expand_dims", rank, &[])?;
+    let new = Axes::from(axes).resolve("expand_dims", rank, UNNAMED)?;
     let full = Item::from(..);
     let items: Vec<Item> = (0..rank).map(|a| if new.contains(&a) { Item::NewAxis } else { full.clone() }).collect();
     build::index(x, &items)

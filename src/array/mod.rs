@@ -1,18 +1,19 @@
 //! The public face: [`Array`], by topic. No algorithm lives here; every method builds an expression.
 //!
-//! `kinds.rs` says which types follow from which, `creation.rs` makes arrays, `cf.rs` decodes stored ones, `random.rs` and
-//! `sampling.rs` make random ones, `operators.rs` and `elementwise.rs` combine them, `indexing.rs` and `manipulation.rs`
-//! look at them differently, `reduction.rs` reduces them, `scan.rs` has running results, `order.rs` sorts, `fft.rs`
-//! transforms, `groups.rs` reduces group by group, `windows.rs` block by block (`pyramid.rs` again and again), `ndimage.rs`
-//! filters them, `products.rs` multiplies them, `diagonals.rs` and `linalg.rs` are about matrices, `blocks.rs` maps user
-//! functions, `functions.rs` those that see more, `compute.rs` runs what was asked for, `stream.rs` chunk after chunk.
+//! `kinds.rs` says which types follow from which, `creation.rs` makes arrays, `cf.rs` decodes stored ones, `coordinates.rs`
+//! says where their positions are and `time.rs` (with `calendar.rs`) when, `random.rs` and `sampling.rs` make random ones,
+//! `operators.rs` and `elementwise.rs` combine them, `indexing.rs` and `manipulation.rs` look at them differently,
+//! `reduction.rs` reduces them, `scan.rs` has running results, `order.rs` sorts, `fft.rs` transforms, `groups.rs` reduces
+//! group by group, `windows.rs` block by block (`pyramid.rs` again and again), `ndimage.rs` filters them, `products.rs`
+//! multiplies them, `diagonals.rs` and `linalg.rs` are about matrices, `blocks.rs` maps user functions, `functions.rs` those
+//! that see more, `compute.rs` runs what was asked for, `stream.rs` chunk after chunk.
 
 use crate::chunk::Chunks;
 use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
 use crate::error::{Error, Result};
-use crate::expr::Expr;
 use crate::expr::build::{self, Arg};
+use crate::expr::{Expr, Name};
 use crate::shape::Shape;
 use std::fmt;
 use std::marker::PhantomData;
@@ -20,7 +21,10 @@ use std::marker::PhantomData;
 mod sketch;
 pub mod kinds;
 pub mod creation;
+pub mod calendar;
 pub mod cf;
+pub mod time;
+pub mod coordinates;
 pub mod random;
 pub mod operators;
 pub mod elementwise;
@@ -120,7 +124,7 @@ impl<T: Kind> Array<T> {
 
     /// Dimension names; empty when there are none.
     #[must_use]
-    pub fn names(&self) -> &[Option<String>] {
+    pub fn names(&self) -> &[Option<Name>] {
         &self.expr.names
     }
 

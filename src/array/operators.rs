@@ -6,7 +6,9 @@ use super::kinds::Constant;
 use super::{Array, Kind, Operand, done};
 use crate::dtype::scalar::Scalar;
 use crate::error::Result;
+use crate::expr::Expr;
 use crate::expr::build::{self, Arg};
+use crate::expr::compose::aligned;
 use crate::op::elementwise::ElementOp;
 use std::ops;
 
@@ -36,13 +38,20 @@ impl<T: Kind> Array<T> {
     /// [`Argument`](crate::ErrorKind::Argument), as NumPy refuses.
     #[track_caller]
     pub fn try_binary(&self, op: ElementOp, other: impl Into<Operand<T>>) -> Result<Array> {
-        Ok(Array::of(build::element(op, &[Arg::Array(self.expr().clone()), other.into().arg().clone()])?))
+        element(op, &[Arg::Array(self.expr().clone()), other.into().arg().clone()]).map(Array::of)
     }
 }
 
 #[track_caller]
 fn binary<T: Kind, R: Kind>(op: ElementOp, a: Operand<T>, b: Operand<T>) -> Array<R> {
-    Array::of(done(build::element(op, &[a.arg().clone(), b.arg().clone()])))
+    Array::of(done(element(op, &[a.arg().clone(), b.arg().clone()])))
+}
+
+/// An operation of arrays whose axes do not contradict each other by their names.
+#[track_caller]
+fn element(op: ElementOp, args: &[Arg]) -> Result<Expr> {
+    aligned(op, args)?;
+    build::element(op, args)
 }
 
 macro_rules! operators {

@@ -191,7 +191,8 @@ fn check_drawable(array: &Array) -> Result<()> {
 }
 
 fn labels(title: &str, array: &Array) -> Labels {
-    let axes = array.names().iter().map(|name| Axis { name: name.clone().unwrap_or_default(), ..Axis::default() });
+    let text = |name: &Option<crate::expr::Name>| name.as_ref().map(ToString::to_string).unwrap_or_default();
+    let axes = array.names().iter().map(|name| Axis { name: text(name), ..Axis::default() });
     Labels { title: title.to_owned(), values: String::new(), axes: axes.collect() }
 }
 

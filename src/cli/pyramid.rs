@@ -119,7 +119,7 @@ fn described(
         }
         _ => {
             let names = array.names().iter().flatten();
-            let names: Vec<&str> = names.map(String::as_str).collect();
+            let names: Vec<&str> = names.map(|name| &**name).collect();
             let usual = || USUAL[USUAL.len().saturating_sub(rank)..].to_vec();
             let names = if names.len() == rank { names } else { usual() };
             (names.into_iter().map(Axis::named).collect(), vec![1.0; rank], vec![0.0; rank])

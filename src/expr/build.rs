@@ -2,6 +2,7 @@
 
 use super::known;
 pub use super::known::Arg;
+use super::names::{Name, of_store};
 use super::node::{Expr, ExprKind, node};
 use super::pending::when_known;
 use crate::chunk::groups::Groups;
@@ -31,7 +32,7 @@ use std::sync::Arc;
 pub fn source(store: Arc<dyn Store>) -> Expr {
     let info = store.info();
     let (dtype, shape, chunks) = (info.dtype, Shape::new(&info.shape), info.chunks.clone());
-    let names = info.names.clone();
+    let names = of_store(store.as_ref());
     node(ExprKind::Source(store), dtype, shape, chunks, names)
 }
 
@@ -217,19 +218,30 @@ pub fn common_dtype(op: &str, args: &[Arg]) -> Result<DType> {
     Ok(dtype)
 }
 
-/// Names of the result of broadcasting: those of the first argument that names an axis.
-fn common_names(shape: &Shape, inputs: &[Expr]) -> Vec<Option<String>> {
-    let mut names = vec![None; shape.rank()];
+/// Names of the result of broadcasting: those of the first argument that names an axis, with the coordinates on which all
+/// arguments agree.
+fn common_names(shape: &Shape, inputs: &[Expr]) -> Vec<Option<Name>> {
+    let mut names: Vec<Option<Name>> = vec![None; shape.rank()];
     for input in inputs {
         let shift = shape.rank() - input.shape.rank();
         for (axis, name) in input.names.iter().enumerate() {
             let stretched = input.shape.dims()[axis] == Dim::Known(1) && shape.dims()[axis + shift] != Dim::Known(1);
-            if names[axis + shift].is_none() && !stretched {
-                names[axis + shift].clone_from(name);
+            match (&mut names[axis + shift], name) {
+                _ if stretched => {}
+                (Some(have), Some(name)) => have.meet(name),
+                (None, name) => names[axis + shift].clone_from(name),
+                (Some(_), None) => {}
             }
         }
     }
     if names.iter().all(Option::is_none) { Vec::new() } else { names }
+}
+
+/// The same names, those of some axes without coordinates: what they name is no longer where it was.
+pub(super) fn without_coordinate(names: &[Option<Name>], gone: impl Fn(usize) -> bool) -> Vec<Option<Name>> {
+    let one =
+        |(axis, name): (usize, &Option<Name>)| name.as_ref().map(|n| if gone(axis) { n.bare() } else { n.clone() });
+    names.iter().enumerate().map(one).collect()
 }
 
 /// Another look at the same elements, of this shape.
@@ -240,7 +252,9 @@ pub fn view(input: &Expr, shape: Shape, map: IndexMap) -> Expr {
     let mut names = vec![None; shape.rank()];
     for (axis, name) in map.axes.iter().zip(&input.names) {
         if let Some(o) = axis.out.filter(|&o| !map.is_diagonal(o)) {
-            names[o].clone_from(name);
+            let len = shape.dims()[o].known();
+            names[o] =
+                name.as_ref().map(|n| len.map_or_else(|| n.bare(), |len| n.steps(axis.offset, axis.stride, len)));
         }
     }
     let names = if names.iter().all(Option::is_none) { Vec::new() } else { names };
@@ -353,7 +367,7 @@ pub fn concatenate(inputs: &[Expr], axis: usize) -> Result<Expr> {
     let mut axes: Vec<AxisChunks> =
         unify(&shape, &inputs.iter().map(|e| &e.chunks).collect::<Vec<_>>()).axes().to_vec();
     axes[axis] = AxisChunks::from_lengths(&lengths);
-    let names = first.names.clone();
+    let names = without_coordinate(&first.names, |a| a == axis);
     Ok(node(ExprKind::Concat { axis, inputs }, dtype, Shape::new(&shape), Chunks::new(axes), names))
 }
 
@@ -498,7 +512,7 @@ fn reduce_tiled(
     let chunks = Chunks::new(cuts.collect());
     let lanes = lanes(&lengths, &reduced, &tiling);
     let dtype = reducer.output();
-    let names = input.names.clone();
+    let names = without_coordinate(&input.names, |a| reduced[a]);
     let kind = ExprKind::Reduce { input: input.clone(), reducer, reduced, lanes, tiling, groups };
     Ok(node(kind, dtype, dims.into(), chunks, names))
 }
@@ -518,8 +532,12 @@ pub fn take(input: &Expr, axis: usize, positions: Arc<[u32]>, cuts: AxisChunks) 
     dims[axis] = Dim::Known(positions.len());
     let mut axes = input.chunks.axes().to_vec();
     axes[axis] = cuts;
+    let mut names = input.names.clone();
+    if let Some(Some(name)) = names.get_mut(axis) {
+        *name = name.places(&positions);
+    }
     let kind = ExprKind::Take { input: input.clone(), axis, positions };
-    Ok(node(kind, input.dtype, dims.into(), Chunks::new(axes), input.names.clone()))
+    Ok(node(kind, input.dtype, dims.into(), Chunks::new(axes), names))
 }
 
 /// A scan along `axis`.

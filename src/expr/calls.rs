@@ -1,6 +1,7 @@
 //! Constructors of calls of user functions whose blocks see more than their own place.
 
 use super::compose::{moved, without};
+use super::names::Name;
 use super::node::{Expr, ExprKind, node};
 use super::pending::when_known;
 use super::regions::limit;
@@ -390,7 +391,7 @@ fn cast(n: usize) -> u32 {
 
 /// The call of `inputs` that gives this shape.
 #[track_caller]
-fn build(call: Call, inputs: &[Expr], shape: &[usize], names: Vec<Option<String>>) -> Result<Expr> {
+fn build(call: Call, inputs: &[Expr], shape: &[usize], names: Vec<Option<Name>>) -> Result<Expr> {
     fits_memory(call.kind, shape)?;
     let (dtype, chunks) = (call.function.output, call.chunks.clone());
     let kind = ExprKind::Regional { inputs: inputs.to_vec(), op: Regional::Call(call) };

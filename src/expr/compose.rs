@@ -41,6 +41,32 @@ impl From<i64> for Arg {
     }
 }
 
+/// Refuses arrays that call an axis by different names where they meet: that is an array of time and latitude beside one of
+/// latitude and time, more often than not. Arrays meet by position all the same; a name is only checked.
+///
+/// # Errors
+/// [`Axis`](crate::ErrorKind::Axis), with both names.
+pub fn aligned(op: ElementOp, args: &[Arg]) -> Result<()> {
+    let [Arg::Array(a), Arg::Array(b)] = args else { return Ok(()) };
+    let name = |e: &Expr, from_end: usize| {
+        let axis = e.shape.rank().checked_sub(from_end)?;
+        e.names.get(axis).cloned().flatten().filter(|_| e.shape.dims()[axis].known() != Some(1))
+    };
+    for from_end in 1..=a.shape.rank().min(b.shape.rank()) {
+        if let (Some(first), Some(second)) = (name(a, from_end), name(b, from_end))
+            && first != second
+        {
+            let why = format!(
+                "axis -{from_end} is `{first}` of an array of shape {} and `{second}` of one of shape {}; transpose one, or \
+                 rename its axis",
+                a.shape, b.shape
+            );
+            return Err(Error::axis(op.name(), why));
+        }
+    }
+    Ok(())
+}
+
 /// `op(x)`.
 ///
 /// # Errors

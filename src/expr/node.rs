@@ -1,5 +1,6 @@
 //! Nodes of the lazy graph.
 
+use super::names::Name;
 use crate::chunk::groups::Groups;
 use crate::chunk::reshape::Reshape;
 use crate::chunk::{AxisChunks, Chunks, IndexMap};
@@ -55,7 +56,7 @@ pub struct Node {
     /// Logical chunks: what storage has, what block functions see, what reductions are tiled by.
     pub chunks: Chunks,
     /// Dimension names; empty, or one per axis.
-    pub names: Vec<Option<String>>,
+    pub names: Vec<Option<Name>>,
     /// Where the user built it.
     pub site: Site,
 }
@@ -214,7 +215,10 @@ impl fmt::Debug for Resume {
 
 /// An expression that the caller of the caller builds.
 #[track_caller]
-pub(super) fn node(kind: ExprKind, dtype: DType, shape: Shape, chunks: Chunks, names: Vec<Option<String>>) -> Expr {
+pub(super) fn node(kind: ExprKind, dtype: DType, shape: Shape, chunks: Chunks, names: Vec<Option<Name>>) -> Expr {
+    let fits =
+        |(axis, name): (usize, Option<Name>)| name.map(|n| n.of_length(shape.dims().get(axis).and_then(|d| d.known())));
+    let names = names.into_iter().enumerate().map(fits).collect();
     Expr::new(Node { kind, dtype, shape, chunks, names, site: Site::Code(Location::caller()) })
 }
 
@@ -338,6 +342,12 @@ impl Expr {
             done.insert(next.id(), new);
         }
         done.remove(&self.id()).unwrap_or_else(|| self.clone())
+    }
+
+    /// The same value under other names of its dimensions.
+    #[must_use]
+    pub fn with_names(&self, names: Vec<Option<Name>>) -> Self {
+        Self::new(Node { names, ..self.parts() })
     }
 
     fn parts(&self) -> Node {

@@ -1,7 +1,7 @@
 //! Constructors of what needs boxes of its inputs that no map gives: rows where a mask is true, places that are data, whole
 //! lines.
 
-use super::build::{LARGEST_RESHAPED, cast, index};
+use super::build::{LARGEST_RESHAPED, cast, index, without_coordinate};
 use super::known;
 use super::node::{Expr, ExprKind, Resume, node};
 use super::pending::{pending, when_known};
@@ -83,7 +83,13 @@ fn selected(inputs: &[Expr], axis: usize, tiles: AxisChunks, kept: Vec<usize>) -
     let mask = index(mask, &[vec![Item::from(..)], beside].concat())?;
     let op = Regional::Select(Select { axis, tiles, kept: kept.into(), dtype: input.dtype });
     let kind = ExprKind::Regional { inputs: vec![input.clone(), mask], op };
-    Ok(node(kind, input.dtype, Shape::new(&lengths), Chunks::new(chunks), input.names.clone()))
+    Ok(node(
+        kind,
+        input.dtype,
+        Shape::new(&lengths),
+        Chunks::new(chunks),
+        without_coordinate(&input.names, |a| a == axis),
+    ))
 }
 
 /// Boundaries among `kept` such that pieces are about as long as a tile.
@@ -166,7 +172,7 @@ pub fn lines(inputs: &[Expr], op: LineOp, axis: usize, out: usize) -> Result<Exp
     let grid = unify(&shape, &inputs.iter().map(|e| &e.chunks).collect::<Vec<_>>());
     let lines = Lines { op, axis, len: shape[axis], out, dtype: first.dtype };
     shape[axis] = out;
-    let (dtype, names) = (lines.output(), first.names.clone());
+    let (dtype, names) = (lines.output(), without_coordinate(&first.names, |a| a == axis));
     let mut chunks = grid.axes().to_vec();
     if out != lines.len {
         chunks[axis] = auto::auto(&shape, dtype.size()).axes()[axis].clone();

@@ -5,18 +5,18 @@ use super::names::{callable, is_later};
 use super::nearest::suggestion;
 use super::operators::element;
 use super::value::{Callable, Function, Generator, Value};
-use crate::array::Array;
+use crate::array::{Array, coordinates};
 use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
 use crate::error::{Error, Result};
-use crate::expr::build;
 use crate::expr::pending::when_known;
+use crate::expr::{Name, build};
 use crate::op::elementwise::ElementOp;
 use crate::shape::checked_size;
 
 /// Attributes of arrays.
 const ATTRIBUTES: &[&str] =
-    &["T", "mT", "shape", "ndim", "size", "dtype", "real", "imag", "itemsize", "nbytes", "chunks"];
+    &["T", "mT", "shape", "ndim", "size", "dtype", "real", "imag", "itemsize", "nbytes", "chunks", "dims"];
 
 /// Methods of NumPy's arrays that take what the function of the same name takes, the array first.
 const METHODS: &[&str] = &[
@@ -133,6 +133,10 @@ fn of_array(array: &Array, name: &str) -> Result<Value, Missing> {
         "dtype" => Value::Type { dtype: array.dtype(), python: false },
         "itemsize" => Value::int(array.dtype().size()),
         "nbytes" => Value::int(size()?.saturating_mul(array.dtype().size())),
+        "dims" => {
+            let text = |n: &Option<Name>| n.as_ref().map_or(Value::None, |n| Value::Str(n.to_string()));
+            Value::Tuple(array.names().iter().map(text).collect())
+        }
         "chunks" => Value::ints(&array.chunks().longest()),
         "real" => element(ElementOp::Real, &[&Value::Array(array.clone())])?,
         "imag" => element(ElementOp::Imag, &[&Value::Array(array.clone())])?,
@@ -141,6 +145,7 @@ fn of_array(array: &Array, name: &str) -> Result<Value, Missing> {
             let function = function.or_else(|| METHODS.contains(&name).then(|| callable(name)).flatten());
             match function {
                 Some(function) => Value::Method(Box::new(Value::Array(array.clone())), function),
+                None if is_dimension(array, name) => coordinates::named(array.expr(), name)?.into(),
                 None if METHODS.contains(&name) || VALUES_ONLY.contains(&name) => {
                     return Err(Missing::Later(format!("`.{name}` is not offered yet")));
                 }
@@ -152,6 +157,11 @@ fn of_array(array: &Array, name: &str) -> Result<Value, Missing> {
             }
         }
     })
+}
+
+/// Whether a dimension has this name: its coordinate is an attribute then.
+fn is_dimension(array: &Array, name: &str) -> bool {
+    array.names().iter().flatten().any(|n| **n == *name)
 }
 
 /// The number of elements of an array whose shape is not known yet.

@@ -28,6 +28,15 @@ struct Param {
     positional: bool,
     keyword: bool,
     rest: bool,
+    /// Whether it takes all keywords that are left.
+    names: bool,
+}
+
+impl Param {
+    /// Whether a keyword means it; `dim` is how xarray calls an axis.
+    fn is_called(self, keyword: &str) -> bool {
+        self.name == keyword || self.name == "axis" && keyword == "dim"
+    }
 }
 
 fn parameters(text: &'static str) -> Vec<Param> {
@@ -38,13 +47,13 @@ fn parameters(text: &'static str) -> Vec<Param> {
             "/" => out.iter_mut().for_each(|p| p.keyword = false),
             "*" => positional = false,
             _ => {
-                let rest = word.starts_with('*');
+                let (rest, names) = (word.starts_with('*'), word.starts_with("**"));
                 let bare = word.trim_start_matches(['*', '!']);
                 let name = bare.split('=').next().unwrap_or(bare);
                 let offered = !word.starts_with('!');
                 let required = !bare.contains('=') && offered && !rest;
-                out.push(Param { name, required, offered, positional, keyword: !rest, rest });
-                positional = positional && !rest;
+                out.push(Param { name, required, offered, positional, keyword: !rest, rest: rest && !names, names });
+                positional = positional && !rest && !names;
             }
         }
     }
@@ -58,8 +67,9 @@ fn parameters(text: &'static str) -> Vec<Param> {
 /// [`Unsupported`](ErrorKind::Unsupported) for those that are not offered yet.
 pub(super) fn bind(name: &'static str, params: &'static str, given: Vec<Given>, column: usize) -> Result<Call> {
     let params = parameters(params);
-    let mut call = Call { name, bound: Vec::new(), rest: Vec::new() };
-    let positional: Vec<Param> = params.iter().copied().filter(|p| p.positional && !p.rest).collect();
+    let mut call = Call { name, bound: Vec::new(), rest: Vec::new(), named: Vec::new() };
+    let any = params.iter().any(|p| p.names);
+    let positional: Vec<Param> = params.iter().copied().filter(|p| p.positional && !p.rest && !p.names).collect();
     let mut next = 0;
     for argument in given {
         let fail = |why: String| Err(ErrorKind::Syntax { column: argument.column, why }.into());
@@ -75,8 +85,12 @@ pub(super) fn bind(name: &'static str, params: &'static str, given: Vec<Given>, 
                     return fail(format!("`{name}` takes at most {most}"));
                 }
             },
-            Some(keyword) => match params.iter().find(|p| p.name == keyword && p.keyword) {
+            Some(keyword) => match params.iter().find(|p| p.keyword && p.is_called(keyword)) {
                 Some(param) => *param,
+                None if any => {
+                    call.named.push((keyword.clone(), argument.value));
+                    continue;
+                }
                 None => return fail(unknown(name, keyword, &params)),
             },
         };
@@ -118,11 +132,13 @@ fn unknown(name: &str, keyword: &str, params: &[Param]) -> String {
 }
 
 impl Call {
-    /// The same call with these values, the ones that `*args` took last.
+    /// The same call with these values: those of the parameters, those that `*args` took, those of other keywords.
     pub(super) fn with_values(&self, values: &[Value]) -> Self {
         let (bound, rest) = values.split_at(self.bound.len());
+        let (rest, named) = rest.split_at(self.rest.len());
+        let named = self.named.iter().zip(named).map(|((name, _), value)| (name.clone(), value.clone())).collect();
         let bound = self.bound.iter().zip(bound).map(|((name, _), value)| (*name, value.clone())).collect();
-        Self { name: self.name, bound, rest: rest.to_vec() }
+        Self { name: self.name, bound, rest: rest.to_vec(), named }
     }
 
     /// An error about an argument.
@@ -160,6 +176,11 @@ impl Call {
     /// The arguments that `*args` took.
     pub(super) fn rest(&self) -> &[Value] {
         &self.rest
+    }
+
+    /// The keywords that `**names` took, with their values.
+    pub(super) fn named(&self) -> &[(String, Value)] {
+        &self.named
     }
 
     /// An argument as an array.

@@ -339,7 +339,8 @@ impl<'a> Evaluator<'a> {
             Some(line) => e.at(format!("line {line}")),
             None => e,
         })?;
-        let all: Vec<Value> = call.bound.iter().map(|(_, v)| v).chain(&call.rest).cloned().collect();
+        let named = call.named.iter().map(|(_, v)| v);
+        let all: Vec<Value> = call.bound.iter().map(|(_, v)| v).chain(&call.rest).chain(named).cloned().collect();
         let run = move |all: &[Value]| functions::run(callee, &call.with_values(all));
         deferred::run(callee.name(), &all, run).map_err(|e| self.at(start, e))
     }

@@ -8,6 +8,7 @@ use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
 use crate::error::{Error, Result};
 use crate::expr::build;
+use crate::expr::compose::aligned;
 use crate::linalg::matmul as products;
 use crate::op::elementwise::ElementOp;
 
@@ -22,6 +23,7 @@ pub(super) fn element(op: ElementOp, args: &[&Value]) -> Result<Value> {
         return power(base, exponent);
     }
     let args = args.iter().map(|v| v.to_arg()).collect::<Result<Vec<_>>>()?;
+    aligned(op, &args)?;
     Ok(build::element(op, &args)?.into())
 }
 

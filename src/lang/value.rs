@@ -34,6 +34,8 @@ pub(super) enum Value {
     Ellipsis,
     /// `start:stop:step`.
     Slice([Option<i128>; 3]),
+    /// `slice(start, stop, step)` of other values than integers, which selects by coordinates.
+    Span(Box<[Value; 3]>),
     /// An element type; `python` for the built-in types, whose calls give Python numbers.
     Type {
         /// The element type.
@@ -134,6 +136,7 @@ pub(super) struct Call {
     pub(super) name: &'static str,
     pub(super) bound: Vec<(&'static str, Value)>,
     pub(super) rest: Vec<Value>,
+    pub(super) named: Vec<(String, Value)>,
 }
 
 impl Value {
@@ -158,7 +161,7 @@ impl Value {
             Self::Str(text) => format!("the string `{text}`"),
             Self::None => "None".to_owned(),
             Self::Ellipsis => "`...`".to_owned(),
-            Self::Slice(_) => "a slice".to_owned(),
+            Self::Slice(_) | Self::Span(_) => "a slice".to_owned(),
             Self::Type { dtype, .. } => format!("the type {dtype}"),
             Self::Tuple(_) => "a tuple".to_owned(),
             Self::List(_) => "a list".to_owned(),

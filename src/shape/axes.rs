@@ -2,13 +2,16 @@
 
 use crate::error::{Error, Result};
 
+/// The dimensions of an array without names.
+pub const UNNAMED: &[Option<String>] = &[];
+
 /// A set of axes: `..` for all, `0`, `-1`, `[0, 2]`, `ndarray::Axis(0)`, or dimension names.
 ///
 /// ```
-/// use hyperslab::shape::axes::Axes;
+/// use hyperslab::shape::axes::{Axes, UNNAMED};
 /// let axes = Axes::from([0, -1]);
-/// assert_eq!(axes.resolve("sum", 3, &[]).unwrap(), vec![0, 2]);
-/// assert!(Axes::from(3).resolve("sum", 3, &[]).is_err());
+/// assert_eq!(axes.resolve("sum", 3, UNNAMED).unwrap(), vec![0, 2]);
+/// assert!(Axes::from(3).resolve("sum", 3, UNNAMED).is_err());
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Axes {
@@ -25,7 +28,7 @@ impl Axes {
     ///
     /// # Errors
     /// [`Axis`](crate::ErrorKind::Axis) for an axis outside the rank, named twice, or of a name the array has not.
-    pub fn resolve(&self, op: &str, rank: usize, names: &[Option<String>]) -> Result<Vec<usize>> {
+    pub fn resolve(&self, op: &str, rank: usize, names: &[Option<impl AsRef<str>>]) -> Result<Vec<usize>> {
         let mut out = match self {
             Self::All => (0..rank).collect(),
             Self::Positions(list) => list.iter().map(|&a| position(op, a, rank)).collect::<Result<Vec<_>>>()?,
@@ -50,9 +53,9 @@ pub fn position(op: &str, axis: isize, rank: usize) -> Result<usize> {
         .ok_or_else(|| Error::axis(op, format!("axis {axis} is out of bounds for an array of rank {rank}")))
 }
 
-fn named(op: &str, name: &str, names: &[Option<String>]) -> Result<usize> {
-    names.iter().position(|n| n.as_deref() == Some(name)).ok_or_else(|| {
-        let have: Vec<&str> = names.iter().flatten().map(String::as_str).collect();
+fn named(op: &str, name: &str, names: &[Option<impl AsRef<str>>]) -> Result<usize> {
+    names.iter().position(|n| n.as_ref().is_some_and(|n| n.as_ref() == name)).ok_or_else(|| {
+        let have: Vec<&str> = names.iter().flatten().map(AsRef::as_ref).collect();
         Error::axis(op, format!("no dimension is called `{name}`; the array has {have:?}"))
     })
 }

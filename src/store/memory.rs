@@ -41,6 +41,13 @@ impl MemoryStore {
         Self { info: info(data.dtype(), chunks), data }
     }
 
+    /// The same with these attributes.
+    #[must_use]
+    pub fn described(mut self, attributes: Attributes) -> Self {
+        self.info.attributes = attributes;
+        self
+    }
+
     /// The same with these dimension names.
     #[must_use]
     pub fn named(mut self, names: &[Option<String>]) -> Self {

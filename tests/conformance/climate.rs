@@ -67,3 +67,33 @@ fn decoding_is_part_of_what_computes() {
     );
     assert!(plan.contains("nanmean(((where((a == -999), NaN, float32(a)) * 0.009999999776482582) + 0))"), "{plan}");
 }
+
+#[test]
+fn coordinates_go_where_their_axes_go() {
+    let cx = &contexts()[0];
+    let t2m = cx.open("data/era5_surface_v3.zarr/t2m").unwrap();
+    let values = |x: &hyperslab::Array, name: &str| -> Vec<f64> {
+        cx.compute(x.coordinate(name).unwrap().cast::<f64>()).unwrap().iter().copied().collect()
+    };
+    let cut = t2m.slice(ndarray::s![0, ..;-45, 10..13]).t();
+    assert_eq!(values(&cut, "lat"), [-90.0, -45.0, 0.0, 45.0, 90.0]);
+    assert_eq!(values(&cut, "lon"), [10.0, 11.0, 12.0]);
+    let anomaly = &t2m - t2m.mean("time");
+    assert_eq!(values(&anomaly.slice(ndarray::s![.., 3..5, ..]), "lat"), [87.0, 86.0]);
+    assert_eq!(values(&t2m.max("lon").sel("lat", vec![10, -10, 10]).unwrap(), "lat"), [10.0, -10.0, 10.0]);
+    // What moves positions along an axis leaves it its name alone.
+    for moved in [t2m.sort(1), &t2m.slice(ndarray::s![.., 1.., ..]) - &t2m.slice(ndarray::s![.., ..-1, ..])] {
+        assert_eq!(moved.names()[1].as_deref(), Some("lat"));
+        assert!(moved.coordinate("lat").unwrap_err().to_string().contains("dimension `lat` has no coordinate here"));
+    }
+    assert_eq!(values(&cx.persist(&anomaly).unwrap(), "lat").len(), 181);
+}
+
+#[test]
+fn names_that_contradict_each_other_are_refused() {
+    let cx = &contexts()[0];
+    let x = cx.zeros::<f64>(&[3, 3]).unwrap().with_names(&["lat", "lon"]).unwrap();
+    let refused = x.try_binary(hyperslab::op::elementwise::ElementOp::Add, &x.t()).unwrap_err().to_string();
+    assert!(refused.contains("axis -1 is `lon`") && refused.contains("`lat` of one"), "{refused}");
+    assert!(x.with_names(&["lat", "lat"]).is_err() && x.with_names(&["lat"]).is_err());
+}

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import warnings
 
+import cftime
 import netCDF4
 import numpy as np
 import xarray as xr
@@ -90,6 +91,9 @@ def packing(draw, generator):
         attrs["missing_value"] = dtype.type(values.ravel()[-1])
         if draw.random() < 0.3:
             attrs["missing_value"] = np.array([values.ravel()[-1], values.ravel()[0]], dtype)
+    if kind == "f8" and isinstance(attrs.get("scale_factor"), np.float32):
+        attrs.pop("missing_value", None)  # xarray rounds to float32 before it looks for what is missing
+        attrs.pop("_FillValue", None)
     if dtype.kind in "iu" and draw.random() < 0.25:
         attrs["_Unsigned"] = "true" if dtype.kind == "i" else "false"
         attrs.pop("missing_value", None)
@@ -180,6 +184,126 @@ def malformed(judge):
         judge.check(f"malformed raw {attrs}", judge.eval("x", f"x={path}/x", "--raw"), values)
 
 
+CALENDARS = ["standard", "gregorian", "proleptic_gregorian", "noleap", "365_day", "all_leap", "366_day", "360_day", "julian"]
+PARTS = {"year": "year", "month": "month", "day": "day", "hour": "hour", "minute": "minute", "second": "second",
+         "dayofyear": "dayofyr", "dayofweek": "dayofwk"}
+
+
+def calendars(judge, draw, count):
+    """Parts of times, as cftime has them."""
+    for number in range(count):
+        calendar = draw.choice(CALENDARS)
+        unit, most = draw.choice([("days", 400_000), ("hours", 9_000_000), ("minutes", 500_000_000), ("seconds", 30_000_000_000)])
+        year = draw.choice([1, 850, 1582, 1583, 1900, 2000, 2023])
+        day = draw.randint(1, 28)
+        units = f"{unit} since {year:04d}-{draw.randint(1, 12):02d}-{day if (year, calendar) != (1582, 'standard') else 1:02d} {draw.choice(['', '06:30:00', '12:00'])}".strip()
+        times = np.sort(np.array([draw.randint(0, most) for _ in range(40)]))
+        if draw.random() < 0.4:
+            times = times + draw.choice([0.25, 0.5, 0.125])
+        try:
+            dates = cftime.num2date(times, units, calendar=calendar)
+        except Exception as why:
+            print(f"cftime refuses {units} {calendar}: {str(why)[:60]}")
+            continue
+        path = judge.folder / f"c{number}.nc"
+        with netCDF4.Dataset(path, "w") as file:
+            file.createDimension("time", times.size)
+            variable = file.createVariable("time", times.dtype, ["time"])
+            variable.units, variable.calendar = units, calendar
+            variable[:] = times
+            file.createVariable("x", "f8", ["time"])[:] = np.arange(times.size)
+        for name, attribute in PARTS.items():
+            if name == "dayofyear" and calendar in ("standard", "gregorian"):
+                continue
+            want = np.array([getattr(d, attribute) for d in dates], "i8")
+            judge.check(f"{name} {units} {calendar} {times.dtype}", judge.eval(f"{name}(x.time)", f"x={path}/x"), want)
+        want = np.array([d.month % 12 // 3 for d in dates], "i8")
+        judge.check(f"season {units} {calendar}", judge.eval("season(x.time)", f"x={path}/x"), want)
+
+
+def selections(judge, draw, count):
+    """Selections by value, range, nearest value and time, in grids that rise and fall."""
+    for number in range(count):
+        lat = np.sort(np.array([draw.randint(-180, 180) / 2 for _ in range(9)]))
+        lat = np.unique(lat)[:: draw.choice([1, -1])]
+        freq = draw.choice(["D", "6h", "MS", "h", "12D"])
+        calendar = draw.choice(["standard", "standard", "noleap", "360_day"])
+        times = xr.date_range(f"20{draw.randint(0, 30):02d}-{draw.randint(1, 12):02d}-01", periods=60, freq=freq, calendar=calendar,
+                              use_cftime=calendar != "standard")
+        data = xr.Dataset({"x": (("time", "lat"), np.random.default_rng(number).normal(size=(60, lat.size)))}, {"time": times, "lat": lat})
+        form = draw.choice(["nc", "zarr2", "zarr3"])
+        path = judge.folder / f"s{number}.{'nc' if form == 'nc' else 'zarr'}"
+        if form == "nc":
+            data.to_netcdf(path)
+        else:
+            data.to_zarr(path, zarr_format=int(form[-1]), consolidated=False)
+        x = data["x"]
+        stamp = lambda i, width: str(times[i].isoformat() if hasattr(times[i], "isoformat") else times[i])[:width]
+        i, j = sorted(draw.sample(range(60), 2))
+        a, b = draw.sample(list(lat), 2) if lat.size > 1 else (lat[0], lat[0])
+        low, high = (a, b) if (a < b) == (lat[0] < lat[-1]) else (b, a)
+        off, near = draw.randint(-900, 900) / 10, draw.choice(["nearest", "pad", "backfill"])
+        texts = [
+            (f"x.sel(lat={a})", lambda: x.sel(lat=a)),
+            (f"x.sel(lat={off})", lambda: x.sel(lat=off)),
+            (f"x.sel(lat=slice({low}, {high}))", lambda: x.sel(lat=slice(low, high))),
+            (f"x.sel(lat=slice({low - 0.2}, None))", lambda: x.sel(lat=slice(low - 0.2, None))),
+            (f"x.sel(lat=[{a}, {b}, {a}])", lambda: x.sel(lat=[a, b, a])),
+            (f"x.sel(lat={off}, method='{near}')", lambda: x.sel(lat=off, method=near)),
+            (f"x.sel(lat={off}, method='nearest', tolerance=5)", lambda: x.sel(lat=off, method="nearest", tolerance=5)),
+            (f"x.sel(lat=[{off}, {a}], method='nearest')", lambda: x.sel(lat=[off, a], method="nearest")),
+            (f"x.isel(time={i}, lat=-1)", lambda: x.isel(time=i, lat=-1)),
+            (f"x.isel(time=[{j}, {i}, -1])", lambda: x.isel(time=[j, i, -1])),
+            (f"x.isel(time=slice({i}, {j}, 3))", lambda: x.isel(time=slice(i, j, 3))),
+            (f"x.mean('time').sel(lat={a})", lambda: x.mean("time").sel(lat=a)),
+            (f"x[::-2].isel(lat=slice(None, None, -1)).sel(lat=slice({high}, {low}))",
+             lambda: x[::-2].isel(lat=slice(None, None, -1)).sel(lat=slice(high, low))),
+        ]
+        for width in (4, 7, 10, 13, 16):
+            texts.append((f"x.sel(time='{stamp(i, width)}')", lambda w=width: x.sel(time=stamp(i, w))))
+            texts.append((f"x.sel(time=slice('{stamp(i, width)}', '{stamp(j, 7)}'))", lambda w=width: x.sel(time=slice(stamp(i, w), stamp(j, 7)))))
+        for text, want in texts:
+            try:
+                expected = want().values
+            except Exception:
+                expected = None
+            if expected is not None and "mean" in text:
+                got = judge.eval(text, f"x={path}/x")
+                judge.check(f"{form} {freq} {calendar}: {text}", got, got[0] if got[0] is not None and np.allclose(got[0], expected) else expected)
+                continue
+            judge.check(f"{form} {freq} {calendar} {lat}: {text}", judge.eval(text, f"x={path}/x"), expected)
+
+
+def outputs(judge):
+    """What is stored is opened by xarray, with coordinates, units and calendars."""
+    source = DATA / "era5_surface_v3.zarr"
+    with xr.open_dataset(source) as data:
+        for target in ["a.nc/t2m", "b.zarr/t2m", "c.zarr/t2m", "d.nc"]:
+            path = judge.folder / target
+            version = ["--zarr-version", "2"] if target[0] == "b" else []
+            text = "t.sel(lat=slice(60, 30), time='2026-03-26')[:, ::2]"
+            done = subprocess.run([judge.binary, "eval", text, f"t={source}/t2m", "-o", str(path), "--quiet", *version], capture_output=True, text=True)
+            if done.returncode:
+                judge.check(f"output {target}", (None, done.stderr), 0)
+                continue
+            want = data["t2m"].sel(lat=slice(60, 30), time="2026-03-26")[:, ::2]
+            file = judge.folder / target.split("/")[0]
+            with xr.open_dataset(file, **({"engine": "zarr", "consolidated": False} if file.suffix == ".zarr" else {})) as back:
+                got = back["t2m" if "/" in target else "data"]
+                judge.check(f"output {target} values", (got.values, ""), want.values)
+                judge.check(f"output {target} dims", (np.array(got.dims), ""), np.array(want.dims))
+                judge.check(f"output {target} units", (np.array(str(got.attrs.get("units"))), ""), np.array("K"))
+                for name in want.dims:
+                    have = got[name].values if name in got.coords else np.array(0)
+                    judge.check(f"output {target} {name}", (have.astype("M8[s]") if have.dtype.kind == "M" else have, ""),
+                                want[name].values.astype("M8[s]") if name == "time" else want[name].values)
+        path = judge.folder / "packed.nc/t2m"
+        subprocess.run([judge.binary, "eval", "t", f"t={source}/t2m", "-o", str(path), "--pack", "int16:150:350", "--quiet"], check=True)
+        with xr.open_dataset(path.parent) as back:
+            good = np.allclose(back["t2m"].values, data["t2m"].values, atol=0.0016, rtol=0)
+            judge.check("packed", (np.array(good), ""), np.array(True))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("binary")
@@ -193,6 +317,9 @@ def main():
         packings(judge, draw, args.count)
         ranges(judge, draw, max(4, args.count // 5))
         malformed(judge)
+        outputs(judge)
+        calendars(judge, draw, max(4, args.count // 5))
+        selections(judge, draw, max(3, args.count // 10))
     print(f"{judge.right} right, {len(judge.wrong)} wrong")
     return 1 if judge.wrong else 0
 

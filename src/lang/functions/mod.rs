@@ -25,6 +25,7 @@ mod statistics;
 mod outer;
 mod groups;
 mod windows;
+mod labels;
 mod linalg;
 mod norms;
 mod ndimage;
@@ -43,6 +44,7 @@ static TABLES: &[&[Function]] = &[
     groups::TABLE,
     histogram::TABLE,
     join::TABLE,
+    labels::TABLE,
     linalg::TABLE,
     norms::TABLE,
     ndimage::TABLE,
@@ -62,10 +64,11 @@ static TABLES: &[&[Function]] = &[
 ];
 
 /// Methods of arrays whose parameters differ from those of the function of the same name.
-static METHODS: &[&[Function]] = &[select::METHODS, shape::METHODS];
+static METHODS: &[&[Function]] = &[labels::METHODS, select::METHODS, shape::METHODS];
 
 /// Their names.
-pub(super) static METHOD_NAMES: &[&str] = &["astype", "flatten", "ravel", "rechunk", "reshape", "transpose"];
+pub(super) static METHOD_NAMES: &[&str] =
+    &["astype", "coordinate", "flatten", "isel", "ravel", "rechunk", "rename", "reshape", "sel", "transpose"];
 
 /// The function of this name.
 pub(super) fn find(name: &str) -> Option<&'static Function> {

@@ -80,15 +80,7 @@ pub(super) static TABLE: &[Function] = &[
     row("triu_indices", "n, k=0, m=None", |call| triangle(call, true)),
     row("tril_indices_from", "arr, k=0", |call| triangle_from(call, false)),
     row("triu_indices_from", "arr, k=0", |call| triangle_from(call, true)),
-    row("slice", "start, stop=None, step=None, /", |call| {
-        let bound = |name: &str| match call.given(name) {
-            None => Ok(None),
-            Some(v) => v.as_integer().map(Some).map_or_else(|| call.refuse("takes integers and None"), Ok),
-        };
-        let (first, second, step) = (bound("start")?, bound("stop")?, bound("step")?);
-        let alone = call.value("stop").is_none();
-        Ok(Value::Slice(if alone { [None, first, None] } else { [first, second, step] }))
-    }),
+    row("slice", "start, stop=None, step=None, /", slice),
     row("mask_indices", "n, mask_func, k=0", |call| {
         let upper = match call.required("mask_func")? {
             Value::Callable(Callable::Function(f)) if f.name == "triu" => true,
@@ -100,6 +92,21 @@ pub(super) static TABLE: &[Function] = &[
 ];
 
 pub(super) const METHODS: &[Function] = &[row("compress", "a, condition, axis=None, !out", compress)];
+
+/// A slice: of positions where its ends are integers, of the values of a coordinate otherwise.
+fn slice(call: &Call) -> Result<Value> {
+    let given = |name: &str| call.given(name).cloned().unwrap_or(Value::None);
+    let (first, second, step) = (given("start"), given("stop"), given("step"));
+    let ends = if call.value("stop").is_none() { [Value::None, first, Value::None] } else { [first, second, step] };
+    let whole = |v: &Value| matches!(v, Value::None) || v.as_integer().is_some();
+    if ends.iter().all(whole) {
+        return Ok(Value::Slice(ends.map(|v| v.as_integer())));
+    }
+    match ends.iter().find(|v| !whole(v) && !matches!(v, Value::Str(_) | Value::Scalar(_))) {
+        Some(other) => call.refuse(format!("takes numbers, times and None, not {}", other.describe())),
+        None => Ok(Value::Span(Box::new(ends))),
+    }
+}
 
 fn tuple(arrays: Vec<Expr>) -> Value {
     Value::Tuple(arrays.into_iter().map(Value::from).collect())

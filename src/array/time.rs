@@ -1,0 +1,195 @@
+//! Times of CF conventions as labels: the year, month, day of the week... of each, as integers, computed where they are
+//! needed like any other elements.
+
+use super::calendar::{Clock, DAY, Whole};
+use super::cf::attributes;
+use super::{Array, Kind, done};
+use crate::dtype::DType;
+use crate::dtype::scalar::Scalar;
+use crate::error::{Error, Result};
+use crate::expr::Expr;
+use crate::expr::build::{self, Arg};
+use crate::op::elementwise::ElementOp;
+use crate::op::program::{Program, Value as Register};
+use serde_json::Value;
+
+/// A part of a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The year.
+    Year,
+    /// The month, from 1.
+    Month,
+    /// The day of the month, from 1.
+    Day,
+    /// The hour.
+    Hour,
+    /// The minute.
+    Minute,
+    /// The second.
+    Second,
+    /// The day of the year, from 1.
+    DayOfYear,
+    /// The day of the week, from 0 for Monday.
+    DayOfWeek,
+    /// 0 for December to February, 1 for March to May, 2 for June to August, 3 for September to November.
+    Season,
+}
+
+impl Part {
+    /// All of them with the names that they have in the expression language.
+    pub const ALL: [(&'static str, Self); 9] = [
+        ("year", Self::Year),
+        ("month", Self::Month),
+        ("day", Self::Day),
+        ("hour", Self::Hour),
+        ("minute", Self::Minute),
+        ("second", Self::Second),
+        ("dayofyear", Self::DayOfYear),
+        ("dayofweek", Self::DayOfWeek),
+        ("season", Self::Season),
+    ];
+}
+
+/// The clock of an array of times, by its attributes `units` and `calendar`; `None` where it holds none.
+///
+/// # Errors
+/// As [`Clock::parse`].
+pub fn clock(x: &Expr) -> Result<Option<Clock>> {
+    let Some(attributes) = attributes(x) else { return Ok(None) };
+    let text = |key: &str| attributes.get(key).and_then(Value::as_str);
+    text("units").map_or(Ok(None), |units| Clock::parse(units, text("calendar")))
+}
+
+/// A part of each of the times in `x`, `int64`; -1 where a time is NaN.
+///
+/// # Errors
+/// [`Argument`](crate::ErrorKind::Argument) for an array without units of time.
+#[track_caller]
+pub fn part(x: &Expr, part: Part) -> Result<Expr> {
+    match clock(x)? {
+        Some(clock) => part_by(x, part, &clock),
+        None => {
+            let why = "needs an array with units such as `days since 2000-01-01`, as a time coordinate has";
+            Err(Error::argument("time", why))
+        }
+    }
+}
+
+/// As [`part`], by this clock.
+#[track_caller]
+fn part_by(x: &Expr, part: Part, clock: &Clock) -> Result<Expr> {
+    if x.dtype.is_complex() || x.dtype == DType::Bool {
+        return Err(Error::dtype("time", format!("times are real numbers, not {}", x.dtype)));
+    }
+    build::compose_typed("time", &[Arg::Array(x.clone())], &[None], |p, v| {
+        let instant = instant(p, v[0], x.dtype, clock)?;
+        let w = &mut Lazy(p);
+        let days = w.div(instant, DAY)?;
+        let label = match part {
+            Part::DayOfWeek => clock.calendar.weekday(w, days)?,
+            Part::Hour | Part::Minute | Part::Second => {
+                let (unit, cycle) = match part {
+                    Part::Hour => (3_600_000_000, 24),
+                    Part::Minute => (60_000_000, 60),
+                    _ => (1_000_000, 60),
+                };
+                let whole = w.div(instant, unit)?;
+                w.rem(whole, cycle)?
+            }
+            _ => {
+                let date = clock.calendar.date(w, days)?;
+                match part {
+                    Part::Year => date.year,
+                    Part::Day => date.day,
+                    Part::DayOfYear => date.day_of_year,
+                    Part::Season => {
+                        let from_winter = w.rem(date.month, 12)?;
+                        w.div(from_winter, 3)?
+                    }
+                    _ => date.month,
+                }
+            }
+        };
+        if x.dtype.is_integer() {
+            return Ok(label);
+        }
+        let missing = p.op(ElementOp::Isnan, &[v[0]])?;
+        let none = p.constant(Scalar::Int(-1), DType::I64);
+        Ok(p.select(missing, none, label))
+    })
+}
+
+/// Microseconds from 1 March of the year 0: exact of integers, rounded of floats.
+#[expect(clippy::cast_precision_loss, reason = "a unit of time is a power of ten times a small number")]
+fn instant(p: &mut Program, value: Register, dtype: DType, clock: &Clock) -> Result<Register> {
+    if dtype.is_integer() {
+        let whole = p.cast(value, DType::I64);
+        let w = &mut Lazy(p);
+        let scaled =
+            if clock.unit < 1000 { w.div(whole, 1000 / clock.unit)? } else { w.times(whole, clock.unit / 1000)? };
+        return w.plus(scaled, clock.start);
+    }
+    let (wide, unit) = (p.cast(value, DType::F64), p.constant(clock.unit as f64 / 1000.0, DType::F64));
+    let scaled = p.op(ElementOp::Multiply, &[wide, unit])?;
+    let rounded = p.op(ElementOp::Rint, &[scaled])?;
+    let whole = p.cast(rounded, DType::I64);
+    Lazy(p).plus(whole, clock.start)
+}
+
+/// Whole numbers that are computed element by element.
+struct Lazy<'a>(&'a mut Program);
+
+impl Whole for Lazy<'_> {
+    type N = Register;
+
+    fn int(&mut self, value: i64) -> Register {
+        self.0.constant(Scalar::Int(value.into()), DType::I64)
+    }
+
+    fn add(&mut self, a: Register, b: Register) -> Result<Register> {
+        self.0.op(ElementOp::Add, &[a, b])
+    }
+
+    fn times(&mut self, a: Register, b: i64) -> Result<Register> {
+        let b = self.int(b);
+        self.0.op(ElementOp::Multiply, &[a, b])
+    }
+
+    fn div(&mut self, a: Register, b: i64) -> Result<Register> {
+        let b = self.int(b);
+        self.0.op(ElementOp::FloorDivide, &[a, b])
+    }
+
+    fn below(&mut self, a: Register, b: i64, then: Register, otherwise: Register) -> Result<Register> {
+        let b = self.int(b);
+        let condition = self.0.op(ElementOp::Less, &[a, b])?;
+        Ok(self.0.select(condition, then, otherwise))
+    }
+}
+
+/// A time of a clock as text: `2000-03-01T12:00`.
+#[must_use]
+pub fn text(clock: &Clock, value: f64) -> String {
+    if value.is_finite() { clock.text(clock.instant(value)) } else { "missing".to_owned() }
+}
+
+impl<T: Kind> Array<T> {
+    /// A part of each of these times, which have units such as `hours since 1900-01-01` and perhaps a calendar among their
+    /// attributes, as the time coordinates of files have. Every calendar of CF is known. The labels are integers, which
+    /// [`Array::group_by`] takes; where a float time is NaN, -1.
+    ///
+    /// ```
+    /// use hyperslab::{Context, array::time::Part};
+    /// let cx = Context::default();
+    /// let t2m = cx.open("data/era5_surface_v3.zarr/t2m")?;
+    /// let days = cx.compute(t2m.coordinate("time")?.time(Part::Day))?.to_ndarray::<i64>()?;
+    /// assert_eq!((days[0], days[23]), (25, 31));
+    /// # Ok::<(), hyperslab::Error>(())
+    /// ```
+    #[track_caller]
+    #[must_use]
+    pub fn time(&self, part: Part) -> Array<i64> {
+        Array::of(done(self::part(self.expr(), part)))
+    }
+}

@@ -10,7 +10,7 @@ use crate::chunk::unify::unify;
 use crate::chunk::{AxisChunks, Chunks, auto};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
-use crate::op::regional::{Count, Gather, LineOp, Lines, Regional, Select};
+use crate::op::regional::{Count, Gather, LineOp, Lines, Regional, Regrid, Select};
 use crate::shape::broadcast::broadcast;
 use crate::shape::slice::Item;
 use crate::shape::{Dim, Shape, fits_memory};
@@ -153,6 +153,28 @@ pub(super) fn limit(axes: &mut [AxisChunks], mut room: usize) {
         }
         room /= axis.longest().max(1);
     }
+}
+
+/// `input` on another grid.
+///
+/// # Errors
+/// [`Bug`](crate::ErrorKind::Bug) for an input of another shape or dtype than the grid's.
+#[track_caller]
+pub fn regrid(input: &Expr, op: Regrid) -> Result<Expr> {
+    let mut shape = input.shape.known()?;
+    let fits = op.axes.iter().zip(&op.weights).all(|(&a, w)| shape[a] == w.len);
+    if !fits || input.dtype != op.dtype {
+        return Err(Error::bug("a grid is planned for its input"));
+    }
+    let mut chunks = input.chunks.axes().to_vec();
+    for (&axis, weights) in op.axes.iter().zip(&op.weights) {
+        shape[axis] = weights.count();
+        let parts = input.chunks.axes()[axis].count().max(1);
+        chunks[axis] = AxisChunks::regular(shape[axis], shape[axis].div_ceil(parts).max(1));
+    }
+    let names = without_coordinate(&input.names, |a| op.axes.contains(&a));
+    let (dtype, kind) = (op.dtype, ExprKind::Regional { inputs: vec![input.clone()], op: Regional::Regrid(op) });
+    Ok(node(kind, dtype, Shape::new(&shape), Chunks::new(chunks), names))
 }
 
 /// What `op` does to whole lines along an axis, of length `out` then. All inputs have the shape of the first.

@@ -8,7 +8,7 @@
 //! `lines.rs` has what is done to whole lines of an axis (`quantile.rs`, `fourier.rs`), `select.rs` what keeps some rows of an
 //! axis, `lookup.rs` what finds elements in a table that they share, `tally.rs` what counts them in bins, `gather.rs`
 //! elements whose places are data, `windows.rs` reductions of boxes at regular distances, `filter.rs` what is computed from
-//! windows around elements, `stretches.rs` blocks with what they share, `call.rs` user functions that see more than their
+//! windows around elements, `stretches.rs` blocks with what they share, `regrid.rs` grids made of others, `call.rs` user functions that see more than their
 //! own place.
 
 use crate::chunk::{AxisChunks, Chunks, IndexMap, Region};
@@ -26,16 +26,17 @@ pub mod stretches;
 pub mod lookup;
 pub mod tally;
 pub mod windows;
-
-pub use filter::Filter;
+pub mod regrid;
 pub mod call;
 
 pub use call::Call;
+pub use filter::Filter;
 pub use fourier::Fourier;
 pub use gather::Gather;
 pub use lines::{End, LineOp, Lines};
 pub use lookup::{Lookup, LookupOp};
 pub use quantile::{Between, Levels, Method, Quantiles};
+pub use regrid::Regrid;
 pub use runs::{Merged, Runs};
 pub use select::{Count, Select};
 pub use stretches::{Stretch, Stretches};
@@ -76,6 +77,8 @@ pub enum Regional {
     Filter(Filter),
     /// Stretches one after another.
     Stretches(Stretches),
+    /// One grid from another.
+    Regrid(Regrid),
     /// What a user function makes of more than its own place.
     Call(Call),
 }
@@ -95,6 +98,7 @@ impl Regional {
             Self::Windows(windows) => windows.reducer.name,
             Self::Filter(filter) => filter.name,
             Self::Stretches(stretches) => stretches.name,
+            Self::Regrid(_) => "regrid",
             Self::Call(call) => call.kind,
         }
     }
@@ -113,6 +117,7 @@ impl Regional {
             Self::Windows(windows) => windows.reducer.output(),
             Self::Filter(filter) => filter.output,
             Self::Stretches(stretches) => stretches.dtype,
+            Self::Regrid(regrid) => regrid.dtype,
             Self::Call(call) => call.function.output,
         }
     }
@@ -132,6 +137,7 @@ impl Regional {
             Self::Windows(windows) => return windows.lengths.clone(),
             Self::Filter(filter) => return filter.input_space(),
             Self::Stretches(stretches) => return stretches.input.clone(),
+            Self::Regrid(regrid) => out = regrid.input_space(space),
             Self::Call(call) => return call.input_space(space),
         }
         out
@@ -151,7 +157,8 @@ impl Regional {
             | Self::Gather(_)
             | Self::Windows(_)
             | Self::Filter(_)
-            | Self::Stretches(_) => IndexMap::broadcast(lengths, seen),
+            | Self::Stretches(_)
+            | Self::Regrid(_) => IndexMap::broadcast(lengths, seen),
             Self::Call(call) => call.map(input),
         }
     }
@@ -188,9 +195,11 @@ impl Regional {
             | Self::Count(_)
             | Self::Edges(_)
             | Self::Gather(_)
-            | Self::Windows(_) => false,
-            Self::Filter(_) | Self::Stretches(_) => false,
-            Self::Call(_) => false,
+            | Self::Windows(_)
+            | Self::Filter(_)
+            | Self::Stretches(_)
+            | Self::Regrid(_)
+            | Self::Call(_) => false,
         }
     }
 
@@ -209,6 +218,7 @@ impl Regional {
             Self::Windows(windows) => vec![windows.part(region)],
             Self::Filter(filter) => vec![filter.part(region)],
             Self::Stretches(stretches) => stretches.parts(region),
+            Self::Regrid(regrid) => vec![regrid.part(region)],
             Self::Call(call) => {
                 call.calls(region).into_iter().map(|(_, output)| Part { input: call.seen(&output), output }).collect()
             }
@@ -229,6 +239,7 @@ impl Regional {
             Self::Windows(windows) => windows.hull(region),
             Self::Filter(filter) => filter.hull(region),
             Self::Stretches(stretches) => stretches.hull(region),
+            Self::Regrid(regrid) => regrid.hull(region),
             Self::Call(call) => call.hull(region),
         }
     }
@@ -251,6 +262,7 @@ impl Regional {
             Self::Windows(windows) => out = windows.covered(block),
             Self::Filter(filter) => return filter.largest_part(block),
             Self::Stretches(stretches) => return stretches.largest_part(block),
+            Self::Regrid(regrid) => return regrid.largest_part(block),
             Self::Call(call) => return call.largest_part(block),
         }
         out
@@ -272,6 +284,7 @@ impl Regional {
             Self::Windows(windows) => return windows.read_in(grid),
             Self::Filter(filter) => return filter.read_in(grid),
             Self::Stretches(stretches) => return stretches.read_in(),
+            Self::Regrid(regrid) => return regrid.read_in(grid),
             Self::Call(call) => return call.read_in(grid),
             Self::Gather(gather) => {
                 axes.extend(gather.cuts.iter().map(|c| AxisChunks::regular(c.len(), c.len())));
@@ -295,6 +308,7 @@ impl Regional {
             | Self::Windows(_)
             | Self::Filter(_)
             | Self::Stretches(_)
+            | Self::Regrid(_)
             | Self::Call(_) => None,
         }
     }
@@ -315,7 +329,8 @@ impl Regional {
             | Self::Gather(_)
             | Self::Windows(_)
             | Self::Filter(_)
-            | Self::Stretches(_) => false,
+            | Self::Stretches(_)
+            | Self::Regrid(_) => false,
         }
     }
 
@@ -338,7 +353,7 @@ impl Regional {
     #[must_use]
     pub fn reads_again(&self) -> bool {
         match self {
-            Self::Select(_) | Self::Count(_) | Self::Filter(_) | Self::Stretches(_) => true,
+            Self::Select(_) | Self::Count(_) | Self::Filter(_) | Self::Stretches(_) | Self::Regrid(_) => true,
             Self::Lines(_) => self.is_swept(),
             Self::Windows(windows) => windows.overlap(),
             _ => false,
@@ -359,6 +374,7 @@ impl Regional {
             Self::Tally(tally) => tally.scratch(),
             Self::Edges(edges) => edges.count * edges.dtype.size(),
             Self::Windows(windows) => windows.scratch(block),
+            Self::Regrid(regrid) => regrid.scratch(),
         }
     }
 }
@@ -386,6 +402,7 @@ impl fmt::Display for Regional {
                 write!(f, "{name} of windows {lens} in steps {steps}")
             }
             Self::Stretches(stretches) => write!(f, "{}", stretches.name),
+            Self::Regrid(Regrid { axes: [a, b], .. }) => write!(f, "regrid along axes ({a}, {b})"),
             Self::Filter(filter) => {
                 let passes: usize = filter.chains.iter().map(Vec::len).sum();
                 write!(f, "{} in {passes} pass{}", filter.name, if passes == 1 { "" } else { "es" })

@@ -4,6 +4,7 @@ use super::super::value::{Call, Function, Value};
 use super::row;
 use crate::array::Array;
 use crate::array::coordinates::{self, Choice, Label, Method};
+use crate::array::regrid::Missing;
 use crate::array::time::{Part, part};
 use crate::dtype::scalar::Scalar;
 use crate::error::{Error, Result};
@@ -21,6 +22,7 @@ pub(super) static TABLE: &[Function] = &[
     row("dayofyear", "times, /", label),
     row("dayofweek", "times, /", label),
     row("season", "times, /", label),
+    row("regrid", "a, method=None, skipna=False, min_valid=0.0, **dims", regrid),
 ];
 
 pub(super) const METHODS: &[Function] = &[
@@ -37,6 +39,28 @@ fn label(call: &Call) -> Result<Value> {
     let found = Part::ALL.iter().find(|(name, _)| *name == call.name());
     let (_, which) = found.ok_or_else(|| Error::bug("every part of a time has a name"))?;
     Ok(part(call.array("times")?.expr(), *which).map_err(|e| e.at(format!("in {}", call.name())))?.into())
+}
+
+/// A field at other latitudes and longitudes.
+fn regrid(call: &Call) -> Result<Value> {
+    let x = call.array("a")?;
+    let method = call.text("method", "bilinear")?.parse()?;
+    let least = call.scalar("min_valid")?.map_or(0.0, Scalar::to_f64);
+    let missing = if call.flag("skipna", false)? { Missing::Skip(least) } else { Missing::Spread };
+    let mut to: Vec<(&str, Vec<f64>)> = Vec::new();
+    for (name, value) in call.named() {
+        to.push((name, coordinates::values(value.to_array()?.expr())?));
+    }
+    let is_latitude = |name: &str| name.to_ascii_lowercase().starts_with("lat");
+    to.sort_by_key(|(name, _)| !is_latitude(name));
+    let [(lat, up), (lon, along)] = &to[..] else {
+        return call.refuse("takes the points along two dimensions, such as lat=[..], lon=[..]");
+    };
+    if !is_latitude(lat) || is_latitude(lon) {
+        return call
+            .refuse(format!("`{lat}` and `{lon}`: the name of one begins with `lat`, that of the other does not"));
+    }
+    Ok(x.regrid((lat, up), (lon, along), method, missing)?.into())
 }
 
 /// Positions by the values of coordinates.

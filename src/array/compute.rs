@@ -1,6 +1,7 @@
 //! Running what was asked for: one array, or several at once.
 
 use super::{Array, Dyn, Kind};
+use super::{cf, coordinates};
 use crate::blockwise::lower::Request;
 use crate::blockwise::plan::Plan;
 use crate::chunk::Chunks;
@@ -361,6 +362,9 @@ fn layout(expr: &crate::expr::Expr, path: &Path, how: &Create) -> Result<Layout>
         None => natural_chunks(expr, &lengths),
     };
     let mut how = how.clone();
+    if how.coordinates && how.attributes.is_empty() {
+        how.attributes = cf::attributes(expr).unwrap_or_default();
+    }
     if how.names.is_empty() {
         how.names = texts(&expr.names);
     }
@@ -417,7 +421,48 @@ fn run(cx: &Context, wanted: &[Wanted]) -> Result<Vec<Answer>> {
     if let Some(before) = spent {
         cx.set_report(before.then(cx.report()));
     }
+    for w in &wanted {
+        if let Some((path, how)) = w.stored.as_ref().filter(|(_, how)| how.coordinates) {
+            accompany(cx, &w.expr, path, how)?;
+        }
+    }
     Ok(answers)
+}
+
+/// Stores the coordinates of an array beside it, where they are not there yet.
+fn accompany(cx: &Context, expr: &Expr, path: &Path, how: &Create) -> Result<()> {
+    let mut linked = false;
+    for (axis, name) in expr.names.iter().enumerate() {
+        let Some(place) = name.as_ref().map_or(Ok(None), |name| store::beside(path, name))? else { continue };
+        let Some(coordinate) = coordinates::of_axis(expr, axis)? else { continue };
+        linked = true;
+        let mut how = Create { zarr_version: how.zarr_version, overwrite: how.overwrite, ..Create::new() };
+        match store::open(&place) {
+            Ok(there) if is_same(cx, &coordinate, build::source(Arc::clone(&there)))? => continue,
+            Ok(_) if !how.overwrite => {
+                let why = "holds another coordinate than the array beside it; store that in a group of its own";
+                return Err(Error::store(place, why));
+            }
+            _ => {}
+        }
+        how.names = texts(&expr.names[axis..=axis]);
+        let wanted = Wanted { expr: coordinate, stored: Some((place, how)), persists: false };
+        let before = cx.report();
+        run_known(cx, &[wanted])?;
+        cx.set_report(before.then(cx.report()));
+    }
+    if linked { store::link(path) } else { Ok(()) }
+}
+
+/// Whether a stored array has the elements of `expr`.
+fn is_same(cx: &Context, expr: &Expr, there: Expr) -> Result<bool> {
+    if there.shape != expr.shape || there.dtype != expr.dtype {
+        return Ok(false);
+    }
+    let all: Vec<Wanted> =
+        [expr.clone(), there].into_iter().map(|expr| Wanted { expr, stored: None, persists: false }).collect();
+    let mut answers = run_known(cx, &all)?.into_iter();
+    Ok(answer(&mut answers)?.bytes() == answer(&mut answers)?.bytes())
 }
 
 /// Computes what has known shapes.

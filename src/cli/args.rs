@@ -1,5 +1,6 @@
 //! Arguments of the command, and the small languages in them: `NAME=PATH`, `1,180,360`.
 
+use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::store::Create;
 use clap::{Args as Group, CommandFactory, Parser, Subcommand};
@@ -67,6 +68,10 @@ pub struct Eval {
     /// Draw the first result, of one or two axes, as a PNG picture
     #[arg(long, value_name = "OUT.png")]
     pub plot: Option<PathBuf>,
+    /// Store results as integers, with a scale and an offset for this range: int16:200:330. NaN is kept; a value outside of
+    /// the range ends the run
+    #[arg(long, value_name = "TYPE:LOW:HIGH", allow_hyphen_values = true)]
+    pub pack: Option<Pack>,
     /// How results are stored.
     #[command(flatten)]
     pub storage: Storage,
@@ -223,8 +228,8 @@ pub struct Running {
     /// auto, cpu, cuda, cuda:1; for several GPUs cuda:0,1 or cuda:all
     #[arg(long)]
     pub device: Option<String>,
-    /// Numbers as they are stored, without CF decoding: no scale_factor, add_offset, _FillValue, missing_value,
-    /// valid_range, _Unsigned. Copies (convert, rechunk) are always raw
+    /// Numbers as they are stored, without CF decoding: no scale, offset, missing values, valid range. Copies
+    /// (convert, rechunk) are always raw
     #[arg(long)]
     pub raw: bool,
     /// No progress and no summary on the terminal
@@ -237,6 +242,28 @@ pub struct Running {
     /// Refused when inputs or expression have changed; HDF5 outputs start over
     #[arg(long)]
     pub resume: bool,
+}
+
+/// A packing: `int16:200:330`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pack {
+    /// The integer.
+    pub dtype: DType,
+    /// The smallest value.
+    pub low: f64,
+    /// The largest value.
+    pub high: f64,
+}
+
+impl FromStr for Pack {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("`{text}` is no packing; write a type and the ends of a range, as in int16:200:330");
+        let [dtype, low, high] = text.split(':').collect::<Vec<_>>()[..] else { return Err(wrong()) };
+        let number = |part: &str| part.trim().parse::<f64>().map_err(|_| wrong());
+        Ok(Self { dtype: dtype.trim().parse().map_err(|_| wrong())?, low: number(low)?, high: number(high)? })
+    }
 }
 
 /// Lengths of axes: `1,180,-1`.

@@ -87,7 +87,7 @@ impl Job<'_> {
         // Stored as asked for, and otherwise as it was.
         let fill = info.fill.filter(|fill| keeps(*fill, array.dtype()));
         let (names, attributes, resume) = (info.names.clone(), info.attributes.clone(), self.args.running.resume);
-        let how = Create { names, attributes, fill, resume, ..how };
+        let how = Create { names, attributes, fill, resume, coordinates: false, ..how };
         session.compute(vec![Goal::Store(Box::new(array.store(target, how)))])?;
         Ok(())
     }

@@ -1,8 +1,9 @@
 //! `hyperslab eval`: an expression computed, then printed, stored or drawn. `hyperslab plot`: an array drawn.
 
-use super::args::{Eval, Plot};
+use super::args::{Eval, Pack, Plot};
+use super::labels::{labels, upright};
 use super::output::{Failure, note, say};
-use super::plot::{Axis, Labels, save};
+use super::plot::save;
 use super::print;
 use super::program;
 use super::session::{Goal, Session};
@@ -26,6 +27,9 @@ pub fn eval(args: &Eval) -> Result<(), Failure> {
     if args.running.resume && args.outputs.is_empty() {
         return Err(Error::argument("resume", "there is no output, so there is nothing to go on with").into());
     }
+    if args.pack.is_some() && args.outputs.is_empty() {
+        return Err(Error::argument("pack", "there is no output to be packed").into());
+    }
     let mut session = Session::start(&args.running)?;
     let arrays = program::arrays(session.cx(), &source, &args.program.inputs, args.running.raw)?;
     if let (Some(_), Some(first)) = (&args.plot, arrays.first()) {
@@ -45,7 +49,8 @@ pub fn eval(args: &Eval) -> Result<(), Failure> {
     let printed = args.outputs.is_empty() && args.plot.is_none();
     let shown = if printed { arrays.iter().map(edges).collect::<Result<Vec<_>>>()? } else { Vec::new() };
     goals.extend(shown.iter().map(|(_, array)| Goal::Show(array.clone())));
-    goals.extend(arrays.first().filter(|_| args.plot.is_some()).map(|first| Goal::Show(first.clone())));
+    let drawn = arrays.first().filter(|_| args.plot.is_some()).map(upright).transpose()?;
+    goals.extend(drawn.iter().map(|array| Goal::Show(array.clone())));
     let answers = session.compute(goals)?;
     let mut blocks = answers.into_iter().flatten();
     let texts = shown
@@ -56,8 +61,8 @@ pub fn eval(args: &Eval) -> Result<(), Failure> {
             None => print::array(&block),
         })
         .collect::<Result<Vec<_>>>()?;
-    if let (Some(path), Some(block), Some(first)) = (&args.plot, blocks.next(), arrays.first()) {
-        save(path, &block, &labels(source.trim(), first))?;
+    if let (Some(path), Some(block), Some(drawn)) = (&args.plot, blocks.next(), &drawn) {
+        save(path, &block, &labels(source.trim(), drawn)?)?;
     }
     outputs.finish()?;
     texts.iter().try_for_each(|text| say(text))?;
@@ -72,10 +77,11 @@ pub fn plot(args: &Plot) -> Result<(), Failure> {
     let mut session = Session::start(&args.running)?;
     let array = program::open(session.cx(), &args.path, args.running.raw)?;
     check_drawable(&array)?;
+    let array = upright(&array)?;
     let title = args.path.display().to_string();
     let block: Option<Block> = session.compute(vec![Goal::Show(array.clone())])?.into_iter().flatten().next();
     let block = block.ok_or_else(|| Error::bug("an answer for each request"))?;
-    save(&args.output, &block, &labels(&title, &array))?;
+    save(&args.output, &block, &labels(&title, &array)?)?;
     Ok(session.finish(&title)?)
 }
 
@@ -121,7 +127,11 @@ impl Outputs {
             .map(|(path, array)| {
                 let how = args.storage.create(&array.shape().max())?.resume(args.running.resume);
                 let how = if self.staged.is_some() { Staged::within(how) } else { how };
-                Ok(Goal::Store(Box::new(array.store(path, how))))
+                let Some(Pack { dtype, low, high }) = args.pack else {
+                    return Ok(Goal::Store(Box::new(array.store(path, how))));
+                };
+                let (packed, attributes) = array.packed(dtype, low, high)?;
+                Ok(Goal::Store(Box::new(packed.store(path, Create { attributes, ..how }))))
             })
             .collect()
     }
@@ -149,7 +159,7 @@ fn within(container: &Path, results: usize, args: &Eval, source: &str) -> Result
         return Err(Error::argument("output", why));
     }
     let how = Create::new().resume(args.running.resume);
-    let contents = format!("{source} {:?} {:?}", args.program.inputs, args.storage);
+    let contents = format!("{source} {:?} {:?} {:?}", args.program.inputs, args.storage, args.pack);
     let staged = match file.exists() {
         false => Some(Staged::new(&file, &how, &contents)?),
         // Killed after the container had got its name, a run finds it there.
@@ -188,12 +198,6 @@ fn check_drawable(array: &Array) -> Result<()> {
             Err(Error::argument("plot", format!("a picture has at most 2 axes and the array {rank}; index it down")))
         }
     }
-}
-
-fn labels(title: &str, array: &Array) -> Labels {
-    let text = |name: &Option<crate::expr::Name>| name.as_ref().map(ToString::to_string).unwrap_or_default();
-    let axes = array.names().iter().map(|name| Axis { name: text(name), ..Axis::default() });
-    Labels { title: title.to_owned(), values: String::new(), axes: axes.collect() }
 }
 
 #[cfg(test)]

@@ -5,7 +5,9 @@ use super::output::{Failure, note, say};
 use super::session::Session;
 use super::stats::{self, Stats};
 use crate::array::Array;
+use crate::array::calendar::Clock;
 use crate::array::cf::{self, Packing};
+use crate::array::time;
 use crate::error::{Bytes, Error, ErrorKind, Result};
 use crate::expr::{Expr, build};
 use crate::shape;
@@ -172,6 +174,7 @@ fn details(info: &Info, stats: Option<&Stats>) -> Result<String> {
     rows.extend(Packing::of(info).ok().filter(|p| !p.is_plain()).map(|p| ("decoded", p.describe(info.dtype))));
     if let Some(stats) = stats {
         rows.push(("values", stats.text()?));
+        rows.extend(span(info, stats).map(|s| ("times", s)));
     }
     let mut lines: Vec<String> = rows.into_iter().map(|(name, value)| format!("{name:10}{value}")).collect();
     if !info.attributes.is_empty() {
@@ -181,6 +184,14 @@ fn details(info: &Info, stats: Option<&Stats>) -> Result<String> {
         lines.push(format!("  {key}: {}", shortened(&value.to_string(), ATTRIBUTES_WIDTH)));
     }
     Ok(lines.join("\n"))
+}
+
+/// The first and the last of times, as dates.
+fn span(info: &Info, stats: &Stats) -> Option<String> {
+    let text = |key: &str| info.attributes.get(key).and_then(Value::as_str);
+    let clock = Clock::parse(text("units")?, text("calendar")).ok().flatten()?;
+    let [first, last] = stats.ends()?;
+    Some(format!("{} to {}", time::text(&clock, first), time::text(&clock, last)))
 }
 
 fn dimensions(info: &Info) -> Option<String> {

@@ -11,6 +11,7 @@
 
 pub mod print;
 pub mod plot;
+pub mod labels;
 pub mod args;
 pub mod output;
 pub mod staging;

@@ -4,9 +4,11 @@
 //! boxes of elements, lines by the smallest and largest value of each pixel column. Elements that are not finite are grey
 //! in an image (infinities take the end colours) and gaps in a line.
 //!
-//! `plot/canvas.rs` holds the pixels and the text, `plot/scale.rs` the limits, ticks and numbers, `plot/axes.rs` draws
+//! `plot/canvas.rs` holds the pixels and the text, `plot/scale.rs` the limits, ticks and numbers, `plot/dates.rs` ticks at
+//! dates, `plot/axes.rs` draws
 //! the axes, `plot/image.rs` and `plot/line.rs` the two kinds of picture, `plot/color.rs` the colours.
 
+use crate::array::calendar::Clock;
 use crate::device::block::Block;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
@@ -16,6 +18,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 mod scale;
+mod dates;
 mod color;
 mod canvas;
 mod axes;
@@ -44,6 +47,8 @@ pub struct Axis {
     /// The coordinate of every position; empty for indices. Coordinates that neither rise nor fall throughout place
     /// nothing, so that indices are shown instead.
     pub coordinates: Vec<f64>,
+    /// What times the coordinates are, where they are times: dates are written then.
+    pub clock: Option<Clock>,
 }
 
 /// Draws `block` into a PNG file at `path`, in place of what is there once the picture is complete.

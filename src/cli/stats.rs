@@ -5,6 +5,7 @@ use super::session::{Goal, Session};
 use crate::array::Array;
 use crate::chunk::region::Indices;
 use crate::device::block::Block;
+use crate::dtype::scalar::Scalar;
 use crate::error::{Error, ErrorKind, Result};
 use crate::op::elementwise::ElementOp;
 use crate::op::reduction::Params;
@@ -42,6 +43,16 @@ impl Stats {
             (_, n) => parts.push(format!("{n} NaN")),
         }
         Ok(parts.join(", "))
+    }
+
+    /// The smallest and the largest element.
+    #[must_use]
+    pub fn ends(&self) -> Option<[f64; 2]> {
+        let value = |wanted: &str| {
+            let (_, block) = self.values.iter().find(|(name, _)| *name == wanted)?;
+            Some(Scalar::from_bytes(block.dtype(), block.bytes()).to_f64())
+        };
+        Some([value("min")?, value("max")?])
     }
 
     /// As JSON; numbers that JSON has not, such as NaN, as text.

@@ -29,6 +29,7 @@ mod read;
 mod tree;
 mod write;
 mod group;
+mod scales;
 #[cfg(test)]
 mod tests;
 
@@ -79,6 +80,15 @@ impl Format for Hdf5 {
 
     fn tree(&self, path: &Path, inner: &str) -> Result<Vec<Node>> {
         tree::tree(path, inner.trim_matches('/'))
+    }
+
+    fn neighbours(&self, inner: &str) -> Option<String> {
+        Some(inner.trim_matches('/').rsplit_once('/').map_or(String::new(), |(group, _)| group.to_owned()))
+    }
+
+    fn link(&self, path: &Path, inner: &str) -> Result<()> {
+        let inner = inner.trim_matches('/');
+        scales::link(path, if inner.is_empty() { DEFAULT_NAME } else { inner })
     }
 
     fn create(&self, path: &Path, inner: &str, layout: &Layout) -> Result<Box<dyn Sink>> {

@@ -172,6 +172,9 @@ pub struct Create {
     pub fill: Option<Scalar>,
     /// Whether an interrupted run of the same output is gone on with, and what is done of this one stays when it fails.
     pub resume: bool,
+    /// Whether coordinates of named axes are stored beside the array, where the format has a place for them and they are
+    /// not there yet, and attributes are taken over from the array that this one shows where none are given.
+    pub coordinates: bool,
     /// Whether a finished array keeps its manifest beside it until [`settle`], so that a run that is interrupted before
     /// all of its arrays are finished can be resumed.
     pub receipt: bool,
@@ -181,7 +184,14 @@ impl Create {
     /// The defaults.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        Self { coordinates: true, ..Self::default() }
+    }
+
+    /// Whether coordinates and attributes come along; they do unless this says no.
+    #[must_use]
+    pub fn coordinates(mut self, yes: bool) -> Self {
+        self.coordinates = yes;
+        self
     }
 
     /// Chunks of this shape.
@@ -302,6 +312,21 @@ pub trait Format: Sync {
     /// As [`Format::open`]; also when it exists and `layout.how.overwrite` is not set.
     fn create(&self, path: &Path, inner: &str, layout: &Layout) -> Result<Box<dyn Sink>>;
 
+    /// The group in which coordinates of the array `inner` are looked for; `None` where there is no such place.
+    fn neighbours(&self, inner: &str) -> Option<String> {
+        let _ = inner;
+        None
+    }
+
+    /// Ties the axes of the finished array `inner` to the coordinates beside it, in formats where names do not.
+    ///
+    /// # Errors
+    /// [`Store`](crate::ErrorKind::Store), naming the array.
+    fn link(&self, path: &Path, inner: &str) -> Result<()> {
+        let _ = (path, inner);
+        Ok(())
+    }
+
     /// Makes the group `inner` (empty for the root) of the container at `path`, where it is missing, and gives it the
     /// attributes of `how` beside those that it has. Of `how`, the Zarr version counts as well.
     ///
@@ -311,6 +336,27 @@ pub trait Format: Sync {
         let _ = (inner, how);
         Err(Error::unsupported(format!("{}: {} has no groups", path.display(), self.name())))
     }
+}
+
+/// Where a coordinate of the array at `path` is stored: in the same group, by its name. `None` where the format has no
+/// place for it, or that is the array itself.
+///
+/// # Errors
+/// [`Store`](crate::ErrorKind::Store) when the path names no format.
+pub fn beside(path: impl AsRef<Path>, name: &str) -> Result<Option<PathBuf>> {
+    let (format, container, inner) = place(path.as_ref())?;
+    let group = format.neighbours(&inner).filter(|_| !name.is_empty() && !name.contains('/') && !name.starts_with('.'));
+    let own = |at: &PathBuf| container.join(&inner) != *at;
+    Ok(group.map(|group| container.join(group).join(name)).filter(own))
+}
+
+/// Tells a finished array where the coordinates of its axes are; see [`Format::link`].
+///
+/// # Errors
+/// As [`Format::link`], and when the path names no format.
+pub fn link(path: impl AsRef<Path>) -> Result<()> {
+    let (format, container, inner) = place(path.as_ref())?;
+    format.link(&container, &inner)
 }
 
 /// Every format, in the order in which they are asked.

@@ -66,6 +66,11 @@ impl Format for Zarr {
         tree::list(&Source::open(path)?, inner)
     }
 
+    fn neighbours(&self, inner: &str) -> Option<String> {
+        let inner = inner.trim_matches('/');
+        (!inner.is_empty()).then(|| inner.rsplit_once('/').map_or(String::new(), |(group, _)| group.to_owned()))
+    }
+
     fn create(&self, path: &Path, inner: &str, layout: &Layout) -> Result<Box<dyn Sink>> {
         if path.is_file() {
             return Err(Error::store(path, "is a file; only folders are written to"));

@@ -97,3 +97,47 @@ fn names_that_contradict_each_other_are_refused() {
     assert!(refused.contains("axis -1 is `lon`") && refused.contains("`lat` of one"), "{refused}");
     assert!(x.with_names(&["lat", "lat"]).is_err() && x.with_names(&["lat"]).is_err());
 }
+
+#[test]
+fn outputs_have_coordinates_and_attributes() {
+    let cx = &contexts()[0];
+    let folder = tempfile::tempdir().unwrap();
+    let t2m = cx.open("data/era5_surface_v3.zarr/t2m").unwrap();
+    let north = t2m.mean("time").sel("lat", 60.0..=50.0).unwrap();
+    for target in ["x.zarr/t2m", "y.nc/t2m", "y.nc/again", "z.nc"] {
+        let path = folder.path().join(target);
+        cx.compute(north.store(&path, Create::new())).unwrap();
+        let again = cx.open(&path).unwrap();
+        let lat = cx.compute(again.coordinate("lat").unwrap()).unwrap().to_ndarray::<f64>().unwrap();
+        assert_eq!((lat[0], lat[10]), (60.0, 50.0), "{target}");
+        let info = hyperslab::store::open(&path).unwrap();
+        assert_eq!(info.info().attributes["units"], json!("K"));
+        assert_eq!(info.info().names, [Some("lat".to_owned()), Some("lon".to_owned())], "{target}");
+    }
+    // Another latitude cannot stand beside the first one.
+    let south = t2m.mean("time").sel("lat", -50.0..=-60.0).unwrap();
+    let refused = cx.compute(south.store(folder.path().join("y.nc/south"), Create::new())).unwrap_err().to_string();
+    assert!(refused.contains("holds another coordinate"), "{refused}");
+    let bare = folder.path().join("bare.zarr/t2m");
+    cx.compute(south.store(&bare, Create::new().coordinates(false))).unwrap();
+    assert!(!folder.path().join("bare.zarr/lat").exists());
+}
+
+#[test]
+fn packed_values_come_back_to_half_a_step() {
+    let cx = &contexts()[0];
+    let x = cx.from_ndarray(ndarray::array![-1.0f64, f64::NAN, 0.25, 1.0]).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for dtype in ["int8", "uint8", "int16", "uint16", "int32", "uint32"] {
+        let path = folder.path().join(format!("{dtype}.zarr/x"));
+        let (packed, attributes) = x.packed(dtype.parse().unwrap(), -1.0, 1.0).unwrap();
+        cx.compute(packed.store(&path, Create { attributes, ..Create::new() })).unwrap();
+        let back = cx.compute(cx.open_decoded(&path).unwrap()).unwrap().to_ndarray::<f64>().unwrap();
+        assert!(back[1].is_nan(), "{dtype}");
+        let error = [(0, -1.0), (2, 0.25), (3, 1.0)].map(|(i, v): (usize, f64)| (back[i] - v).abs());
+        assert!(error.iter().all(|e| *e <= 1.0 / 253.0), "{dtype} {error:?}");
+    }
+    let (packed, _) = x.packed("int16".parse().unwrap(), -0.5, 0.5).unwrap();
+    let refused = cx.compute(packed).unwrap_err().to_string();
+    assert!(refused.contains("a value lies outside the range"), "{refused}");
+}

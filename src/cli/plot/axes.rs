@@ -3,7 +3,9 @@
 use super::Axis;
 use super::canvas::{CHAR_WIDTH, Canvas, Frame, TEXT_HEIGHT, TITLE_CHAR_WIDTH, TITLE_HEIGHT, shortened, text_width};
 use super::color::INK;
+use super::dates;
 use super::scale::{Scale, Ticks, count, pixel};
+use crate::array::calendar::Clock;
 use embedded_graphics::text::Alignment;
 
 /// Space at the edges of the picture.
@@ -21,23 +23,22 @@ pub(super) struct Marks {
 }
 
 impl Marks {
-    /// The ticks of `scale` that fit along `length` pixels; `place` says where a value lies.
-    pub(super) fn across(scale: Scale, whole: bool, length: i32, place: impl Fn(f64) -> f64) -> Self {
+    /// The ticks, of which there are about as many as one asks for, that fit along `length` pixels; `place` says where a value lies.
+    pub(super) fn across(ticks: impl Fn(i32) -> Ticks, length: i32, place: impl Fn(f64) -> f64) -> Self {
         let fits = |marks: &Self| {
             let room = |a: &str, b: &str| text_width(a).midpoint(text_width(b)) + 2 * CHAR_WIDTH;
             marks.at.windows(2).all(|pair| (pair[1].0 - pair[0].0).abs() >= room(&pair[0].1, &pair[1].1))
         };
         let tries = (2..=(length / 60).clamp(2, 10)).rev();
-        let mut marks = tries.map(|most| Self::placed(Ticks::new(scale, most, whole), &place));
-        marks.find(fits).unwrap_or_else(|| Self::placed(Ticks::new(scale, 1, whole), &place))
+        let mut marks = tries.map(|most| Self::placed(ticks(most), &place));
+        marks.find(fits).unwrap_or_else(|| Self::placed(ticks(1), &place))
     }
 
-    /// The ticks of `scale` that fit beside `length` pixels: few enough to breathe, two at least where there can be.
-    pub(super) fn upright(scale: Scale, whole: bool, length: i32, place: impl Fn(f64) -> f64) -> Self {
+    /// The ticks that fit beside `length` pixels: few enough to breathe, two at least where there can be.
+    pub(super) fn upright(ticks: impl Fn(i32) -> Ticks, length: i32, place: impl Fn(f64) -> f64) -> Self {
         let most = (length / 50).clamp(2, 10);
-        let mut tries = (most..most + 5).map(|most| Ticks::new(scale, most, whole));
-        let ticks = tries.find(|ticks| ticks.marks.len() > 1).unwrap_or_else(|| Ticks::new(scale, most, whole));
-        Self::placed(ticks, &place)
+        let found = (most..most + 5).map(&ticks).find(|ticks| ticks.marks.len() > 1);
+        Self::placed(found.unwrap_or_else(|| ticks(most)), &place)
     }
 
     fn placed(ticks: Ticks, place: &impl Fn(f64) -> f64) -> Self {
@@ -54,6 +55,7 @@ impl Marks {
 /// The positions along one axis of the array, by coordinate where it has usable ones, else by index.
 pub(super) struct Positions<'a> {
     coordinates: Option<&'a [f64]>,
+    clock: Option<&'a Clock>,
     n: usize,
     /// What to write along the axis.
     pub name: String,
@@ -61,16 +63,24 @@ pub(super) struct Positions<'a> {
 
 impl<'a> Positions<'a> {
     pub(super) fn new(axis: Option<&'a Axis>, n: usize) -> Self {
-        let Some(axis) = axis else { return Self { coordinates: None, n, name: String::new() } };
+        let Some(axis) = axis else { return Self { coordinates: None, clock: None, n, name: String::new() } };
         let usable = rises_or_falls(&axis.coordinates);
         let told = axis.coordinates.is_empty() || axis.name.is_empty() || usable;
         let name = if told { axis.name.clone() } else { format!("{} (index)", axis.name) };
-        Self { coordinates: usable.then_some(&axis.coordinates), n, name }
+        Self {
+            coordinates: usable.then_some(&axis.coordinates),
+            clock: axis.clock.as_ref().filter(|_| usable),
+            n,
+            name,
+        }
     }
 
-    /// Whether the positions are whole numbers.
-    pub(super) fn are_indices(&self) -> bool {
-        self.coordinates.is_none()
+    /// At most about `most` ticks along part of the axis.
+    pub(super) fn ticks(&self, scale: Scale, most: i32) -> Ticks {
+        match self.clock {
+            Some(clock) => dates::ticks(scale, most, clock),
+            None => Ticks::new(scale, most, self.coordinates.is_none()),
+        }
     }
 
     /// From the smallest to the largest.

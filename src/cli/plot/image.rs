@@ -3,7 +3,7 @@
 use super::axes::{self, Marks, Positions};
 use super::canvas::{Canvas, Frame, TEXT_HEIGHT, text_width};
 use super::color::{INK, MISSING, viridis};
-use super::scale::{Scale, count, pixels};
+use super::scale::{Scale, Ticks, count, pixels};
 use super::{Labels, Values};
 use embedded_graphics::text::Alignment;
 
@@ -74,11 +74,15 @@ pub(super) fn draw(values: &Values<'_>, (rows, columns): (usize, usize), labels:
     let x = Positions::new(labels.axes.get(1), columns);
     let (width, height) = (across.pixels(), down.pixels());
     let marks = [
-        Marks::upright(y.scale(), y.are_indices(), height, |v| down.place(y.index_of(v))),
-        Marks::across(x.scale(), x.are_indices(), width, |v| across.place(x.index_of(v))),
+        Marks::upright(|most| y.ticks(y.scale(), most), height, |v| down.place(y.index_of(v))),
+        Marks::across(|most| x.ticks(x.scale(), most), width, |v| across.place(x.index_of(v))),
     ];
     let whole = values.whole && down.per_cell == 1 && across.per_cell == 1;
-    let bar_marks = Marks::upright(scale, whole, height, |v| (1.0 - scale.fraction(v)) * f64::from(height - 1));
+    let bar_marks = Marks::upright(
+        |most| Ticks::new(scale, most, whole),
+        height,
+        |v| (1.0 - scale.fraction(v)) * f64::from(height - 1),
+    );
     let notes = !marks[0].note.is_empty() || !bar_marks.note.is_empty();
     let (left, top) = (axes::room_beside(&marks[0], &y.name), axes::room_above(&labels.title, notes));
     let frame = Frame { left, top, width, height };

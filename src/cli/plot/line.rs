@@ -3,7 +3,7 @@
 use super::axes::{self, Marks, Positions};
 use super::canvas::{Canvas, Frame};
 use super::color::{GRID, INK, LINE};
-use super::scale::{Scale, pixel, pixels};
+use super::scale::{Scale, Ticks, pixel, pixels};
 use super::{Labels, Values};
 use embedded_graphics::text::Alignment;
 
@@ -28,10 +28,16 @@ pub(super) fn draw(values: &Values<'_>, labels: &Labels) -> Canvas {
     let upright = range.widened(ROOM_UPRIGHT);
     let (width, height) = (f64::from(WIDTH - 1), f64::from(HEIGHT - 1));
     let ticks = [
-        Marks::upright(upright, values.whole, HEIGHT, |v| (1.0 - upright.fraction(v)) * height),
-        Marks::across(if n == 1 { ends } else { across }, positions.are_indices(), WIDTH, |v| {
-            across.fraction(v) * width
-        }),
+        Marks::upright(
+            |most| Ticks::new(upright, most, values.whole),
+            HEIGHT,
+            |v| (1.0 - upright.fraction(v)) * height,
+        ),
+        Marks::across(
+            |most| positions.ticks(if n == 1 { ends } else { across }, most),
+            WIDTH,
+            |v| across.fraction(v) * width,
+        ),
     ];
     let left = axes::room_beside(&ticks[0], &labels.values);
     let top = axes::room_above(&labels.title, !ticks[0].note.is_empty());

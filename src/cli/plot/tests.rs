@@ -18,7 +18,7 @@ fn picture(values: Vec<f64>, shape: &[usize]) -> Canvas {
 }
 
 fn axis(name: &str, coordinates: &[f64]) -> Axis {
-    Axis { name: name.into(), coordinates: coordinates.to_vec() }
+    Axis { name: name.into(), coordinates: coordinates.to_vec(), clock: None }
 }
 
 /// The number of pixels of one colour.
@@ -193,4 +193,20 @@ fn long_text_is_shortened() {
     assert_eq!(shortened("temperature", 100, 10), "tempera...");
     let labels = Labels { title: "x".repeat(5000), values: "y".repeat(5000), axes: vec![axis(&"z".repeat(5000), &[])] };
     assert_eq!(draw(&block(vec![1.0], &[1]), &labels).unwrap().at(0, 0), Some(PAPER));
+}
+
+#[test]
+fn dates_at_ticks() {
+    let clock = |units: &str| crate::array::calendar::Clock::parse(units, Some("standard")).unwrap().unwrap();
+    let texts = |units: &str, lo: f64, hi: f64| -> Vec<String> {
+        let ticks = super::dates::ticks(super::scale::Scale { lo, hi }, 6, &clock(units));
+        ticks.marks.into_iter().map(|(_, text)| text).collect()
+    };
+    assert_eq!(texts("days since 2000-01-01", 0.0, 3653.0), ["2000", "2002", "2004", "2006", "2008", "2010"]);
+    assert_eq!(
+        texts("days since 2000-01-01", 10.0, 200.0),
+        ["2000-02", "2000-03", "2000-04", "2000-05", "2000-06", "2000-07"]
+    );
+    assert_eq!(texts("hours since 2026-03-25", 0.0, 95.0), ["2026-03-25", "2026-03-26", "2026-03-27", "2026-03-28"]);
+    assert_eq!(texts("seconds since 2026-03-25", 0.0, 10_800.0)[1], "2026-03-25 01:00");
 }

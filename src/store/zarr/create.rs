@@ -146,8 +146,13 @@ fn documents_v2(layout: &Layout, stored: &[usize], codec: &Compressor, fill: &Va
         "filters": null,
         "dimension_separator": separator(how.nested),
     });
+    let mut document = document;
     let mut attributes = how.attributes.clone();
     if how.names.iter().any(Option::is_some) {
+        // Among named dimensions, the fill value is what NetCDF calls `_FillValue`: there is none unless it is given.
+        if how.fill.is_none() {
+            document["fill_value"] = attributes.remove("_FillValue").unwrap_or(Value::Null);
+        }
         let name = |(axis, n): (usize, &Option<String>)| n.clone().unwrap_or_else(|| format!("dim_{axis}"));
         let names: Vec<String> = how.names.iter().enumerate().map(name).collect();
         attributes.insert("_ARRAY_DIMENSIONS".to_owned(), json!(names));

@@ -150,3 +150,34 @@ pub(in super::super) fn write_strings(object: &Id, name: &CStr, dims: &[u64], va
     }
     checked(|| h5!(h5a::H5Awrite(attribute.0, of.0, pointers.as_ptr().cast()))).map(drop)
 }
+
+/// Adds an attribute of text of a fixed length, with a zero byte at its end, as the books of HDF5 are kept.
+pub(in super::super) fn write_fixed_text(object: &Id, name: &CStr, value: &str) -> Res<()> {
+    let mut bytes = value.as_bytes().to_vec();
+    bytes.push(0);
+    let of = own(|| h5!(h5t::H5Tcopy(*h5t::H5T_C_S1)))?;
+    checked(|| h5!(h5t::H5Tset_size(of.0, bytes.len())))?;
+    let attribute = create(object, name, &of, &[])?;
+    checked(|| h5!(h5a::H5Awrite(attribute.0, of.0, bytes.as_ptr().cast()))).map(drop)
+}
+
+/// Adds an attribute of lists of object references, each of one object or of none, given by their paths.
+pub(in super::super) fn write_references(object: &Id, name: &CStr, targets: &[Option<CString>]) -> Res<()> {
+    sync(|| {
+        let memory = own(|| h5!(h5t::H5Tvlen_create(*h5t::H5T_STD_REF_OBJ)))?;
+        let mut references: Vec<h5r::hobj_ref_t> = vec![0; targets.len()];
+        for (reference, target) in references.iter_mut().zip(targets) {
+            if let Some(target) = target {
+                let (to, kind) = ((&raw mut *reference).cast::<c_void>(), h5r::H5R_type_t::H5R_OBJECT1);
+                checked(|| h5!(h5r::H5Rcreate(to, object.0, target.as_ptr(), kind, -1)))?;
+            }
+        }
+        let lists: Vec<hvl_t> = references
+            .iter_mut()
+            .zip(targets)
+            .map(|(reference, target)| hvl_t { len: usize::from(target.is_some()), p: (&raw mut *reference).cast() })
+            .collect();
+        let attribute = create(object, name, &memory, &[targets.len() as u64])?;
+        checked(|| h5!(h5a::H5Awrite(attribute.0, memory.0, lists.as_ptr().cast()))).map(drop)
+    })
+}

@@ -1,13 +1,13 @@
 //! The public face: [`Array`], by topic. No algorithm lives here; every method builds an expression.
 //!
 //! `kinds.rs` says which types follow from which, `creation.rs` makes arrays, `cf.rs` decodes stored ones, `coordinates.rs`
-//! says where their positions are and `time.rs` (with `calendar.rs`) when, `regrid.rs` moves them to other
-//! grids, `random.rs` and `sampling.rs` make random ones,
-//! `operators.rs` and `elementwise.rs` combine them, `indexing.rs` and `manipulation.rs` look at them differently,
-//! `reduction.rs` reduces them, `scan.rs` has running results, `order.rs` sorts, `fft.rs` transforms, `groups.rs` reduces
-//! group by group, `windows.rs` block by block (`pyramid.rs` again and again), `ndimage.rs` filters them, `products.rs`
-//! multiplies them, `diagonals.rs` and `linalg.rs` are about matrices, `blocks.rs` maps user functions, `functions.rs` those
-//! that see more, `compute.rs` runs what was asked for, `stream.rs` chunk after chunk.
+//! says where their positions are and `time.rs` (with `calendar.rs`) when, `regrid.rs` moves them to other grids,
+//! `random.rs` and `sampling.rs` make random ones, `operators.rs` and `elementwise.rs` combine them, `indexing.rs` and
+//! `manipulation.rs` look at them differently, `reduction.rs` reduces them, `scan.rs` has running results, `order.rs` sorts,
+//! `fft.rs` transforms, `groups.rs` reduces group by group, `windows.rs` block by block (`pyramid.rs` again and again),
+//! `weighted.rs` with weights, `masked.rs` without some elements, `stats.rs` has tests of hypotheses, `ndimage.rs` filters,
+//! `products.rs` multiplies them, `diagonals.rs` and `linalg.rs` are about matrices, `blocks.rs` maps user functions,
+//! `functions.rs` those that see more, `compute.rs` runs what was asked for, `stream.rs` chunk after chunk.
 
 use crate::chunk::Chunks;
 use crate::dtype::DType;
@@ -56,6 +56,9 @@ pub mod ndimage;
 pub mod groups;
 pub mod windows;
 pub mod pyramid;
+pub mod weighted;
+pub mod masked;
+pub mod stats;
 pub mod products;
 pub mod diagonals;
 pub mod linalg;

@@ -3,7 +3,7 @@
 use super::{Array, Kind, done};
 use crate::error::{Error, Result};
 use crate::expr::Expr;
-use crate::expr::deviation;
+use crate::expr::windows;
 use crate::op::reduction::{self, Params};
 use crate::shape::axes::Axes;
 
@@ -43,7 +43,7 @@ pub fn reduce(x: &Expr, name: &str, over: &Over, params: Params) -> Result<Expr>
     let reduction =
         reduction::find(name).ok_or_else(|| Error::unsupported(format!("there is no reduction `{name}`")))?;
     let axes = over.axes.resolve(name, x.shape.rank(), &x.names)?;
-    let kept = deviation::reduce(x, reduction, &axes, params)?;
+    let kept = windows::reduce(x, reduction, &axes, params)?;
     if over.keep {
         return Ok(kept);
     }

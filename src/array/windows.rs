@@ -1,12 +1,14 @@
-//! Reductions of blocks of neighbours: coarser arrays.
+//! Reductions of blocks of neighbours: coarser arrays; and of windows that roll over an array.
 
 use super::quantile::{Asked, median, quantile};
 use super::reduction::Over;
 use super::{Array, Kind, done};
+use crate::dtype::scalar::Scalar;
 use crate::error::{Error, Result};
 use crate::expr::Expr;
-use crate::expr::compose::binary;
-use crate::expr::windows::{Boundary, apart, coarsen, divided};
+use crate::expr::build;
+use crate::expr::compose::{binary, choice};
+use crate::expr::windows::{Boundary, Rolling, apart, coarsen, divided, slide};
 use crate::op::elementwise::ElementOp;
 use crate::op::reduction::{self, Params, Reduction};
 use crate::op::regional::Method;
@@ -43,6 +45,148 @@ impl<T: Kind> Array<T> {
         let same = |part: &Expr, _: &[usize]| Ok(part.clone());
         divided(self.expr(), sizes, boundary, Arc::new(same))?;
         Ok(Coarse { array: self.clone(), sizes: sizes.to_vec(), boundary })
+    }
+}
+
+/// Windows that roll over an array. Made by [`Array::rolling`].
+#[derive(Debug, Clone)]
+pub struct Rolled<T: Kind> {
+    array: Array<T>,
+    how: Rolling,
+}
+
+impl<T: Kind> Array<T> {
+    /// Blocks of `n` neighbours along one axis, of which the last may be shorter.
+    ///
+    /// ```
+    /// use hyperslab::Context;
+    /// let cx = Context::default();
+    /// let week = cx.arange(10)?.cast::<f64>().resample(0, 7)?.max();
+    /// assert_eq!(cx.compute(week)?.as_slice().unwrap(), &[6.0, 9.0]);
+    /// # Ok::<(), hyperslab::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Axis`](crate::ErrorKind::Axis) unless there is one such axis, [`Argument`](crate::ErrorKind::Argument) for blocks of
+    /// none.
+    pub fn resample(&self, axis: impl Into<Axes>, n: usize) -> Result<Coarse<T>> {
+        let axes = axis.into().resolve("resample", self.ndim(), self.names())?;
+        let [axis] = axes.as_slice() else {
+            return Err(Error::axis(
+                "resample",
+                format!("blocks along one axis, not {} of {}", axes.len(), self.shape()),
+            ));
+        };
+        let mut sizes = vec![1; self.ndim()];
+        sizes[*axis] = n;
+        self.coarsen(&sizes, Boundary::Pad)
+    }
+
+    /// Windows of these sizes along each axis that roll over the array, one for each element, which ends there. Elements are
+    /// floats then; NaN and what lies beyond the array is left out, and where fewer than `least` elements are there, all of
+    /// the window where that is not said, the result is NaN. Windows that share elements share the work, and the result at a
+    /// position depends on its own window alone: no running sum loses digits.
+    ///
+    /// ```
+    /// use hyperslab::Context;
+    /// let cx = Context::default();
+    /// let x = cx.arange(4)?.cast::<f64>();
+    /// let means = cx.compute(x.rolling(&[3], None, false)?.mean())?;
+    /// assert!(means[[0]].is_nan() && means[[1]].is_nan());
+    /// assert_eq!((means[[2]], means[[3]]), (1.0, 2.0));
+    /// let centred = cx.compute(x.rolling(&[3], Some(1), true)?.sum())?;
+    /// assert_eq!(centred.as_slice().unwrap(), &[1.0, 3.0, 6.0, 5.0]);
+    /// # Ok::<(), hyperslab::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Shape`](crate::ErrorKind::Shape) unless there is a window for each axis.
+    pub fn rolling(&self, sizes: &[usize], least: Option<usize>, center: bool) -> Result<Rolled<T>> {
+        if sizes.len() != self.ndim() || sizes.contains(&0) {
+            let (have, want) = (crate::shape::tuple(sizes), self.shape());
+            return Err(Error::shape("rolling", format!("windows {have} over an array of shape {want}")));
+        }
+        let least = least.unwrap_or_else(|| sizes.iter().product());
+        Ok(Rolled { array: self.clone(), how: Rolling { sizes: sizes.to_vec(), least, center } })
+    }
+
+    /// Windows of `sizes` that slide along `axes`, as axes of their own after those of the array: NumPy's
+    /// `sliding_window_view`. A reduction over these axes reads each element once.
+    ///
+    /// ```
+    /// use hyperslab::Context;
+    /// let cx = Context::default();
+    /// let pairs = cx.arange(4)?.sliding_window_view(&[2], 0)?;
+    /// assert_eq!(cx.compute(pairs.clone())?.as_slice().unwrap(), &[0, 1, 1, 2, 2, 3]);
+    /// assert_eq!(cx.compute(pairs.sum(1))?.as_slice().unwrap(), &[1, 3, 5]);
+    /// # Ok::<(), hyperslab::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Axis`](crate::ErrorKind::Axis) for axes that are not there, [`Shape`](crate::ErrorKind::Shape) unless there is a size
+    /// for each, and no window is longer than its axis.
+    pub fn sliding_window_view(&self, sizes: &[usize], axes: impl Into<Axes>) -> Result<Self> {
+        let name = "sliding_window_view";
+        let axes: Vec<usize> = match axes.into() {
+            Axes::Positions(list) => {
+                list.iter().map(|&a| crate::shape::axes::position(name, a, self.ndim())).collect::<Result<_>>()?
+            }
+            other => other.resolve(name, self.ndim(), self.names())?,
+        };
+        if axes.len() != sizes.len() {
+            return Err(Error::shape(name, format!("{} windows along {} axes", sizes.len(), axes.len())));
+        }
+        Ok(Self::of(slide(self.expr(), sizes, &axes)?))
+    }
+}
+
+macro_rules! rolled {
+    ($($doc:literal $name:ident $reduction:literal;)*) => {
+        /// Reductions of each window. Each panics where [`Rolled::reduce`] gives an error.
+        impl<T: Kind> Rolled<T> {
+            $(#[doc = $doc]
+            #[track_caller]
+            #[must_use]
+            pub fn $name(&self) -> Array<T::Mean> {
+                Array::of(done(self.reduce($reduction, Params::default())).expr)
+            })*
+        }
+    };
+}
+rolled! {
+    "The sums." sum "sum";
+    "The products." prod "prod";
+    "The means." mean "mean";
+    "The medians." median "median";
+    "The smallest elements." min "min";
+    "The largest elements." max "max";
+}
+
+impl<T: Kind> Rolled<T> {
+    /// `sum`, `prod`, `mean`, `median`, `var`, `std`, `min`, `max` or `count` of what is not NaN in each window.
+    ///
+    /// # Errors
+    /// [`DType`](crate::ErrorKind::DType) or [`Argument`](crate::ErrorKind::Argument), as NumPy refuses;
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) for others.
+    #[track_caller]
+    pub fn reduce(&self, name: &str, params: Params) -> Result<Array> {
+        let x = self.array.expr();
+        let expr = match name {
+            "median" => self.how.apply(x, |windows, axes| {
+                let axes = Axes::Positions(axes.iter().map(|a| a.cast_signed()).collect());
+                median(windows, &axes.into(), true)
+            })?,
+            // Of ones where there is an element and NaN elsewhere, the sum is the number.
+            "count" => {
+                let there = binary(ElementOp::Equal, x, x)?;
+                self.how.reduce(&choice(&there, 1.0, f64::NAN)?, found("nansum")?, params)?
+            }
+            "sum" | "prod" | "mean" | "var" | "std" | "min" | "max" => {
+                self.how.reduce(x, found(&format!("nan{name}"))?, params)?
+            }
+            other => return Err(Error::unsupported(format!("there is no reduction `{other}` of windows that roll"))),
+        };
+        Ok(Array::of(expr))
     }
 }
 
@@ -125,8 +269,17 @@ impl<T: Kind> Coarse<T> {
     #[track_caller]
     fn over(&self, of: impl Fn(&Expr, &Over) -> Result<Expr> + Send + Sync + 'static) -> Result<Array> {
         let blocks = move |part: &Expr, sizes: &[usize]| {
-            let (apart, axes) = apart(part, sizes)?;
-            of(&apart, &Axes::Positions(axes.iter().map(|a| a.cast_signed()).collect()).into())
+            let over = |part: &Expr| {
+                let (apart, axes) = apart(part, sizes)?;
+                of(&apart, &Axes::Positions(axes.iter().map(|a| a.cast_signed()).collect()).into())
+            };
+            let counts: Vec<usize> = part.shape.known()?.iter().zip(sizes).map(|(n, k)| n / k).collect();
+            if !counts.contains(&0) {
+                return over(part);
+            }
+            // Of no blocks nothing is left, of the dtype that one would have.
+            let dtype = over(&build::full(sizes, Scalar::Int(0), part.dtype, None)?)?.dtype;
+            build::full(&counts, Scalar::Int(0), dtype, None)
         };
         Ok(Array::of(divided(self.array.expr(), &self.sizes, self.boundary, Arc::new(blocks))?))
     }

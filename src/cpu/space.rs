@@ -189,6 +189,17 @@ struct Walk<'a> {
     n: usize,
 }
 
+/// Copies every `K`th element from `from` on: a distance that is known lets the loop be one over vectors.
+///
+/// # Safety
+/// `from` is valid for `K` times as many elements as `out` has, less `K - 1`.
+unsafe fn every<T: Copy, const K: usize>(from: *const T, out: &mut [T]) {
+    for (k, o) in out.iter_mut().enumerate() {
+        // SAFETY: by contract of this function.
+        *o = unsafe { from.wrapping_add(K * k).read_unaligned() };
+    }
+}
+
 impl Walk<'_> {
     /// Copies the elements to `to`, row by row.
     ///
@@ -206,8 +217,13 @@ impl Walk<'_> {
             // SAFETY: by contract of this function; blocks are aligned for their elements and so are strides.
             unsafe {
                 let out = std::slice::from_raw_parts_mut(to.add(done), run);
+                let size = size_of::<T>().cast_signed();
                 if stride == 0 {
                     out.fill(from.cast::<T>().read_unaligned());
+                } else if stride == 2 * size {
+                    every::<T, 2>(from.cast(), out);
+                } else if stride == 4 * size {
+                    every::<T, 4>(from.cast(), out);
                 } else {
                     for (k, o) in out.iter_mut().enumerate() {
                         *o = from.wrapping_offset(k.cast_signed() * stride).cast::<T>().read_unaligned();

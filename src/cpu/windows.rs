@@ -9,6 +9,7 @@ use crate::device::View;
 use crate::device::block::{Block, Buffer};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
+use crate::op::kernel::{Lanes, TilePart, TileReduce};
 use crate::op::program::Program;
 use crate::op::regional;
 use crate::op::regional::{Way, Window};
@@ -16,6 +17,9 @@ use crate::shape;
 
 /// Bytes of the states of a level, which the second cache keeps from one to the next.
 const CACHED: usize = 256 << 10;
+
+/// Elements of a window along the last axis from which on they are taken side by side. Part of the meaning, as lanes are.
+const RUN: usize = 32;
 
 /// Windows over each other are cut only where this many times their length is left.
 const DEEP: usize = 4;
@@ -41,10 +45,10 @@ impl Windows {
     /// # Errors
     /// [`Bug`](crate::ErrorKind::Bug) for a missing loop.
     pub(crate) fn new(op: &regional::Windows) -> Result<Self> {
-        let finish = || Elementwise::new(&op.reducer.finish);
+        let finish = || Elementwise::new(&op.finish());
         let way = match op.way() {
             Way::Unrolled(program) => Made::Unrolled(Elementwise::new(&program)?),
-            Way::Tile(tile) => Made::Tile { reduce: Reduce::new(&tile)?, finish: finish()? },
+            Way::Tile => Made::Tile { reduce: Reduce::new(&tile(op))?, finish: finish()? },
             Way::Doubling { leaf } => {
                 let (leaves, combine) = (Elementwise::new(&leaf)?, Elementwise::new(&op.reducer.combine)?);
                 Made::Doubling { leaf, leaves, combine, finish: finish()? }
@@ -82,7 +86,7 @@ impl Windows {
                 finish.run(&region.shape, &blocks(&self.op, &region.shape, buffers)?, &mut [out])
             }
             Made::Doubling { leaf, leaves, combine, finish } => {
-                let size = self.op.reducer.output().size();
+                let size = self.op.output().size();
                 let whole = vec![0; region.rank()];
                 for part in pieces(&self.op, &region.shape) {
                     let corner: Vec<usize> = part.start.iter().zip(&self.op.axes).map(|(&s, w)| s * w.step).collect();
@@ -95,7 +99,7 @@ impl Windows {
                     }
                     let mut buffer = Buffer::zeroed(part.size() * size);
                     finish.run(&part.shape, &level, &mut [buffer.bytes_mut()])?;
-                    let from = View::whole(Block::new(self.op.reducer.output(), &part.shape, buffer)?);
+                    let from = View::whole(Block::new(self.op.output(), &part.shape, buffer)?);
                     let to =
                         StridedBox::of(&region.shape, if part.shape == region.shape { &whole } else { &part.start });
                     copy_strided(&from, to, out, &part.shape, size);
@@ -104,6 +108,33 @@ impl Windows {
             }
         }
     }
+}
+
+/// Windows as axes of their own: each element is copied to every window that has it.
+///
+/// # Errors
+/// [`Bug`](crate::ErrorKind::Bug) unless there is one input and one result.
+pub(crate) fn slide(op: &regional::Slide, region: &Region, inputs: &[View], outputs: &mut [&mut [u8]]) -> Result<()> {
+    let ([input], [out]) = (inputs, outputs) else {
+        return Err(Error::bug("windows have one input and one result"));
+    };
+    if region.size() == 0 {
+        return Ok(());
+    }
+    let view = View { block: input.block.clone(), offset: input.offset, strides: op.strides(&input.strides) };
+    let to = StridedBox::of(&region.shape, &vec![0; region.rank()]);
+    copy_strided(&view, to, out, &region.shape, op.dtype.size());
+    Ok(())
+}
+
+/// Windows that lie side by side as a tile of twice the rank.
+fn tile(op: &regional::Windows) -> TileReduce {
+    let rank = op.axes.len();
+    let reduced: Vec<bool> = (0..2 * rank).map(|a| a >= rank).collect();
+    let run = op.axes.last().map_or(1, |w| w.len);
+    let lanes = if run >= RUN { Lanes::Elements } else { Lanes::Outputs };
+    let part = TilePart { value: 0, reducer: op.reducer.clone(), reduced, lanes };
+    TileReduce { map: Program::identity(op.dtype), space: op.tile_shape(&op.counts()), parts: vec![part] }
 }
 
 /// Every window's first element.

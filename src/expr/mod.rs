@@ -3,9 +3,9 @@
 //! [`Expr`] is a shared handle on a [`Node`]: its kind, and the dtype, shape, chunks and dimension names that were
 //! inferred when it was built. `names.rs` has the names, and the coordinates that they bring along. `build.rs` holds the
 //! constructors, one per kind, `regions.rs` those of what needs boxes of its inputs, `windows.rs` reductions of windows,
-//! `filters.rs` filters, `pending.rs` what waits for lengths that depend on data, `random.rs` has random arrays,
-//! `matrices.rs` what is done to matrices tile by tile, `deviation.rs` what sees more than one node, `calls.rs` user
-//! functions that see whole axes, `spectra.rs` Fourier transforms; nothing here reads data.
+//! `groups.rs` groups that labels make, `filters.rs` filters, `pending.rs` what waits for lengths that depend on data,
+//! `random.rs` has random arrays, `matrices.rs` what is done to matrices tile by tile, `deviation.rs` what sees more than one
+//! node, `calls.rs` user functions that see whole axes, `spectra.rs` Fourier transforms; nothing here reads data.
 
 pub mod names;
 pub mod node;
@@ -28,6 +28,7 @@ pub mod compose;
 pub mod windows;
 pub mod calls;
 pub mod spectra;
+pub mod groups;
 pub mod check;
 
 pub use names::Name;

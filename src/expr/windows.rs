@@ -1,14 +1,18 @@
 //! Constructors of reductions of windows: boxes side by side, or over each other.
 
 use super::build::{self, index};
-use super::compose::{range, without};
+use super::compose::{binary, choice, joined, range, reduce_away, without};
+use super::deviation;
 use super::node::{Expr, ExprKind, node};
 use super::pending::when_known;
+use crate::dtype::DType;
+use crate::dtype::scalar::Scalar;
 use crate::error::{Error, Result};
-use crate::op::reduction::{Params, Reducer, Reduction};
-use crate::op::regional::{Regional, Window, Windows};
-use crate::shape::Shape;
+use crate::op::elementwise::ElementOp;
+use crate::op::reduction::{Params, Reducer, Reduction, of_at_least};
+use crate::op::regional::{Regional, Slide, Window, Windows};
 use crate::shape::slice::Item;
+use crate::shape::{Shape, fits_memory, tuple};
 use std::sync::Arc;
 
 /// Elements of a window that is read at once, at most; larger ones are reduced tile by tile.
@@ -36,10 +40,148 @@ pub fn windows(input: &Expr, axes: Vec<Window>, reducer: Reducer) -> Result<Expr
     if axes.len() != lengths.len() || axes.iter().any(|w| w.len == 0 || w.step == 0) {
         return Err(Error::shape(reducer.name, format!("windows for the axes of {}", input.shape)));
     }
-    let op = Windows { axes, lengths, dtype: input.dtype, reducer };
+    let op = Windows::new(axes, input.dtype, &input.chunks, reducer);
     let (shape, chunks, dtype) = (Shape::new(&op.counts()), op.chunks(&input.chunks), op.reducer.output());
     let kind = ExprKind::Regional { inputs: vec![input.clone()], op: Regional::Windows(op) };
     Ok(node(kind, dtype, shape, chunks, input.names.clone()))
+}
+
+/// Windows of `sizes` that slide along `axes`, one of each for a size, as axes of their own after those of the input. An axis
+/// may come several times.
+///
+/// # Errors
+/// [`Shape`](crate::ErrorKind::Shape) for a window that is longer than what is left of its axis.
+#[track_caller]
+pub fn slide(input: &Expr, sizes: &[usize], axes: &[usize]) -> Result<Expr> {
+    let name = "sliding_window_view";
+    if !input.shape.is_known() {
+        let (sizes, axes) = (sizes.to_vec(), axes.to_vec());
+        return when_known(name, std::slice::from_ref(input), move |e| slide(&e[0], &sizes, &axes));
+    }
+    let mut left = input.shape.known()?;
+    for (&a, &n) in axes.iter().zip(sizes) {
+        if n == 0 || n > left[a] {
+            let why = format!("a window of {n} along axis {a} of {}", input.shape);
+            return Err(Error::shape(name, why));
+        }
+        left[a] = left[a] + 1 - n;
+    }
+    let lengths = input.shape.known()?;
+    let op = Slide { along: axes.to_vec(), sizes: sizes.to_vec(), lengths, dtype: input.dtype };
+    let (shape, chunks) = (op.shape(), op.chunks(&input.chunks));
+    fits_memory(name, &shape)?;
+    let mut names = input.names.clone();
+    if !names.is_empty() {
+        names.resize(shape.len(), None);
+    }
+    let kind = ExprKind::Regional { inputs: vec![input.clone()], op: Regional::Slide(op) };
+    Ok(node(kind, input.dtype, Shape::new(&shape), chunks, names))
+}
+
+/// A reduction over `axes` (ascending), which stay with length 1. Over all windows that slide along an array, each element is
+/// read once and neighbours share what they have in common.
+///
+/// # Errors
+/// What the reduction refuses.
+#[track_caller]
+pub fn reduce(input: &Expr, reduction: &'static dyn Reduction, axes: &[usize], params: Params) -> Result<Expr> {
+    let ExprKind::Regional { inputs, op: Regional::Slide(slide) } = &input.kind else {
+        return deviation::reduce(input, reduction, axes, params);
+    };
+    let (rank, mut sorted) = (slide.lengths.len(), slide.along.clone());
+    sorted.sort_unstable();
+    sorted.dedup();
+    let count: usize = slide.sizes.iter().product();
+    let all = axes.iter().copied().eq(rank..rank + slide.along.len()) && sorted.len() == slide.along.len();
+    if !all || !reduction.many_axes() || count > LARGEST {
+        return deviation::reduce(input, reduction, axes, params);
+    }
+    let mut windows = vec![Window::ONE; rank];
+    slide.along.iter().zip(&slide.sizes).for_each(|(&a, &len)| windows[a] = Window { len, step: 1 });
+    let reducer = reduction.reducer(input.dtype, &Params { count, ..params })?;
+    let kept = self::windows(&inputs[0], windows, reducer)?;
+    let ones = vec![Item::NewAxis; slide.along.len()];
+    index(&kept, &[vec![Item::Ellipsis], ones].concat())
+}
+
+/// How windows roll over an array.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rolling {
+    /// Their length along each axis; each ends at the position of its result.
+    pub sizes: Vec<usize>,
+    /// How many elements of a window must be there and not NaN for a result.
+    pub least: usize,
+    /// Whether the position of a result is in the middle of its window.
+    pub center: bool,
+}
+
+impl Rolling {
+    /// `input` as floats, with NaN where windows reach beyond it.
+    fn padded(&self, input: &Expr) -> Result<Expr> {
+        if self.sizes.len() != input.shape.rank() || self.sizes.contains(&0) {
+            let (have, want) = (tuple(&self.sizes), &input.shape);
+            return Err(Error::shape("rolling", format!("windows {have} over an array of shape {want}")));
+        }
+        let dtype = if input.dtype.is_inexact() { input.dtype } else { DType::F64 };
+        let mut out = build::cast(input, dtype)?;
+        for (axis, &n) in self.sizes.iter().enumerate() {
+            let before = if self.center { n / 2 } else { n - 1 };
+            let nan = |length: usize| -> Result<Expr> {
+                let mut shape = out.shape.known()?;
+                shape[axis] = length;
+                build::full(&shape, Scalar::Float(f64::NAN), dtype, None)
+            };
+            let mut parts = vec![out.clone()];
+            if before > 0 {
+                parts.insert(0, nan(before)?);
+            }
+            if n - 1 > before {
+                parts.push(nan(n - 1 - before)?);
+            }
+            out = joined(&parts, axis)?;
+        }
+        Ok(out)
+    }
+
+    /// `reduction`, which leaves NaN out, of the windows of `input`: NaN where too few elements are there.
+    ///
+    /// # Errors
+    /// [`Shape`](crate::ErrorKind::Shape) unless there is a window for each axis; what the reduction refuses.
+    #[track_caller]
+    pub fn reduce(&self, input: &Expr, reduction: &'static dyn Reduction, params: Params) -> Result<Expr> {
+        if !input.shape.is_known() {
+            let how = self.clone();
+            return when_known("rolling", std::slice::from_ref(input), move |e| how.reduce(&e[0], reduction, params));
+        }
+        let padded = self.padded(input)?;
+        let count = self.sizes.iter().product();
+        let reducer = reduction.reducer(padded.dtype, &Params { count, uneven: true, ..params })?;
+        // Of no elements these are NaN by themselves.
+        let by_itself = matches!(reducer.name, "nanmean" | "nanvar" | "nanstd" | "nanmin" | "nanmax");
+        let reducer = if by_itself && self.least == 1 { reducer } else { of_at_least(reducer, self.least)? };
+        let axes = self.sizes.iter().map(|&len| Window { len, step: 1 }).collect();
+        build::rechunk(&windows(&padded, axes, reducer)?, input.chunks.clone())
+    }
+
+    /// What `of`, which leaves NaN out, makes of the windows of `input`, which are the axes that it is given.
+    ///
+    /// # Errors
+    /// As [`reduce`](Self::reduce).
+    #[track_caller]
+    pub fn apply(&self, input: &Expr, of: impl FnOnce(&Expr, &[usize]) -> Result<Expr>) -> Result<Expr> {
+        let axes: Vec<usize> = (0..self.sizes.len()).filter(|&a| self.sizes[a] > 1).collect();
+        let axes = if axes.is_empty() { vec![0] } else { axes };
+        let sizes: Vec<usize> = axes.iter().map(|&a| self.sizes[a]).collect();
+        let rank = input.shape.rank();
+        let seen = slide(&self.padded(input)?, &sizes, &axes)?;
+        let inner: Vec<usize> = (rank..rank + axes.len()).collect();
+        let there = binary(ElementOp::Equal, &seen, &seen)?;
+        let counts = reduce_away(&there, "count_nonzero", &inner, None)?;
+        #[expect(clippy::cast_possible_wrap, reason = "lengths fit i64")]
+        let enough = binary(ElementOp::GreaterEqual, &counts, self.least as i64)?;
+        let found = of(&seen, &inner)?;
+        build::rechunk(&choice(&enough, &found, f64::NAN)?, input.chunks.clone())
+    }
 }
 
 /// The reduction of blocks of `sizes` neighbours along each axis.

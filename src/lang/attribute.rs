@@ -4,7 +4,7 @@ use super::functions;
 use super::names::{callable, is_later};
 use super::nearest::suggestion;
 use super::operators::element;
-use super::value::{Callable, Function, Generator, Value};
+use super::value::{Callable, Function, Generator, Parts, Value};
 use crate::array::{Array, coordinates};
 use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
@@ -56,6 +56,9 @@ const METHODS: &[&str] = &[
     "var",
 ];
 
+/// Methods that xarray's arrays have, and take what the function of the same name takes, the array first.
+const GROUPING: &[&str] = &["coarsen", "groupby", "resample", "rolling", "weighted"];
+
 /// Methods of NumPy's arrays that have no place here, since the array is not computed yet.
 const VALUES_ONLY: &[&str] =
     &["item", "tolist", "tobytes", "tofile", "dump", "dumps", "flat", "data", "view", "put", "resize"];
@@ -65,7 +68,13 @@ pub(super) fn attribute(value: &Value, name: &str) -> Result<Value, Missing> {
     match value {
         Value::Array(array) => of_array(array, name),
         Value::Scalar(scalar) => of_scalar(*scalar, name),
+        Value::Parts(parts) if let (Parts::Masked(masked), "data" | "mask") = (&**parts, name) => {
+            Ok(if name == "data" { masked.data() } else { masked.mask() }.into())
+        }
         Value::Parts(parts) => method(parts.describe(), value, functions::methods_of(parts), name),
+        Value::Tuple(items) if let ([statistic, pvalue], "statistic" | "pvalue") = (items.as_slice(), name) => {
+            Ok(if name == "statistic" { statistic } else { pvalue }.clone())
+        }
         Value::Generator(_) => method("a generator of random numbers", value, functions::GENERATOR_METHODS, name),
         Value::Type { dtype, .. } => match name {
             "itemsize" => Ok(Value::int(dtype.size())),
@@ -142,7 +151,8 @@ fn of_array(array: &Array, name: &str) -> Result<Value, Missing> {
         "imag" => element(ElementOp::Imag, &[&Value::Array(array.clone())])?,
         _ => {
             let function = functions::method(name).map(Callable::Function);
-            let function = function.or_else(|| METHODS.contains(&name).then(|| callable(name)).flatten());
+            let known = METHODS.contains(&name) || GROUPING.contains(&name);
+            let function = function.or_else(|| known.then(|| callable(name)).flatten());
             match function {
                 Some(function) => Value::Method(Box::new(Value::Array(array.clone())), function),
                 None if is_dimension(array, name) => coordinates::named(array.expr(), name)?.into(),

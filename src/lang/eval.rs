@@ -3,7 +3,7 @@
 use super::ast::{Argument, BinaryOp, BoolOp, CompareOp, Expr, ExprKind, Index, Program, Span, Statement, Target};
 use super::attribute::{Missing, attribute, of_random};
 use super::call::{Given, bind};
-use super::value::{Callable, Generator, Value};
+use super::value::{Callable, Generator, Parts, Value};
 use super::{deferred, functions, grids, index, names, operators, parse, syntax};
 use crate::array::Array;
 use crate::dtype::DType;
@@ -45,6 +45,7 @@ impl<'a> Evaluator<'a> {
         let arrays = match &value {
             Value::Tuple(items) if value.holds_array() => items.iter().map(Value::to_array).collect(),
             Value::Array(_) | Value::Scalar(_) | Value::Tuple(_) | Value::List(_) => value.to_array().map(|a| vec![a]),
+            Value::Parts(parts) if matches!(**parts, Parts::Masked(_)) => value.to_array().map(|a| vec![a]),
             other => return Err(self.syntax(start, format!("the result is {}, not an array", other.describe()))),
         };
         arrays.map_err(|e| self.at(start, e))

@@ -74,7 +74,7 @@ const CONSTANTS: &[(&str, f64)] = &[
     ("euler_gamma", 0.577_215_664_901_532_9),
 ];
 
-const MODULES: &[&str] = &["linalg", "fft", "random", "ndimage"];
+const MODULES: &[&str] = &["linalg", "fft", "random", "ndimage", "ma", "stats", "lib", "lib.stride_tricks"];
 
 /// The built-in meaning of a name.
 pub(super) fn builtin(name: &str) -> Option<Value> {
@@ -90,7 +90,11 @@ pub(super) fn builtin(name: &str) -> Option<Value> {
 /// What `name` means inside the module `prefix`.
 pub(super) fn member(prefix: &'static str, name: &str) -> Option<Value> {
     if !prefix.is_empty() {
-        return callable(&format!("{prefix}.{name}")).map(Value::Callable);
+        let full = format!("{prefix}.{name}");
+        if let Some(module) = MODULES.iter().find(|m| **m == full) {
+            return Some(Value::Module(module));
+        }
+        return callable(&full).map(Value::Callable);
     }
     if let Some((_, value)) = CONSTANTS.iter().find(|(n, _)| *n == name) {
         return Some(Value::Scalar(Scalar::Float(*value)));

@@ -2,12 +2,13 @@
 
 use super::ast::{BinaryOp, CompareOp, UnaryOp};
 use super::number;
-use super::value::{Value, weak};
+use super::value::{Parts, Value, weak};
 use crate::array::Array;
+use crate::array::masked::Masked;
 use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
 use crate::error::{Error, Result};
-use crate::expr::build;
+use crate::expr::build::{self, Arg};
 use crate::expr::compose::aligned;
 use crate::linalg::matmul as products;
 use crate::op::elementwise::ElementOp;
@@ -22,16 +23,32 @@ pub(super) fn element(op: ElementOp, args: &[&Value]) -> Result<Value> {
     {
         return power(base, exponent);
     }
+    if args.iter().any(|v| masked(v).is_some()) {
+        let arg = |v: &&Value| match masked(v) {
+            Some(m) => Ok((Arg::Array(m.data().expr().clone()), Some(m.mask().expr().clone()))),
+            None => Ok((v.to_arg()?, None)),
+        };
+        let args = args.iter().map(arg).collect::<Result<Vec<_>>>()?;
+        return Ok(Value::Parts(Box::new(Parts::Masked(Masked::element(op, &args)?))));
+    }
     let args = args.iter().map(|v| v.to_arg()).collect::<Result<Vec<_>>>()?;
     aligned(op, &args)?;
     Ok(build::element(op, &args)?.into())
+}
+
+/// A masked array, where that is one.
+fn masked(value: &Value) -> Option<&Masked> {
+    match value {
+        Value::Parts(parts) if let Parts::Masked(masked) = &**parts => Some(masked),
+        _ => None,
+    }
 }
 
 /// `op operand`.
 pub(super) fn unary(op: UnaryOp, operand: &Value) -> Result<Value> {
     match operand {
         Value::Scalar(scalar) => Ok(Value::Scalar(number::unary(op, *scalar)?)),
-        Value::Array(_) => {
+        _ if matches!(operand, Value::Array(_)) || masked(operand).is_some() => {
             let op = match op {
                 UnaryOp::Negative => ElementOp::Negative,
                 UnaryOp::Positive => ElementOp::Positive,
@@ -50,6 +67,12 @@ pub(super) fn binary(op: BinaryOp, left: &Value, right: &Value) -> Result<Value>
     {
         return Ok(Value::Scalar(number::binary(op, *a, *b)?));
     }
+    if let (Value::Parts(parts), Some(op)) = (left, element_of(op))
+        && let Parts::Groups(groups) = &**parts
+    {
+        let values = groups.expand(&right.to_array()?)?;
+        return element(op, &[&groups.array().clone().into(), &values.into()]);
+    }
     if numeric(left, right) {
         return match element_of(op) {
             Some(op) => element(op, &[left, right]),
@@ -66,8 +89,9 @@ pub(super) fn matmul(left: &Value, right: &Value) -> Result<Value> {
 
 /// Whether an array decides what an operator between these means.
 fn numeric(left: &Value, right: &Value) -> bool {
-    let operand = |v: &Value| matches!(v, Value::Array(_) | Value::Scalar(_)) || v.items().is_some();
-    (matches!(left, Value::Array(_)) || matches!(right, Value::Array(_))) && operand(left) && operand(right)
+    let array = |v: &Value| matches!(v, Value::Array(_)) || masked(v).is_some();
+    let operand = |v: &Value| array(v) || matches!(v, Value::Scalar(_)) || v.items().is_some();
+    (array(left) || array(right)) && operand(left) && operand(right)
 }
 
 fn element_of(op: BinaryOp) -> Option<ElementOp> {

@@ -2,7 +2,9 @@
 
 use super::number;
 use crate::array::groups::GroupBy;
-use crate::array::windows::Coarse;
+use crate::array::masked::Masked;
+use crate::array::weighted::Weighted;
+use crate::array::windows::{Coarse, Rolled};
 use crate::array::{Array, Dyn, Rng, creation};
 use crate::device::block::{Block, Buffer};
 use crate::dtype::promote::promote;
@@ -70,6 +72,12 @@ pub(super) enum Parts {
     Groups(GroupBy<Dyn>),
     /// In blocks of neighbours.
     Coarse(Coarse<Dyn>),
+    /// Without some of them.
+    Masked(Masked),
+    /// With weights.
+    Weighted(Weighted<Dyn>),
+    /// In windows that roll over it.
+    Rolled(Rolled<Dyn>),
 }
 
 impl Parts {
@@ -78,6 +86,9 @@ impl Parts {
         match self {
             Self::Groups(_) => "an array in groups",
             Self::Coarse(_) => "an array in blocks",
+            Self::Masked(_) => "a masked array",
+            Self::Weighted(_) => "an array with weights",
+            Self::Rolled(_) => "an array in windows",
         }
     }
 }
@@ -232,6 +243,8 @@ impl Value {
                 Array::stack(&arrays, 0)
             }
             Self::Tuple(_) | Self::List(_) => in_memory(self),
+            // As it is shown: with NumPy's value where nothing counts.
+            Self::Parts(parts) if let Parts::Masked(masked) = &**parts => masked.filled(None),
             other => Err(Error::argument("array", format!("cannot be made of {}", other.describe()))),
         }
     }

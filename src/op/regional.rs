@@ -7,9 +7,9 @@
 //!
 //! `lines.rs` has what is done to whole lines of an axis (`quantile.rs`, `fourier.rs`), `select.rs` what keeps some rows of an
 //! axis, `lookup.rs` what finds elements in a table that they share, `tally.rs` what counts them in bins, `gather.rs`
-//! elements whose places are data, `windows.rs` reductions of boxes at regular distances, `filter.rs` what is computed from
-//! windows around elements, `stretches.rs` blocks with what they share, `regrid.rs` grids made of others, `call.rs` user functions that see more than their
-//! own place.
+//! elements whose places are data, `windows.rs` reductions of boxes at regular distances, `slide.rs` such boxes as axes of
+//! their own, `filter.rs` what is computed from windows around elements, `stretches.rs` blocks with what they share,
+//! `regrid.rs` grids made of others, `call.rs` user functions that see more than their own place.
 
 use crate::chunk::{AxisChunks, Chunks, IndexMap, Region};
 use crate::dtype::DType;
@@ -28,6 +28,7 @@ pub mod tally;
 pub mod windows;
 pub mod regrid;
 pub mod call;
+pub mod slide;
 
 pub use call::Call;
 pub use filter::Filter;
@@ -39,6 +40,7 @@ pub use quantile::{Between, Levels, Method, Quantiles};
 pub use regrid::Regrid;
 pub use runs::{Merged, Runs};
 pub use select::{Count, Select};
+pub use slide::Slide;
 pub use stretches::{Stretch, Stretches};
 pub use tally::{BinRule, Binning, Edges, Tally};
 pub use windows::{Way, Window, Windows};
@@ -81,6 +83,8 @@ pub enum Regional {
     Regrid(Regrid),
     /// What a user function makes of more than its own place.
     Call(Call),
+    /// Windows as axes of their own.
+    Slide(Slide),
 }
 
 impl Regional {
@@ -100,6 +104,7 @@ impl Regional {
             Self::Stretches(stretches) => stretches.name,
             Self::Regrid(_) => "regrid",
             Self::Call(call) => call.kind,
+            Self::Slide(_) => "sliding_window_view",
         }
     }
 
@@ -114,11 +119,12 @@ impl Regional {
             Self::Tally(tally) => tally.output(),
             Self::Edges(edges) => edges.dtype,
             Self::Gather(gather) => gather.dtype,
-            Self::Windows(windows) => windows.reducer.output(),
             Self::Filter(filter) => filter.output,
             Self::Stretches(stretches) => stretches.dtype,
             Self::Regrid(regrid) => regrid.dtype,
             Self::Call(call) => call.function.output,
+            Self::Windows(windows) => windows.output(),
+            Self::Slide(slide) => slide.dtype,
         }
     }
 
@@ -139,6 +145,7 @@ impl Regional {
             Self::Stretches(stretches) => return stretches.input.clone(),
             Self::Regrid(regrid) => out = regrid.input_space(space),
             Self::Call(call) => return call.input_space(space),
+            Self::Slide(slide) => return slide.lengths.clone(),
         }
         out
     }
@@ -158,7 +165,8 @@ impl Regional {
             | Self::Windows(_)
             | Self::Filter(_)
             | Self::Stretches(_)
-            | Self::Regrid(_) => IndexMap::broadcast(lengths, seen),
+            | Self::Regrid(_)
+            | Self::Slide(_) => IndexMap::broadcast(lengths, seen),
             Self::Call(call) => call.map(input),
         }
     }
@@ -199,7 +207,8 @@ impl Regional {
             | Self::Filter(_)
             | Self::Stretches(_)
             | Self::Regrid(_)
-            | Self::Call(_) => false,
+            | Self::Call(_)
+            | Self::Slide(_) => false,
         }
     }
 
@@ -215,13 +224,14 @@ impl Regional {
             Self::Tally(tally) => tally.parts(region),
             Self::Edges(edges) => vec![edges.part(region)],
             Self::Gather(gather) => vec![Part { output: region.clone(), input: gather.hull(region) }],
-            Self::Windows(windows) => vec![windows.part(region)],
+            Self::Windows(windows) => windows.parts(region),
             Self::Filter(filter) => vec![filter.part(region)],
             Self::Stretches(stretches) => stretches.parts(region),
             Self::Regrid(regrid) => vec![regrid.part(region)],
             Self::Call(call) => {
                 call.calls(region).into_iter().map(|(_, output)| Part { input: call.seen(&output), output }).collect()
             }
+            Self::Slide(slide) => vec![slide.part(region)],
         }
     }
 
@@ -241,6 +251,7 @@ impl Regional {
             Self::Stretches(stretches) => stretches.hull(region),
             Self::Regrid(regrid) => regrid.hull(region),
             Self::Call(call) => call.hull(region),
+            Self::Slide(slide) => slide.hull(region),
         }
     }
 
@@ -259,11 +270,12 @@ impl Regional {
             Self::Edges(edges) if edges.even => {}
             Self::Edges(edges) => out[0] = edges.count,
             Self::Gather(gather) => out = gather.largest_part(block),
-            Self::Windows(windows) => out = windows.covered(block),
             Self::Filter(filter) => return filter.largest_part(block),
             Self::Stretches(stretches) => return stretches.largest_part(block),
             Self::Regrid(regrid) => return regrid.largest_part(block),
             Self::Call(call) => return call.largest_part(block),
+            Self::Windows(windows) => out = windows.largest_part(block),
+            Self::Slide(slide) => out = slide.largest_part(block),
         }
         out
     }
@@ -286,6 +298,7 @@ impl Regional {
             Self::Stretches(stretches) => return stretches.read_in(),
             Self::Regrid(regrid) => return regrid.read_in(grid),
             Self::Call(call) => return call.read_in(grid),
+            Self::Slide(slide) => return slide.read_in(grid),
             Self::Gather(gather) => {
                 axes.extend(gather.cuts.iter().map(|c| AxisChunks::regular(c.len(), c.len())));
             }
@@ -310,6 +323,7 @@ impl Regional {
             | Self::Stretches(_)
             | Self::Regrid(_)
             | Self::Call(_) => None,
+            Self::Slide(_) => None,
         }
     }
 
@@ -330,7 +344,8 @@ impl Regional {
             | Self::Windows(_)
             | Self::Filter(_)
             | Self::Stretches(_)
-            | Self::Regrid(_) => false,
+            | Self::Regrid(_)
+            | Self::Slide(_) => false,
         }
     }
 
@@ -353,7 +368,12 @@ impl Regional {
     #[must_use]
     pub fn reads_again(&self) -> bool {
         match self {
-            Self::Select(_) | Self::Count(_) | Self::Filter(_) | Self::Stretches(_) | Self::Regrid(_) => true,
+            Self::Select(_)
+            | Self::Count(_)
+            | Self::Filter(_)
+            | Self::Stretches(_)
+            | Self::Regrid(_)
+            | Self::Slide(_) => true,
             Self::Lines(_) => self.is_swept(),
             Self::Windows(windows) => windows.overlap(),
             _ => false,
@@ -369,7 +389,7 @@ impl Regional {
             Self::Filter(filter) => filter.scratch(block),
             Self::Call(call) => call.scratch(block),
             Self::Merged(merged) => merged.scratch(block),
-            Self::Select(_) | Self::Count(_) | Self::Stretches(_) => 0,
+            Self::Select(_) | Self::Count(_) | Self::Stretches(_) | Self::Slide(_) => 0,
             Self::Lookup(lookup) => lookup.scratch(block),
             Self::Tally(tally) => tally.scratch(),
             Self::Edges(edges) => edges.count * edges.dtype.size(),
@@ -395,11 +415,19 @@ impl fmt::Display for Regional {
             }
             Self::Edges(edges) => write!(f, "{} edges of bins", edges.count),
             Self::Gather(gather) => write!(f, "gather along {} axes", gather.cuts.len()),
+            Self::Slide(slide) => {
+                let (sizes, along) = (crate::shape::tuple(&slide.sizes), crate::shape::tuple(&slide.along));
+                write!(f, "windows {sizes} that slide along axes {along}")
+            }
             Self::Windows(windows) => {
                 let (lens, steps): (Vec<usize>, Vec<usize>) = windows.axes.iter().map(|w| (w.len, w.step)).unzip();
                 let (name, lens, steps) =
                     (windows.reducer.name, crate::shape::tuple(&lens), crate::shape::tuple(&steps));
-                write!(f, "{name} of windows {lens} in steps {steps}")
+                write!(f, "{name} of windows {lens} in steps {steps}")?;
+                if let Some(then) = &windows.then {
+                    write!(f, ", then {then}")?;
+                }
+                Ok(())
             }
             Self::Stretches(stretches) => write!(f, "{}", stretches.name),
             Self::Regrid(Regrid { axes: [a, b], .. }) => write!(f, "regrid along axes ({a}, {b})"),

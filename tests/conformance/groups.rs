@@ -102,6 +102,35 @@ fn every_reduction_without_positions() {
 }
 
 #[test]
+fn groups_are_what_labels_say_along_several_axes_and_back() {
+    let cx = &contexts()[0];
+    let x = cx.from_ndarray(values(&[4, 5, 6])).unwrap().rechunk(&[3, 2, 4]);
+    let region = ArrayD::from_shape_fn(vec![4, 6], |at| match (at[0] * 6 + at[1]) % 5 {
+        0 => f64::NAN,
+        k => 10.0 - k as f64,
+    });
+    let groups = x.group_by_values([0, 2], &cx.from_ndarray(region.clone()).unwrap()).unwrap();
+    let x = cx.compute(x).unwrap();
+    for cx in &contexts() {
+        let (means, back) = cx.compute((groups.mean(), groups.expand(&groups.mean()).unwrap())).unwrap();
+        assert_eq!((means.shape(), back.shape()), (&[4, 5][..], &[4, 5, 6][..]));
+        for at in ndarray::indices((4, 5, 6)) {
+            let (t, y, l) = (at.0, at.1, at.2);
+            let label = region[[t, l]];
+            if label.is_nan() {
+                assert!(back[[t, y, l]].is_nan());
+                continue;
+            }
+            let members = region.indexed_iter().filter(|(_, v)| **v == label).map(|(at, _)| x[[at[0], y, at[1]]]);
+            let members: Vec<f64> = members.collect();
+            let mean = members.iter().sum::<f64>() / members.len() as f64;
+            let group = (label - 6.0) as usize;
+            assert!((means[[group, y]] - mean).abs() < 1e-12 && back[[t, y, l]] == means[[group, y]]);
+        }
+    }
+}
+
+#[test]
 fn empty_groups_give_the_reduction_of_nothing() {
     let cx = &contexts()[0];
     let x = cx.from_ndarray(values(&[6, 2])).unwrap();
@@ -110,7 +139,10 @@ fn empty_groups_give_the_reduction_of_nothing() {
     assert_eq!(cx.compute(groups.sum()).unwrap().sum_of_row(1), 0.0);
     assert!(cx.compute(groups.mean()).unwrap().sum_of_row(2).is_nan());
     assert!(cx.compute(groups.var(0.0)).unwrap().sum_of_row(1).is_nan());
-    let error = groups.reduce("max", Params::default()).unwrap_err().to_string();
+    let most = cx.compute(groups.max()).unwrap();
+    assert!(most.sum_of_row(1).is_nan() && most.sum_of_row(3).is_finite());
+    let integers = x.cast::<i64>().group_by(0, &[0, 3, 3, 0, 0, 3]).unwrap();
+    let error = integers.reduce("max", Params::default()).unwrap_err().to_string();
     assert!(error.contains("group 1 of 4") && error.contains("max"), "{error}");
     let none = cx.from_ndarray(values(&[0, 2])).unwrap().group_by::<usize>(0, &[]).unwrap();
     assert_eq!(cx.compute(none.sum()).unwrap().shape(), &[0, 2]);
@@ -224,6 +256,27 @@ fn deviations_of_anomalies_are_those_of_the_difference_as_written() {
                     }
                 }
             }
+        }
+    }
+}
+
+#[test]
+fn regions_of_a_map_are_reduced_within_a_budget_that_does_not_hold_the_array() {
+    let cx = Context::builder().threads(2).memory("32MiB").device("cpu").build().unwrap();
+    let x = cx.arange(96 * 256 * 256).unwrap().cast::<f64>().reshape(&[96, 256, 256]).rechunk(&[8, 64, 128]);
+    let rows = cx.arange(256).unwrap().reshape(&[256, 1]).floor_divide(100);
+    let columns = cx.arange(256).unwrap().floor_divide(128);
+    let region = rows * 2 + columns;
+    let groups = x.group_by_values([1, 2], &region).unwrap();
+    let means = cx.compute(groups.mean()).unwrap();
+    assert_eq!(means.shape(), &[96, 6]);
+    assert!(cx.report().peak_bytes <= cx.memory().budget());
+    for t in [0, 95] {
+        for (group, mean) in means.index_axis(Axis(0), t).iter().enumerate() {
+            let (first, last) = (group / 2 * 100, (group / 2 * 100 + 100).min(256) - 1);
+            let row = (first + last) as f64 / 2.0;
+            let want = (t * 65536) as f64 + row * 256.0 + (group % 2) as f64 * 128.0 + 63.5;
+            assert!((mean - want).abs() < 1e-6, "{mean} for {want}");
         }
     }
 }

@@ -26,6 +26,9 @@ mod outer;
 mod groups;
 mod windows;
 mod labels;
+mod weighted;
+mod masked;
+mod stats;
 mod linalg;
 mod norms;
 mod ndimage;
@@ -61,6 +64,9 @@ static TABLES: &[&[Function]] = &[
     shape::TABLE,
     statistics::TABLE,
     windows::TABLE,
+    weighted::TABLE,
+    masked::TABLE,
+    stats::TABLE,
 ];
 
 /// Methods of arrays whose parameters differ from those of the function of the same name.
@@ -85,6 +91,9 @@ pub(super) fn methods_of(parts: &Parts) -> &'static [Function] {
     match parts {
         Parts::Groups(_) => groups::METHODS,
         Parts::Coarse(_) => windows::METHODS,
+        Parts::Masked(_) => masked::METHODS,
+        Parts::Weighted(_) => weighted::METHODS,
+        Parts::Rolled(_) => windows::ROLLED,
     }
 }
 

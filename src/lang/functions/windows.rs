@@ -1,6 +1,7 @@
 //! Reductions of blocks of neighbours: `coarsen(x, {0: 2}).mean()`, or `coarsen(mean, x, {0: 2})` as Dask has it.
 
 use super::super::value::{Call, Callable, Function, Parts, Value};
+use super::groups::skips_nan;
 use super::order::method;
 use super::row;
 use crate::array::Array;
@@ -10,11 +11,35 @@ use crate::expr::windows::Boundary;
 use crate::op::reduction::Params;
 use crate::shape::axes::Axes;
 
-pub(super) static TABLE: &[Function] = &[row(
-    "coarsen",
-    "x, axes, reduction=None, boundary='exact', trim_excess=False, *, ddof=0, dtype=None, skipna=False",
-    coarsen,
-)];
+pub(super) static TABLE: &[Function] = &[
+    row(
+        "coarsen",
+        "x, axes, reduction=None, boundary='exact', trim_excess=False, *, ddof=0, dtype=None, skipna=False",
+        coarsen,
+    ),
+    row("resample", "x, n, axis=0", |call| {
+        let (Some(n), axis) = (call.count("n")?, along(call)?) else { return call.refuse("`n` must be an integer") };
+        Ok(Value::Parts(Box::new(Parts::Coarse(call.array("x")?.resample(axis, n)?))))
+    }),
+    row("rolling", "x, window, min_periods=None, center=False, axis=0", roll),
+    row("sliding_window_view", SLIDING, slide),
+    row("lib.stride_tricks.sliding_window_view", SLIDING, slide),
+];
+
+const SLIDING: &str = "x, window_shape, axis=None, *, !subok, !writeable";
+
+/// Methods of what `rolling` gives.
+pub(super) static ROLLED: &[Function] = &[
+    row("sum", "windows", rolled),
+    row("prod", "windows", rolled),
+    row("mean", "windows", rolled),
+    row("median", "windows", rolled),
+    row("min", "windows", rolled),
+    row("max", "windows", rolled),
+    row("var", "windows, ddof=0", rolled),
+    row("std", "windows, ddof=0", rolled),
+    row("count", "windows", rolled),
+];
 
 /// Methods of what `coarsen` gives.
 pub(super) static METHODS: &[Function] = &[
@@ -119,6 +144,46 @@ fn reduction(call: &Call, value: &Value) -> Result<&'static str> {
     }
 }
 
+/// The argument `axis`; the first where there is none.
+fn along(call: &Call) -> Result<Axes> {
+    if call.given("axis").is_some() { call.axes("axis") } else { Ok(0.into()) }
+}
+
+/// Windows along one axis, or of the sizes that `{axis: size}` or a tuple says.
+fn roll(call: &Call) -> Result<Value> {
+    let array = call.array("x")?;
+    let window = call.required("window")?;
+    let sizes = if window.as_integer().is_some() {
+        let axes = along(call)?.resolve("rolling", array.ndim(), array.names())?;
+        let all = sizes(call, &array, window)?;
+        (0..array.ndim()).map(|a| if axes.contains(&a) { all[a] } else { 1 }).collect()
+    } else {
+        sizes(call, &array, window)?
+    };
+    let least = call.count("min_periods")?;
+    let rolled = array.rolling(&sizes, least, call.flag("center", false)?)?;
+    Ok(Value::Parts(Box::new(Parts::Rolled(rolled))))
+}
+
+fn rolled(call: &Call) -> Result<Value> {
+    let windows = match call.required("windows")? {
+        Value::Parts(parts) if let Parts::Rolled(windows) = &**parts => windows,
+        other => return call.refuse(format!("is a method of an array in windows, not of {}", other.describe())),
+    };
+    let params = Params { ddof: call.real("ddof", 0.0)?, ..Params::default() };
+    Ok(windows.reduce(call.name(), params)?.into())
+}
+
+fn slide(call: &Call) -> Result<Value> {
+    let (array, sizes) = (call.array("x")?, call.shape("window_shape")?);
+    let axes = match call.given("axis") {
+        Some(_) => call.axes("axis")?,
+        None if sizes.len() == array.ndim() => Axes::Positions((0..array.ndim()).map(usize::cast_signed).collect()),
+        None => return call.refuse(format!("{} windows for an array of rank {}", sizes.len(), array.ndim())),
+    };
+    Ok(array.sliding_window_view(&sizes, axes)?.into())
+}
+
 fn blocks(call: &Call) -> Result<&Coarse<crate::array::Dyn>> {
     match call.required("blocks")? {
         Value::Parts(parts) if let Parts::Coarse(blocks) = &**parts => Ok(blocks),
@@ -139,9 +204,4 @@ fn reduced(call: &Call, blocks: &Coarse<crate::array::Dyn>, name: &str) -> Resul
     let skips = call.flag("skipna", false)? && skips_nan(name);
     let name = if skips { format!("nan{name}") } else { name.to_owned() };
     Ok(blocks.reduce(&name, params)?.into())
-}
-
-/// Whether a reduction has a twin that leaves NaN out.
-fn skips_nan(name: &str) -> bool {
-    matches!(name, "sum" | "prod" | "mean" | "median" | "var" | "std" | "min" | "max")
 }

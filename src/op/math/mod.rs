@@ -62,6 +62,7 @@ mod arctrig;
 mod hyperbolic;
 mod scale;
 mod bessel;
+pub mod tails;
 pub mod complex;
 #[cfg(test)]
 mod tests;

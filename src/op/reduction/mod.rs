@@ -106,6 +106,69 @@ pub fn squared_deviations(input: DType) -> Result<Reducer> {
     moments::squares(input)
 }
 
+/// `reducer`, whose answer is NaN where fewer than `least` elements are not NaN: its states count these.
+///
+/// # Errors
+/// [`DType`](crate::ErrorKind::DType) for elements or answers that have no NaN.
+pub fn of_at_least(reducer: Reducer, least: usize) -> Result<Reducer> {
+    let (input, output) = (reducer.input, reducer.output());
+    if !(input.is_inexact() && output.is_inexact()) {
+        return Err(Error::dtype(reducer.name, format!("{input} and {output} have no NaN")));
+    }
+    let zero = (DType::F64, Scalar::Int(0));
+    let before: Vec<DType> = reducer
+        .phases
+        .iter()
+        .flat_map(|p| (0..p.result.outputs.len()).map(|i| p.result.output_dtype(i)).collect::<Vec<_>>())
+        .collect();
+    let mut step = Program::default();
+    let (count, x) = (step.input(DType::F64), step.input(input));
+    step.input(DType::I64);
+    for &d in &before {
+        step.input(d);
+    }
+    let nan = step.op(ElementOp::Isnan, &[x])?;
+    let (none, one) = (step.constant(0, DType::F64), step.constant(1, DType::F64));
+    let more = step.select(nan, none, one);
+    step.outputs = vec![step.op(ElementOp::Add, &[count, more])?];
+    let mut merge = Program::default();
+    let (a, b) = (merge.input(DType::F64), merge.input(DType::F64));
+    merge.outputs = vec![merge.op(ElementOp::Add, &[a, b])?];
+    let counting = Phase { init: vec![zero], step, merge: merge.clone(), result: pass(&[DType::F64], &[DType::F64]) };
+
+    let mut leaf = Program::default();
+    let mut results: Vec<Value> = before.iter().map(|&d| leaf.input(d)).collect();
+    let valid = leaf.input(DType::F64);
+    results.push(leaf.input(DType::F64));
+    leaf.outputs = leaf.inline(&reducer.leaf, &results);
+    leaf.outputs.push(valid);
+
+    let state: Vec<DType> = reducer.identity.iter().map(|(d, _)| *d).collect();
+    let mut combine = Program::default();
+    let mut side = || {
+        let of: Vec<Value> = state.iter().map(|&d| combine.input(d)).collect();
+        (of, combine.input(DType::F64))
+    };
+    let ((a, n), (b, m)) = (side(), side());
+    let mut joined = combine.inline(&reducer.combine, &[a, b].concat());
+    joined.extend(combine.inline(&merge, &[n, m]));
+    combine.outputs = joined;
+
+    let mut finish = Program::default();
+    let of: Vec<Value> = state.iter().map(|&d| finish.input(d)).collect();
+    let n = finish.input(DType::F64);
+    let answer = finish.inline(&reducer.finish, &of)[0];
+    #[expect(clippy::cast_precision_loss, reason = "counts of elements are far below 2^53")]
+    let least = finish.constant(least as f64, DType::F64);
+    let enough = finish.op(ElementOp::GreaterEqual, &[n, least])?;
+    let missing = finish.constant(f64::NAN, output);
+    finish.outputs = vec![finish.select(enough, answer, missing)];
+
+    let phases = reducer.phases.into_iter().chain([counting]).collect();
+    let identity = reducer.identity.into_iter().chain([zero]).collect();
+    Ok(Reducer { name: reducer.name, input, phases, leaf, identity, combine, finish, screen: None, no_answer: None })
+}
+
 /// One loop over the elements of a tile.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Phase {

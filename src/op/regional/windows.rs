@@ -4,9 +4,9 @@
 //! alone, so that no block decides a bit.
 
 use super::Part;
+use crate::chunk::region::Indices;
 use crate::chunk::{AxisChunks, Chunks, Region};
 use crate::dtype::DType;
-use crate::op::kernel::{Lanes, TilePart, TileReduce};
 use crate::op::program::{Program, Value};
 use crate::op::reduction::Reducer;
 use crate::shape;
@@ -14,8 +14,9 @@ use crate::shape;
 /// Elements of a window that is one straight program, at most.
 const UNROLLED: usize = 16;
 
-/// Elements of a window along the last axis from which on they are taken side by side.
-const RUN: usize = 32;
+/// Bytes that a piece reads below which neighbours are joined, and beyond which it is cut.
+const SMALL_PIECE: usize = 8 << 20;
+const LARGE_PIECE: usize = 16 << 20;
 
 /// The windows along one axis: the first begins at 0, each is `len` long, and begins `step` after the one before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -53,6 +54,10 @@ pub struct Windows {
     pub dtype: DType,
     /// What is done with each.
     pub reducer: Reducer,
+    /// What becomes of the results, where that is something.
+    pub then: Option<Program>,
+    /// The pieces of the result that are computed one after another, so that what they read does not have to be there at once.
+    pub pieces: Chunks,
 }
 
 /// How windows are reduced.
@@ -61,7 +66,7 @@ pub enum Way {
     /// One program of all elements of a window.
     Unrolled(Program),
     /// As a tile: an axis for the windows and one for what is in them, for each axis.
-    Tile(TileReduce),
+    Tile,
     /// States of single elements, which are joined with others at distances that double, axis after axis: the work for a
     /// window grows with the logarithm of its length.
     Doubling {
@@ -71,6 +76,31 @@ pub enum Way {
 }
 
 impl Windows {
+    /// The windows of an array of dtype `dtype` in these chunks.
+    #[must_use]
+    pub fn new(axes: Vec<Window>, dtype: DType, chunks: &Chunks, reducer: Reducer) -> Self {
+        let lengths = chunks.shape();
+        let mut op = Self { axes, lengths, dtype, reducer, then: None, pieces: chunks.clone() };
+        let mut cuts = op.chunks(chunks).axes().to_vec();
+        let bytes = |cuts: &[AxisChunks]| {
+            let longest: Vec<usize> = cuts.iter().map(AxisChunks::longest).collect();
+            op.covered(&longest).iter().fold(dtype.size(), |n, &k| n.saturating_mul(k.max(1)))
+        };
+        for a in (0..cuts.len()).rev() {
+            let join = (SMALL_PIECE / bytes(&cuts)).min(cuts[a].count());
+            if join > 1 {
+                cuts[a] = cuts[a].grouped(join);
+            }
+        }
+        for a in 0..cuts.len() {
+            while bytes(&cuts) > LARGE_PIECE && cuts[a].longest() > 1 {
+                cuts[a] = AxisChunks::regular(cuts[a].len(), cuts[a].longest().div_ceil(2));
+            }
+        }
+        op.pieces = Chunks::new(cuts);
+        op
+    }
+
     /// How each window is reduced.
     #[must_use]
     pub fn way(&self) -> Way {
@@ -78,11 +108,7 @@ impl Windows {
         if elements <= UNROLLED {
             return Way::Unrolled(self.unrolled(elements));
         }
-        if self.axes.iter().all(|w| w.step >= w.len) {
-            Way::Tile(self.tile())
-        } else {
-            Way::Doubling { leaf: self.leaf() }
-        }
+        if self.axes.iter().all(|w| w.step >= w.len) { Way::Tile } else { Way::Doubling { leaf: self.leaf() } }
     }
 
     /// The phases of the reduction over elements that are inputs each.
@@ -91,8 +117,25 @@ impl Windows {
         let inputs: Vec<Value> = (0..elements).map(|_| p.input(self.dtype)).collect();
         let inputs: Vec<Value> = inputs.into_iter().map(|x| p.cast(x, self.reducer.input)).collect();
         let state = self.state(&mut p, &inputs);
-        p.outputs = p.inline(&self.reducer.finish, &state);
+        p.outputs = p.inline(&self.finish(), &state);
         p
+    }
+
+    /// From states to what is given in the end.
+    #[must_use]
+    pub fn finish(&self) -> Program {
+        let Some(then) = &self.then else { return self.reducer.finish.clone() };
+        let mut p = Program::default();
+        let state: Vec<Value> = self.reducer.finish.inputs.iter().map(|&d| p.input(d)).collect();
+        let result = p.inline(&self.reducer.finish, &state);
+        p.outputs = p.inline(then, &result);
+        p
+    }
+
+    /// The dtype of the result.
+    #[must_use]
+    pub fn output(&self) -> DType {
+        self.then.as_ref().map_or_else(|| self.reducer.output(), |then| then.output_dtype(0))
     }
 
     /// The state of one element.
@@ -124,17 +167,6 @@ impl Windows {
         p.inline(&self.reducer.leaf, &results)
     }
 
-    /// Windows that lie side by side as a tile of twice the rank.
-    fn tile(&self) -> TileReduce {
-        let rank = self.axes.len();
-        let reduced: Vec<bool> = (0..2 * rank).map(|a| a >= rank).collect();
-        let run = self.axes.last().map_or(1, |w| w.len);
-        let lanes = if run >= RUN { Lanes::Elements } else { Lanes::Outputs };
-        let space = self.tile_shape(&self.counts());
-        let part = TilePart { value: 0, reducer: self.reducer.clone(), reduced, lanes };
-        TileReduce { map: Program::identity(self.dtype), space, parts: vec![part] }
-    }
-
     /// The lengths of a tile of so many windows.
     #[must_use]
     pub fn tile_shape(&self, counts: &[usize]) -> Vec<usize> {
@@ -160,8 +192,24 @@ impl Windows {
         shape.iter().zip(&self.axes).map(|(&n, w)| w.covered(n)).collect()
     }
 
-    pub(super) fn part(&self, region: &Region) -> Part {
-        Part { output: region.clone(), input: self.hull(region) }
+    /// What of `region` lies in each of the pieces.
+    pub(super) fn parts(&self, region: &Region) -> Vec<Part> {
+        let touching = self.pieces.touching(region);
+        let piece = |step: Vec<usize>| {
+            let index: Vec<usize> = step.iter().zip(&touching.start).map(|(a, b)| a + b).collect();
+            let output = self.pieces.region(&index).intersect(region)?;
+            Some(Part { input: self.hull(&output), output })
+        };
+        Indices::new(&touching.shape).filter_map(piece).collect()
+    }
+
+    /// The lengths of the largest part of a block.
+    fn longest(&self, block: &[usize]) -> Vec<usize> {
+        block.iter().zip(self.pieces.longest()).map(|(&n, p)| n.min(p)).collect()
+    }
+
+    pub(super) fn largest_part(&self, block: &[usize]) -> Vec<usize> {
+        self.covered(&self.longest(block))
     }
 
     /// The grid in which the input is read for a result in the blocks of `grid`, overlaps left out.
@@ -186,6 +234,7 @@ impl Windows {
         let along = |(cuts, w): (&AxisChunks, &Window)| {
             let n = w.count(cuts.len());
             match cuts {
+                _ if n == 0 => AxisChunks::regular(0, 0),
                 AxisChunks::Regular { chunk, .. } if chunk.is_multiple_of(w.step) => {
                     AxisChunks::regular(n, chunk / w.step)
                 }
@@ -208,6 +257,7 @@ impl Windows {
     }
 
     pub(super) fn scratch(&self, block: &[usize]) -> usize {
+        let block = &self.longest(block);
         let elements: usize = self.axes.iter().map(|w| w.len).product();
         let state = self.reducer.state_bytes();
         if elements <= UNROLLED {
@@ -230,11 +280,11 @@ mod tests {
     fn windows_read_what_they_cover() {
         let reducer = find("sum").unwrap().reducer(DType::F32, &Params { count: 6, ..Params::default() }).unwrap();
         let axes = vec![Window { len: 2, step: 2 }, Window { len: 3, step: 1 }];
-        let windows = Windows { axes, lengths: vec![9, 7], dtype: DType::F32, reducer };
+        let grid = Chunks::regular(&[9, 7], &[4, 2]).unwrap();
+        let windows = Windows::new(axes, DType::F32, &grid, reducer);
         assert_eq!((windows.counts(), windows.overlap()), (vec![4, 5], true));
         assert_eq!(windows.hull(&Region::new(vec![1, 2], vec![2, 3])).to_string(), "[2:6, 2:7]");
         assert_eq!(windows.hull(&Region::new(vec![1, 2], vec![0, 3])).shape, [0, 5]);
-        let grid = Chunks::regular(&[9, 7], &[4, 2]).unwrap();
         assert_eq!(windows.chunks(&grid).to_string(), "(2, 2)");
         assert_eq!(windows.read_in(&windows.chunks(&grid)).axes()[0].bounds(), vec![0, 4, 9]);
         let Way::Unrolled(program) = windows.way() else { panic!("six elements are one program") };

@@ -6,9 +6,10 @@ use crate::blockwise::sweep::Machine;
 use crate::chunk::{IndexMap, Region};
 use crate::error::Result;
 use crate::op::program::{Program, Value};
+use crate::op::regional::Regional;
 
 /// A consumer takes over what a blockwise producer computes: the producer's program is inlined, its inputs are read
-/// through the composed maps. Views are blockwise stages with the identity program, so they vanish; a map before a
+/// through the composed maps. What is done to reductions of windows alone becomes part of how these end. Views are blockwise stages with the identity program, so they vanish; a map before a
 /// reduction ends up inside the reduction's loop.
 #[derive(Debug)]
 pub struct FuseElementwise;
@@ -34,6 +35,7 @@ impl PlanRule for FuseElementwise {
                 }
             }
             merge_equal_inputs(&mut plan.stages[id]);
+            finish_windows(plan, id);
         }
         Ok(())
     }
@@ -162,6 +164,25 @@ fn pass_through(plan: &mut Plan, id: StageId) -> bool {
     true
 }
 
+/// Where blockwise stage `id` reads nothing but reductions of windows that nobody else reads, it becomes those, with its program
+/// at their end.
+fn finish_windows(plan: &mut Plan, id: StageId) {
+    let StageKind::Blockwise(program) = &plan.stages[id].kind else { return };
+    let [input] = plan.stages[id].inputs.as_slice() else { return };
+    let Some(Piece { origin: Origin::Stage(producer, 0), map, .. }) = input.single() else { return };
+    let before = &plan.stages[*producer];
+    let StageKind::Regional(Regional::Windows(windows)) = &before.kind else { return };
+    let same = before.space == plan.stages[id].space && map.is_identity(before.space.len());
+    if !same || before.placement != Placement::OnDemand || plan.consumers(*producer) != (1, false) {
+        return;
+    }
+    let mut windows = windows.clone();
+    windows.then = Some(windows.then.map_or_else(|| program.clone(), |then| substitute(program, 0, &then)));
+    let inputs = before.inputs.clone();
+    let stage = &mut plan.stages[id];
+    (stage.kind, stage.inputs) = (StageKind::Regional(Regional::Windows(windows)), inputs);
+}
+
 /// Makes inputs that read the same elements one.
 fn merge_equal_inputs(stage: &mut Stage) {
     let Some(program) = stage.kind.program_mut() else { return };
@@ -231,6 +252,17 @@ mod tests {
            a <- memory  float32
         1: blockwise negative(a)  over (6, 4) in (3, 4) -> answer
            a <- stage 0  float32
+        ");
+    }
+
+    #[test]
+    fn what_is_done_to_windows_is_how_they_end() {
+        let x = array(&[6, 4], &[3, 4]);
+        let sum = crate::op::reduction::find("mean").unwrap();
+        let coarse = crate::expr::windows::coarsen(&x, &[2, 2], sum, Default::default(), Default::default()).unwrap();
+        assert_snapshot!(planned(&[&FuseElementwise], &[op(ElementOp::Floor, &[&coarse])]), @r"
+        0: mean of windows (2, 2) in steps (2, 2), then floor(a)  over (3, 2) in (2, 2) -> answer
+           a <- memory  float32
         ");
     }
 

@@ -2,7 +2,7 @@
 //!
 //! `weigh.rs` has sums with weights, `gaussian.rs` Gaussian filters and derivatives, `extremes.rs` smallest, largest and ranked
 //! elements, `morphology.rs` erosion and dilation, `label.rs`
-//! connected elements and what is measured of them.
+//! connected elements and what is measured of them, `geometry.rs` arrays at other places.
 
 use super::padding::{Border, pad};
 use super::{Array, Kind};
@@ -27,6 +27,7 @@ pub mod gaussian;
 pub mod extremes;
 pub mod morphology;
 pub mod label;
+pub mod geometry;
 
 /// What stands beyond the ends of an axis, here for `a b c d`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

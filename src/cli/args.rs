@@ -144,7 +144,7 @@ pub struct Pyramid {
     pub source: PathBuf,
     /// The container to write: image.ome.zarr
     pub target: PathBuf,
-    /// Levels, the finest included [default: until no axis of space is longer than 256]
+    /// Levels, the finest included [default: until no axis of space is longer than 128]
     #[arg(long, value_name = "N")]
     pub levels: Option<usize>,
     /// Neighbours that become one along axes of space

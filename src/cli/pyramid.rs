@@ -12,7 +12,7 @@ use crate::store::{self, Attributes, Create, NodeKind};
 use std::path::{Path, PathBuf};
 
 /// Levels are added until no axis of space is longer than this.
-const SMALL: usize = 256;
+const SMALL: usize = 128;
 
 /// Axes of images of two to five axes, where nothing says what they are.
 const USUAL: [&str; 5] = ["t", "c", "z", "y", "x"];

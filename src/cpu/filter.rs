@@ -17,7 +17,7 @@ use crate::shape;
 use border::Field;
 use cells::{Cell, by_cell};
 
-mod cells;
+pub(super) mod cells;
 mod border;
 mod weigh;
 mod extremes;

@@ -162,7 +162,7 @@ mod tests {
     fn seams_join_what_touches() {
         let mut merged = Merged::default();
         let cross = [false, true, false, true, true, true, false, true, false];
-        merged.seams(&[5, 0, 7, 7, 0, 9], &[2, 3], 0, &before(&cross, 2));
+        merged.seams(&[5, 0, 9, 7, 0, 0], &[2, 3], 0, &before(&cross, 2));
         assert_eq!(merged.replaced(), (vec![7], vec![5]));
         merged.seams(&[0, 9, 7, 0], &[2, 2], 0, &before(&[true; 9], 2));
         assert_eq!(merged.replaced(), (vec![7, 9], vec![5, 5]));

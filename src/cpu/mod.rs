@@ -7,8 +7,8 @@
 //! and `scan.rs` walk blocks with them; `gemm.rs` multiplies matrices and `factor.rs` factors their tiles; `lines.rs` sorts
 //! lines, `select.rs` keeps rows, `lookup.rs` finds elements in tables (`tables.rs`) and `tally.rs` counts them in bins,
 //! chosen by `regional.rs`; `gather.rs` copies elements from places that are data, `windows.rs` reduces boxes at regular
-//! distances, `regrid.rs` makes grids of others, `filter.rs` computes elements from windows, `label.rs` connects them; `device.rs` is the
-//! [`crate::device::Device`].
+//! distances, `regrid.rs` makes grids of others, `filter.rs` computes elements from windows, `resample.rs` what lies
+//! between them, `label.rs` connects them; `device.rs` is the [`crate::device::Device`].
 
 pub(crate) mod copy;
 pub(crate) mod isa;
@@ -33,6 +33,7 @@ pub(crate) mod gather;
 pub(crate) mod windows;
 pub(crate) mod regrid;
 pub(crate) mod filter;
+pub(crate) mod resample;
 pub(crate) mod label;
 pub(crate) mod regional;
 pub mod device;

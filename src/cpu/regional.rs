@@ -1,7 +1,7 @@
 //! The parts of regional computations: which kernel runs.
 
 use super::copy::{StridedBox, copy_strided};
-use super::{filter, lines, lookup, regrid, select, tally, windows};
+use super::{filter, lines, lookup, regrid, resample, select, tally, windows};
 use crate::chunk::Region;
 use crate::device::View;
 use crate::error::{Error, Result};
@@ -23,6 +23,7 @@ pub(crate) fn run(op: &Regional, region: &Region, inputs: &[View], outputs: &mut
         Regional::Slide(op) => windows::slide(op, region, inputs, outputs),
         Regional::Windows(_) => Err(Error::bug("windows are made ready")),
         Regional::Regrid(op) => regrid::run(op, region, inputs, outputs),
+        Regional::Resample(op) => resample::run(op, region, inputs, outputs),
         Regional::Filter(op) => filter::run(op, region, inputs, outputs),
         Regional::Stretches(op) => {
             let ([view], [out]) = (inputs, outputs) else { return Err(Error::bug("stretches have an input")) };

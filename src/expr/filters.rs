@@ -4,7 +4,7 @@
 use super::node::{Expr, ExprKind, node};
 use crate::chunk::{AxisChunks, Chunks};
 use crate::error::{Error, Result};
-use crate::op::regional::{Filter, Regional, Stretch, Stretches};
+use crate::op::regional::{Filter, Regional, Resample, Stretch, Stretches};
 use crate::shape::Shape;
 
 /// What `filter` makes of `input`, which is longer than the result where the filter says so. The result has these chunks.
@@ -44,4 +44,19 @@ pub fn stretches(input: &Expr, name: &'static str, axes: &[Vec<Stretch>], chunks
     let op = Regional::Stretches(Stretches { name, axes, input: lengths, dtype: input.dtype });
     let kind = ExprKind::Regional { inputs: vec![input.clone()], op };
     Ok(node(kind, input.dtype, Shape::new(&shape), chunks, input.names.clone()))
+}
+
+/// Elements of `input` at the places of a map, in this shape and these chunks.
+///
+/// # Errors
+/// [`Bug`](crate::ErrorKind::Bug) for an input of another shape or dtype than the map's.
+#[track_caller]
+pub fn resample(input: &Expr, op: Resample, shape: &[usize], chunks: Chunks) -> Result<Expr> {
+    let padded: Vec<usize> = op.lengths.iter().map(|n| n + 2 * op.pad).collect();
+    if input.shape.known()? != padded || input.dtype != op.input {
+        return Err(Error::bug(format!("{} is planned for its input", op.name)));
+    }
+    let (dtype, names) = (op.output, input.names.clone());
+    let kind = ExprKind::Regional { inputs: vec![input.clone()], op: Regional::Resample(op) };
+    Ok(node(kind, dtype, Shape::new(shape), chunks, names))
 }

@@ -9,7 +9,8 @@
 //! axis, `lookup.rs` what finds elements in a table that they share, `tally.rs` what counts them in bins, `gather.rs`
 //! elements whose places are data, `windows.rs` reductions of boxes at regular distances, `slide.rs` such boxes as axes of
 //! their own, `filter.rs` what is computed from windows around elements, `stretches.rs` blocks with what they share,
-//! `regrid.rs` grids made of others, `call.rs` user functions that see more than their own place.
+//! `resample.rs` what lies between elements, `regrid.rs` grids made of others, `call.rs` user functions that see more than
+//! their own place.
 
 use crate::chunk::{AxisChunks, Chunks, IndexMap, Region};
 use crate::dtype::DType;
@@ -20,6 +21,7 @@ pub mod gather;
 pub mod quantile;
 pub mod fourier;
 pub mod lines;
+pub mod resample;
 pub mod runs;
 pub mod select;
 pub mod stretches;
@@ -38,6 +40,7 @@ pub use lines::{End, LineOp, Lines};
 pub use lookup::{Lookup, LookupOp};
 pub use quantile::{Between, Levels, Method, Quantiles};
 pub use regrid::Regrid;
+pub use resample::Resample;
 pub use runs::{Merged, Runs};
 pub use select::{Count, Select};
 pub use slide::Slide;
@@ -85,6 +88,8 @@ pub enum Regional {
     Call(Call),
     /// Windows as axes of their own.
     Slide(Slide),
+    /// Elements at places that an affine map gives.
+    Resample(Resample),
 }
 
 impl Regional {
@@ -105,6 +110,7 @@ impl Regional {
             Self::Regrid(_) => "regrid",
             Self::Call(call) => call.kind,
             Self::Slide(_) => "sliding_window_view",
+            Self::Resample(resample) => resample.name,
         }
     }
 
@@ -125,6 +131,7 @@ impl Regional {
             Self::Call(call) => call.function.output,
             Self::Windows(windows) => windows.output(),
             Self::Slide(slide) => slide.dtype,
+            Self::Resample(resample) => resample.output,
         }
     }
 
@@ -146,6 +153,7 @@ impl Regional {
             Self::Regrid(regrid) => out = regrid.input_space(space),
             Self::Call(call) => return call.input_space(space),
             Self::Slide(slide) => return slide.lengths.clone(),
+            Self::Resample(resample) => return resample.input_space(),
         }
         out
     }
@@ -166,6 +174,7 @@ impl Regional {
             | Self::Filter(_)
             | Self::Stretches(_)
             | Self::Regrid(_)
+            | Self::Resample(_)
             | Self::Slide(_) => IndexMap::broadcast(lengths, seen),
             Self::Call(call) => call.map(input),
         }
@@ -185,10 +194,10 @@ impl Regional {
         matches!(self, Self::Filter(filter) if filter.is_near())
     }
 
-    /// Whether it reads along axes that the result does not have.
+    /// Whether it reads along axes that the result does not have, or at places that have nothing to do with its own.
     #[must_use]
     pub fn has_more_axes(&self) -> bool {
-        matches!(self, Self::Tally(_) | Self::Gather(_))
+        matches!(self, Self::Tally(_) | Self::Gather(_) | Self::Resample(_))
     }
 
     /// Whether every part reads all of an input, which is computed once and held.
@@ -207,6 +216,7 @@ impl Regional {
             | Self::Filter(_)
             | Self::Stretches(_)
             | Self::Regrid(_)
+            | Self::Resample(_)
             | Self::Call(_)
             | Self::Slide(_) => false,
         }
@@ -232,6 +242,7 @@ impl Regional {
                 call.calls(region).into_iter().map(|(_, output)| Part { input: call.seen(&output), output }).collect()
             }
             Self::Slide(slide) => vec![slide.part(region)],
+            Self::Resample(resample) => vec![resample.part(region)],
         }
     }
 
@@ -252,6 +263,7 @@ impl Regional {
             Self::Regrid(regrid) => regrid.hull(region),
             Self::Call(call) => call.hull(region),
             Self::Slide(slide) => slide.hull(region),
+            Self::Resample(resample) => resample.hull(region),
         }
     }
 
@@ -276,6 +288,7 @@ impl Regional {
             Self::Call(call) => return call.largest_part(block),
             Self::Windows(windows) => out = windows.largest_part(block),
             Self::Slide(slide) => out = slide.largest_part(block),
+            Self::Resample(resample) => return resample.largest_part(block),
         }
         out
     }
@@ -299,6 +312,7 @@ impl Regional {
             Self::Regrid(regrid) => return regrid.read_in(grid),
             Self::Call(call) => return call.read_in(grid),
             Self::Slide(slide) => return slide.read_in(grid),
+            Self::Resample(resample) => return Chunks::whole(&resample.input_space()),
             Self::Gather(gather) => {
                 axes.extend(gather.cuts.iter().map(|c| AxisChunks::regular(c.len(), c.len())));
             }
@@ -322,8 +336,9 @@ impl Regional {
             | Self::Filter(_)
             | Self::Stretches(_)
             | Self::Regrid(_)
-            | Self::Call(_) => None,
-            Self::Slide(_) => None,
+            | Self::Resample(_)
+            | Self::Call(_)
+            | Self::Slide(_) => None,
         }
     }
 
@@ -345,6 +360,7 @@ impl Regional {
             | Self::Filter(_)
             | Self::Stretches(_)
             | Self::Regrid(_)
+            | Self::Resample(_)
             | Self::Slide(_) => false,
         }
     }
@@ -373,6 +389,7 @@ impl Regional {
             | Self::Filter(_)
             | Self::Stretches(_)
             | Self::Regrid(_)
+            | Self::Resample(_)
             | Self::Slide(_) => true,
             Self::Lines(_) => self.is_swept(),
             Self::Windows(windows) => windows.overlap(),
@@ -389,7 +406,7 @@ impl Regional {
             Self::Filter(filter) => filter.scratch(block),
             Self::Call(call) => call.scratch(block),
             Self::Merged(merged) => merged.scratch(block),
-            Self::Select(_) | Self::Count(_) | Self::Stretches(_) | Self::Slide(_) => 0,
+            Self::Select(_) | Self::Count(_) | Self::Stretches(_) | Self::Slide(_) | Self::Resample(_) => 0,
             Self::Lookup(lookup) => lookup.scratch(block),
             Self::Tally(tally) => tally.scratch(),
             Self::Edges(edges) => edges.count * edges.dtype.size(),
@@ -431,6 +448,7 @@ impl fmt::Display for Regional {
             }
             Self::Stretches(stretches) => write!(f, "{}", stretches.name),
             Self::Regrid(Regrid { axes: [a, b], .. }) => write!(f, "regrid along axes ({a}, {b})"),
+            Self::Resample(resample) => write!(f, "{} by splines", resample.name),
             Self::Filter(filter) => {
                 let passes: usize = filter.chains.iter().map(Vec::len).sum();
                 write!(f, "{} in {passes} pass{}", filter.name, if passes == 1 { "" } else { "es" })

@@ -3,9 +3,11 @@
 use super::{contexts, elements};
 use hyperslab::array::blocks::{BlockFn, Boundary};
 use hyperslab::array::ndimage::Mode;
+use hyperslab::array::ndimage::geometry::Spline;
 use hyperslab::array::ndimage::label::label;
 use hyperslab::array::ndimage::morphology::generate_binary_structure;
 use hyperslab::dtype::DType;
+use hyperslab::op::regional::resample::Rim;
 use hyperslab::{Array, Context};
 use ndarray::{ArrayD, Dimension};
 
@@ -244,4 +246,36 @@ fn labels_go_over_chunks() {
             same(&sizes, &index.iter().map(size).collect::<Vec<_>>(), "sizes");
         }
     }
+}
+
+fn near(have: &Array, want: &[f64], what: &str) {
+    for cx in contexts() {
+        let have: Vec<f64> = elements(&cx.compute(have.clone()).unwrap()).iter().map(|z| z.re).collect();
+        assert_eq!(have.len(), want.len(), "{what}");
+        for (a, b) in have.iter().zip(want) {
+            assert!((a - b).abs() < 1e-9 * (1.0 + b.abs()), "{what}: {have:?} for {want:?}");
+        }
+    }
+}
+
+/// Splines go through the elements, and straight lines through places between them.
+#[test]
+fn places_between_elements_are_interpolated() {
+    let x = values(&[9, 14]);
+    let array = Context::default().from_ndarray(x.clone()).unwrap().into_dyn().rechunk(&[4, 5]);
+    for order in [0, 1, 3] {
+        let spline = |rim| Spline { order, rim, cval: -1.0, ..Spline::default() };
+        let moved = array.ndimage().shift(&[2.0, -3.0], &spline(Rim::Constant)).unwrap();
+        let at = |i: usize, j: usize| if i >= 2 && j < 11 { x[[i - 2, j + 3]] } else { -1.0 };
+        near(&moved, &(0..126).map(|k| at(k / 14, k % 14)).collect::<Vec<_>>(), "shift");
+        let wrapped = array.ndimage().shift(&[-20.0, 5.0], &spline(Rim::GridWrap)).unwrap();
+        let at = |i: usize, j: usize| x[[(i + 20) % 9, (j + 9) % 14]];
+        near(&wrapped, &(0..126).map(|k| at(k / 14, k % 14)).collect::<Vec<_>>(), "shift around");
+        let turned = array.ndimage().rotate(90.0, [1, 0], true, &spline(Rim::Constant)).unwrap();
+        near(&turned, &(0..126).map(|k| x[[k % 9, 13 - k / 9]]).collect::<Vec<_>>(), "rotate");
+    }
+    let ramp = Context::default().linspace(0.0, 20.0, 21).unwrap().into_dyn().rechunk(&[6]);
+    let linear = Spline { order: 1, ..Spline::default() };
+    let finer = ramp.ndimage().zoom(&[61.0 / 21.0], &linear).unwrap();
+    near(&finer, &(0..61).map(|k| f64::from(k) / 3.0).collect::<Vec<_>>(), "zoom");
 }

@@ -213,8 +213,8 @@ class Case:
 
     def ranked(self, name, extra=""):
         # SciPy takes all of a window where the array has one axis.
-        if self.shape == (1,):
-            self.shape = (2,)  # SciPy answers 0 for one element in a row
+        if self.rank() == 1 and self.shape[0] < 9:
+            self.shape = (300,)  # SciPy answers 0, or ends, for lines as short as a window
             self.x = self.array()
         if self.draw.random() < 0.5:
             return self.footprint(name, extra, full=self.rank() == 1)
@@ -269,6 +269,40 @@ class Case:
             structure = f", {np.array(half + [True] + half[::-1]).reshape((3,) * rank).tolist()}"
         return f"label(x{draw.choice(['', ' > 0', ' > 2', ' < 3'])}{structure})[{draw.choice([0, 0, 0, 1])}]"
 
+    def spline(self):
+        draw = self.draw
+        out = f", order={draw.choice([0, 1, 3])}" if draw.random() < 0.8 else ""
+        out += f", mode={draw.choice(MODES)!r}" if draw.random() < 0.7 else ""
+        out += f", cval={draw.choice([1, 3.5])}" if draw.random() < 0.3 else ""
+        out += ", prefilter=False" if draw.random() < 0.1 else ""
+        return out + (f", output={draw.choice(['float', 'float32'])}" if draw.random() < 0.3 else "")
+
+    def call_shift(self):
+        by = self.each(lambda: round(self.draw.uniform(-9, 9), self.draw.choice([0, 3])), self.rank())
+        return f"shift(x, {by}{self.spline()})"
+
+    def call_zoom(self):
+        factors = self.each(lambda: self.draw.choice([0.3, 0.5, 1, 1.7, 2, 2.5]), self.rank())
+        grid = ", grid_mode=True" if self.draw.random() < 0.3 else ""
+        return f"zoom(x, {factors}{self.spline()}{grid})"
+
+    def call_affine(self):
+        draw, rank = self.draw, self.rank()
+        number = lambda: draw.choice([0, 1, 1, 0.5, -1, round(draw.uniform(-2, 2), 3)])
+        if draw.random() < 0.3:
+            matrix = [number() or 0.25 for _ in range(rank)]
+        else:
+            matrix = [[number() for _ in range(rank + draw.choice([0, 0, 1]) * 0)] for _ in range(rank)]
+        out = f", offset={self.each(lambda: draw.choice([0, 1.5, -2, 3.25]), rank)}" if draw.random() < 0.6 else ""
+        out += f", output_shape={tuple(draw.randint(1, 9) for _ in range(rank))}" if draw.random() < 0.4 else ""
+        return f"affine_transform(x, {matrix}{out}{self.spline()})"
+
+    def call_rotate(self):
+        rank = self.rank()
+        axes = f", axes={tuple(self.draw.sample(range(rank), 2))}" if rank > 1 and self.draw.random() < 0.5 else ""
+        reshape = ", reshape=False" if self.draw.random() < 0.4 else ""
+        return f"rotate(x, {self.draw.choice([0, 90, 180, -90, 30, 45.5, 200])}{axes}{reshape}{self.spline()})"
+
     def call_fill_holes(self):
         structure = f", ndimage.generate_binary_structure({self.rank()}, 2)" if self.draw.random() < 0.4 else ""
         return f"binary_fill_holes(x{self.draw.choice(['', ' > 0', ' < 3'])}{structure})"
@@ -308,6 +342,7 @@ class Case:
         return f"{name}(x, {what}{self.rest(listed, origin, axes, count, output=False)})"
 
 
+NEAREST = {"call_shift", "call_zoom", "call_affine", "call_rotate"}
 LINEAR = {"call_correlate1d", "call_convolve1d", "call_correlate", "call_convolve", "call_gaussian_filter", "call_uniform_filter",
           "call_gaussian_filter1d", "call_laplace", "call_sobel", "call_prewitt"}
 
@@ -315,11 +350,18 @@ LINEAR = {"call_correlate1d", "call_convolve1d", "call_correlate", "call_convolv
 def close(got, want, case):
     if got.shape != want.shape or got.dtype != want.dtype:
         return f"{got.dtype}{got.shape} for {want.dtype}{want.shape}"
+    if want.dtype.kind in "biu" and case.name in NEAREST:
+        # Rounding decides where a spline or a place between two elements falls on a half.
+        off = np.abs(got.astype(float) - want.astype(float)) > 1
+        rare = np.sum(got != want) <= max(2, 0.02 * want.size)
+        return None if not np.any(off) and rare else f"{np.sum(got != want)} of {want.size} differ: {got[got != want][:4]} for {want[got != want][:4]}"
     if want.dtype.kind in "biu":
         off = got.astype(object) != want.astype(object)
         return None if not np.any(off) else f"{np.sum(off)} of {want.size} differ: {got[off][:4]} for {want[off][:4]}"
     eps = 2e-5 if want.dtype.itemsize // (2 if want.dtype.kind == "c" else 1) == 4 else 1e-10
     scale = max(np.nanmax(np.abs(want), initial=0), np.max(np.abs(case.x.astype(complex)), initial=0))
+    if case.name in NEAREST and ("reflect" in case.text or "mirror" in case.text):
+        eps = 1e-4  # SciPy's coefficients of a few mirrored elements are not exact
     if case.name == "call_measure":
         eps, scale = (1e-6 if case.dtype == "f4" else 1e-12), scale**2
     off = ~np.isclose(got, want, rtol=eps, atol=eps * scale, equal_nan=True)

@@ -48,7 +48,8 @@ def check(args, folder, draw, number):
     dtype = draw.choice(["u1", "u2", "i2", "i4", "f4", "f8"])
     x = (generator.normal(size=shape) * 50 + (0 if dtype[0] != "u" else 100)).clip(0 if dtype[0] == "u" else -200, 250).astype(dtype)
     source = folder / "x.zarr"
-    zarr.save_array(source, x, zarr_format=draw.choice([2, 3]), chunks=tuple(draw.randint(1, n) for n in shape))
+    chunks = tuple(draw.randint(1, n) for n in shape)
+    zarr.create_array(source, data=x, chunks=chunks, zarr_format=draw.choice([2, 3]))
     factor, how, levels = draw.choice([2, 2, 3]), draw.choice(["mean", "median", "min", "max", "nearest"]), draw.randint(1, 4)
     version = draw.choice(["0.4", "0.5"])
     scale = [draw.choice([1.0, 0.5, 0.2]) for _ in shape]

@@ -185,7 +185,8 @@ pub fn binary_fill_holes(x: &Expr, structure: Option<&Expr>) -> Result<Expr> {
         }
     }
     if rank == 0 {
-        return Ok(inside);
+        // Nothing lies outside a number.
+        return build::full(&[], Scalar::Bool(true), DType::Bool, None);
     }
     // Outside is a frame, whose first element is the first of all.
     let outside = unary(Op::LogicalNot, &inside)?;

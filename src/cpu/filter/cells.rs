@@ -12,15 +12,19 @@ use bytemuck::Pod;
 use half::{bf16, f16};
 
 /// An element of a real dtype.
-pub(super) trait Cell: Pod + PartialOrd {
+pub(crate) trait Cell: Pod + PartialOrd {
     /// The element as a number.
     fn wide(self) -> f64;
 
     /// A number as an element: integers lose what is behind the point, and what they cannot hold as SciPy does.
     fn narrow(x: f64) -> Self;
 
-    /// As `narrow`, but the nearest integer, halves away from 0, and the nearest that is not negative where there are no
-    /// negative ones.
+    /// As `narrow`, but the nearest integer, halves away from 0.
+    fn rounded(x: f64) -> Self {
+        Self::narrow(x)
+    }
+
+    /// As `rounded`, and the nearest one that there is where there are no negative ones.
     fn nearest(x: f64) -> Self {
         Self::narrow(x)
     }
@@ -64,9 +68,13 @@ macro_rules! integers {
         }
 
         #[inline(always)]
+        fn rounded(x: f64) -> Self {
+            Self::narrow(if x > 0.0 { x + 0.5 } else { x - 0.5 })
+        }
+
+        #[inline(always)]
         fn nearest(x: f64) -> Self {
-            let x = if x > 0.0 { x + 0.5 } else { x - 0.5 };
-            if Self::MIN == 0 { x.clamp(0.0, Self::MAX as f64) as Self } else { Self::narrow(x) }
+            if Self::MIN == 0 { (x + 0.5).clamp(0.0, Self::MAX as f64) as Self } else { Self::rounded(x) }
         }
 
         #[inline(always)]
@@ -193,4 +201,4 @@ macro_rules! by_cell {
         }
     }};
 }
-pub(super) use by_cell;
+pub(crate) use by_cell;

@@ -96,7 +96,7 @@ pub(super) fn among(
             let first = heights.first().copied().unwrap_or(0.0);
             let choose: Choice<f64> = if largest { larger } else { smaller };
             let next = |k: usize, x: f64, y: T| choose(x, T::narrow(y.wide() + heights[k]).wide());
-            by_cell!(dtype, U => chosen(windows, &distances, elements, |y: T| y.wide() + first, next, output(out)?, U::nearest));
+            by_cell!(dtype, U => chosen(windows, &distances, elements, |y: T| y.wide() + first, next, output(out)?, U::rounded));
         }
     });
     Ok(())

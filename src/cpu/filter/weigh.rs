@@ -169,59 +169,60 @@ fn strip<W: Sum>() -> Strip<W> {
     }
 }
 
-/// Sums that are made in registers.
-const ABREAST: usize = 32;
+/// Products that are added up before a sum is stored.
+const ABREAST: usize = 4;
 
 #[inline(always)]
 fn body<W: Sum, const FMA: bool>(taps: &Taps<W>, from: &[W], sums: &mut [W]) {
     let n = sums.len();
-    if n < ABREAST {
-        for (i, sum) in sums.iter_mut().enumerate() {
-            [*sum] = abreast::<W, 1, FMA>(taps, &from[i..]);
-        }
-        return;
+    match taps.first {
+        Some((at, weight)) => sums.iter_mut().zip(&from[at..at + n]).for_each(|(s, x)| *s = *x * weight),
+        None => sums.fill(W::ZERO),
     }
-    for at in (0..n).step_by(ABREAST) {
-        // The last ones are made once more.
-        let at = at.min(n - ABREAST);
-        sums[at..at + ABREAST].copy_from_slice(&abreast::<W, ABREAST, FMA>(taps, &from[at..]));
+    let (groups, rest) = taps.pairs.as_chunks::<ABREAST>();
+    for group in groups {
+        let (low, high) = (group.map(|t| &from[t.0..t.0 + n]), group.map(|t| &from[t.1..t.1 + n]));
+        let weights = group.map(|t| t.2);
+        if taps.odd {
+            pairs(sums, low, high, |x, y, k, s| W::onto::<FMA>(x - y, weights[k], s));
+        } else {
+            pairs(sums, low, high, |x, y, k, s| W::onto::<FMA>(x + y, weights[k], s));
+        }
+    }
+    for &(low, high, weight) in rest {
+        let products = sums.iter_mut().zip(&from[low..low + n]).zip(&from[high..high + n]);
+        if taps.odd {
+            products.for_each(|((s, x), y)| *s = W::onto::<FMA>(*x - *y, weight, *s));
+        } else {
+            products.for_each(|((s, x), y)| *s = W::onto::<FMA>(*x + *y, weight, *s));
+        }
+    }
+    let (groups, rest) = taps.singles.as_chunks::<ABREAST>();
+    for group in groups {
+        let ([a, b, c, d], weights) = (group.map(|t| &from[t.0..t.0 + n]), group.map(|t| t.1));
+        for (i, sum) in sums.iter_mut().enumerate() {
+            let first = W::onto::<FMA>(b[i], weights[1], W::onto::<FMA>(a[i], weights[0], *sum));
+            *sum = W::onto::<FMA>(d[i], weights[3], W::onto::<FMA>(c[i], weights[2], first));
+        }
+    }
+    for &(at, weight) in rest {
+        sums.iter_mut().zip(&from[at..at + n]).for_each(|(s, x)| *s = W::onto::<FMA>(*x, weight, *s));
     }
 }
 
-/// The sums of `N` neighbouring windows.
+/// Adds what `onto` makes of four pairs, one after another. Loops over strips are left to the compiler, which makes vectors
+/// of them where it keeps them.
 #[inline(always)]
-fn abreast<W: Sum, const N: usize, const FMA: bool>(taps: &Taps<W>, from: &[W]) -> [W; N] {
-    let nothing = [W::ZERO; N];
-    let row = |at: usize| from[at..].first_chunk::<N>().unwrap_or(&nothing);
-    let mut sums = [W::ZERO; N];
-    if let Some((at, weight)) = taps.first {
-        let x = row(at);
-        for i in 0..N {
-            sums[i] = x[i] * weight;
-        }
+fn pairs<W: Sum>(
+    sums: &mut [W],
+    [a, b, c, d]: [&[W]; ABREAST],
+    [e, f, g, h]: [&[W]; ABREAST],
+    onto: impl Fn(W, W, usize, W) -> W,
+) {
+    for (i, sum) in sums.iter_mut().enumerate() {
+        let first = onto(b[i], f[i], 1, onto(a[i], e[i], 0, *sum));
+        *sum = onto(d[i], h[i], 3, onto(c[i], g[i], 2, first));
     }
-    if taps.odd {
-        for &(low, high, weight) in &taps.pairs {
-            let (x, y) = (row(low), row(high));
-            for i in 0..N {
-                sums[i] = W::onto::<FMA>(x[i] - y[i], weight, sums[i]);
-            }
-        }
-    } else {
-        for &(low, high, weight) in &taps.pairs {
-            let (x, y) = (row(low), row(high));
-            for i in 0..N {
-                sums[i] = W::onto::<FMA>(x[i] + y[i], weight, sums[i]);
-            }
-        }
-    }
-    for &(at, weight) in &taps.singles {
-        let x = row(at);
-        for i in 0..N {
-            sums[i] = W::onto::<FMA>(x[i], weight, sums[i]);
-        }
-    }
-    sums
 }
 
 /// The means of windows along `axis`: sums of twice as many elements are made of two such, so that the length of a window

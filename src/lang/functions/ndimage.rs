@@ -6,6 +6,7 @@ use crate::array::ndimage::extremes::{Footprint, Place, extreme1d, placed};
 use crate::array::ndimage::gaussian::{
     Gaussian, derivative, gaussian_derivatives, gaussian_filter, gaussian_filter1d, laplace,
 };
+use crate::array::ndimage::geometry::{Spline, affine_transform, rotate, shift, zoom};
 use crate::array::ndimage::label::{Measure, binary_fill_holes, center_of_mass, label, measured};
 use crate::array::ndimage::morphology::{
     Binary, Change, Grey, Made, binary, generate_binary_structure, grey, iterate_structure, made,
@@ -16,6 +17,8 @@ use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
 use crate::error::{Error, Result};
 use crate::expr::Expr;
+use crate::expr::known::known_numbers;
+use crate::op::regional::resample::Rim;
 
 pub(super) static TABLE: &[Function] = &[
     row("ndimage.correlate1d", ALONG, |call| weighted1d(call, Product::Correlation)),
@@ -101,6 +104,32 @@ pub(super) static TABLE: &[Function] = &[
     row("ndimage.morphological_laplace", GREY, |call| grey_made(call, "morphological_laplace", Made::Laplace)),
     row("ndimage.white_tophat", GREY, |call| grey_made(call, "white_tophat", Made::WhiteTophat)),
     row("ndimage.black_tophat", GREY, |call| grey_made(call, "black_tophat", Made::BlackTophat)),
+    row("ndimage.shift", "input, shift, output=None, order=3, mode='constant', cval=0.0, prefilter=True", |call| {
+        Ok(shift(call.array("input")?.expr(), &one_each(call, "shift")?, &spline(call)?)?.into())
+    }),
+    row(
+        "ndimage.zoom",
+        "input, zoom, output=None, order=3, mode='constant', cval=0.0, prefilter=True, *, grid_mode=False",
+        |call| {
+            let (factors, grid) = (one_each(call, "zoom")?, call.flag("grid_mode", false)?);
+            Ok(zoom(call.array("input")?.expr(), &factors, grid, &spline(call)?)?.into())
+        },
+    ),
+    row(
+        "ndimage.affine_transform",
+        "input, matrix, offset=0.0, output_shape=None, output=None, order=3, mode='constant', cval=0.0, prefilter=True",
+        affine,
+    ),
+    row(
+        "ndimage.rotate",
+        "input, angle, axes=(1,0), reshape=True, output=None, order=3, mode='constant', cval=0.0, prefilter=True",
+        |call| {
+            let axes = call.integers("axes")?.unwrap_or_else(|| vec![1, 0]);
+            let [a, b] = axes[..] else { return call.refuse("`axes` must be two axes") };
+            let x = call.array("input")?;
+            Ok(rotate(x.expr(), call.real("angle", 0.0)?, [a, b], call.flag("reshape", true)?, &spline(call)?)?.into())
+        },
+    ),
     row("ndimage.label", "input, structure=None, !output=None", |call| {
         let labels = label(call.array("input")?.expr(), optional(call, "structure")?.as_ref())?;
         Ok(Value::Tuple(labels.into_iter().map(Value::from).collect()))
@@ -321,4 +350,39 @@ fn grey_made(call: &Call, name: &'static str, what: Made) -> Result<Value> {
 fn of_labels(call: &Call, what: Measure) -> Result<Value> {
     let (x, labels, index) = (call.array("input")?, optional(call, "labels")?, optional(call, "index")?);
     Ok(measured(call.name(), x.expr(), labels.as_ref(), index.as_ref(), what)?.into())
+}
+
+/// One number, or one for each axis of the input.
+fn one_each(call: &Call, param: &str) -> Result<Vec<f64>> {
+    let (list, rank) = (numbers(call, param)?, call.array("input")?.ndim());
+    if call.given(param).is_some_and(|v| v.items().is_some()) && list.len() != rank {
+        return call.refuse(format!("`{param}` has {} items for {rank} axes", list.len()));
+    }
+    Ok(list)
+}
+
+fn spline(call: &Call) -> Result<Spline> {
+    let rim = match call.text("mode", "constant")? {
+        "constant" => Rim::Constant,
+        "grid-constant" => Rim::GridConstant,
+        "nearest" => Rim::Nearest,
+        "mirror" => Rim::Mirror,
+        "reflect" | "grid-mirror" => Rim::Reflect,
+        "wrap" => Rim::Wrap,
+        "grid-wrap" => Rim::GridWrap,
+        other => return call.refuse(format!("there is no mode `{other}`")),
+    };
+    let (order, cval) = (call.count("order")?.unwrap_or(3), call.real("cval", 0.0)?);
+    Ok(Spline { order, rim, cval, prefilter: call.flag("prefilter", true)?, output: output(call)? })
+}
+
+fn affine(call: &Call) -> Result<Value> {
+    let (x, matrix) = (call.array("input")?, call.array("matrix")?);
+    let Some(known) = known_numbers(matrix.expr()) else {
+        return Err(Error::unsupported("a `matrix` that is computed is not offered"));
+    };
+    let offset = if call.given("offset").is_some() { one_each(call, "offset")? } else { vec![0.0] };
+    let shape = matrix.shape().known()?;
+    let out = if call.given("output_shape").is_some() { Some(call.shape("output_shape")?) } else { None };
+    Ok(affine_transform(x.expr(), (&shape, &known), &offset, out.as_deref(), &spline(call)?)?.into())
 }

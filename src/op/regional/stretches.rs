@@ -37,6 +37,9 @@ impl Stretches {
         let list = &self.axes[axis];
         let (from, to) = (region.start[axis], region.end(axis));
         let first = list.partition_point(|s| s.at + s.len <= from);
+        if from == to {
+            return first..first;
+        }
         first..list.partition_point(|s| s.at < to).max(first)
     }
 

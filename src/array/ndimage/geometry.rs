@@ -1,0 +1,335 @@
+//! Arrays at other places: shifted, zoomed, rotated, under an affine map.
+
+use super::{Ndimage, per_axis};
+use crate::array::padding::{Border, pad};
+use crate::array::{Array, Kind};
+use crate::chunk::auto;
+use crate::dtype::DType;
+use crate::dtype::scalar::Scalar;
+use crate::error::{Error, Result};
+use crate::expr::Expr;
+use crate::expr::build;
+use crate::expr::filters::{filter, resample};
+use crate::op::regional::filter::{Edge, Join, Number, Pass, PassOp};
+use crate::op::regional::resample::Rim;
+use crate::op::regional::{Filter, Resample};
+use crate::shape::axes::position;
+
+/// How places between elements are interpolated.
+#[derive(Debug, Clone)]
+pub struct Spline {
+    /// The order: 0, 1 or 3.
+    pub order: usize,
+    /// What stands beyond the array.
+    pub rim: Rim,
+    /// The constant there.
+    pub cval: f64,
+    /// Whether the array holds elements that the spline goes through, and not its coefficients.
+    pub prefilter: bool,
+    /// The dtype of the result; that of the array without.
+    pub output: Option<DType>,
+}
+
+impl Default for Spline {
+    fn default() -> Self {
+        Self { order: 3, rim: Rim::Constant, cval: 0.0, prefilter: true, output: None }
+    }
+}
+
+/// How many coefficients of a cubic spline depend on an element: the next one would be below rounding.
+const REACH: i32 = 28;
+
+/// How many elements are put around an array that does not go on beyond its ends, before its coefficients are found.
+const AROUND: usize = 12;
+
+/// The coefficients of the cubic spline through `x` along some axes. What SciPy finds by a recursion over whole lines is a
+/// weighted sum of neighbours, since what is far away counts for nothing.
+fn coefficients(name: &'static str, x: &Expr, axes: &[usize], rim: Rim) -> Result<Expr> {
+    let lengths = x.shape.known()?;
+    let rank = lengths.len();
+    let edge = match rim {
+        Rim::Reflect => Edge::Reflect,
+        Rim::GridWrap => Edge::Wrap,
+        Rim::Constant | Rim::GridConstant | Rim::Nearest | Rim::Mirror | Rim::Wrap => Edge::Mirror,
+    };
+    let pole = 3f64.sqrt() - 2.0;
+    let scale = -6.0 * pole / (1.0 - pole * pole);
+    let weights: Vec<Number> = (-REACH..=REACH).map(|k| Number::from(scale * pole.powi(k.abs()))).collect();
+    let reach = REACH.unsigned_abs() as usize;
+    let along = |&axis: &usize| {
+        let (mut window, mut before) = (vec![1; rank], vec![0; rank]);
+        (window[axis], before[axis]) = (2 * reach + 1, reach);
+        let op = PassOp::Weighted { axis, weights: weights.clone() };
+        Pass { op, window, before, edges: vec![edge; rank], constant: Number::from(0.0) }
+    };
+    let chains = vec![axes.iter().map(along).collect()];
+    let more = vec![(0, 0); rank];
+    let made = Filter { name, chains, join: Join::Sum, lengths, more, input: x.dtype, output: DType::F64 };
+    filter(x, made, x.chunks.clone())
+}
+
+/// An affine map: what is added to places of the result, times a matrix, and what is added then.
+struct Map {
+    matrix: Vec<Vec<f64>>,
+    before: Vec<f64>,
+    after: Vec<f64>,
+}
+
+impl Map {
+    /// Each axis by itself.
+    fn diagonal(scales: &[f64], before: Vec<f64>, after: Vec<f64>) -> Self {
+        let row = |(i, &scale): (usize, &f64)| (0..scales.len()).map(|j| if i == j { scale } else { 0.0 }).collect();
+        Self { matrix: scales.iter().enumerate().map(row).collect(), before, after }
+    }
+}
+
+/// `x` at the places of a map, in the shape `out`; only `axes` are interpolated.
+fn sampled(name: &'static str, x: &Expr, map: Map, out: &[usize], axes: &[usize], spline: &Spline) -> Result<Expr> {
+    let lengths = x.shape.known()?;
+    let output = spline.output.unwrap_or(x.dtype);
+    if x.dtype.is_complex() || output.is_complex() {
+        return Err(Error::dtype(name, "complex numbers are not offered; take their parts"));
+    }
+    if ![0, 1, 3].contains(&spline.order) {
+        return Err(Error::unsupported(format!("a spline of order {} is not offered; 0, 1 and 3 are", spline.order)));
+    }
+    if lengths.contains(&0) || out.contains(&0) {
+        return build::full(out, Scalar::Float(if out.contains(&0) { 0.0 } else { spline.cval }), output, None);
+    }
+    let (mut source, mut around) = (x.clone(), 0);
+    if spline.prefilter && spline.order > 1 {
+        let border = match spline.rim {
+            Rim::Nearest => Some(Border::Edge),
+            Rim::GridConstant => {
+                source = build::cast(&source, DType::F64)?;
+                Some(Border::Constant(vec![(spline.cval.into(), spline.cval.into()); lengths.len()]))
+            }
+            _ => None,
+        };
+        if let Some(border) = border {
+            around = AROUND;
+            source = pad(&source, &vec![(AROUND, AROUND); lengths.len()], &border)?;
+        }
+        source = coefficients(name, &source, axes, spline.rim)?;
+    }
+    let numbers = |list: Vec<f64>| list.into_iter().map(Number::from).collect::<Vec<_>>();
+    let op = Resample {
+        name,
+        matrix: map.matrix.into_iter().map(numbers).collect(),
+        before: numbers(map.before),
+        after: numbers(map.after),
+        orders: (0..lengths.len()).map(|a| if axes.contains(&a) { spline.order } else { 0 }).collect(),
+        rim: spline.rim,
+        constant: Number::from(spline.cval),
+        lengths,
+        pad: around,
+        input: source.dtype,
+        output,
+    };
+    let chunks = if out == op.lengths { x.chunks.clone() } else { auto::auto(out, output.size()) };
+    resample(&source, op, out, chunks)
+}
+
+fn all(rank: usize) -> Vec<usize> {
+    (0..rank).collect()
+}
+
+fn refuse_numbers(name: &str, x: &Expr) -> Result<usize> {
+    match x.shape.rank() {
+        0 => Err(Error::shape(name, "a number has no axes")),
+        rank => Ok(rank),
+    }
+}
+
+/// `x` moved by this many elements, one number or one for each axis.
+///
+/// # Errors
+/// [`DType`](crate::ErrorKind::DType) for complex numbers, [`Unsupported`](crate::ErrorKind::Unsupported) for other orders than 0, 1 and 3,
+/// and when a length depends on data.
+#[track_caller]
+pub fn shift(x: &Expr, by: &[f64], spline: &Spline) -> Result<Expr> {
+    let rank = refuse_numbers("shift", x)?;
+    let by = per_axis("shift", "shifts", by, rank)?;
+    let map = Map::diagonal(&vec![1.0; rank], by.into_iter().map(|s| -s).collect(), vec![0.0; rank]);
+    sampled("shift", x, map, &x.shape.known()?, &all(rank), spline)
+}
+
+/// `x` with axes that are longer by these factors. The first and last elements stay where they are, or, in `grid` mode, the
+/// ends of the elements as areas.
+///
+/// # Errors
+/// As [`shift`]; [`Argument`](crate::ErrorKind::Argument) for a factor that is no number or negative.
+#[track_caller]
+pub fn zoom(x: &Expr, factors: &[f64], grid: bool, spline: &Spline) -> Result<Expr> {
+    let rank = refuse_numbers("zoom", x)?;
+    let factors = per_axis("zoom", "factors", factors, rank)?;
+    let lengths = x.shape.known()?;
+    let mut out = Vec::new();
+    for (factor, &n) in factors.iter().zip(&lengths) {
+        #[expect(clippy::cast_precision_loss, reason = "lengths are exact")]
+        let length = (n as f64 * factor).round_ties_even();
+        if !(0.0..1e15).contains(&length) {
+            return Err(Error::argument("zoom", format!("a factor of {factor}")));
+        }
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked")]
+        out.push(length as usize);
+    }
+    if spline.prefilter && factors.iter().all(|f| *f == 1.0) {
+        return build::cast(x, spline.output.unwrap_or(x.dtype));
+    }
+    let scale = |(&n, &m): (&usize, &usize)| {
+        let less = usize::from(!grid);
+        #[expect(clippy::cast_precision_loss, reason = "lengths are exact")]
+        let scale = n.saturating_sub(less) as f64 / m.saturating_sub(less) as f64;
+        if m == less { 1.0 } else { scale }
+    };
+    let scales: Vec<f64> = lengths.iter().zip(&out).map(scale).collect();
+    let half = if grid { 0.5 } else { 0.0 };
+    let map = Map::diagonal(&scales, vec![half; rank], vec![-half; rank]);
+    sampled("zoom", x, map, &out, &all(rank), spline)
+}
+
+/// `x` at `matrix` times places of the result plus `offset`; a matrix of one row has a scale for each axis.
+///
+/// # Errors
+/// As [`shift`]; [`Argument`](crate::ErrorKind::Argument) for a matrix that does not fit.
+#[track_caller]
+pub fn affine_transform(
+    x: &Expr,
+    (shape, matrix): (&[usize], &[f64]),
+    offset: &[f64],
+    out: Option<&[usize]>,
+    spline: &Spline,
+) -> Result<Expr> {
+    const NAME: &str = "affine_transform";
+    let rank = refuse_numbers(NAME, x)?;
+    let lengths = x.shape.known()?;
+    let out = out.unwrap_or(&lengths);
+    let refuse = |why: String| Err(Error::argument(NAME, why));
+    let mut offset = per_axis(NAME, "offsets", offset, rank)?;
+    let map = match *shape {
+        [n] if n == rank && out.len() == rank => {
+            let before = offset.iter().zip(matrix).map(|(o, m)| o / m).collect();
+            Map::diagonal(matrix, before, vec![0.0; rank])
+        }
+        [rows, columns] => {
+            let row = |i: usize| &matrix[i * columns..(i + 1) * columns];
+            let homogeneous = columns == rank + 1 && (rows == rank || rows == rank + 1);
+            if homogeneous {
+                if rows > rank && (row(rank)[rank] != 1.0 || row(rank)[..rank].iter().any(|m| *m != 0.0)) {
+                    return refuse("the last row of a homogeneous matrix is 0 and 1".to_owned());
+                }
+                offset = (0..rank).map(|i| row(i)[rank]).collect();
+            } else if rows != rank || columns != out.len() {
+                return refuse(format!(
+                    "a matrix of shape ({rows}, {columns}) for {rank} axes and {} of the result",
+                    out.len()
+                ));
+            }
+            if out.len() != rank {
+                return Err(Error::unsupported("a result of another rank is not offered"));
+            }
+            let matrix = (0..rank).map(|i| row(i)[..rank].to_vec()).collect();
+            Map { matrix, before: vec![0.0; rank], after: offset }
+        }
+        _ => return refuse(format!("a matrix of shape {} for {rank} axes", crate::shape::tuple(shape))),
+    };
+    sampled(NAME, x, map, out, &all(rank), spline)
+}
+
+/// The cosine and sine of degrees, exact for right angles.
+fn turn(degrees: f64) -> (f64, f64) {
+    let whole = degrees.rem_euclid(360.0);
+    let right = [(1.0, 0.0), (0.0, 1.0), (-1.0, 0.0), (0.0, -1.0)];
+    for (i, &pair) in right.iter().enumerate() {
+        #[expect(clippy::cast_precision_loss, reason = "small")]
+        if whole == 90.0 * i as f64 {
+            return pair;
+        }
+    }
+    (whole.to_radians().cos(), whole.to_radians().sin())
+}
+
+/// `x` rotated by an angle in degrees in the plane of two axes; with `reshape` the result holds all of it.
+///
+/// # Errors
+/// As [`shift`]; [`Axis`](crate::ErrorKind::Axis) for axes that are no plane.
+#[track_caller]
+pub fn rotate(x: &Expr, degrees: f64, axes: [isize; 2], reshape: bool, spline: &Spline) -> Result<Expr> {
+    const NAME: &str = "rotate";
+    let rank = x.shape.rank();
+    let (a, b) = (position(NAME, axes[0], rank)?, position(NAME, axes[1], rank)?);
+    if a == b {
+        return Err(Error::axis(NAME, format!("axis {a} is no plane")));
+    }
+    let plane = [a.min(b), a.max(b)];
+    let lengths = x.shape.known()?;
+    let (c, s) = turn(degrees);
+    let turned = |v: [f64; 2]| [c * v[0] + s * v[1], -s * v[0] + c * v[1]];
+    #[expect(clippy::cast_precision_loss, reason = "lengths are exact")]
+    let inner = plane.map(|p| lengths[p] as f64);
+    let mut out = lengths.clone();
+    if reshape {
+        let corners = [[0.0, 0.0], [0.0, inner[1]], [inner[0], 0.0], inner].map(turned);
+        for (i, &p) in plane.iter().enumerate() {
+            let (low, high) =
+                corners.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v[i]), h.max(v[i])));
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "lengths are")]
+            let length = (high - low + 0.5) as usize;
+            out[p] = length;
+        }
+    }
+    #[expect(clippy::cast_precision_loss, reason = "lengths are exact")]
+    let middle = turned(plane.map(|p| (out[p] as f64 - 1.0) / 2.0));
+    let mut map = Map::diagonal(&vec![1.0; rank], vec![0.0; rank], vec![0.0; rank]);
+    let turns = [[c, s], [-s, c]];
+    for (i, &p) in plane.iter().enumerate() {
+        for (j, &q) in plane.iter().enumerate() {
+            map.matrix[p][q] = turns[i][j];
+        }
+        map.after[p] = (inner[i] - 1.0) / 2.0 - middle[i];
+    }
+    sampled(NAME, x, map, &out, &plane, spline)
+}
+
+impl<T: Kind> Ndimage<T> {
+    /// The array moved by this many elements, one number or one for each axis, interpolated by cubic splines.
+    ///
+    /// # Errors
+    /// As [`shift`].
+    #[track_caller]
+    pub fn shift(&self, by: &[f64], spline: &Spline) -> Result<Array<T>> {
+        Ok(Self::array(shift(&self.x, by, &self.typed(spline))?))
+    }
+
+    /// The array with axes that are longer by these factors.
+    ///
+    /// ```
+    /// use hyperslab::array::ndimage::geometry::Spline;
+    /// let cx = hyperslab::Context::default();
+    /// let x = cx.linspace(0.0, 3.0, 4)?;
+    /// let finer = x.ndimage().zoom(&[1.75], &Spline { order: 1, ..Spline::default() })?;
+    /// assert_eq!(cx.compute(finer)?.as_slice().unwrap(), &[0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0]);
+    /// # Ok::<(), hyperslab::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`zoom`].
+    #[track_caller]
+    pub fn zoom(&self, factors: &[f64], spline: &Spline) -> Result<Array<T>> {
+        Ok(Self::array(zoom(&self.x, factors, false, &self.typed(spline))?))
+    }
+
+    /// The array rotated by an angle in degrees in the plane of two axes.
+    ///
+    /// # Errors
+    /// As [`rotate`].
+    #[track_caller]
+    pub fn rotate(&self, degrees: f64, axes: [isize; 2], reshape: bool, spline: &Spline) -> Result<Array<T>> {
+        Ok(Self::array(rotate(&self.x, degrees, axes, reshape, &self.typed(spline))?))
+    }
+
+    fn typed(&self, spline: &Spline) -> Spline {
+        Spline { output: self.around.output.or(spline.output), ..spline.clone() }
+    }
+}

@@ -1,0 +1,222 @@
+//! Elements between those of an array: what stands at places that an affine map gives, by splines.
+
+use super::Part;
+use super::filter::{Edge, Number};
+use crate::chunk::Region;
+use crate::dtype::DType;
+
+/// What stands beyond the ends of an axis that is sampled, as SciPy names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Rim {
+    /// A constant, which begins beyond the last elements.
+    Constant,
+    /// A constant, with which the last elements are interpolated.
+    GridConstant,
+    /// The last element.
+    Nearest,
+    /// The array mirrored about the last element.
+    Mirror,
+    /// The array mirrored, with the last element.
+    Reflect,
+    /// The array again, the last element in the place of the first.
+    Wrap,
+    /// The array again.
+    GridWrap,
+}
+
+impl Rim {
+    /// The place inside an axis of length `n` that stands for `at`; none where that is the constant.
+    #[must_use]
+    pub fn place(self, at: f64, n: usize) -> Option<f64> {
+        #[expect(clippy::cast_precision_loss, reason = "lengths are exact")]
+        let len = n as f64;
+        if self == Self::GridConstant || (0.0..=len - 1.0).contains(&at) {
+            return Some(at);
+        }
+        let single = n <= 1;
+        match self {
+            Self::Constant | Self::GridConstant => None,
+            Self::Nearest => Some(at.clamp(0.0, len - 1.0)),
+            _ if single => Some(0.0),
+            Self::Mirror => {
+                let period = 2.0 * len - 2.0;
+                let i = at + period * (-at / period).trunc();
+                Some(match (at < 0.0, i) {
+                    (true, i) if i <= 1.0 - len => i + period,
+                    (true, i) => -i,
+                    (false, i) if i >= len => period - i,
+                    (false, i) => i,
+                })
+            }
+            Self::Reflect => {
+                let period = 2.0 * len;
+                let i = at + period * (-at / period).trunc();
+                Some(match (at < 0.0, i) {
+                    (true, i) if i < -len => i + period,
+                    (true, i) => -i - 1.0,
+                    (false, i) if i >= len => period - i - 1.0,
+                    (false, i) => i,
+                })
+            }
+            Self::Wrap => Some(if at < 0.0 {
+                at + (len - 1.0) * ((-at / (len - 1.0)).trunc() + 1.0)
+            } else {
+                at - (len - 1.0) * (at / (len - 1.0)).trunc()
+            }),
+            Self::GridWrap => Some(if at < 0.0 {
+                at + len * (((-1.0 - at) / len).trunc() + 1.0)
+            } else {
+                at - len * (at / len).trunc()
+            }),
+        }
+    }
+
+    /// What stands in the place of an index beyond the elements that a spline goes through.
+    fn edge(self) -> Edge {
+        match self {
+            Self::GridConstant => Edge::Constant,
+            Self::Nearest => Edge::Nearest,
+            Self::Reflect => Edge::Reflect,
+            Self::GridWrap => Edge::Wrap,
+            Self::Constant | Self::Mirror | Self::Wrap => Edge::Mirror,
+        }
+    }
+}
+
+/// The elements of the input around a place along one axis, and what each counts.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Taps {
+    /// The elements; none where the constant stands.
+    pub places: [Option<usize>; 4],
+    /// What they count.
+    pub weights: [f64; 4],
+    /// How many.
+    pub count: usize,
+}
+
+/// An array at places that an affine map gives.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Resample {
+    /// The SciPy name, for messages.
+    pub name: &'static str,
+    /// For each axis of the input, what its places are of those of the result: a number for each axis of that.
+    pub matrix: Vec<Vec<Number>>,
+    /// What is added to places of the result before that, where each axis of the input follows its own alone,
+    pub before: Vec<Number>,
+    /// and what is added to those of the input.
+    pub after: Vec<Number>,
+    /// The order of the spline along each axis: 0, 1 or 3.
+    pub orders: Vec<usize>,
+    /// What stands beyond.
+    pub rim: Rim,
+    /// The constant there.
+    pub constant: Number,
+    /// The lengths of the array.
+    pub lengths: Vec<usize>,
+    /// By how many elements the input is longer on every side. They count as elements of the array.
+    pub pad: usize,
+    /// The dtype of the input.
+    pub input: DType,
+    /// The dtype of the result.
+    pub output: DType,
+}
+
+impl Resample {
+    pub(super) fn input_space(&self) -> Vec<usize> {
+        self.lengths.iter().map(|n| n + 2 * self.pad).collect()
+    }
+
+    /// The place along `axis` of the array of a place of the result.
+    #[must_use]
+    pub fn place(&self, axis: usize, of: &[usize]) -> f64 {
+        let mut sum = 0.0;
+        for (l, (m, &k)) in self.matrix[axis].iter().zip(of).enumerate() {
+            #[expect(clippy::cast_precision_loss, reason = "places are exact")]
+            let k = k as f64 + if l == axis { self.before[axis].value() } else { 0.0 };
+            sum += k * m.value();
+        }
+        sum + self.after[axis].value()
+    }
+
+    /// What is taken of the input along `axis` for a place of the array; nothing where the constant stands.
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "places are inside an array")]
+    pub fn taps(&self, axis: usize, at: f64) -> Option<Taps> {
+        let order = self.orders[axis];
+        let (n, pad) = (self.lengths[axis] + 2 * self.pad, self.pad as f64);
+        let at = self.rim.place(at + pad, n)?;
+        let first = if order == 0 { (at + 0.5).floor() } else { at.floor() };
+        let start = first as isize - (order / 2).cast_signed();
+        let place = |i: usize| self.rim.edge().index(start + i.cast_signed(), n);
+        let (y, z) = (at - at.floor(), 1.0 - (at - at.floor()));
+        let weights = match order {
+            0 => [1.0, 0.0, 0.0, 0.0],
+            1 => [z, y, 0.0, 0.0],
+            _ => {
+                let second = (y * y * (y - 2.0) * 3.0 + 4.0) / 6.0;
+                let third = (z * z * (z - 2.0) * 3.0 + 4.0) / 6.0;
+                let first = z * z * z / 6.0;
+                [first, second, third, 1.0 - first - second - third]
+            }
+        };
+        let mut places = [None; 4];
+        (0..=order).for_each(|i| places[i] = place(i));
+        Some(Taps { places, weights, count: order + 1 })
+    }
+
+    /// The lowest and the highest place along an axis of the array, for a box of the result.
+    fn ends(&self, axis: usize, region: &Region) -> (f64, f64) {
+        let (mut low, mut high) = (region.start.clone(), region.start.clone());
+        for (l, m) in self.matrix[axis].iter().enumerate() {
+            let (first, last) = (region.start[l], region.end(l).saturating_sub(1));
+            (low[l], high[l]) = if m.value() < 0.0 { (last, first) } else { (first, last) };
+        }
+        (self.place(axis, &low), self.place(axis, &high))
+    }
+
+    /// The box of the input that `region` of the result needs.
+    #[must_use]
+    pub fn hull(&self, region: &Region) -> Region {
+        let mut out = Region::full(&self.input_space());
+        for (axis, &n) in self.lengths.iter().enumerate() {
+            let (low, high) = self.ends(axis, region);
+            #[expect(clippy::cast_precision_loss, reason = "lengths are exact")]
+            let last = n as f64 - 1.0;
+            // Around the ends of what wraps around, a spline goes through elements at the other one.
+            let reach = if self.rim == Rim::GridWrap { 2.0 } else { 0.0 };
+            let inside = low >= reach && high <= last - reach;
+            if !inside && !matches!(self.rim, Rim::Constant | Rim::GridConstant | Rim::Nearest) {
+                continue;
+            }
+            // What a spline goes through, on both sides, and what is mirrored there.
+            let margin = self.orders[axis].cast_signed() + 2;
+            let pad = self.pad.cast_signed();
+            #[expect(clippy::cast_precision_loss, reason = "it is short")]
+            let more = self.pad as f64;
+            let inside = |at: f64| at.clamp(-more, last + more).floor();
+            #[expect(clippy::cast_possible_truncation, reason = "they are inside the array")]
+            let (low, high) = (inside(low) as isize + pad - margin, inside(high) as isize + pad + margin + 1);
+            let (low, high) = (low.max(0), high.min(out.shape[axis].cast_signed()));
+            (out.start[axis], out.shape[axis]) = (low.cast_unsigned(), (high - low).cast_unsigned());
+        }
+        out
+    }
+
+    pub(super) fn part(&self, region: &Region) -> Part {
+        Part { output: region.clone(), input: self.hull(region) }
+    }
+
+    pub(super) fn largest_part(&self, block: &[usize]) -> Vec<usize> {
+        let space = self.input_space();
+        let along = |axis: usize| {
+            if !matches!(self.rim, Rim::Constant | Rim::GridConstant | Rim::Nearest) {
+                return space[axis];
+            }
+            #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+            let span: f64 = self.matrix[axis].iter().zip(block).map(|(m, &n)| m.value().abs() * n as f64).sum();
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is cut to the axis")]
+            space[axis].min(span as usize + 2 * self.orders[axis] + 6)
+        };
+        (0..space.len()).map(along).collect()
+    }
+}

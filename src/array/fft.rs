@@ -84,7 +84,7 @@ macro_rules! along_many {
 /// ```
 /// # use hyperslab::Context;
 /// # let cx = Context::default();
-/// let x = cx.from_ndarray(ndarray::arr1(&[1.0, 2.0, 3.0, 4.0]).into_dyn())?;
+/// let x = cx.from_ndarray(ndarray::arr1(&[1.0_f64, 2.0, 3.0, 4.0]).into_dyn())?;
 /// let (spectrum, again) = cx.compute((x.rfft(0), x.rfft(0).irfft(0)))?;
 /// assert_eq!(spectrum.iter().map(|z| (z.re, z.im)).collect::<Vec<_>>(), [(10.0, 0.0), (-2.0, 2.0), (-2.0, 0.0)]);
 /// assert_eq!(again.as_slice().unwrap(), &[1.0, 2.0, 3.0, 4.0]);

@@ -175,7 +175,10 @@ fn is_coordinate(info: &Info) -> bool {
 }
 
 fn malformed(info: &Info, key: &str, why: &str) -> Error {
-    Error::store(&info.path, format!("attribute `{key}` {why}; read raw, the elements are what is stored"))
+    Error::store(
+        &info.path,
+        format!("attribute `{key}` {why}; without decoding (--raw, Context::open) it does not matter"),
+    )
 }
 
 /// The numbers of an attribute; none where it is missing.

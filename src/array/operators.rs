@@ -47,11 +47,10 @@ fn binary<T: Kind, R: Kind>(op: ElementOp, a: Operand<T>, b: Operand<T>) -> Arra
     Array::of(done(element(op, &[a.arg().clone(), b.arg().clone()])))
 }
 
-/// An operation of arrays whose axes do not contradict each other by their names.
+/// An operation of arrays whose axes meet, and do not contradict each other by their names.
 #[track_caller]
 fn element(op: ElementOp, args: &[Arg]) -> Result<Expr> {
-    aligned(op, args)?;
-    build::element(op, args)
+    build::element(op, &aligned(op, args)?)
 }
 
 macro_rules! operators {

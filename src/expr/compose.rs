@@ -41,13 +41,21 @@ impl From<i64> for Arg {
     }
 }
 
-/// Refuses arrays that call an axis by different names where they meet: that is an array of time and latitude beside one of
-/// latitude and time, more often than not. Arrays meet by position all the same; a name is only checked.
+/// Two arguments whose axes do not contradict each other by their names. Arrays meet by position, as in NumPy. Where all axes
+/// have names, and an array of fewer axes has them elsewhere than where it would meet the other, it goes where its names
+/// are: latitudes beside an array of time, latitude and longitude. Arrays as deep that call an axis by different names are
+/// refused.
 ///
 /// # Errors
 /// [`Axis`](crate::ErrorKind::Axis), with both names.
-pub fn aligned(op: ElementOp, args: &[Arg]) -> Result<()> {
-    let [Arg::Array(a), Arg::Array(b)] = args else { return Ok(()) };
+#[track_caller]
+pub fn aligned(op: ElementOp, args: &[Arg]) -> Result<Vec<Arg>> {
+    let [Arg::Array(a), Arg::Array(b)] = args else { return Ok(args.to_vec()) };
+    let (small, large) = if a.shape.rank() < b.shape.rank() { (a, b) } else { (b, a) };
+    if let Some(placed) = by_name(small, large)? {
+        let moved = |e: &Expr| Arg::Array(if e.id() == small.id() { placed.clone() } else { e.clone() });
+        return Ok(vec![moved(a), moved(b)]);
+    }
     let name = |e: &Expr, from_end: usize| {
         let axis = e.shape.rank().checked_sub(from_end)?;
         e.names.get(axis).cloned().flatten().filter(|_| e.shape.dims()[axis].known() != Some(1))
@@ -64,7 +72,28 @@ pub fn aligned(op: ElementOp, args: &[Arg]) -> Result<()> {
             return Err(Error::axis(op.name(), why));
         }
     }
-    Ok(())
+    Ok(args.to_vec())
+}
+
+/// `small` with its axes where `large` has those of the same names, where that is not where they are; `None` where they
+/// are, or names do not tell.
+#[track_caller]
+fn by_name(small: &Expr, large: &Expr) -> Result<Option<Expr>> {
+    let (few, many) = (small.shape.rank(), large.shape.rank());
+    let told = |e: &Expr| e.names.len() == e.shape.rank() && e.names.iter().all(Option::is_some);
+    if few == 0 || few == many || !told(small) || !told(large) || small.names[..] == large.names[many - few..] {
+        return Ok(None);
+    }
+    let places: Vec<usize> = small.names.iter().filter_map(|n| large.names.iter().position(|m| m == n)).collect();
+    let mut order: Vec<usize> = (0..places.len()).collect();
+    order.sort_by_key(|&axis| places[axis]);
+    if places.len() < few || order.windows(2).any(|w| places[w[0]] == places[w[1]]) {
+        return Ok(None);
+    }
+    let moved = build::transpose(small, &order)?;
+    let items: Vec<Item> =
+        (0..many).map(|axis| if places.contains(&axis) { Item::from(..) } else { Item::NewAxis }).collect();
+    build::index(&moved, &items).map(Some)
 }
 
 /// `op(x)`.

@@ -32,8 +32,7 @@ pub(super) fn element(op: ElementOp, args: &[&Value]) -> Result<Value> {
         return Ok(Value::Parts(Box::new(Parts::Masked(Masked::element(op, &args)?))));
     }
     let args = args.iter().map(|v| v.to_arg()).collect::<Result<Vec<_>>>()?;
-    aligned(op, &args)?;
-    Ok(build::element(op, &args)?.into())
+    Ok(build::element(op, &aligned(op, &args)?)?.into())
 }
 
 /// A masked array, where that is one.

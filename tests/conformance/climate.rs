@@ -95,6 +95,10 @@ fn names_that_contradict_each_other_are_refused() {
     let x = cx.zeros::<f64>(&[3, 3]).unwrap().with_names(&["lat", "lon"]).unwrap();
     let refused = x.try_binary(hyperslab::op::elementwise::ElementOp::Add, &x.t()).unwrap_err().to_string();
     assert!(refused.contains("axis -1 is `lon`") && refused.contains("`lat` of one"), "{refused}");
+    // Fewer axes go where their names are.
+    let weights = cx.arange(3).unwrap().cast::<f64>().with_names(&["lat"]).unwrap();
+    let rows = cx.compute((&x + &weights).mean("lon")).unwrap();
+    assert_eq!(rows.as_slice().unwrap(), &[0.0, 1.0, 2.0]);
     assert!(x.with_names(&["lat", "lat"]).is_err() && x.with_names(&["lat"]).is_err());
 }
 

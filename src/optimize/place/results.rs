@@ -1,10 +1,10 @@
 //! Decides which results are computed once, and where they are until they have been read.
 
 use super::super::PlanRule;
-use crate::blockwise::memory::held_bytes;
+use crate::blockwise::memory::{held_bytes, task_bytes};
 use crate::blockwise::plan::{Input, Origin, Placement, Plan, Reason, Stage, StageId, StageKind};
 use crate::blockwise::readers::readers;
-use crate::blockwise::sweep::{Machine, Sweep, sweeps};
+use crate::blockwise::sweep::{Machine, Sweep, grid, sweeps};
 use crate::chunk::index_map::AxisMap;
 use crate::chunk::{AxisChunks, Chunks, IndexMap};
 use crate::error::Result;
@@ -46,6 +46,11 @@ impl PlanRule for PlaceResults {
                 spill_whole(plan, id);
                 continue;
             }
+            if let Some(blocks) = stored_in_few(plan, id, machine) {
+                spill_whole(plan, id);
+                place(plan, id, Reason::Blocks(blocks), machine);
+                continue;
+            }
             let reason = match (&plan.stages[id].kind, &plan.stages[id].placement) {
                 (StageKind::Function(_), _) | (StageKind::Regional(Regional::Call(_)), Placement::OnDemand) => {
                     runs_again(plan, id, machine)
@@ -58,17 +63,23 @@ impl PlanRule for PlaceResults {
                 (StageKind::Blockwise(_) | StageKind::Regional(_), Placement::OnDemand) => coarsens_again(plan, id),
                 _ => None,
             };
-            let Some(reason) = reason else { continue };
-            let stage = &mut plan.stages[id];
-            let bytes = (shape::size(&stage.space) * stage.result_dtypes()[0].size()) as u64;
-            if bytes <= machine.budget / SHARE {
-                stage.placement = Placement::Memory(reason);
-            } else {
-                stage.placement = Placement::Spill(stage.chunks.clone(), reason);
-                follow_reader(plan, id, machine);
+            if let Some(reason) = reason {
+                place(plan, id, reason, machine);
             }
         }
         Ok(())
+    }
+}
+
+/// Keeps the result of stage `id` in memory, or on disk where it takes too much of the budget.
+fn place(plan: &mut Plan, id: StageId, reason: Reason, machine: &Machine) {
+    let stage = &mut plan.stages[id];
+    let bytes = (shape::size(&stage.space) * stage.result_dtypes()[0].size()) as u64;
+    if bytes <= machine.budget / SHARE {
+        stage.placement = Placement::Memory(reason);
+    } else {
+        stage.placement = Placement::Spill(stage.chunks.clone(), reason);
+        follow_reader(plan, id, machine);
     }
 }
 
@@ -180,6 +191,23 @@ fn runs_again(plan: &Plan, id: StageId, machine: &Machine) -> Option<Reason> {
     (times > ONCE).then_some(Reason::Passes(times))
 }
 
+/// How many blocks hold both whole lines and whole stored chunks of stage `id`, where these are so few or so large that lines
+/// are better computed for themselves and stored from there.
+fn stored_in_few(plan: &Plan, id: StageId, machine: &Machine) -> Option<usize> {
+    let stage = &plan.stages[id];
+    let StageKind::Regional(op) = &stage.kind else { return None };
+    let stored = plan.outputs.iter().any(|o| o.stage == id && o.stored.is_some());
+    let answer = plan.outputs.iter().any(|o| o.stage == id && o.stored.is_none());
+    if op.whole_axis().is_none() || !stored || answer || stage.blocks.is_some() {
+        return None;
+    }
+    let blocks = grid(plan, &[id], machine, machine.budget);
+    let bytes = task_bytes(plan, &[id], &blocks.longest());
+    let lines: usize = (0..stage.space.len()).filter(|&a| op.whole_axis() != Some(a)).map(|a| stage.space[a]).product();
+    let few = blocks.count() < machine.threads && bytes > LARGE && blocks.count() < lines;
+    (few || bytes > machine.budget).then(|| blocks.count())
+}
+
 /// Why lines of stage `id` would be transformed more than once, or by few threads, if they would.
 fn transforms_again(plan: &Plan, id: StageId, machine: &Machine) -> Option<Reason> {
     let Ok(sweeps) = sweeps(plan, machine) else { return Some(Reason::Size) };
@@ -213,12 +241,13 @@ fn follow_reader(plan: &mut Plan, id: StageId, machine: &Machine) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::blockwise::lower::Request;
     use crate::expr::{Expr, build, regions};
     use crate::op::function::BlockFunction;
     use crate::op::regional::fourier::Transform;
     use crate::op::regional::{Fourier, LineOp};
     use crate::optimize::fuse::elementwise::FuseElementwise;
-    use crate::optimize::testing::{array, planned, reduce};
+    use crate::optimize::testing::{array, planned, planned_requests, reduce};
     use insta::assert_snapshot;
     use std::sync::Arc;
 
@@ -264,6 +293,17 @@ mod tests {
     fn transformed(x: &Expr, axis: usize) -> Expr {
         let op = LineOp::Fourier(Fourier::new(Transform::Complex, false, 1.0));
         regions::lines(std::slice::from_ref(x), op, axis, x.lengths()[axis]).unwrap()
+    }
+
+    #[test]
+    fn lines_that_stored_chunks_do_not_follow_are_stored_from_where_they_are_kept() {
+        // 4 MiB under a budget of 1 MiB: whole lines of whole chunks are all there is.
+        let x = build::cast(&array(&[1024, 512], &[8, 512]), crate::dtype::DType::C64).unwrap();
+        let stored = Chunks::regular(&[1024, 512], &[8, 512]).unwrap();
+        let request = Request { expr: transformed(&x, 0), stored: Some(stored), persists: false };
+        let text = planned_requests(&[&FuseElementwise, &PlaceResults], &[request]);
+        assert!(text.contains("fft along axis 0  over (1024, 512) in (1024, 512) -> spilled"), "{text}");
+        assert!(text.contains("copy  over (1024, 512) in (8, 512) -> stored"), "{text}");
     }
 
     #[test]

@@ -482,7 +482,7 @@ impl Context {
     /// let sst = cx.open_decoded("data/oisst_packed.nc/sst")?;
     /// assert_eq!((packed.dtype().name(), sst.dtype().name()), ("int16", "float32"));
     /// let warmest = cx.compute(sst.nanmax(..))?.to_ndarray::<f32>()?;
-    /// assert_eq!(warmest[[]], 30.59);
+    /// assert!((warmest[[]] - 32.97).abs() < 1e-4);
     /// # Ok::<(), hyperslab::Error>(())
     /// ```
     ///

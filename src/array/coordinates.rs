@@ -383,7 +383,7 @@ impl<T: Kind> Array<T> {
     /// # let cx = Context::default();
     /// let t2m = cx.open("data/era5_surface_v3.zarr/t2m")?;
     /// let lat = t2m.slice(ndarray::s![0, ..;-60, ..]).coordinate("lat")?;
-    /// assert_eq!(cx.compute(lat)?.to_ndarray::<f64>()?.to_vec(), [-90.0, -30.0, 30.0, 90.0]);
+    /// assert_eq!(cx.compute(lat)?.to_ndarray::<f64>()?.as_slice(), Some(&[-90.0, -30.0, 30.0, 90.0][..]));
     /// # Ok::<(), hyperslab::Error>(())
     /// ```
     ///
@@ -404,7 +404,7 @@ impl<T: Kind> Array<T> {
     /// let t2m = cx.open("data/era5_surface_v3.zarr/t2m")?;
     /// assert_eq!(t2m.sel("lat", 45.0)?.shape().to_string(), "(24, 360)");
     /// assert_eq!(t2m.sel("lat", 60.0..=30.0)?.shape().to_string(), "(24, 31, 360)");
-    /// assert_eq!(t2m.sel("time", "2026-03-26")?.shape().to_string(), "(4, 181, 360)");
+    /// assert_eq!(t2m.sel("time", "2026-03-26")?.shape().to_string(), "(3, 181, 360)");
     /// # Ok::<(), hyperslab::Error>(())
     /// ```
     ///
@@ -439,7 +439,7 @@ impl<T: Kind> Array<T> {
     /// # use hyperslab::Context;
     /// # let cx = Context::default();
     /// let x = cx.zeros::<f32>(&[2, 3])?.with_names(&["lat", "lon"])?;
-    /// assert_eq!(x.mean("lon").shape(), &[2]);
+    /// assert_eq!(x.mean("lon").shape().to_string(), "(2,)");
     /// # Ok::<(), hyperslab::Error>(())
     /// ```
     ///

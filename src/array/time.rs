@@ -183,7 +183,7 @@ impl<T: Kind> Array<T> {
     /// use hyperslab::{Context, array::time::Part};
     /// let cx = Context::default();
     /// let t2m = cx.open("data/era5_surface_v3.zarr/t2m")?;
-    /// let days = cx.compute(t2m.coordinate("time")?.time(Part::Day))?.to_ndarray::<i64>()?;
+    /// let days = cx.compute(t2m.coordinate("time")?.time(Part::Day))?;
     /// assert_eq!((days[0], days[23]), (25, 31));
     /// # Ok::<(), hyperslab::Error>(())
     /// ```

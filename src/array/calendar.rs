@@ -1,7 +1,7 @@
 //! The calendars of CF conventions: dates from days and days from dates, and what `days since 2000-01-01` means.
 //!
 //! Years begin in March here, so that the day which some years have comes last, and days count from March of the year 0.
-//! The arithmetic is written once ([`Whole`]), for numbers and for the elements of arrays.
+//! The arithmetic is written once (`Whole`), for numbers and for the elements of arrays.
 
 use crate::error::{Error, Result};
 
@@ -367,27 +367,31 @@ impl Clock {
     }
 
     /// Microseconds of a day.
-    pub(crate) const DAY: i64 = DAY;
+    pub const DAY: i64 = DAY;
 
     /// The year and month of an instant.
-    pub(crate) fn month_of(&self, instant: i64) -> (i64, i64) {
+    #[must_use]
+    pub fn month_of(&self, instant: i64) -> (i64, i64) {
         self.calendar.date(&mut Plain, instant.div_euclid(DAY)).map_or((0, 1), |d| (d.year, d.month))
     }
 
     /// When a month begins; the thirteenth is the first of the next year.
-    pub(crate) fn month_start(&self, year: i64, month: i64) -> i64 {
+    #[must_use]
+    pub fn month_start(&self, year: i64, month: i64) -> i64 {
         let (year, month) = if month > 12 { (year + 1, 1) } else { (year, month) };
         self.calendar.days(year, month, 1) * DAY
     }
 
     /// When 0 is.
-    pub(crate) fn start_instant(&self) -> i64 {
+    #[must_use]
+    pub fn start_instant(&self) -> i64 {
         self.start
     }
 
     /// How many microseconds 1 is.
     #[expect(clippy::cast_precision_loss, reason = "a unit of time is a power of ten times a small number")]
-    pub(crate) fn microseconds(&self) -> f64 {
+    #[must_use]
+    pub fn microseconds(&self) -> f64 {
         self.unit as f64 / 1000.0
     }
 

@@ -103,7 +103,9 @@ impl Points {
         out.extend(v.windows(2).map(|w| f64::midpoint(w[0], w[1])));
         out.push(v[n - 1] + (v[n - 1] - v[n - 2]) / 2.0);
         if !is_longitude {
-            out.iter_mut().for_each(|b| *b = b.clamp(-90.0, 90.0));
+            for bound in &mut out {
+                *bound = bound.clamp(-90.0, 90.0);
+            }
         }
         out
     }

@@ -198,7 +198,7 @@ impl Sources {
                         None => touched(plan, store, (!joined).then_some(&through), space),
                     };
                     let (side_by_side, held) = (side_by_side.take(), plan.stores[store].in_memory());
-                    let source = Source { store, grid, joined, shared, side_by_side, partial, bytes, held };
+                    let source = Source { store, grid, joined, side_by_side, shared, partial, bytes, held };
                     self.widest = self.widest.max(input.dtype.size());
                     if !self.list.contains(&source) {
                         self.list.push(source);

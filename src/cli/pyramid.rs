@@ -68,7 +68,7 @@ fn version(args: &Pyramid) -> Result<Version> {
     let zarr = args.storage.zarr_version;
     match (args.ome_version.as_deref(), zarr) {
         (None | Some("0.4"), Some(2)) | (Some("0.4"), None) => Ok(Version::V04),
-        (None | Some("0.5"), Some(3)) | (None | Some("0.5"), None) => Ok(Version::V05),
+        (None | Some("0.5"), Some(3) | None) => Ok(Version::V05),
         (Some(ome @ ("0.4" | "0.5")), Some(zarr)) => {
             Err(Error::argument("pyramid", format!("OME-Zarr {ome} is not of Zarr v{zarr}")))
         }
@@ -125,9 +125,9 @@ fn described(
             (names.into_iter().map(Axis::named).collect(), vec![1.0; rank], vec![0.0; rank])
         }
     };
-    let fits = |what: &str, n: usize| match n == rank {
-        true => Ok(()),
-        false => Err(Error::argument("pyramid", format!("{n} {what} for an image of {rank} axes"))),
+    let fits = |what: &str, n: usize| {
+        let why = || format!("{n} {what} for an image of {rank} axes");
+        if n == rank { Ok(()) } else { Err(Error::argument("pyramid", why())) }
     };
     if let Some(names) = &args.axes {
         let names: Vec<&str> = names.split(',').map(str::trim).collect();

@@ -22,12 +22,12 @@ pub(super) fn run(op: &Regrid, region: &Region, inputs: &[View], outputs: &mut [
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "results are rounded to their dtype")]
 trait Float: Pod + Into<f64> {
     fn of(value: f64) -> Self;
 }
 
 impl Float for f32 {
+    #[expect(clippy::cast_possible_truncation, reason = "results are rounded to their dtype")]
     fn of(value: f64) -> Self {
         value as f32
     }

@@ -227,9 +227,11 @@ pub fn bincount(x: &Expr, weights: Option<&Expr>, least: usize) -> Result<Expr> 
     if let Some(other) = std::iter::once(x).chain(weights).find(|e| e.shape.rank() != 1) {
         return Err(Error::shape(name, format!("takes arrays of one axis, not of shape {}", other.shape)));
     }
-    if !(x.dtype == DType::Bool || x.dtype.is_integer() && x.dtype != DType::U64) {
-        return Err(Error::dtype(name, format!("counts integers that fit int64, not {}", x.dtype)));
+    if !(x.dtype == DType::Bool || x.dtype.is_integer()) {
+        return Err(Error::dtype(name, format!("counts integers, not {}", x.dtype)));
     }
+    // What int64 does not hold is negative then, and no bin.
+    let x = &if x.dtype == DType::U64 { build::cast(x, DType::I64)? } else { x.clone() };
     if weights.is_some_and(|w| w.dtype.is_complex()) {
         return Err(Error::dtype(name, "weights are real numbers"));
     }

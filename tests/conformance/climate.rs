@@ -93,7 +93,7 @@ fn coordinates_go_where_their_axes_go() {
 fn names_that_contradict_each_other_are_refused() {
     let cx = &contexts()[0];
     let x = cx.zeros::<f64>(&[3, 3]).unwrap().with_names(&["lat", "lon"]).unwrap();
-    let refused = x.try_binary(hyperslab::op::elementwise::ElementOp::Add, &x.t()).unwrap_err().to_string();
+    let refused = x.try_binary(hyperslab::op::elementwise::ElementOp::Add, x.t()).unwrap_err().to_string();
     assert!(refused.contains("axis -1 is `lon`") && refused.contains("`lat` of one"), "{refused}");
     // Fewer axes go where their names are.
     let weights = cx.arange(3).unwrap().cast::<f64>().with_names(&["lat"]).unwrap();

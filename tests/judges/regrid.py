@@ -31,6 +31,8 @@ def grid(draw, is_lon, whole):
         low, high = sorted(draw.sample(range(0, 350) if is_lon else range(-85, 86), 2))
         points = np.linspace(low, max(high, low + 1), n)
         points = np.unique(points + np.array([draw.uniform(-0.3, 0.3) for _ in points]) * (high - low) / n)
+        points = points if is_lon else points[abs(points) <= 90]
+        points = points if len(points) > 1 else np.array([10.0, 20.0])
     return points[::-1].copy() if not is_lon and draw.random() < 0.5 else points
 
 

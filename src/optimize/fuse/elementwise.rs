@@ -211,8 +211,10 @@ fn merge_equal_inputs(stage: &mut Stage) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::expr::windows::Boundary;
     use crate::expr::{Expr, build, build::Arg};
     use crate::op::elementwise::ElementOp;
+    use crate::op::reduction::Params;
     use crate::optimize::testing::{array, planned, reduce};
     use crate::shape::slice::Item;
     use insta::assert_snapshot;
@@ -259,7 +261,7 @@ mod tests {
     fn what_is_done_to_windows_is_how_they_end() {
         let x = array(&[6, 4], &[3, 4]);
         let sum = crate::op::reduction::find("mean").unwrap();
-        let coarse = crate::expr::windows::coarsen(&x, &[2, 2], sum, Default::default(), Default::default()).unwrap();
+        let coarse = crate::expr::windows::coarsen(&x, &[2, 2], sum, Params::default(), Boundary::default()).unwrap();
         assert_snapshot!(planned(&[&FuseElementwise], &[op(ElementOp::Floor, &[&coarse])]), @r"
         0: mean of windows (2, 2) in steps (2, 2), then floor(a)  over (3, 2) in (2, 2) -> answer
            a <- memory  float32

@@ -223,9 +223,8 @@ impl<T: Kind> Array<T> {
     /// let lon: Vec<f64> = (0..72).map(|i| 2.5 + 5.0 * f64::from(i)).collect();
     /// let coarse = t2m.regrid(("lat", &lat), ("lon", &lon), Method::Conservative, Missing::Spread)?;
     /// assert_eq!(coarse.shape(), &[24, 36, 72]);
-    /// // Integrals over the globe are kept.
-    /// let area = |points: &[f64]| points.iter().map(|p| p.to_radians().cos()).collect::<Vec<_>>();
-    /// # let _ = area(&lat);
+    /// let near = coarse.sel("lat", 47.5)?.sel("lon", 12.5)?;
+    /// assert_eq!(near.shape(), &[24]);
     /// # Ok::<(), hyperslab::Error>(())
     /// ```
     ///

@@ -222,9 +222,9 @@ impl<T: Kind> Array<T> {
     /// let lat: Vec<f64> = (0..36).map(|i| 87.5 - 5.0 * f64::from(i)).collect();
     /// let lon: Vec<f64> = (0..72).map(|i| 2.5 + 5.0 * f64::from(i)).collect();
     /// let coarse = t2m.regrid(("lat", &lat), ("lon", &lon), Method::Conservative, Missing::Spread)?;
-    /// assert_eq!(coarse.shape(), &[24, 36, 72]);
+    /// assert_eq!(coarse.shape().to_string(), "(24, 36, 72)");
     /// let near = coarse.sel("lat", 47.5)?.sel("lon", 12.5)?;
-    /// assert_eq!(near.shape(), &[24]);
+    /// assert_eq!(near.shape().to_string(), "(24,)");
     /// # Ok::<(), hyperslab::Error>(())
     /// ```
     ///

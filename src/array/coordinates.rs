@@ -118,7 +118,7 @@ pub fn of_axis(x: &Expr, axis: usize) -> Result<Option<Expr>> {
 }
 
 /// The axis of this name.
-fn axis_of(op: &str, x: &Expr, name: &str) -> Result<usize> {
+pub(super) fn axis_of(op: &str, x: &Expr, name: &str) -> Result<usize> {
     let found = Axes::from(name).resolve(op, x.shape.rank(), &x.names)?;
     found.first().copied().ok_or_else(|| Error::bug("a name names an axis"))
 }

@@ -74,21 +74,18 @@ impl<T: Kind> Array<T> {
 
     /// The next level.
     fn coarser(&self, sizes: &[usize], how: Downscale) -> Result<Expr> {
-        if how == Downscale::Nearest {
-            // What is left out is checked as for the others.
-            self.coarsen(sizes, Boundary::Pad)?;
-            let steps: Vec<Item> =
-                sizes.iter().map(|&k| Item::Slice { start: None, stop: None, step: k.cast_signed() }).collect();
-            return build::index(self.expr(), &steps);
-        }
+        let blocks = self.coarsen(sizes, Boundary::Pad)?;
         let name = match how {
-            Downscale::Mean | Downscale::Nearest => "mean",
+            Downscale::Mean => "mean",
             Downscale::Median => "median",
             Downscale::Min => "min",
             Downscale::Max => "max",
+            Downscale::Nearest => {
+                let step = |&k: &usize| Item::Slice { start: None, stop: None, step: k.cast_signed() };
+                return build::index(self.expr(), &sizes.iter().map(step).collect::<Vec<_>>());
+            }
         };
-        let made = self.coarsen(sizes, Boundary::Pad)?.reduce(name, Params::default())?;
-        rounded(made.expr(), self.dtype())
+        rounded(blocks.reduce(name, Params::default())?.expr(), self.dtype())
     }
 }
 

@@ -1,13 +1,12 @@
 //! Regridding: fields on one regular grid of latitudes and longitudes from those on another.
 
-use super::coordinates::{named, values};
+use super::coordinates::{axis_of, named, values};
 use super::{Array, Kind};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::expr::regions;
 use crate::expr::{Expr, build};
 use crate::op::regional::regrid::{Missing as Nan, Regrid, Weights};
-use crate::shape::axes::Axes;
 use crate::store::Attributes;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -193,7 +192,7 @@ pub fn regrid(x: &Expr, to: [(&str, &[f64]); 2], method: Method, missing: Missin
     let mut weights = Vec::new();
     for (which, (name, points)) in to.into_iter().enumerate() {
         let is_longitude = which == 1;
-        axes[which] = *Axes::from(name).resolve("regrid", x.shape.rank(), &x.names)?.first().unwrap_or(&0);
+        axes[which] = axis_of("regrid", x, name)?;
         let old = Points::new(name, &values(&named(x, name)?)?, is_longitude)?;
         let new = Points::new(name, points, is_longitude)?;
         weights.push(Arc::new(old.weights(&new, method, is_longitude)));

@@ -54,8 +54,8 @@ pub fn pyramid(args: &Pyramid) -> Result<(), Failure> {
         let goals = levels.into_iter().zip(&image.levels).map(|(array, level)| {
             let names = image.axes.iter().map(|a| Some(a.name.clone())).collect();
             let how = args.storage.create_fitting(&array.shape().known()?)?;
-            let how = Create { names, nested: true, zarr_version: Some(version.zarr()), ..Staged::within(how) };
-            let how = Create { resume: args.running.resume, ..how };
+            let (zarr_version, resume) = (Some(version.zarr()), args.running.resume);
+            let how = Create { names, nested: true, zarr_version, resume, ..Staged::within(how) };
             Ok(Goal::Store(Box::new(array.store(staged.path().join(&level.path), how))))
         });
         session.compute(goals.collect::<Result<_>>()?)?;

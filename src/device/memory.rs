@@ -128,8 +128,7 @@ impl Memory {
         let bytes = bytes as u64;
         {
             let mut state = self.state.lock();
-            state.live += bytes;
-            state.peak_live = state.peak_live.max(state.live);
+            state.take(bytes);
             state.trim(self.budget, &mut evicted);
         }
         drop(evicted);
@@ -146,8 +145,7 @@ impl Memory {
         let mut evicted = Vec::new();
         let reused = {
             let mut state = self.state.lock();
-            state.live += class as u64;
-            state.peak_live = state.peak_live.max(state.live);
+            state.take(class as u64);
             let reused = state.idle.get_mut(&class).and_then(Vec::pop);
             if reused.is_some() {
                 state.idle_bytes -= class as u64;
@@ -192,6 +190,12 @@ impl Recycle for Memory {
 }
 
 impl State {
+    /// Notes that so many bytes live now.
+    fn take(&mut self, bytes: u64) {
+        self.live += bytes;
+        self.peak_live = self.peak_live.max(self.live);
+    }
+
     /// Moves idle buffers, largest first, to `out` until everything fits the budget.
     fn trim(&mut self, budget: u64, out: &mut Vec<Buffer>) {
         while self.idle_bytes > 0 && self.live + self.idle_bytes > budget {

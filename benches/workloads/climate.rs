@@ -28,10 +28,10 @@ impl Work for Statistics {
         let wide = x.cast::<f64>();
         let (mean, std, min, max) = cx.compute((wide.mean(..), wide.std(..), x.min(..), x.max(..)))?;
         Ok(vec![
-            Outcome::new("mean", &mean),
-            Outcome::new("std", &std),
-            Outcome::new("min", &min),
-            Outcome::new("max", &max),
+            Outcome::new("mean", mean),
+            Outcome::new("std", std),
+            Outcome::new("min", min),
+            Outcome::new("max", max),
         ])
     }
 
@@ -103,7 +103,7 @@ impl Work for Profiles {
         let cx = settings.context()?;
         let x = field(settings, &settings.fmt)?;
         let (zonal, time) = cx.compute((x.mean(2), x.mean(0)))?;
-        Ok(vec![Outcome::new("zonal", &zonal), Outcome::new("time", &time)])
+        Ok(vec![Outcome::new("zonal", zonal), Outcome::new("time", time)])
     }
 
     fn bytes(&self, settings: &Settings) -> usize {
@@ -149,7 +149,7 @@ impl Work for TimeMean {
     fn run(&self, settings: &Settings) -> Result<Vec<Outcome>, Error> {
         let cx = settings.context()?;
         let mean = cx.compute(field(settings, "h5")?.cast::<f64>().mean(0))?;
-        Ok(vec![Outcome::new("mean", &mean)])
+        Ok(vec![Outcome::new("mean", mean)])
     }
 
     fn bytes(&self, settings: &Settings) -> usize {
@@ -170,7 +170,7 @@ impl Work for PackedMean {
     fn run(&self, settings: &Settings) -> Result<Vec<Outcome>, Error> {
         let cx = settings.context()?;
         let values = cx.open_decoded(settings.path("p16", &settings.fmt))?.cast::<f64>();
-        Ok(vec![Outcome::new("mean", &cx.compute(values.nanmean(0))?)])
+        Ok(vec![Outcome::new("mean", cx.compute(values.nanmean(0))?)])
     }
 
     fn bytes(&self, settings: &Settings) -> usize {

@@ -82,38 +82,55 @@ pub trait Work {
 pub struct Outcome {
     /// What the peers call it.
     pub name: &'static str,
-    values: Vec<f64>,
-    shape: Vec<usize>,
-    stored: Option<PathBuf>,
+    kept: Kept,
+}
+
+/// Where a result is.
+enum Kept {
+    /// In memory; what is printed of it is found after the time has been taken.
+    Memory(Box<dyn Print>),
+    /// In a Zarr array, which the harness reads.
+    Stored(PathBuf),
 }
 
 impl Outcome {
     /// A result from its array.
-    pub fn new<T: Copy + Into<f64>>(name: &'static str, array: &ArrayD<T>) -> Self {
-        Self { name, values: array.iter().map(|&v| v.into()).collect(), shape: array.shape().to_vec(), stored: None }
+    pub fn new<T: Copy + Into<f64> + 'static>(name: &'static str, array: ArrayD<T>) -> Self {
+        Self { name, kept: Kept::Memory(Box::new(array)) }
     }
 
     /// A result in a Zarr array, which the harness reads.
     pub fn stored(name: &'static str, path: &Path) -> Self {
-        Self { name, values: Vec::new(), shape: Vec::new(), stored: Some(path.to_owned()) }
+        Self { name, kept: Kept::Stored(path.to_owned()) }
     }
 
     /// Shape, moments, extrema, count of what is not finite, and eight elements.
     pub fn fingerprint(&self) -> Value {
-        if let Some(path) = &self.stored {
-            return json!(format!("zarr:{}", path.display()));
+        match &self.kept {
+            Kept::Memory(array) => array.print(),
+            Kept::Stored(path) => json!(format!("zarr:{}", path.display())),
         }
-        let finite: Vec<f64> = self.values.iter().copied().filter(|v| v.is_finite()).collect();
-        let n = finite.len() as f64;
-        let mean = finite.iter().sum::<f64>() / n;
-        let variance = finite.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n;
-        let low = finite.iter().copied().fold(f64::INFINITY, f64::min);
-        let high = finite.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let step = (self.values.len() / 7).max(1);
-        let probe: Vec<f64> = self.values.iter().copied().step_by(step).take(8).collect();
+    }
+}
+
+/// What is printed of an array, with no copy of it made.
+trait Print {
+    fn print(&self) -> Value;
+}
+
+impl<T: Copy + Into<f64>> Print for ArrayD<T> {
+    fn print(&self) -> Value {
+        let values = || self.iter().map(|&v| v.into());
+        let finite = || values().filter(|v: &f64| v.is_finite());
+        let count = finite().count();
+        let n = count as f64;
+        let mean = finite().sum::<f64>() / n;
+        let variance = finite().map(|v| (v - mean).powi(2)).sum::<f64>() / n;
+        let step = (self.len() / 7).max(1);
         json!({
-            "shape": self.shape, "mean": mean, "std": variance.sqrt(), "min": low, "max": high,
-            "nan": self.values.len() - finite.len(), "probe": probe,
+            "shape": self.shape(), "mean": mean, "std": variance.sqrt(), "min": finite().fold(f64::INFINITY, f64::min),
+            "max": finite().fold(f64::NEG_INFINITY, f64::max), "nan": self.len() - count,
+            "probe": values().step_by(step).take(8).collect::<Vec<f64>>(),
         })
     }
 }

@@ -23,7 +23,7 @@ impl Work for TinyChunks {
     fn run(&self, settings: &Settings) -> Result<Vec<Outcome>, Error> {
         let n = self.bytes(settings) / 8;
         let ones = Array::filled(&[n], Scalar::Int(1), DType::F64, Some(&[10]))?.try_typed::<f64>()?;
-        Ok(vec![Outcome::new("sum", &settings.context()?.compute(ones.sum(..))?)])
+        Ok(vec![Outcome::new("sum", settings.context()?.compute(ones.sum(..))?)])
     }
 
     fn bytes(&self, settings: &Settings) -> usize {
@@ -85,7 +85,7 @@ where
         let d1 = ((s / k).log() + (rate + 0.5 * volatility * volatility) * t) / &spread;
         let d2 = &d1 - &spread;
         let call = s * normal(&d1) - k * (-rate * t).exp() * normal(&d2);
-        Ok(vec![Outcome::new("call", &cx.compute(call)?)])
+        Ok(vec![Outcome::new("call", cx.compute(call)?)])
     }
 
     fn bytes(&self, _settings: &Settings) -> usize {

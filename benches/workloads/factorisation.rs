@@ -34,7 +34,7 @@ where
 {
     fn run(&self, settings: &Settings) -> Result<Vec<Outcome>, Error> {
         let factor = settings.context()?.compute(self.matrix.cholesky())?;
-        Ok(vec![Outcome::new("last_row", &factor.index_axis(Axis(0), self.n - 1).to_owned())])
+        Ok(vec![Outcome::new("last_row", factor.index_axis(Axis(0), self.n - 1).to_owned())])
     }
 
     fn bytes(&self, _settings: &Settings) -> usize {

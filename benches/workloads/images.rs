@@ -17,7 +17,7 @@ impl Work for Smoothed {
         let cx = settings.context()?;
         let x = cx.open(settings.path("vol", &settings.fmt))?.try_typed::<f32>()?;
         let smooth = x.ndimage().gaussian_filter(&[2.0])?;
-        Ok(vec![Outcome::new("out", &cx.compute(smooth.ndimage().laplace()?)?)])
+        Ok(vec![Outcome::new("out", cx.compute(smooth.ndimage().laplace()?)?)])
     }
 
     fn bytes(&self, settings: &Settings) -> usize {

@@ -39,7 +39,7 @@ impl Work for Selections {
             mean(x.slice(ndarray::s![.., ..;10, ..;10])),
             mean(x.take(&places, 0)),
         ))?;
-        Ok(vec![Outcome::new("a", &a), Outcome::new("b", &b), Outcome::new("c", &c)])
+        Ok(vec![Outcome::new("a", a), Outcome::new("b", b), Outcome::new("c", c)])
     }
 
     fn bytes(&self, settings: &Settings) -> usize {
@@ -60,7 +60,7 @@ impl Work for Histogram {
     fn run(&self, settings: &Settings) -> Result<Vec<Outcome>, Error> {
         let options = Options { range: vec![Some([200.0, 330.0])], ..Options::default() };
         let (counts, _) = field(settings, &settings.fmt)?.histogram(256, &options)?;
-        Ok(vec![Outcome::new("h", &settings.context()?.compute(counts.cast::<f64>())?)])
+        Ok(vec![Outcome::new("h", settings.context()?.compute(counts.cast::<f64>())?)])
     }
 
     fn bytes(&self, settings: &Settings) -> usize {
@@ -81,7 +81,7 @@ impl Work for Quantiles {
     fn run(&self, settings: &Settings) -> Result<Vec<Outcome>, Error> {
         let x = field(settings, &settings.fmt)?;
         let found = x.try_quantiles([0.1, 0.5, 0.9], 0, Method::Linear, false)?;
-        Ok(vec![Outcome::new("q", &settings.context()?.compute(found)?.to_ndarray::<f64>()?)])
+        Ok(vec![Outcome::new("q", settings.context()?.compute(found)?.to_ndarray::<f64>()?)])
     }
 
     fn bytes(&self, settings: &Settings) -> usize {
@@ -108,7 +108,7 @@ impl Work for RunningSums {
         let sums = (&x - 273.15).cumsum(0).store(&path, how);
         let change = x.diff(1, 0).abs().cast::<f64>().mean(..);
         let ((), change) = cx.compute((sums, change))?;
-        Ok(vec![Outcome::stored("cumsum", &path), Outcome::new("mad", &change)])
+        Ok(vec![Outcome::stored("cumsum", &path), Outcome::new("mad", change)])
     }
 
     fn bytes(&self, settings: &Settings) -> usize {
@@ -132,7 +132,7 @@ impl Work for Covariance {
         let centred = &x - x.mean(0);
         let rows = x.shape().known()?[0];
         let cov = centred.t().matmul(&centred) / (rows as f32 - 1.0);
-        Ok(vec![Outcome::new("cov", &cx.compute(cov)?)])
+        Ok(vec![Outcome::new("cov", cx.compute(cov)?)])
     }
 
     fn bytes(&self, settings: &Settings) -> usize {
@@ -162,7 +162,7 @@ impl Work for Largest {
     fn run(&self, settings: &Settings) -> Result<Vec<Outcome>, Error> {
         let x = vector(settings)?;
         let (top, at) = settings.context()?.compute((x.topk(100, 0), x.argmax(..).cast::<f64>()))?;
-        Ok(vec![Outcome::new("topk", &top), Outcome::new("argmax", &at)])
+        Ok(vec![Outcome::new("topk", top), Outcome::new("argmax", at)])
     }
 
     fn bytes(&self, settings: &Settings) -> usize {
@@ -183,7 +183,7 @@ impl Work for Sorted {
     fn run(&self, settings: &Settings) -> Result<Vec<Outcome>, Error> {
         let sorted = settings.context()?.compute(vector(settings)?.sort(0))?;
         let step = vector_length(settings) / 16;
-        Ok(vec![Outcome::new("q", &sorted.iter().copied().step_by(step).collect::<Array1<f32>>().into_dyn())])
+        Ok(vec![Outcome::new("q", sorted.iter().copied().step_by(step).collect::<Array1<f32>>().into_dyn())])
     }
 
     fn bytes(&self, settings: &Settings) -> usize {
@@ -205,7 +205,7 @@ impl Work for Spectrum {
         let spectrum = field(settings, &settings.fmt)?.rfft(2);
         let (re, im) = (spectrum.real(), spectrum.imag());
         let power = (&re * &re + &im * &im).mean(0);
-        Ok(vec![Outcome::new("power", &settings.context()?.compute(power)?)])
+        Ok(vec![Outcome::new("power", settings.context()?.compute(power)?)])
     }
 
     fn bytes(&self, settings: &Settings) -> usize {

@@ -21,7 +21,8 @@ use half::{bf16, f16};
 use num_complex::{Complex32, Complex64};
 
 /// Conversion of one element.
-trait To<U> {
+pub(super) trait To<U> {
+    /// The converted element.
     fn to(self) -> U;
 }
 

@@ -1,8 +1,8 @@
 //! Kernels on the CPU.
 //!
 //! Programs run over *strips* of `strip::STRIP` elements: every instruction is one monomorphic vector loop, chosen
-//! once per program for the machine's instruction set (`loops.rs`, `casts.rs`, `random.rs`), and the registers between them
-//! stay in the first cache (`strip.rs`). `space.rs` turns strided, broadcast and flipped views into strips;
+//! once per program for the machine's instruction set (`loops.rs`, `casts.rs`, `random.rs`, and `fused.rs` for instructions that
+//! often stand together), and the registers between them stay in the first cache (`strip.rs`). `space.rs` turns strided, broadcast and flipped views into strips;
 //! `elementwise.rs`, `reduce.rs` (with the accumulators of `lanes.rs`, and `screen.rs` to pass over what changes nothing)
 //! and `scan.rs` walk blocks with them; `gemm.rs` multiplies matrices and `factor.rs` factors their tiles; `lines.rs` sorts
 //! lines, `select.rs` keeps rows, `lookup.rs` finds elements in tables (`tables.rs`) and `tally.rs` counts them in bins,
@@ -14,6 +14,7 @@ pub(crate) mod copy;
 pub(crate) mod isa;
 pub(crate) mod loops;
 pub(crate) mod casts;
+pub(crate) mod fused;
 pub(crate) mod random;
 pub(crate) mod strip;
 pub(crate) mod space;

@@ -1,7 +1,9 @@
-//! A program made ready to run: registers in the first cache, one vector loop per instruction.
+//! A program made ready to run: registers in the first cache, one vector loop per instruction or for a few that often
+//! stand together.
 
 use super::casts::cast_loop;
-use super::isa;
+use super::fused::fused_loop;
+use super::isa::{self, Isa};
 use super::loops::{ARGS, StripLoop, element_loop, select_loop};
 use super::random::draw_loop;
 use crate::device::block::Buffer;
@@ -48,25 +50,24 @@ impl Machine {
     /// # Errors
     /// [`Bug`](crate::ErrorKind::Bug) for an instruction without a loop, which typing should have refused.
     pub(crate) fn new(program: &Program) -> Result<Self> {
-        let isa = isa::best();
-        let allocation = allocate(program);
-        let mut steps = Vec::new();
-        for (value, inst) in program.insts.iter().enumerate() {
-            let at = |v: Value| allocation.of[v];
-            let (run, args) = match *inst {
-                Inst::Input(_) | Inst::Const(..) => continue,
-                Inst::Op(op, dtype, [a, b]) => {
-                    let run = element_loop(op, dtype, isa)
-                        .ok_or_else(|| Error::bug(format!("{} has a loop over {dtype}", op.name())))?;
-                    (run, [at(a), at(b), 0, 0, 0])
-                }
-                Inst::Cast(from, to, v) => (cast_loop(from, to, isa), [at(v), 0, 0, 0, 0]),
-                Inst::Select(dtype, c, a, b) => (select_loop(dtype.size(), isa), [at(c), at(a), at(b), 0, 0]),
-                Inst::Draw(sampler, args) => (draw_loop(sampler, isa), args.map(at)),
-            };
-            steps.push(Step { run, args, out: allocation.of[value] });
-        }
-        Ok(Self::assemble(program, &allocation, steps))
+        Self::compile(program, true)
+    }
+
+    /// As [`Machine::new`], with a loop for each instruction.
+    #[cfg(test)]
+    pub(crate) fn unfused(program: &Program) -> Result<Self> {
+        Self::compile(program, false)
+    }
+
+    fn compile(program: &Program, fuse: bool) -> Result<Self> {
+        let chosen = choose(program, fuse)?;
+        let allocation = allocate(program, &chosen);
+        let steps = chosen.iter().map(|Chosen { value, run, args }| {
+            let mut registers = [0; ARGS];
+            registers.iter_mut().zip(args).for_each(|(r, &v)| *r = allocation.of[v]);
+            Step { run: *run, args: registers, out: allocation.of[*value] }
+        });
+        Ok(Self::assemble(program, &allocation, steps.collect()))
     }
 
     fn assemble(program: &Program, allocation: &Allocation, steps: Vec<Step>) -> Self {
@@ -98,6 +99,12 @@ impl Machine {
             })
             .collect();
         Self { steps, registers, inputs, outputs, _scratch: scratch }
+    }
+
+    /// The number of loops.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.steps.len()
     }
 
     /// Points input `i` at a strip.
@@ -134,57 +141,97 @@ impl Machine {
     }
 }
 
-/// Gives each value a register; temporaries share them once nobody reads them any more.
-fn allocate(program: &Program) -> Allocation {
+/// A value that is computed, the loop that does it, and the values which that reads.
+struct Chosen {
+    value: Value,
+    run: StripLoop,
+    args: Vec<Value>,
+}
+
+/// The loops that compute what is asked for, from the outputs down: each takes with it what it alone reads, where there is
+/// a loop for both.
+fn choose(program: &Program, fuse: bool) -> Result<Vec<Chosen>> {
+    let isa = isa::best();
+    let mut uses = vec![0; program.insts.len()];
+    (0..program.insts.len()).flat_map(|v| program.operands(v)).chain(program.outputs.iter().copied()).for_each(|v| {
+        uses[v] += 1;
+    });
+    let mut wanted = vec![false; program.insts.len()];
+    program.outputs.iter().for_each(|&v| wanted[v] = true);
+    let mut chosen = Vec::new();
+    for value in (0..program.insts.len()).rev() {
+        if !wanted[value] || matches!(program.insts[value], Inst::Input(_) | Inst::Const(..)) {
+            continue;
+        }
+        let (run, args) = match fuse.then(|| fused_loop(program, value, &uses, isa)).flatten() {
+            Some(fused) => fused,
+            None => (single_loop(program, value, isa)?, program.operands(value)),
+        };
+        args.iter().for_each(|&v| wanted[v] = true);
+        chosen.push(Chosen { value, run, args });
+    }
+    chosen.reverse();
+    Ok(chosen)
+}
+
+/// The loop of one instruction.
+fn single_loop(program: &Program, value: Value, isa: Isa) -> Result<StripLoop> {
+    Ok(match program.insts[value] {
+        Inst::Op(op, dtype, _) => {
+            element_loop(op, dtype, isa).ok_or_else(|| Error::bug(format!("{} has a loop over {dtype}", op.name())))?
+        }
+        Inst::Cast(from, to, _) => cast_loop(from, to, isa),
+        Inst::Select(dtype, ..) => select_loop(dtype.size(), isa),
+        Inst::Draw(sampler, _) => draw_loop(sampler, isa),
+        Inst::Input(_) | Inst::Const(..) => return Err(Error::bug("inputs and constants are not computed")),
+    })
+}
+
+/// Gives each value that is read or computed a register; temporaries share them once nobody reads them any more.
+fn allocate(program: &Program, chosen: &[Chosen]) -> Allocation {
     let inputs = program.inputs.len();
     let first = inputs + program.outputs.len();
     let mut last_use = vec![0; program.insts.len()];
-    for value in 0..program.insts.len() {
-        for operand in program.operands(value) {
-            last_use[operand] = value;
-        }
+    for step in chosen {
+        step.args.iter().for_each(|&v| last_use[v] = step.value);
     }
     let mut of = vec![usize::MAX; program.insts.len()];
-    for (i, &value) in program.outputs.iter().enumerate() {
-        let computed = !matches!(program.insts[value], Inst::Input(_) | Inst::Const(..));
-        if computed && of[value] == usize::MAX {
-            of[value] = inputs + i;
-        }
-    }
     let mut sizes: Vec<usize> = Vec::new();
-    let mut free: Vec<usize> = Vec::new();
-    for value in 0..program.insts.len() {
-        let bytes = STRIP * program.dtypes[value].size();
-        match program.insts[value] {
+    for (value, inst) in program.insts.iter().enumerate() {
+        match *inst {
             Inst::Input(i) => of[value] = i,
-            Inst::Const(..) => {
-                sizes.push(bytes);
+            Inst::Const(_, dtype) => {
+                sizes.push(STRIP * dtype.size());
                 of[value] = first + sizes.len() - 1;
-            }
-            _ if of[value] == usize::MAX => {
-                let slot = free.pop().unwrap_or_else(|| {
-                    sizes.push(0);
-                    sizes.len() - 1
-                });
-                sizes[slot] = sizes[slot].max(bytes);
-                of[value] = first + slot;
             }
             _ => {}
         }
-        release(program, value, &last_use, &of, first, &mut free);
     }
-    Allocation { of, sizes, first }
-}
-
-/// Frees the registers of temporaries that `value` reads last.
-fn release(program: &Program, value: Value, last_use: &[usize], of: &[usize], first: usize, free: &mut Vec<usize>) {
-    let mut operands = program.operands(value);
-    operands.sort_unstable();
-    operands.dedup();
-    for operand in operands {
-        let temporary = !matches!(program.insts[operand], Inst::Input(_) | Inst::Const(..));
-        if temporary && last_use[operand] == value && of[operand] >= first {
-            free.push(of[operand] - first);
+    for (i, &value) in program.outputs.iter().enumerate() {
+        if of[value] == usize::MAX {
+            of[value] = inputs + i;
         }
     }
+    let mut free: Vec<usize> = Vec::new();
+    for step in chosen {
+        if of[step.value] == usize::MAX {
+            let slot = free.pop().unwrap_or_else(|| {
+                sizes.push(0);
+                sizes.len() - 1
+            });
+            sizes[slot] = sizes[slot].max(STRIP * program.dtypes[step.value].size());
+            of[step.value] = first + slot;
+        }
+        // The registers of temporaries that this step reads last.
+        let mut args = step.args.clone();
+        args.sort_unstable();
+        args.dedup();
+        for arg in args {
+            let temporary = !matches!(program.insts[arg], Inst::Input(_) | Inst::Const(..));
+            if temporary && last_use[arg] == step.value && of[arg] >= first {
+                free.push(of[arg] - first);
+            }
+        }
+    }
+    Allocation { of, sizes, first }
 }

@@ -144,16 +144,12 @@ fn tile_mean(acc: DType, is_counted: bool) -> Result<Program> {
     Ok(p)
 }
 
-/// `x / n`, 0 where `n` is 0.
+/// `x / max(n, 1)`, `n` being a count: 0 where there is nothing, of which `x` is 0 as well.
 fn guarded_ratio(p: &mut Program, x: Value, n: Value, acc: DType) -> Result<Value> {
-    let nothing = p.constant(0, DType::F64);
-    let empty = p.op(ElementOp::Equal, &[n, nothing])?;
     let one = p.constant(1, DType::F64);
-    let n = p.select(empty, one, n);
+    let n = p.op(ElementOp::Maximum, &[n, one])?;
     let n = p.cast(n, acc);
-    let ratio = p.op(ElementOp::Divide, &[x, n])?;
-    let zero = p.constant(0, acc);
-    Ok(p.select(empty, zero, ratio))
+    p.op(ElementOp::Divide, &[x, n])
 }
 
 /// The second phase: `(M2, x, position, n, mean) -> M2 + |x - mean|²`.

@@ -346,7 +346,7 @@ pub fn attributes(x: &Expr) -> Option<Attributes> {
 }
 
 /// The attributes that say how numbers are stored.
-const PACKING: &[&str] = &[
+pub(super) const PACKING: &[&str] = &[
     "scale_factor",
     "add_offset",
     "_FillValue",

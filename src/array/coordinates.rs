@@ -8,8 +8,9 @@ use super::calendar::{Calendar, Clock, Resolution};
 use super::cf::{self, Packing};
 use super::time::{self, clock};
 use super::{Array, Kind};
-use crate::chunk::AxisChunks;
+use crate::chunk::{AxisChunks, Chunks};
 use crate::device::block::Block;
+use crate::device::data::Data;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::expr::build;
@@ -19,6 +20,8 @@ use crate::runtime::context::Context;
 use crate::shape::axes::Axes;
 use crate::shape::slice::Item;
 use crate::store::Attributes;
+use crate::store::memory::MemoryStore;
+use std::sync::Arc;
 
 /// What is looked for along an axis.
 #[derive(Debug, Clone, PartialEq)]
@@ -131,6 +134,35 @@ pub(super) fn axis_of(op: &str, x: &Expr, name: &str) -> Result<usize> {
 pub fn named(x: &Expr, name: &str) -> Result<Expr> {
     let axis = axis_of("coordinate", x, name)?;
     of_axis(x, axis)?.ok_or_else(|| Error::axis("coordinate", format!("dimension `{name}` has no coordinate here")))
+}
+
+/// The name and the coordinate of an axis, which `op` needs.
+///
+/// # Errors
+/// [`Axis`](crate::ErrorKind::Axis) where it has none.
+#[track_caller]
+pub(super) fn named_axis(op: &'static str, x: &Expr, axis: usize) -> Result<(Name, Expr)> {
+    match (x.names.get(axis).cloned().flatten(), of_axis(x, axis)?) {
+        (Some(name), Some(coordinate)) => Ok((name, coordinate)),
+        (Some(name), None) => Err(Error::axis(op, format!("dimension `{name}` has no coordinate here"))),
+        (None, _) => Err(Error::axis(op, format!("axis {axis} has no name, and so no coordinate"))),
+    }
+}
+
+/// `name` with these values as its coordinate, and their attributes.
+pub(super) fn given(name: &Name, values: Block, attributes: Attributes) -> Name {
+    let chunks = Chunks::whole(values.shape());
+    let store = MemoryStore::new(Data::shared(values), chunks);
+    name.with(Coordinate::given(Arc::new(store.named(&[Some(name.to_string())]).described(attributes))))
+}
+
+/// The attributes of a coordinate that hold for others of its kind: those that name its bounds or are about stored numbers do
+/// not.
+pub(super) fn kept(coordinate: &Expr) -> Attributes {
+    let mut attributes = cf::attributes(coordinate).unwrap_or_default();
+    attributes
+        .retain(|key, _| !["bounds", "climatology"].contains(&key.as_str()) && !cf::PACKING.contains(&key.as_str()));
+    attributes
 }
 
 /// The values of a coordinate.
@@ -474,15 +506,9 @@ impl<T: Kind> Array<T> {
                 format!("{have} values for the {length} positions of `{name}`"),
             ));
         }
-        let block = Block::from_vec(values, &[have])?;
-        let store = crate::store::memory::MemoryStore::new(
-            crate::device::data::Data::shared(block),
-            crate::chunk::Chunks::whole(&[have]),
-        );
-        let store = store.named(&[Some(name.to_owned())]).described(attributes);
         let mut names = x.names.clone();
         if let Some(Some(name)) = names.get_mut(axis) {
-            *name = name.with(Coordinate::given(std::sync::Arc::new(store)));
+            *name = given(name, Block::from_vec(values, &[have])?, attributes);
         }
         Ok(Self::of(x.with_names(names)))
     }

@@ -6,9 +6,10 @@ use super::{Array, Kind, done};
 use crate::device::block::Block;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
-use crate::expr::Expr;
-use crate::expr::compose::{binary, joined};
+use crate::expr::compose::{binary, joined, range};
 use crate::expr::groups::{Grouped, Keys, in_memory};
+use crate::expr::windows::apart;
+use crate::expr::{Expr, Name, build};
 use crate::op::elementwise::ElementOp;
 use crate::op::reduction::{self, Params};
 use crate::op::regional::Method;
@@ -23,6 +24,8 @@ pub struct GroupBy<T: Kind> {
     array: Array<T>,
     grouped: Grouped,
     keys: Block,
+    /// What the axis of the groups is called in results, where they are periods.
+    period: Option<Name>,
 }
 
 impl<T: Kind> Array<T> {
@@ -72,7 +75,8 @@ impl<T: Kind> Array<T> {
         }
         #[expect(clippy::cast_possible_wrap, reason = "lengths fit i64")]
         let keys = Block::from_vec((0..count).map(|k| k as i64).collect(), &[count])?;
-        Ok(GroupBy { array: self.clone(), grouped: Grouped::new(self.expr(), &[*axis], &codes, count)?, keys })
+        let grouped = Grouped::new(self.expr(), &[*axis], &codes, count)?;
+        Ok(GroupBy { array: self.clone(), grouped, keys, period: None })
     }
 
     /// The array with the elements along `axes` in groups: those with equal labels, in ascending order of these. `labels` has
@@ -129,7 +133,23 @@ impl<T: Kind> Array<T> {
         let expected: Option<Block> = keys.map(asked).transpose()?;
         let keys = Keys::of(labels, expected.as_ref())?;
         let grouped = Grouped::new(self.expr(), &axes, &keys.codes, keys.values.size())?;
-        Ok(GroupBy { array: self.clone(), grouped, keys: keys.values })
+        Ok(GroupBy { array: self.clone(), grouped, keys: keys.values, period: None })
+    }
+}
+
+impl<T: Kind> GroupBy<T> {
+    /// The positions along an axis in the periods that `codes` says; `labels` are the values of the coordinate `period`.
+    pub(super) fn of_periods(
+        array: &Array<T>,
+        axis: usize,
+        codes: &[Option<usize>],
+        (period, labels): (Name, Block),
+    ) -> Result<Self> {
+        let code = |c: &Option<usize>| c.map(u32::try_from).transpose();
+        let codes = codes.iter().map(code).collect::<Result<Vec<_>, _>>();
+        let codes = codes.map_err(|_| Error::argument("resample", "there are more periods than 32 bits count"))?;
+        let grouped = Grouped::new(array.expr(), &[axis], &codes, labels.size())?;
+        Ok(Self { array: array.clone(), grouped, keys: labels, period: Some(period) })
     }
 }
 
@@ -188,7 +208,7 @@ impl<T: Kind> GroupBy<T> {
     /// [`Unsupported`](crate::ErrorKind::Unsupported) for positions.
     #[track_caller]
     pub fn reduce(&self, name: &str, params: Params) -> Result<Array> {
-        Ok(Array::of(match name {
+        Ok(self.labelled(match name {
             "median" | "nanmedian" => {
                 let skips = name == "nanmedian";
                 self.each(|rows, over| median(rows, over, skips))?
@@ -198,7 +218,9 @@ impl<T: Kind> GroupBy<T> {
             _ => {
                 let reduction = reduction::find(name)
                     .ok_or_else(|| Error::unsupported(format!("there is no reduction `{name}`")))?;
-                self.grouped.reduce(reduction, params)?
+                let none = Params { count: 0, uneven: true, ..params };
+                let refuses = reduction.reducer(self.grouped.input.dtype, &none).is_err();
+                self.for_missing(refuses)?.reduce(reduction, params)?
             }
         }))
     }
@@ -209,39 +231,66 @@ impl<T: Kind> GroupBy<T> {
     /// As [`quantile`].
     #[track_caller]
     pub fn quantile(&self, level: f64, method: Method, skips_nan: bool) -> Result<Array> {
-        Ok(Array::of(self.each(|rows, over| quantile(rows, &Asked::from(level), over, method, skips_nan))?))
+        Ok(self.labelled(self.each(|rows, over| quantile(rows, &Asked::from(level), over, method, skips_nan))?))
     }
 
     /// What `of` makes of each group over the axis of the groups; NaN of an empty one.
     #[track_caller]
     fn each(&self, of: impl Fn(&Expr, &Over) -> Result<Expr>) -> Result<Expr> {
-        let (axis, over) = (self.grouped.groups.axis, keep(self.grouped.groups.axis.cast_signed()));
-        let positions = self.grouped.positions();
-        let made =
-            positions.iter().map(|p| if p.is_empty() { Ok(None) } else { of(&self.grouped.rows(p)?, &over).map(Some) });
-        let made = made.collect::<Result<Vec<_>>>()?;
-        let dtype = made.iter().flatten().next().map_or(DType::F64, |part| part.dtype);
-        let part = |part: Option<Expr>| part.map_or_else(|| self.grouped.filled(1, dtype), Ok);
-        let parts = made.into_iter().map(part).collect::<Result<Vec<_>>>()?;
-        if parts.is_empty() { self.grouped.filled(0, DType::F64) } else { joined(&parts, axis) }
+        let grouped = self.for_missing(true)?;
+        let (axis, over) = (grouped.groups.axis, keep(grouped.groups.axis.cast_signed()));
+        let positions = grouped.positions();
+        let there: Vec<&Vec<usize>> = positions.iter().filter(|p| !p.is_empty()).collect();
+        // Groups of one size that follow each other are an axis of their own.
+        let runs =
+            |size: usize| there.iter().flat_map(|p| p.iter()).zip(there[0][0]..).all(|(&p, at)| p == at) && size > 0;
+        let found = match there.as_slice() {
+            [] => return grouped.beside_missing(None, DType::F64),
+            [first, ..] if there.iter().all(|p| p.len() == first.len()) && runs(first.len()) => {
+                let start = first[0];
+                let all = range(&grouped.input, axis, start, start + there.len() * first.len())?;
+                let mut sizes = vec![1; all.shape.rank()];
+                sizes[axis] = first.len();
+                let (apart, axes) = apart(&all, &sizes)?;
+                of(&apart, &Axes::Positions(axes.iter().map(|a| a.cast_signed()).collect()).into())?
+            }
+            _ => {
+                let parts = there.iter().map(|p| of(&grouped.rows(p)?, &over)).collect::<Result<Vec<_>>>()?;
+                joined(&parts, axis)?
+            }
+        };
+        let dtype = found.dtype;
+        grouped.beside_missing(Some(found), dtype)
     }
 
     /// One element of each group; NaN of an empty one.
     #[track_caller]
     fn picked(&self, pick: impl Fn(&[usize]) -> Option<&usize>) -> Result<Expr> {
-        let (axis, dtype) = (self.grouped.groups.axis, self.grouped.input.dtype);
-        let picked: Vec<Option<usize>> = self.grouped.positions().iter().map(|p| pick(p).copied()).collect();
-        if let Some(places) = picked.iter().copied().collect::<Option<Vec<usize>>>() {
-            return self.grouped.rows(&places);
+        let grouped = self.for_missing(true)?;
+        let picked: Vec<usize> = grouped.positions().iter().filter_map(|p| pick(p).copied()).collect();
+        let found = if picked.is_empty() { None } else { Some(grouped.rows(&picked)?) };
+        grouped.beside_missing(found, grouped.input.dtype)
+    }
+
+    /// The groups, of floats where an empty period has no value otherwise.
+    fn for_missing(&self, needed: bool) -> Result<Grouped> {
+        let lacks = T::KNOWN.is_none() && self.period.is_some() && !self.grouped.input.dtype.is_inexact();
+        if needed && lacks && self.grouped.sizes().contains(&0) {
+            return Ok(self.grouped.of(build::cast(&self.grouped.input, DType::F64)?));
         }
-        let part = |p: &Option<usize>| match p {
-            Some(at) => self.grouped.rows(&[*at]),
-            None => self.grouped.filled(1, dtype),
-        };
-        joined(&picked.iter().map(part).collect::<Result<Vec<_>>>()?, axis)
+        Ok(self.grouped.clone())
+    }
+
+    /// With the periods as the coordinate of their axis, and what else the axes of the array have.
+    fn labelled(&self, result: Expr) -> Array {
+        let Some(period) = &self.period else { return Array::of(result) };
+        let mut names = self.array.expr().names.clone();
+        names[self.grouped.groups.axis] = Some(period.clone());
+        Array::of(result.with_names(names))
     }
 
     /// The keys of the groups, in their order: labels, or for groups that were numbered their numbers.
+    /// Periods have the values of their coordinate.
     #[must_use]
     pub fn keys(&self) -> Array {
         Array::of(in_memory(self.keys.clone()))
@@ -262,7 +311,7 @@ impl<T: Kind> GroupBy<T> {
         let there = binary(ElementOp::Equal, &self.grouped.input, &self.grouped.input)?;
         let there = self.grouped.of(there);
         let count = reduction::find("count_nonzero").ok_or_else(|| Error::bug("elements can be counted"))?;
-        Ok(Array::of(there.reduce(count, Params::default())?))
+        Ok(self.labelled(there.reduce(count, Params::default())?))
     }
 
     /// The number of positions in each group.
@@ -272,7 +321,8 @@ impl<T: Kind> GroupBy<T> {
         #[expect(clippy::cast_possible_wrap, reason = "lengths fit i64")]
         let sizes: Vec<i64> = self.grouped.sizes().into_iter().map(|n| n as i64).collect();
         let shape = [sizes.len()];
-        Array::of(in_memory(done(Block::from_vec(sizes, &shape))))
+        let sizes = in_memory(done(Block::from_vec(sizes, &shape)));
+        Array::of(if self.period.is_some() { sizes.with_names(vec![self.period.clone()]) } else { sizes })
     }
 
     /// The inverse of a reduction's broadcasting: at each position along the axis what `values`, which has a position for
@@ -284,7 +334,9 @@ impl<T: Kind> GroupBy<T> {
     /// As [`Grouped::expand`].
     #[track_caller]
     pub fn expand<U: Kind>(&self, values: &Array<U>) -> Result<Array<U>> {
-        Ok(Array::of(self.grouped.expand(values.expr())?))
+        let expanded = self.grouped.expand(values.expr())?;
+        let own = |_: &Name| self.array.expr().names.clone();
+        Ok(Array::of(self.period.as_ref().map_or(expanded.clone(), |p| expanded.with_names(own(p)))))
     }
 }
 

@@ -4,7 +4,8 @@
 //! says where their positions are and `time.rs` (with `calendar.rs`) when, `regrid.rs` moves them to other grids,
 //! `random.rs` and `sampling.rs` make random ones, `operators.rs` and `elementwise.rs` combine them, `indexing.rs` and
 //! `manipulation.rs` look at them differently, `reduction.rs` reduces them, `scan.rs` has running results, `order.rs` sorts,
-//! `fft.rs` transforms, `groups.rs` reduces group by group, `windows.rs` block by block (`pyramid.rs` again and again),
+//! `fft.rs` transforms, `groups.rs` reduces group by group (`resample.rs` by
+//! `periods.rs` of time), `windows.rs` block by block (`pyramid.rs` again and again),
 //! `weighted.rs` with weights, `masked.rs` without some elements, `stats.rs` has tests of hypotheses, `ndimage.rs` filters,
 //! `products.rs` multiplies them, `diagonals.rs` and `linalg.rs` are about matrices, `blocks.rs` maps user functions,
 //! `functions.rs` those that see more, `compute.rs` runs what was asked for, `stream.rs` chunk after chunk.
@@ -23,6 +24,7 @@ mod sketch;
 pub mod kinds;
 pub mod creation;
 pub mod calendar;
+pub mod periods;
 pub mod cf;
 pub mod time;
 pub mod coordinates;
@@ -54,6 +56,7 @@ pub mod positions;
 pub mod padding;
 pub mod ndimage;
 pub mod groups;
+pub mod resample;
 pub mod windows;
 pub mod pyramid;
 pub mod weighted;

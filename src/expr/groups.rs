@@ -175,24 +175,35 @@ impl Grouped {
             let reduced = build::reduce_groups(&self.input, reduction, &all, params)?;
             return if self.drops { range(&reduced, axis, 0, count) } else { Ok(reduced) };
         }
-        // Groups that are there get the first numbers; the others take what comes after these.
+        // Groups that are there get the first numbers; the others come after these.
         let mut numbers = vec![code(there.len())?; count + 1];
         for (n, &g) in there.iter().enumerate() {
             numbers[g] = code(n)?;
         }
         let labels: Vec<u32> = self.groups.labels.iter().map(|&l| numbers[l as usize]).collect();
-        let groups = Groups::new(axis, &labels, there.len());
-        let found = Self { groups, ..self.clone() };
-        let missing = self
-            .filled(1, reduction.reducer(self.input.dtype, &Params { count: 1, uneven: true, ..params })?.output())?;
-        let all = if there.is_empty() {
-            missing
-        } else {
-            build::concatenate(&[found.reduce(reduction, params)?, missing], axis)?
+        let found = Self { groups: Groups::new(axis, &labels, there.len()), ..self.clone() };
+        let dtype = reduction.reducer(self.input.dtype, &Params { count: 1, uneven: true, ..params })?.output();
+        self.beside_missing((!there.is_empty()).then(|| found.reduce(reduction, params)).transpose()?, dtype)
+    }
+
+    /// A position for each group, of `found`, which has one for each that is not empty, in order; NaN for those that are.
+    ///
+    /// # Errors
+    /// [`Argument`](crate::ErrorKind::Argument) for a dtype that has none.
+    #[track_caller]
+    pub fn beside_missing(&self, found: Option<Expr>, dtype: DType) -> Result<Expr> {
+        let (axis, sizes) = (self.groups.axis, self.sizes());
+        let there = sizes.iter().filter(|&&n| n > 0).count();
+        let all = match found {
+            Some(found) if there == sizes.len() => return Ok(found),
+            Some(found) => build::concatenate(&[found, self.filled(1, dtype)?], axis)?,
+            None => self.filled(1, dtype)?,
         };
-        numbers.truncate(count);
-        let cuts = crate::chunk::AxisChunks::regular(count, count);
-        build::take(&all, axis, numbers.into(), cuts)
+        let mut next = 0..;
+        let missing = code(there)?;
+        let number = |&n: &usize| if n > 0 { next.next().unwrap_or(missing) } else { missing };
+        let numbers: Vec<u32> = sizes.iter().map(number).collect();
+        build::take(&all, axis, numbers.into(), crate::chunk::AxisChunks::regular(sizes.len(), sizes.len()))
     }
 
     /// NaN for so many groups.

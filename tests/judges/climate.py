@@ -276,6 +276,70 @@ def selections(judge, draw, count):
             judge.check(f"{form} {freq} {calendar} {lat}: {text}", judge.eval(text, f"x={path}/x"), expected)
 
 
+PERIODS = ["h", "3h", "7h", "90min", "D", "5D", "1D12h", "W", "W-WED", "2W", "MS", "2MS", "ME", "3ME", "QS", "QS-DEC", "2QS-FEB", "QE",
+           "QE-NOV", "YS", "YS-JUL", "2YS", "YE", "YE-JUN"]
+NEUTRAL = {"sum": 0, "prod": 1, "count": 0}
+
+
+def resamples(judge, draw, count):
+    """Periods of time: values, and the coordinate of the result. Where xarray has NaN for the sum of no elements, it is 0."""
+    for number in range(count):
+        calendar = draw.choice(["standard", "standard", "proleptic_gregorian", "noleap", "360_day", "all_leap", "julian"])
+        step, shortest = draw.choice([("30min", 0), ("h", 0), ("6h", 2), ("D", 4), ("7h", 2), ("5D", 7), ("MS", 10), ("ME", 10)])
+        start = f"{draw.choice([1582, 1970, 1999, 2000, 2023])}-{draw.randint(1, 12):02d}-{draw.randint(1, 28):02d}T{draw.choice([0, 0, 3, 23]):02d}"
+        times = xr.date_range(start, periods=draw.choice([1, 2, 60, 200]), freq=step, calendar=calendar, use_cftime=calendar != "standard")
+        if draw.random() < 0.4:
+            times = times[np.sort(draw.sample(range(len(times)), max(1, len(times) // draw.choice([2, 10]))))]
+        generator = np.random.default_rng(number)
+        values = generator.normal(size=(len(times), 3)).astype("f4") if draw.random() < 0.6 else generator.integers(-9, 9, (len(times), 3)).astype("i4")
+        x = xr.DataArray(values, dims=("time", "y"), coords={"time": times}, name="x")
+        form = draw.choice(["nc", "zarr3"])
+        path = judge.folder / f"t{number}.{'nc' if form == 'nc' else 'zarr'}"
+        encoding = {"time": {"dtype": "f8", "units": "days since 1990-01-01 06:00"}} if draw.random() < 0.4 else {}
+        if form == "nc":
+            x.to_dataset().to_netcdf(path, encoding=encoding)
+        else:
+            x.to_dataset().to_zarr(path, zarr_format=3, consolidated=False, encoding=encoding)
+        with xr.open_dataset(path, decode_times=False, **({} if form == "nc" else {"engine": "zarr", "consolidated": False})) as raw:
+            units, kind = raw.time.attrs["units"], raw.time.attrs.get("calendar", "standard")
+        for period in draw.sample(PERIODS[shortest:], 4):
+            if period[-1:] == "W" or period[:2] == "W-":
+                if calendar != "standard":
+                    continue
+            options = {} if draw.random() < 0.6 else {"closed": draw.choice(["left", "right"]), "label": draw.choice(["left", "right"])}
+            if period[-1] in "hnD" and draw.random() < 0.3:
+                options["origin"] = draw.choice(["start", "start_day", "epoch", "end", "end_day"])
+            try:
+                groups = x.resample(time=period, **options)
+                counted = groups.count()
+            except Exception as why:
+                print(f"xarray refuses {period} {options}: {str(why)[:80]}")
+                continue
+            text = f"x.resample(time='{period}'{''.join(f', {k}={v!r}' for k, v in options.items())})"
+            name = f"{form} {calendar} {start} {step} {len(times)} {values.dtype} {units}: {text}"
+            if counted.sizes["time"] > 65536:
+                continue
+            want = xr.coding.times.encode_cf_datetime(counted.time.values, units, kind)[0]
+            got = judge.eval(f"{text}.sum().time", f"x={path}/x")
+            judge.check(f"{name} labels", (got[0] * 1.0 if got[0] is not None else None, got[1]), near(got[0], want * 1.0))
+            for reduction in draw.sample(["mean", "sum", "prod", "min", "max", "median", "std", "first", "last", "count"], 4):
+                want = getattr(groups, reduction)()
+                if reduction in NEUTRAL:
+                    want = want.fillna(NEUTRAL[reduction])
+                elif values.dtype.kind == "i" and reduction in ("first", "last"):
+                    want = want.where(counted > 0)
+                want = want.transpose("time", "y").values.astype("f8")
+                call = "valid" if reduction == "count" else reduction
+                got = judge.eval(f"{text}.{call}()", f"x={path}/x")
+                judge.check(f"{name}.{call}", (got[0].astype("f8") if got[0] is not None else None, got[1]), near(got[0], want))
+
+
+def near(value, want):
+    """What is wanted, as it was computed where that is near enough."""
+    same = value is not None and value.shape == want.shape and np.allclose(value, want, rtol=3e-5, atol=1e-5, equal_nan=True)
+    return value.astype(want.dtype) if same else want
+
+
 def outputs(judge):
     """What is stored is opened by xarray, with coordinates, units and calendars."""
     source = DATA / "era5_surface_v3.zarr"
@@ -322,6 +386,7 @@ def main():
         outputs(judge)
         calendars(judge, draw, max(4, args.count // 5))
         selections(judge, draw, max(3, args.count // 10))
+        resamples(judge, draw, max(4, args.count // 10))
     print(f"{judge.right} right, {len(judge.wrong)} wrong")
     return 1 if judge.wrong else 0
 

@@ -5,6 +5,7 @@ use super::groups::skips_nan;
 use super::order::method;
 use super::row;
 use crate::array::Array;
+use crate::array::periods::{Origin, Periods, Side};
 use crate::array::windows::Coarse;
 use crate::error::Result;
 use crate::expr::windows::Boundary;
@@ -17,10 +18,7 @@ pub(super) static TABLE: &[Function] = &[
         "x, axes, reduction=None, boundary='exact', trim_excess=False, *, ddof=0, dtype=None, skipna=False",
         coarsen,
     ),
-    row("resample", "x, n, axis=0", |call| {
-        let (Some(n), axis) = (call.count("n")?, along(call)?) else { return call.refuse("`n` must be an integer") };
-        Ok(Value::Parts(Box::new(Parts::Coarse(call.array("x")?.resample(axis, n)?))))
-    }),
+    row("resample", "x, n=None, axis=0, *, closed=None, label=None, origin='start_day', offset=None, **dims", resample),
     row("rolling", "x, window, min_periods=None, center=False, axis=0", roll),
     row("sliding_window_view", SLIDING, slide),
     row("lib.stride_tricks.sliding_window_view", SLIDING, slide),
@@ -98,6 +96,44 @@ fn coarsen(call: &Call) -> Result<Value> {
         None => Ok(Value::Parts(Box::new(Parts::Coarse(blocks)))),
         Some(name) => reduced(call, &blocks, name),
     }
+}
+
+/// Blocks of `n` along an axis, `resample(x, 7)`, or periods of time along a named one, `resample(x, time="MS")`.
+fn resample(call: &Call) -> Result<Value> {
+    let array = call.array("x")?;
+    let (axis, by) = match (call.given("n"), call.named()) {
+        (Some(by), []) => (along(call)?, by),
+        (None, [(name, by)]) => (Axes::from(name.as_str()), by),
+        _ => return call.refuse("takes one length, such as time='MS' or n=7"),
+    };
+    if let Some(n) = by.as_integer() {
+        let Ok(n) = usize::try_from(n) else { return call.refuse("blocks have a positive length") };
+        return Ok(Value::Parts(Box::new(Parts::Coarse(array.resample(axis, n)?))));
+    }
+    let Value::Str(text) = by else {
+        return call.refuse(format!("takes periods such as 'MS' or a number of positions, not {}", by.describe()));
+    };
+    let side = |param: &str| match call.text(param, "")? {
+        "" => Ok(None),
+        "left" => Ok(Some(Side::Left)),
+        "right" => Ok(Some(Side::Right)),
+        other => call.refuse(format!("`{param}` is left or right, not {other}")),
+    };
+    let origin = match call.text("origin", "start_day")? {
+        "start_day" => Origin::StartDay,
+        "start" => Origin::Start,
+        "epoch" => Origin::Epoch,
+        "end" => Origin::End,
+        "end_day" => Origin::EndDay,
+        time => Origin::At(time.to_owned()),
+    };
+    let mut periods = text.parse::<Periods>()?.from_origin(origin);
+    periods = side("closed")?.map_or(periods.clone(), |side| periods.closed(side));
+    periods = side("label")?.map_or(periods.clone(), |side| periods.label(side));
+    if call.given("offset").is_some() {
+        periods = periods.later_by(call.text("offset", "")?)?;
+    }
+    Ok(Value::Parts(Box::new(Parts::Groups(array.resample_by(axis, &periods)?))))
 }
 
 /// The sizes of blocks along every axis: `{axis: size}`, one for each axis, or one for all.

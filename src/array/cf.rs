@@ -369,6 +369,8 @@ fn described(x: &Expr) -> Option<(Info, bool)> {
             | ExprKind::Rechunk { input }
             | ExprKind::Reshape { input, .. }
             | ExprKind::Take { input, .. } => input,
+            // As for xarray, what is joined is described by its first part.
+            ExprKind::Concat { inputs, .. } => inputs.first()?,
             ExprKind::Reduce { input, reducer, .. } if keeps_units(reducer.name) => {
                 stored = false;
                 input

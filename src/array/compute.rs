@@ -21,6 +21,7 @@ use crate::store::memory::MemoryStore;
 use crate::store::{self, Create, Layout, Store};
 use bytemuck::Pod;
 use ndarray::ArrayD;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -373,7 +374,8 @@ fn layout(expr: &crate::expr::Expr, path: &Path, how: &Create) -> Result<Layout>
 
 /// A stored copy of an array, which has its names and coordinates.
 fn named(array: &Array, store: Arc<dyn Store>) -> Array {
-    Array::of(build::source(store).with_names(array.expr().names.clone()))
+    let copy = build::source(store).with_names(array.expr().names.clone());
+    Array::of(copy.with_scalars(&array.expr().scalars))
 }
 
 /// The names alone.
@@ -416,9 +418,15 @@ fn settled(cx: &Context, wanted: &[Wanted]) -> Result<(Vec<Wanted>, Option<Repor
 }
 
 fn run(cx: &Context, wanted: &[Wanted]) -> Result<Vec<Answer>> {
-    let (wanted, spent) = settled(cx, wanted)?;
+    let (mut wanted, spent) = settled(cx, wanted)?;
+    let scalars = scalars(cx, &mut wanted)?;
     let answers = run_known(cx, &wanted)?;
     if let Some(before) = spent {
+        cx.set_report(before.then(cx.report()));
+    }
+    if !scalars.is_empty() {
+        let before = cx.report();
+        run_known(cx, &scalars)?;
         cx.set_report(before.then(cx.report()));
     }
     for w in &wanted {
@@ -427,6 +435,64 @@ fn run(cx: &Context, wanted: &[Wanted]) -> Result<Vec<Answer>> {
         }
     }
     Ok(answers)
+}
+
+/// The scalar coordinates that are to be stored beside arrays, each once, where nothing else has their place: CF names them in
+/// the attribute `coordinates`.
+fn scalars(cx: &Context, wanted: &mut [Wanted]) -> Result<Vec<Wanted>> {
+    let mut places: BTreeMap<PathBuf, Option<Name>> = BTreeMap::new();
+    for w in wanted.iter() {
+        let Some((path, how)) = &w.stored else { continue };
+        places.insert(path.clone(), None);
+        for name in w.expr.names.iter().flatten().filter(|_| how.coordinates) {
+            store::beside(path, name)?.map(|place| places.insert(place, None));
+        }
+    }
+    // Those that differ within a group are left out: readers take a scalar for that of all arrays beside it.
+    for w in wanted.iter() {
+        let Some((path, _)) = w.stored.as_ref().filter(|(_, how)| how.coordinates) else { continue };
+        for name in &w.expr.scalars {
+            let Some(place) = store::beside(path, name)? else { continue };
+            let kept = places.entry(place).or_insert_with(|| Some(name.clone()));
+            *kept = kept.take().filter(|other| other.is_same(name));
+        }
+    }
+    let (mut out, mut written) = (Vec::new(), BTreeSet::new());
+    for w in wanted {
+        let Some((path, how)) = w.stored.as_mut().filter(|(_, how)| how.coordinates) else { continue };
+        let mut named: Vec<&str> = Vec::new();
+        for name in &w.expr.scalars {
+            let Some(place) = store::beside(&*path, name)? else { continue };
+            if places.get(&place).is_none_or(Option::is_none) {
+                continue;
+            }
+            let Some(value) = coordinates::scalar(&w.expr, name)? else { continue };
+            let stands = match store::open(&place) {
+                Ok(there) if is_same(cx, &value, build::source(Arc::clone(&there)))? => true,
+                Ok(there) if !how.overwrite || !there.info().shape.is_empty() => continue,
+                _ => false,
+            };
+            named.push(name);
+            if !stands && written.insert(place.clone()) {
+                let how = Create { zarr_version: how.zarr_version, overwrite: how.overwrite, ..Create::new() };
+                out.push(Wanted { expr: value, stored: Some((place, how)), persists: false });
+            }
+        }
+        if named.is_empty() {
+            continue;
+        }
+        if how.attributes.is_empty() {
+            how.attributes = cf::attributes(&w.expr).unwrap_or_default();
+        }
+        let own = how.attributes.get("coordinates").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
+        let stays = |other: &&str| {
+            let place = store::beside(&*path, other).ok().flatten();
+            !named.contains(other) && place.is_some_and(|place| store::open(place).is_ok())
+        };
+        let all: Vec<&str> = own.split_whitespace().filter(stays).chain(named.iter().copied()).collect();
+        how.attributes.insert("coordinates".to_owned(), all.join(" ").into());
+    }
+    Ok(out)
 }
 
 /// Stores the coordinates of an array beside it, where they are not there yet.

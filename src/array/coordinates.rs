@@ -2,7 +2,8 @@
 //!
 //! The coordinate of an axis is the one-dimensional array of its name that stands beside a stored array, or in a group
 //! above it. It is looked for when it is asked for, and goes through slices, reversals, transposes, reductions of other
-//! axes and arithmetic with arrays that have the same one; what moves positions otherwise drops it.
+//! axes, joins along the axis, and arithmetic with arrays that have the same one; what moves positions otherwise drops it.
+//! Where one position is taken, it stays as a scalar coordinate.
 
 use super::calendar::{Calendar, Clock, Resolution};
 use super::cf::{self, Packing};
@@ -14,7 +15,8 @@ use crate::device::data::Data;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::expr::build;
-use crate::expr::names::{Coordinate, Picks};
+use crate::expr::compose::joined;
+use crate::expr::names::{Coordinate, Picks, Values};
 use crate::expr::{Expr, Name};
 use crate::runtime::context::Context;
 use crate::shape::axes::Axes;
@@ -101,14 +103,42 @@ pub enum Method {
 #[track_caller]
 pub fn of_axis(x: &Expr, axis: usize) -> Result<Option<Expr>> {
     let Some(name) = x.names.get(axis).and_then(Option::as_ref) else { return Ok(None) };
+    of_name(name)
+}
+
+/// The scalar coordinate of this name, of an axis of which `x` has one position; `None` where there is none.
+///
+/// # Errors
+/// [`Store`](crate::ErrorKind::Store) when it cannot be read.
+#[track_caller]
+pub fn scalar(x: &Expr, name: &str) -> Result<Option<Expr>> {
+    let Some(name) = x.scalars.iter().find(|n| ***n == *name) else { return Ok(None) };
+    let Some(values) = of_name(name)? else { return Ok(None) };
+    if values.shape.rank() == 0 { Ok(Some(values)) } else { build::index(&values, &[Item::Index(0)]).map(Some) }
+}
+
+/// The values that a name has as its coordinate.
+fn of_name(name: &Name) -> Result<Option<Expr>> {
     let Some(coordinate) = name.coordinate() else { return Ok(None) };
-    let Some(store) = coordinate.store()? else { return Ok(None) };
-    let packing = Packing::of(store.info())?;
-    let stored = build::source(store);
-    // Whatever it is called where it is stored, here it is that of its axis.
-    let own = stored.names.first().cloned().flatten().filter(|n| **n == **name).unwrap_or_else(|| name.bare());
-    let values = cf::decode(&stored.with_names(vec![Some(own)]), &packing)?;
+    let values = match coordinate.values()? {
+        Some(Values::Stored(store)) => {
+            let packing = Packing::of(store.info())?;
+            let stored = build::source(store);
+            // Whatever it is called where it is stored, here it is that of its axis.
+            let own = stored.names.first().cloned().flatten().filter(|n| **n == **name).unwrap_or_else(|| name.bare());
+            let names = vec![Some(own); stored.shape.rank()];
+            cf::decode(&stored.with_names(names), &packing)?
+        }
+        Some(Values::Joined(parts)) => {
+            let parts = parts.iter().map(|part| of_name(&name.with(part.clone())));
+            let Some(parts) = parts.collect::<Result<Option<Vec<Expr>>>>()? else { return Ok(None) };
+            let Some(parts) = alike(&parts)? else { return Ok(None) };
+            joined(&parts, 0)?.with_names(vec![Some(name.bare())])
+        }
+        None => return Ok(None),
+    };
     Ok(Some(match coordinate.picks() {
+        _ if values.shape.rank() == 0 => values,
         Picks::Steps { offset, stride, len } if (*offset, *stride) == (0, 1) && values.lengths() == [*len] => values,
         Picks::Steps { offset, stride, len } => {
             let map = crate::chunk::index_map::AxisMap { out: Some(0), offset: *offset, stride: *stride };
@@ -120,18 +150,41 @@ pub fn of_axis(x: &Expr, axis: usize) -> Result<Option<Expr>> {
     }))
 }
 
+/// Parts of one coordinate as vectors in the units of the first; `None` where that is not possible.
+fn alike(parts: &[Expr]) -> Result<Option<Vec<Expr>>> {
+    let units = |x: &Expr| cf::attributes(x).and_then(|a| Some((a.get("units")?.clone(), a.get("calendar").cloned())));
+    let Some(first) = parts.first() else { return Ok(None) };
+    let (wanted, to) = (units(first), clock(first)?);
+    let mut out = Vec::new();
+    for part in parts {
+        let part = if part.shape.rank() == 0 { build::reshape(part, &[1])? } else { part.clone() };
+        if units(&part) == wanted {
+            out.push(part);
+            continue;
+        }
+        match (to, clock(&part)?) {
+            (Some(to), Some(from)) if to.calendar == from.calendar => out.push(time::on_clock(&part, &from, &to)?),
+            _ => return Ok(None),
+        }
+    }
+    Ok(Some(out))
+}
+
 /// The axis of this name.
 pub(super) fn axis_of(op: &str, x: &Expr, name: &str) -> Result<usize> {
     let found = Axes::from(name).resolve(op, x.shape.rank(), &x.names)?;
     found.first().copied().ok_or_else(|| Error::bug("a name names an axis"))
 }
 
-/// The coordinate of the axis called `name`.
+/// The coordinate of the axis called `name`, or the scalar coordinate of that name.
 ///
 /// # Errors
 /// [`Axis`](crate::ErrorKind::Axis) where there is no such axis, or it has no coordinate.
 #[track_caller]
 pub fn named(x: &Expr, name: &str) -> Result<Expr> {
+    if let Some(scalar) = scalar(x, name)? {
+        return Ok(scalar);
+    }
     let axis = axis_of("coordinate", x, name)?;
     of_axis(x, axis)?.ok_or_else(|| Error::axis("coordinate", format!("dimension `{name}` has no coordinate here")))
 }
@@ -408,7 +461,8 @@ pub fn with_names(x: &Expr, names: &[&str]) -> Result<Expr> {
 
 impl<T: Kind> Array<T> {
     /// The coordinate of a dimension, decoded as [`Context::open_decoded`] does: the one-dimensional array of that name in
-    /// the group of the stored array, or in one above, cut as this array was.
+    /// the group of the stored array, or in one above, cut as this array was. Of a dimension of which one position was taken,
+    /// the value there.
     ///
     /// ```
     /// # use hyperslab::Context;

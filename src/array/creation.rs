@@ -239,6 +239,7 @@ pub(crate) fn full_like(like: &Expr, value: Scalar, dtype: DType) -> Result<Expr
         shape: expr.shape.clone(),
         chunks: like.chunks.clone(),
         names: like.names.clone(),
+        scalars: like.scalars.clone(),
         site: expr.site.clone(),
     }))
 }

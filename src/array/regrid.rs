@@ -1,13 +1,12 @@
 //! Regridding: fields on one regular grid of latitudes and longitudes from those on another.
 
-use super::coordinates::{axis_of, named, values};
+use super::coordinates::{axis_of, kept, named, values};
 use super::{Array, Kind};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::expr::regions;
 use crate::expr::{Expr, build};
 use crate::op::regional::regrid::{Missing as Nan, Regrid, Weights};
-use crate::store::Attributes;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -235,7 +234,8 @@ impl<T: Kind> Array<T> {
     pub fn regrid(&self, lat: (&str, &[f64]), lon: (&str, &[f64]), method: Method, missing: Missing) -> Result<Array> {
         let mut out = Array::from_expr(regrid(self.expr(), [lat, lon], method, missing)?);
         for ((name, points), units) in [lat, lon].into_iter().zip(["degrees_north", "degrees_east"]) {
-            let attributes = Attributes::from_iter([("units".to_owned(), units.into())]);
+            let mut attributes = kept(&named(self.expr(), name)?);
+            attributes.entry("units").or_insert_with(|| units.into());
             out = out.with_coordinate(name, points.to_vec(), attributes)?;
         }
         Ok(out)

@@ -9,6 +9,7 @@ use crate::dtype::scalar::Scalar;
 use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::expr::build::{self, Arg};
+use crate::expr::compose::binary;
 use crate::op::elementwise::ElementOp;
 use crate::op::program::{Program, Value as Register};
 use serde_json::Value;
@@ -135,6 +136,18 @@ fn instant(p: &mut Program, value: Register, dtype: DType, clock: &Clock) -> Res
     let rounded = p.op(ElementOp::Rint, &[scaled])?;
     let whole = p.cast(rounded, DType::I64);
     Lazy(p).plus(whole, clock.start)
+}
+
+/// The times in `x`, numbers of the clock `from`, as numbers of `to`, in floats.
+///
+/// # Errors
+/// [`DType`](crate::ErrorKind::DType) for what is no real number.
+#[track_caller]
+#[expect(clippy::cast_precision_loss, reason = "times are far smaller")]
+pub(super) fn on_clock(x: &Expr, from: &Clock, to: &Clock) -> Result<Expr> {
+    let later = (from.start - to.start) as f64 / to.microseconds();
+    let scaled = binary(ElementOp::Multiply, &build::cast(x, DType::F64)?, from.unit as f64 / to.unit as f64)?;
+    binary(ElementOp::Add, &scaled, later)
 }
 
 /// Whole numbers that are computed element by element.

@@ -2,7 +2,7 @@
 
 use super::known;
 pub use super::known::Arg;
-use super::names::{Name, of_store};
+use super::names::{self, Name, of_store};
 use super::node::{Expr, ExprKind, node};
 use super::pending::when_known;
 use crate::chunk::groups::Groups;
@@ -258,7 +258,12 @@ pub fn view(input: &Expr, shape: Shape, map: IndexMap) -> Expr {
         }
     }
     let names = if names.iter().all(Option::is_none) { Vec::new() } else { names };
-    node(ExprKind::View { input: input.clone(), map }, input.dtype, shape, chunks, names)
+    // Where one position of an axis is left, its coordinate stays.
+    let one = |(axis, name): (&AxisMap, &Option<Name>)| {
+        name.as_ref().filter(|n| axis.out.is_none() && n.coordinate().is_some()).map(|n| n.steps(axis.offset, 1, 1))
+    };
+    let taken: Vec<Name> = map.axes.iter().zip(&input.names).filter_map(one).collect();
+    node(ExprKind::View { input: input.clone(), map }, input.dtype, shape, chunks, names).with_scalars(&taken)
 }
 
 /// Basic indexing.
@@ -367,7 +372,23 @@ pub fn concatenate(inputs: &[Expr], axis: usize) -> Result<Expr> {
     let mut axes: Vec<AxisChunks> =
         unify(&shape, &inputs.iter().map(|e| &e.chunks).collect::<Vec<_>>()).axes().to_vec();
     axes[axis] = AxisChunks::from_lengths(&lengths);
-    let names = without_coordinate(&first.names, |a| a == axis);
+    let mut names = without_coordinate(&first.names, |a| a == axis);
+    for (a, name) in
+        names.iter_mut().enumerate().filter_map(|(a, n)| Some((a, n.as_mut()?))).filter(|(a, _)| *a != axis)
+    {
+        inputs.iter().filter_map(|e| e.names.get(a)?.as_ref()).for_each(|other| name.meet(other));
+    }
+    let along = match names.get(axis).cloned().flatten() {
+        Some(_) => names::along(&inputs.iter().map(|e| e.names.get(axis).cloned().flatten()).collect::<Vec<_>>()),
+        None if lists.iter().all(|s| s[axis] == 1) => {
+            names::differing(&inputs.iter().map(|e| e.scalars.as_slice()).collect::<Vec<_>>())
+        }
+        None => None,
+    };
+    if along.as_ref().is_some_and(|own| !names.iter().enumerate().any(|(a, n)| a != axis && n.as_ref() == Some(own))) {
+        names.resize(shape.len(), None);
+        names[axis] = along;
+    }
     Ok(node(ExprKind::Concat { axis, inputs }, dtype, Shape::new(&shape), Chunks::new(axes), names))
 }
 

@@ -74,6 +74,7 @@ fn blank(of: &Expr) -> Expr {
         shape: of.shape.clone(),
         chunks: of.chunks.clone(),
         names: Vec::new(),
+        scalars: Vec::new(),
         site: of.site.clone(),
     })
 }

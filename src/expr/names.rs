@@ -1,7 +1,8 @@
 //! Names of dimensions, and the coordinates that go with them.
 //!
 //! A [`Name`] is carried wherever the axis that it names is: views cut its [`Coordinate`] as they cut the axis, whatever
-//! changes an axis otherwise drops it ([`Name::bare`]). Names are equal when their texts are, and print as their texts, so
+//! changes an axis otherwise drops it ([`Name::bare`]). Of an axis of which one position was taken, the name stays with the
+//! array beside those of its axes: a scalar coordinate. Names are equal when their texts are, and print as their texts, so
 //! that coordinates decide neither plans nor fingerprints. A coordinate that is stored is looked for when it is asked for.
 
 use crate::error::Result;
@@ -27,10 +28,24 @@ pub struct Coordinate {
 
 #[derive(Debug, Clone)]
 enum Origin {
-    /// An array of this name beside the one at `array`, or in a group above that.
-    Beside { array: Arc<Path>, name: Arc<str>, len: usize },
+    /// An array of this name and length (a scalar, where there is none) beside the one at `array`, or in a group above that.
+    Beside { array: Arc<Path>, name: Arc<str>, len: Option<usize> },
     /// This array.
     Given(Arc<dyn Store>),
+    /// The values of these, one after the other, of so many arrays.
+    Joined { parts: Arc<[Coordinate]>, arrays: usize },
+}
+
+/// A coordinate is joined of the values of no more arrays than these: joins of joins may repeat them without end.
+const MOST_JOINED: usize = 1 << 16;
+
+/// Where the values of a coordinate are.
+#[derive(Debug, Clone)]
+pub enum Values {
+    /// In an array, which has one axis, or none for a single value.
+    Stored(Arc<dyn Store>),
+    /// In these, one after the other.
+    Joined(Arc<[Coordinate]>),
 }
 
 /// Which values an axis has of its coordinate.
@@ -77,6 +92,8 @@ impl Picks {
     /// `len` of these, from `first` on, `step` apart.
     fn steps(&self, first: usize, step: isize, len: usize) -> Self {
         match self {
+            // Of one, the stride says nothing.
+            Self::Steps { .. } if len == 1 => Self::Steps { offset: self.at(first), stride: 1, len },
             Self::Steps { stride, .. } => {
                 Self::Steps { offset: self.at(first), stride: stride.wrapping_mul(step), len }
             }
@@ -101,13 +118,22 @@ impl Coordinate {
         Self { origin: Origin::Given(array), picks: Picks::Steps { offset: 0, stride: 1, len } }
     }
 
-    /// The array that the values are in, which has one axis; `None` where there is none.
+    /// The values of all of `parts`, one after the other.
+    fn joined(parts: Vec<Self>) -> Option<Self> {
+        let arrays = parts.iter().map(|p| if let Origin::Joined { arrays, .. } = p.origin { arrays } else { 1 }).sum();
+        let len = parts.iter().map(|p| p.picks.len()).sum();
+        let origin = Origin::Joined { parts: parts.into(), arrays };
+        (arrays <= MOST_JOINED).then_some(Self { origin, picks: Picks::Steps { offset: 0, stride: 1, len } })
+    }
+
+    /// What the values are taken from; `None` where it is not there.
     ///
     /// # Errors
     /// [`Store`](crate::ErrorKind::Store) when it is there and cannot be read.
-    pub fn store(&self) -> Result<Option<Arc<dyn Store>>> {
+    pub fn values(&self) -> Result<Option<Values>> {
         let (array, name, len) = match &self.origin {
-            Origin::Given(array) => return Ok(Some(Arc::clone(array))),
+            Origin::Given(array) => return Ok(Some(Values::Stored(Arc::clone(array)))),
+            Origin::Joined { parts, .. } => return Ok(Some(Values::Joined(Arc::clone(parts)))),
             Origin::Beside { array, name, len } => (array, name, *len),
         };
         let Ok((container, inner)) = store::container(array) else { return Ok(None) };
@@ -117,9 +143,10 @@ impl Coordinate {
         for group in Path::new(&inner).ancestors().skip(1) {
             let own: PathBuf = container.join(group).join(&**name);
             let nodes = store::tree(&own).unwrap_or_default();
-            if matches!(nodes.as_slice(), [store::Node { kind: store::NodeKind::Array(info), .. }] if info.shape == [len])
+            if matches!(nodes.as_slice(), [store::Node { kind: store::NodeKind::Array(info), .. }]
+                if info.shape == len.as_slice())
             {
-                return store::open(&own).map(Some);
+                return store::open(&own).map(|array| Some(Values::Stored(array)));
             }
         }
         Ok(None)
@@ -138,6 +165,9 @@ impl Coordinate {
                 a.parent() == b.parent() && n == m && l == k
             }
             (Origin::Given(a), Origin::Given(b)) => Arc::ptr_eq(a, b),
+            (Origin::Joined { parts: a, .. }, Origin::Joined { parts: b, .. }) => {
+                Arc::ptr_eq(a, b) || a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| a.same(b))
+            }
             _ => false,
         };
         origin && self.picks == other.picks
@@ -173,6 +203,16 @@ impl Name {
     #[must_use]
     pub fn coordinate(&self) -> Option<&Coordinate> {
         self.coordinate.as_ref()
+    }
+
+    /// Whether both are called the same and are known to have the same coordinates.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        let coordinates = match (&self.coordinate, &other.coordinate) {
+            (Some(a), Some(b)) => a.same(b),
+            (a, b) => a.is_none() && b.is_none(),
+        };
+        self == other && coordinates
     }
 
     fn map(&self, change: impl FnOnce(&Coordinate) -> Option<Picks>) -> Self {
@@ -213,20 +253,68 @@ impl Name {
     }
 }
 
+/// The name of the axis along which arrays are joined, where they call it `names`: with their coordinates, where all have one.
+pub(super) fn along(names: &[Option<Name>]) -> Option<Name> {
+    let first = names.first()?.as_ref()?;
+    let part = |n: &Option<Name>| n.as_ref().filter(|n| *n == first)?.coordinate.clone();
+    let parts: Option<Vec<Coordinate>> = names.iter().map(part).collect();
+    Some(parts.and_then(Coordinate::joined).map_or_else(|| first.bare(), |joined| first.with(joined)))
+}
+
+/// The scalar coordinates of what is made of `inputs`: those of all of them, but for those that differ, and those that are
+/// called as an axis is.
+pub(super) fn scalars<'a>(inputs: impl Iterator<Item = &'a [Name]>, axes: &[Option<Name>]) -> Vec<Name> {
+    let mut out: Vec<(Name, bool)> = Vec::new();
+    for name in inputs.flatten() {
+        match out.iter_mut().find(|(have, _)| have == name) {
+            Some((have, agrees)) => *agrees &= have.is_same(name),
+            None => out.push((name.clone(), true)),
+        }
+    }
+    out.retain(|(name, agrees)| *agrees && !axes.iter().flatten().any(|axis| axis == name));
+    out.into_iter().map(|(name, _)| name).collect()
+}
+
+/// The name that an axis of length 1 which is joined with others gets: that of the only scalar coordinate in which they differ.
+pub(super) fn differing(scalars: &[&[Name]]) -> Option<Name> {
+    let (first, others) = scalars.split_first()?;
+    let of = |name: &Name| -> Option<Vec<Option<Name>>> {
+        let all = std::iter::once(first).chain(others);
+        all.map(|list| list.iter().find(|n| *n == name).cloned().map(Some)).collect()
+    };
+    let differs = |all: &Vec<Option<Name>>| all.windows(2).any(|w| !matches!(w, [Some(a), Some(b)] if a.is_same(b)));
+    let mut found = first.iter().filter_map(of).filter(differs);
+    let names = found.next().filter(|_| found.next().is_none())?;
+    along(&names)
+}
+
 /// The names of the dimensions of a stored array, whose coordinates stand beside it.
 pub(super) fn of_store(store: &dyn Store) -> Vec<Option<Name>> {
     let info = store.info();
-    let array: Arc<Path> = PathBuf::from(&info.path).into();
     let one = |(axis, name): (usize, &Option<String>)| {
-        let name = Name::new(name.as_ref()?);
-        if store.in_memory() {
-            return Some(name);
-        }
         let len = info.shape.get(axis).copied().unwrap_or(0);
-        let origin = Origin::Beside { array: Arc::clone(&array), name: Arc::clone(&name.text), len };
-        Some(name.with(Coordinate { origin, picks: Picks::Steps { offset: 0, stride: 1, len } }))
+        Some(beside(store, name.as_ref()?, Some(len)))
     };
     info.names.iter().enumerate().map(one).collect()
+}
+
+/// The scalar coordinates of a stored array: those that its attribute `coordinates` lists and that turn out to be there.
+pub(super) fn scalars_of_store(store: &dyn Store) -> Vec<Name> {
+    let info = store.info();
+    let Some(serde_json::Value::String(list)) = info.attributes.get("coordinates") else { return Vec::new() };
+    let others = list.split_whitespace().filter(|n| !info.names.iter().flatten().any(|axis| axis == n));
+    others.map(|name| beside(store, name, None)).filter(|name| name.coordinate.is_some()).collect()
+}
+
+/// A name whose coordinate stands beside a stored array.
+fn beside(store: &dyn Store, name: &str, len: Option<usize>) -> Name {
+    let name = Name::new(name);
+    if store.in_memory() {
+        return name;
+    }
+    let array: Arc<Path> = PathBuf::from(&store.info().path).into();
+    let origin = Origin::Beside { array, name: Arc::clone(&name.text), len };
+    name.with(Coordinate { origin, picks: Picks::Steps { offset: 0, stride: 1, len: len.unwrap_or(1) } })
 }
 
 impl Deref for Name {
@@ -294,7 +382,7 @@ mod tests {
 
     #[test]
     fn what_has_another_length_has_no_coordinate() {
-        let origin = Origin::Beside { array: Path::new("x").into(), name: "lat".into(), len: 3 };
+        let origin = Origin::Beside { array: Path::new("x").into(), name: "lat".into(), len: Some(3) };
         let name = Name::new("lat").with(Coordinate { origin, picks: Picks::Steps { offset: 0, stride: 1, len: 3 } });
         assert!(name.clone().of_length(Some(3)).coordinate().is_some());
         assert!(

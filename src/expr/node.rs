@@ -1,6 +1,6 @@
 //! Nodes of the lazy graph.
 
-use super::names::Name;
+use super::names::{Name, scalars, scalars_of_store};
 use crate::chunk::groups::Groups;
 use crate::chunk::reshape::Reshape;
 use crate::chunk::{AxisChunks, Chunks, IndexMap};
@@ -57,6 +57,8 @@ pub struct Node {
     pub chunks: Chunks,
     /// Dimension names; empty, or one per axis.
     pub names: Vec<Option<Name>>,
+    /// Scalar coordinates: of axes of which one position was taken.
+    pub scalars: Vec<Name>,
     /// Where the user built it.
     pub site: Site,
 }
@@ -218,8 +220,32 @@ impl fmt::Debug for Resume {
 pub(super) fn node(kind: ExprKind, dtype: DType, shape: Shape, chunks: Chunks, names: Vec<Option<Name>>) -> Expr {
     let fits =
         |(axis, name): (usize, Option<Name>)| name.map(|n| n.of_length(shape.dims().get(axis).and_then(|d| d.known())));
-    let names = names.into_iter().enumerate().map(fits).collect();
-    Expr::new(Node { kind, dtype, shape, chunks, names, site: Site::Code(Location::caller()) })
+    let names: Vec<Option<Name>> = names.into_iter().enumerate().map(fits).collect();
+    let scalars = match &kind {
+        ExprKind::Source(store) => scalars_of_store(&**store),
+        _ => scalars(inputs(&kind).into_iter().map(|e| e.scalars.as_slice()), &names),
+    };
+    Expr::new(Node { kind, dtype, shape, chunks, names, scalars, site: Site::Code(Location::caller()) })
+}
+
+/// What a node reads.
+fn inputs(kind: &ExprKind) -> Vec<&Expr> {
+    match kind {
+        ExprKind::Source(_) | ExprKind::Iota => Vec::new(),
+        ExprKind::Elementwise { args, .. } => args.iter().collect(),
+        ExprKind::View { input, .. }
+        | ExprKind::Rechunk { input }
+        | ExprKind::Take { input, .. }
+        | ExprKind::Reshape { input, .. }
+        | ExprKind::Reduce { input, .. }
+        | ExprKind::Tiles { input, .. }
+        | ExprKind::Scan { input, .. } => vec![input],
+        ExprKind::Contract { factors: both, .. } | ExprKind::Substitute { sides: both, .. } => both.iter().collect(),
+        ExprKind::Pending { inputs, facts, .. } => inputs.iter().chain(facts).collect(),
+        ExprKind::Concat { inputs, .. } | ExprKind::Regional { inputs, .. } | ExprKind::Blocks { inputs, .. } => {
+            inputs.iter().collect()
+        }
+    }
 }
 
 /// Visits `exprs` and all that they are made of, each node once, inputs first. Deep expressions do not take stack.
@@ -255,24 +281,7 @@ impl Expr {
     /// The expressions this one is made of.
     #[must_use]
     pub fn inputs(&self) -> Vec<&Self> {
-        match &self.kind {
-            ExprKind::Source(_) | ExprKind::Iota => Vec::new(),
-            ExprKind::Elementwise { args, .. } => args.iter().collect(),
-            ExprKind::View { input, .. }
-            | ExprKind::Rechunk { input }
-            | ExprKind::Take { input, .. }
-            | ExprKind::Reshape { input, .. }
-            | ExprKind::Reduce { input, .. }
-            | ExprKind::Tiles { input, .. }
-            | ExprKind::Scan { input, .. } => vec![input],
-            ExprKind::Contract { factors: both, .. } | ExprKind::Substitute { sides: both, .. } => {
-                both.iter().collect()
-            }
-            ExprKind::Pending { inputs, facts, .. } => inputs.iter().chain(facts).collect(),
-            ExprKind::Concat { inputs, .. } | ExprKind::Regional { inputs, .. } | ExprKind::Blocks { inputs, .. } => {
-                inputs.iter().collect()
-            }
-        }
+        inputs(&self.kind)
     }
 
     /// The same node over other inputs.
@@ -347,7 +356,18 @@ impl Expr {
     /// The same value under other names of its dimensions.
     #[must_use]
     pub fn with_names(&self, names: Vec<Option<Name>>) -> Self {
-        Self::new(Node { names, ..self.parts() })
+        let scalars = scalars(std::iter::once(self.scalars.as_slice()), &names);
+        Self::new(Node { names, scalars, ..self.parts() })
+    }
+
+    /// The same node, with these scalar coordinates too.
+    #[must_use]
+    pub fn with_scalars(&self, more: &[Name]) -> Self {
+        if more.is_empty() {
+            return self.clone();
+        }
+        let scalars = scalars([self.scalars.as_slice(), more].into_iter(), &self.names);
+        Self::new(Node { scalars, ..self.parts() })
     }
 
     fn parts(&self) -> Node {
@@ -357,6 +377,7 @@ impl Expr {
             shape: self.shape.clone(),
             chunks: self.chunks.clone(),
             names: self.names.clone(),
+            scalars: self.scalars.clone(),
             site: self.site.clone(),
         }
     }

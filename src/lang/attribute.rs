@@ -169,9 +169,9 @@ fn of_array(array: &Array, name: &str) -> Result<Value, Missing> {
     })
 }
 
-/// Whether a dimension has this name: its coordinate is an attribute then.
+/// Whether a dimension or a scalar coordinate has this name: it is an attribute then.
 fn is_dimension(array: &Array, name: &str) -> bool {
-    array.names().iter().flatten().any(|n| **n == *name)
+    array.names().iter().flatten().chain(&array.expr().scalars).any(|n| **n == *name)
 }
 
 /// The number of elements of an array whose shape is not known yet.

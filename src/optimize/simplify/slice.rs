@@ -65,6 +65,7 @@ impl ExprRule for PushSlicesBelowReductions {
             shape: kept.into(),
             chunks,
             names: reduction.names.clone(),
+            scalars: reduction.scalars.clone(),
             site: reduction.site.clone(),
         };
         let above = IndexMap { axes: cut.iter().map(|c| c.outer).collect() };

@@ -119,7 +119,7 @@ fn documents_v3(layout: &Layout, stored: &[usize], steps: &[Named], fill: &Value
         "codecs": steps.iter().map(in_json).collect::<Vec<_>>(),
         "attributes": how.attributes,
     });
-    if how.names.iter().any(Option::is_some) {
+    if how.names.iter().any(Option::is_some) || layout.shape.is_empty() {
         document["dimension_names"] = json!(how.names);
     }
     vec![("zarr.json", document)]
@@ -148,7 +148,7 @@ fn documents_v2(layout: &Layout, stored: &[usize], codec: &Compressor, fill: &Va
     });
     let mut document = document;
     let mut attributes = how.attributes.clone();
-    if how.names.iter().any(Option::is_some) {
+    if how.names.iter().any(Option::is_some) || layout.shape.is_empty() {
         // Among named dimensions, the fill value is what NetCDF calls `_FillValue`: there is none unless it is given.
         if how.fill.is_none() {
             document["fill_value"] = attributes.remove("_FillValue").unwrap_or(Value::Null);

@@ -191,8 +191,9 @@ impl<T: Kind> GroupBy<T> {
         done(self.reduce("std", Params { ddof, ..Params::default() })).retyped()
     }
 
-    /// Any reduction of the [list](crate::op::reduction::REDUCTIONS) by name, except those that give positions; `median`,
-    /// `nanmedian`, and `first` and `last`, the element at the first or last position of a group.
+    /// Any reduction of the [list](crate::op::reduction::REDUCTIONS) by name, `median`, `nanmedian`, and `first` and `last`, the
+    /// element at the first or last position of a group. Those that give positions, such as `argmax`, count them along the axis
+    /// of the groups, or the axes in C order.
     ///
     /// ```
     /// use hyperslab::{Context, op::reduction::Params};
@@ -205,7 +206,7 @@ impl<T: Kind> GroupBy<T> {
     ///
     /// # Errors
     /// [`DType`](crate::ErrorKind::DType) or [`Argument`](crate::ErrorKind::Argument), as NumPy refuses;
-    /// [`Unsupported`](crate::ErrorKind::Unsupported) for positions.
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) for others.
     #[track_caller]
     pub fn reduce(&self, name: &str, params: Params) -> Result<Array> {
         Ok(self.labelled(match name {
@@ -213,6 +214,7 @@ impl<T: Kind> GroupBy<T> {
                 let skips = name == "nanmedian";
                 self.each(|rows, over| median(rows, over, skips))?
             }
+            "argmin" | "argmax" | "nanargmin" | "nanargmax" => self.places(name)?,
             "first" => self.picked(<[usize]>::first)?,
             "last" => self.picked(<[usize]>::last)?,
             _ => {
@@ -270,6 +272,16 @@ impl<T: Kind> GroupBy<T> {
         let picked: Vec<usize> = grouped.positions().iter().filter_map(|p| pick(p).copied()).collect();
         let found = if picked.is_empty() { None } else { Some(grouped.rows(&picked)?) };
         grouped.beside_missing(found, grouped.input.dtype)
+    }
+
+    /// Positions of extremes, as `name` has them.
+    #[track_caller]
+    fn places(&self, name: &str) -> Result<Expr> {
+        let found = |name: &str| reduction::find(name).ok_or_else(|| Error::bug("extremes have positions"));
+        let grouped = self.for_missing(true)?;
+        let asked = found(name)?;
+        asked.reducer(grouped.input.dtype, &Params { count: 1, ..Params::default() })?;
+        grouped.places(asked.name(), found(&name.replace("arg", ""))?, name.starts_with("nan"))
     }
 
     /// The groups, of floats where an empty period has no value otherwise.

@@ -29,6 +29,8 @@ use crate::shape::broadcast::broadcast;
 pub struct Masked {
     data: Expr,
     mask: Expr,
+    /// What is filled in where nothing else is said.
+    fill: Option<Scalar>,
 }
 
 impl Masked {
@@ -43,7 +45,7 @@ impl Masked {
             Some(mask) => stretched(&cast(mask.expr(), DType::Bool)?, &data.shape)?,
             None => build::full(&data.shape.known()?, Scalar::Bool(false), DType::Bool, None)?,
         };
-        Ok(Self { data: data.clone(), mask })
+        Ok(Self { data: data.clone(), mask, fill: None })
     }
 
     /// The elements, those that are left out among them.
@@ -65,20 +67,72 @@ impl Masked {
     #[track_caller]
     pub fn without(&self, more: &Expr) -> Result<Self> {
         let more = stretched(&cast(more, DType::Bool)?, &self.data.shape)?;
-        Ok(Self { data: self.data.clone(), mask: binary(Op::LogicalOr, &self.mask, &more)? })
+        Ok(Self { mask: binary(Op::LogicalOr, &self.mask, &more)?, ..self.clone() })
     }
 
-    /// The elements, with `value` in the place of those that are left out; where it is not given NumPy's for the dtype, 999999
-    /// or 1e20.
+    /// The same, with `value` filled in for what is left out, where nothing else is said.
+    #[must_use]
+    pub fn with_fill(&self, value: Option<Scalar>) -> Self {
+        Self { fill: value, ..self.clone() }
+    }
+
+    /// What is filled in where nothing else is said; `None` where that is NumPy's value for the dtype.
+    #[must_use]
+    pub fn fill(&self) -> Option<Scalar> {
+        self.fill
+    }
+
+    /// The elements, without those that are not finite, and with the fill value in their place: `value`, or that of the array.
+    ///
+    /// # Errors
+    /// As [`build::select`].
+    #[track_caller]
+    pub fn fix_invalid(&self, value: Option<Scalar>) -> Result<Self> {
+        let bad = invalid(&self.data)?;
+        let fixed = self.with_fill(value.or(self.fill)).without(&bad)?;
+        let filled = Self { mask: bad, ..fixed.clone() }.filled(None)?;
+        Ok(Self { data: filled.expr().clone(), ..fixed })
+    }
+
+    /// `value` everywhere, in this shape and dtype, without the same elements.
+    ///
+    /// # Errors
+    /// As [`build::full`].
+    #[track_caller]
+    pub fn full_like(&self, value: Scalar, dtype: DType) -> Result<Self> {
+        Ok(Self { data: super::creation::full_like(&self.data, value, dtype)?, ..self.clone() })
+    }
+
+    /// Elements of `then` where `condition` is true and of `otherwise` where it is not; left out where the one that is taken
+    /// is, and where the condition is.
+    ///
+    /// # Errors
+    /// As [`build::select`].
+    #[track_caller]
+    pub fn choose(condition: &Self, then: (&Arg, Option<&Expr>), otherwise: (&Arg, Option<&Expr>)) -> Result<Self> {
+        let truth = cast(&condition.data, DType::Bool)?;
+        let data = build::select(&Arg::from(&truth), then.0, otherwise.0)?;
+        let none = build::full(&[], Scalar::Bool(false), DType::Bool, None)?;
+        let mask = choice(&truth, then.1.unwrap_or(&none), otherwise.1.unwrap_or(&none))?;
+        let mask = binary(Op::LogicalOr, &mask, &condition.mask)?;
+        // What the condition does not know is taken from the second.
+        let unknown = stretched(&condition.mask, &data.shape)?;
+        let data = build::select(&Arg::from(&unknown), otherwise.0, &Arg::from(&data))?;
+        Ok(Self { mask: stretched(&mask, &data.shape)?, data, fill: None })
+    }
+
+    /// The elements, with `value` in the place of those that are left out; where it is not given the fill value of the array,
+    /// or NumPy's for the dtype, 999999 or 1e20.
     ///
     /// # Errors
     /// As [`build::select`].
     #[track_caller]
     pub fn filled(&self, value: Option<&Expr>) -> Result<Array> {
         let dtype = self.data.dtype;
-        let instead = match value {
-            Some(value) => cast(value, dtype)?,
-            None => match dtype.kind() {
+        let instead = match (value, self.fill) {
+            (Some(value), _) => cast(value, dtype)?,
+            (None, Some(fill)) => cast(&build::full(&[], fill, fill.dtype(), None)?, dtype)?,
+            (None, None) => match dtype.kind() {
                 Family::Bool => build::full(&[], Scalar::Bool(true), dtype, None)?,
                 Family::Signed | Family::Unsigned => {
                     cast(&build::full(&[], Scalar::Int(999_999), DType::I64, None)?, dtype)?
@@ -112,7 +166,7 @@ impl Masked {
             mask = binary(Op::LogicalOr, &mask, more)?;
         }
         let shape = broadcast("mask", &[&mask.shape, &data.shape])?;
-        Ok(Self { mask: stretched(&mask, &shape)?, data })
+        Ok(Self { mask: stretched(&mask, &shape)?, data, fill: None })
     }
 
     /// How many elements count.
@@ -140,7 +194,7 @@ impl Masked {
             "ptp" => {
                 let end = |name: &str| self.reduce(name, over.clone(), params);
                 let data = binary(Op::Subtract, &end("max")?.data, &end("min")?.data)?;
-                return Ok(Self { data, mask: none });
+                return Ok(Self { data, mask: none, fill: None });
             }
             _ => None,
         };
@@ -155,7 +209,7 @@ impl Masked {
             }
         }
         let zero = cast(&build::full(&[], Scalar::Int(0), DType::I64, None)?, data.dtype)?;
-        Ok(Self { data: choice(&none, &zero, &data)?, mask: none })
+        Ok(Self { data: choice(&none, &zero, &data)?, mask: none, fill: None })
     }
 
     /// The value that every element replaces as an extreme.
@@ -172,14 +226,19 @@ impl Masked {
         })
     }
 
-    /// The mean of the elements that count, weighted where there are weights that stretch to the shape of the array.
+    /// The mean of the elements that count, weighted where there are weights that stretch to the shape of the array; and the
+    /// sums of the weights, which are 1 where there are none.
     ///
     /// # Errors
     /// As [`reduce`](Self::reduce).
     #[track_caller]
-    pub fn average(&self, over: impl Into<Over>, weights: Option<&Array>) -> Result<Self> {
+    pub fn average(&self, over: impl Into<Over>, weights: Option<&Array>) -> Result<(Self, Self)> {
         let over = over.into();
-        let Some(weights) = weights else { return self.reduce("mean", over, Params::default()) };
+        let Some(weights) = weights else {
+            let mean = self.reduce("mean", over.clone(), Params::default())?;
+            let count = Masked { data: cast(self.count(over)?.expr(), mean.data.dtype)?, ..mean.clone() };
+            return Ok((mean, count));
+        };
         let axes = over.axes.resolve("average", self.data.shape.rank(), &self.data.names)?;
         let weights = match axes.as_slice() {
             [axis] if weights.ndim() == 1 && self.data.shape.rank() > 1 => {
@@ -187,13 +246,15 @@ impl Masked {
             }
             _ => weights.expr().clone(),
         };
-        let weights = stretched(&weights, &self.data.shape)?;
-        let sum = |x: Expr| Self { data: x, mask: self.mask.clone() }.reduce("sum", over.clone(), Params::default());
-        let (total, weight) = (sum(binary(Op::Multiply, &self.data, &weights)?)?, sum(weights.clone())?);
-        Self::element(
-            Op::Divide,
-            &[(Arg::Array(total.data), Some(total.mask)), (Arg::Array(weight.data), Some(weight.mask))],
-        )
+        // As NumPy adds them up: in floats, which do not overflow.
+        let whole = |d: DType| if d.is_inexact() { d } else { promote(d, DType::F64) };
+        let dtype = promote(whole(self.data.dtype), weights.dtype);
+        let weights = stretched(&cast(&weights, dtype)?, &self.data.shape)?;
+        let sum = |x: Expr| Self { data: x, ..self.clone() }.reduce("sum", over.clone(), Params::default());
+        let (total, weight) = (sum(binary(Op::Multiply, &cast(&self.data, dtype)?, &weights)?)?, sum(weights.clone())?);
+        let parts =
+            [(Arg::Array(total.data), Some(total.mask)), (Arg::Array(weight.data.clone()), Some(weight.mask.clone()))];
+        Ok((Self::element(Op::Divide, &parts)?, weight))
     }
 }
 

@@ -1,7 +1,8 @@
 //! Groups of elements that labels make: what belongs together, wherever it lies along one axis or several.
 
 use super::build;
-use super::compose::{moved, range};
+use super::check::where_all;
+use super::compose::{as_axis, binary, choice, moved, range, unary};
 use super::node::Expr;
 use super::regions::gather;
 use crate::chunk::Chunks;
@@ -11,7 +12,8 @@ use crate::device::data::Data;
 use crate::dtype::scalar::Scalar;
 use crate::dtype::{DType, Kind};
 use crate::error::{Error, Result};
-use crate::op::reduction::{Params, Reduction};
+use crate::op::elementwise::ElementOp;
+use crate::op::reduction::{self, Params, Reduction};
 use crate::shape::tuple;
 use crate::store::memory::MemoryStore;
 use std::collections::BTreeMap;
@@ -175,15 +177,66 @@ impl Grouped {
             let reduced = build::reduce_groups(&self.input, reduction, &all, params)?;
             return if self.drops { range(&reduced, axis, 0, count) } else { Ok(reduced) };
         }
-        // Groups that are there get the first numbers; the others come after these.
-        let mut numbers = vec![code(there.len())?; count + 1];
-        for (n, &g) in there.iter().enumerate() {
-            numbers[g] = code(n)?;
-        }
-        let labels: Vec<u32> = self.groups.labels.iter().map(|&l| numbers[l as usize]).collect();
-        let found = Self { groups: Groups::new(axis, &labels, there.len()), ..self.clone() };
+        let found = self.found()?;
         let dtype = reduction.reducer(self.input.dtype, &Params { count: 1, uneven: true, ..params })?.output();
         self.beside_missing((!there.is_empty()).then(|| found.reduce(reduction, params)).transpose()?, dtype)
+    }
+
+    /// The groups that are not empty, in order.
+    fn found(&self) -> Result<Self> {
+        let sizes = self.sizes();
+        let mut next = 0..;
+        let mut there = || code(next.next().unwrap_or(usize::MAX));
+        let numbers: Vec<Option<u32>> =
+            sizes.iter().map(|&n| (n > 0).then(&mut there).transpose()).collect::<Result<_>>()?;
+        let after = there()?;
+        let number = |&label: &u32| numbers.get(label as usize).copied().flatten().unwrap_or(after);
+        let labels: Vec<u32> = self.groups.labels.iter().map(number).collect();
+        Ok(Self { groups: Groups::new(self.groups.axis, &labels, after as usize), ..self.clone() })
+    }
+
+    /// Where along the axis of the groups each has its extreme, which `extreme`, a minimum or a maximum, gives: at the first
+    /// element that is as good, or the first NaN; with `skips_nan`, at no NaN.
+    ///
+    /// # Errors
+    /// [`Argument`](crate::ErrorKind::Argument) where a group is empty, unless elements are floats, and then positions are.
+    /// A group of NaN alone that are skipped ends the run.
+    #[track_caller]
+    pub fn places(&self, op: &'static str, extreme: &dyn Reduction, skips_nan: bool) -> Result<Expr> {
+        let found = self.found()?;
+        let (axis, count) = (found.groups.axis, found.groups.count);
+        let n = self.groups.labels.len();
+        if self.groups.count == 0 {
+            let mut shape = self.input.shape.known()?;
+            shape[axis] = 0;
+            return build::full(&shape, Scalar::Int(0), DType::I64, None);
+        }
+        if count == 0 {
+            return self.beside_missing(None, DType::F64);
+        }
+        // Elements in no group are one after the last.
+        let all = Groups { count: count + usize::from(self.drops), ..found.groups.clone() };
+        let extremes = build::reduce_groups(&self.input, extreme, &all, Params::default())?;
+        let cuts = self.input.chunks.axes()[axis].clone();
+        let own = build::take(&extremes, axis, Arc::clone(&all.labels), cuts)?;
+        let mut is_it = binary(ElementOp::Equal, &self.input, &own)?;
+        if self.input.dtype.is_inexact() && !skips_nan {
+            is_it = binary(ElementOp::LogicalOr, &is_it, &unary(ElementOp::Isnan, &self.input)?)?;
+        }
+        let places = as_axis(&build::iota(n, None), axis, self.input.shape.rank())?;
+        let beyond = i64::try_from(n).unwrap_or(i64::MAX);
+        let least = reduction::find("min").ok_or_else(|| Error::bug("there is the reduction min"))?;
+        let first = build::reduce_groups(&choice(&is_it, &places, beyond)?, least, &all, Params::default())?;
+        let first = range(&first, axis, 0, count)?;
+        let there = binary(ElementOp::Less, &first, beyond)?;
+        let first = where_all(&first, &there, op, "a group of NaN alone has no such position")?;
+        if count == self.groups.count {
+            return Ok(first);
+        }
+        if !self.input.dtype.is_inexact() {
+            return Err(Error::argument("group_by", "a group is empty, so there is no position of its extreme"));
+        }
+        self.beside_missing(Some(build::cast(&first, DType::F64)?), DType::F64)
     }
 
     /// A position for each group, of `found`, which has one for each that is not empty, in order; NaN for those that are.

@@ -28,8 +28,8 @@ pub mod compose;
 pub mod windows;
 pub mod calls;
 pub mod spectra;
-pub mod groups;
 pub mod check;
+pub mod groups;
 
 pub use names::Name;
 pub use node::{Expr, ExprKind, Node, Resume, Site};

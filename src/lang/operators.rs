@@ -28,8 +28,10 @@ pub(super) fn element(op: ElementOp, args: &[&Value]) -> Result<Value> {
             Some(m) => Ok((Arg::Array(m.data().expr().clone()), Some(m.mask().expr().clone()))),
             None => Ok((v.to_arg()?, None)),
         };
-        let args = args.iter().map(arg).collect::<Result<Vec<_>>>()?;
-        return Ok(Value::Parts(Box::new(Parts::Masked(Masked::element(op, &args)?))));
+        let (given, args) = (args, args.iter().map(arg).collect::<Result<Vec<_>>>()?);
+        // The first that has a value to fill in passes it on.
+        let fill = given.iter().find_map(|v| masked(v)?.fill());
+        return Ok(Value::Parts(Box::new(Parts::Masked(Masked::element(op, &args)?.with_fill(fill)))));
     }
     let args = args.iter().map(|v| v.to_arg()).collect::<Result<Vec<_>>>()?;
     Ok(build::element(op, &aligned(op, &args)?)?.into())

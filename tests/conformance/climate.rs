@@ -90,6 +90,96 @@ fn coordinates_go_where_their_axes_go() {
 }
 
 #[test]
+fn one_position_leaves_a_scalar_coordinate() {
+    let cx = &contexts()[0];
+    let t2m = cx.open("data/era5_surface_v3.zarr/t2m").unwrap();
+    let one = |x: &hyperslab::Array, name: &str| cx.compute(x.coordinate(name).unwrap().cast::<f64>()).unwrap()[[]];
+    let point = t2m.sel("lat", 50.0).unwrap().slice(ndarray::s![7, ..]);
+    assert_eq!((one(&point, "lat"), one(&(&point * 2.0), "time")), (50.0, 755_930.0));
+    // Coordinates that differ go, those of one array alone stay.
+    let south = t2m.sel("lat", -50.0).unwrap();
+    assert!((&point - south.slice(ndarray::s![7, ..])).coordinate("lat").is_err());
+    assert_eq!(one(&(&point - t2m.mean(["time", "lat"])), "lat"), 50.0);
+    let folder = tempfile::tempdir().unwrap();
+    for target in ["x.zarr/t2m", "x.nc/t2m"] {
+        let path = folder.path().join(target);
+        cx.compute(point.store(&path, Create::new())).unwrap();
+        let again = cx.open(&path).unwrap();
+        assert_eq!((one(&again, "lat"), one(&again.slice(ndarray::s![3..5]), "time")), (50.0, 755_930.0), "{target}");
+        assert_eq!(hyperslab::store::open(&path).unwrap().info().attributes["coordinates"], json!("lat time"));
+        // One that differs cannot stand there too, and is left out.
+        let other = folder.path().join(target.replace("t2m", "other"));
+        cx.compute(t2m.slice(ndarray::s![8, 5, ..]).store(&other, Create::new())).unwrap();
+        assert!(cx.open(&other).unwrap().coordinate("lat").is_err(), "{target}");
+    }
+}
+
+#[test]
+fn what_is_joined_has_joined_coordinates() {
+    let cx = &contexts()[0];
+    let t2m = cx.open("data/era5_surface_v3.zarr/t2m").unwrap();
+    let values = |x: &hyperslab::Array, name: &str| -> Vec<f64> {
+        cx.compute(x.coordinate(name).unwrap().cast::<f64>()).unwrap().iter().copied().collect()
+    };
+    let (early, late) = (t2m.slice(ndarray::s![..2, .., ..]), t2m.slice(ndarray::s![20..;2, .., ..]));
+    let both = hyperslab::Array::concatenate(&[early.clone(), late.clone()], 0).unwrap();
+    assert_eq!(values(&both.slice(ndarray::s![..;-1, 3, ..]), "time"), [756_039.0, 756_025.0, 755_887.0, 755_880.0]);
+    let rows = [t2m.slice(ndarray::s![3, .., ..]), t2m.slice(ndarray::s![1, .., ..])];
+    let stacked = hyperslab::Array::stack(&rows, 1).unwrap();
+    assert_eq!(values(&stacked, "time"), [755_901.0, 755_887.0]);
+    assert_eq!(values(&stacked, "lat").len(), 181);
+    // Where other axes differ, they have no coordinates; where one part has none along it, neither has the whole.
+    let north = t2m.slice(ndarray::s![.., ..90, ..]);
+    let moved = hyperslab::Array::concatenate(&[north.clone(), t2m.slice(ndarray::s![.., 91.., ..])], 0).unwrap();
+    assert!(moved.coordinate("lat").is_err() && moved.coordinate("time").is_ok());
+    let bare = hyperslab::Array::concatenate(&[early, late.sort(0)], 0).unwrap();
+    assert!(bare.coordinate("time").is_err());
+    // Days and hours since other dates become those of the first.
+    let clocks = ["days since 2000-01-01", "hours since 2000-02-01"].map(|units| {
+        let attributes = [("units".to_owned(), json!(units))].into_iter().collect();
+        let x = cx.arange(2).unwrap().with_names(&["time"]).unwrap();
+        x.with_coordinate("time", vec![0.0, 12.0], attributes).unwrap().into_dyn()
+    });
+    assert_eq!(values(&hyperslab::Array::concatenate(&clocks, 0).unwrap(), "time"), [0.0, 12.0, 31.0, 31.5]);
+}
+
+#[test]
+fn periods_of_time_are_groups() {
+    let cx = &contexts()[0];
+    let x = cx.arange(6).unwrap().with_names(&["time"]).unwrap();
+    let attributes: hyperslab::store::Attributes =
+        [("units", "days since 2001-01-31"), ("calendar", "noleap"), ("bounds", "b")]
+            .map(|(k, v)| (k.to_owned(), json!(v)))
+            .into_iter()
+            .collect();
+    let x = x.with_coordinate("time", vec![0.0, 0.5, 1.0, 28.0, 29.0, 150.0], attributes).unwrap().into_dyn();
+    let months = x.resample_by("time", &"MS".parse().unwrap()).unwrap();
+    let of = |name: &str| months.reduce(name, Default::default()).unwrap();
+    let list = |x: &hyperslab::Array| {
+        super::elements(&cx.compute(x.clone()).unwrap()).iter().map(|z| z.re).collect::<Vec<_>>()
+    };
+    assert_eq!(list(&of("sum")), [1.0, 5.0, 4.0, 0.0, 0.0, 5.0]);
+    assert_eq!(list(&of("sum").coordinate("time").unwrap()), [-30.0, 1.0, 29.0, 60.0, 90.0, 121.0]);
+    for (name, third) in [("max", 4.0), ("median", 4.0), ("first", 4.0), ("argmax", 4.0), ("mean", 4.0)] {
+        let found = list(&of(name));
+        assert!(found[3].is_nan() && found[2] == third, "{name}: {found:?}");
+    }
+    assert_eq!(
+        list(
+            &(&x.astype(hyperslab::dtype::DType::F64) - months.expand(&of("mean")).unwrap())
+                .coordinate("time")
+                .unwrap()
+        )[5],
+        150.0
+    );
+    let error = |period: &str| x.resample_by("time", &period.parse().unwrap()).unwrap_err().to_string();
+    assert!(error("us").contains("resample goes to longer periods"), "{}", error("us"));
+    let bare = cx.arange(3).unwrap().with_names(&["time"]).unwrap();
+    let refused = bare.resample_by("time", &"D".parse().unwrap()).unwrap_err().to_string();
+    assert!(refused.contains("dimension `time` has no coordinate"), "{refused}");
+}
+
+#[test]
 fn names_that_contradict_each_other_are_refused() {
     let cx = &contexts()[0];
     let x = cx.zeros::<f64>(&[3, 3]).unwrap().with_names(&["lat", "lon"]).unwrap();

@@ -35,7 +35,9 @@ fn by_hand(cx: &Context, x: &ArrayD<f64>, axis: usize, labels: &[usize], name: &
             let over = hyperslab::array::reduction::keep(axis.cast_signed());
             let result = cx.compute(picked.try_reduce(name, over, params).unwrap()).unwrap();
             let shape = result.block().shape().to_vec();
-            ArrayD::from_shape_vec(shape, elements(&result).iter().map(|z| z.re).collect()).unwrap()
+            // Positions count along the whole axis.
+            let place = |v: f64| if name.contains("arg") { rows[v as usize] as f64 } else { v };
+            ArrayD::from_shape_vec(shape, elements(&result).iter().map(|z| place(z.re)).collect()).unwrap()
         })
         .collect();
     ndarray::concatenate(Axis(axis), &parts.iter().map(|p| p.view()).collect::<Vec<_>>()).unwrap()
@@ -79,7 +81,7 @@ fn every_axis_in_every_chunking() {
 }
 
 #[test]
-fn every_reduction_without_positions() {
+fn every_reduction() {
     let x = values(&[30, 4]);
     let labels: Vec<usize> = (0..30).map(|i| i * 7 % 4).collect();
     // Bits are of integers.
@@ -87,16 +89,9 @@ fn every_reduction_without_positions() {
         for cx in contexts() {
             let array = cx.from_ndarray(x.clone()).unwrap().into_dyn().try_rechunk(&[8, 3]).unwrap();
             let groups = array.group_by(0, &labels).unwrap();
-            match groups.reduce(reduction.name(), Params::default()) {
-                Ok(got) => {
-                    let want = by_hand(&cx, &x, 0, &labels, reduction.name(), Params::default());
-                    close(&got, &want, &cx, reduction.name());
-                }
-                Err(error) => {
-                    assert!(!reduction.many_axes(), "{error}");
-                    assert!(error.to_string().contains("of groups"), "{error}");
-                }
-            }
+            let got = groups.reduce(reduction.name(), Params::default()).unwrap();
+            let want = by_hand(&cx, &x, 0, &labels, reduction.name(), Params::default());
+            close(&got, &want, &cx, reduction.name());
         }
     }
 }
@@ -157,6 +152,24 @@ impl SumOfRow for ArrayD<f64> {
     fn sum_of_row(&self, row: usize) -> f64 {
         self.index_axis(Axis(0), row).sum()
     }
+}
+
+#[test]
+fn positions_of_extremes_meet_nan_and_what_is_in_no_group() {
+    let cx = &contexts()[0];
+    let nan = f64::NAN;
+    let x = cx.from_ndarray(ndarray::array![5.0, nan, 2.0, 9.0, 9.0, nan, -1.0]).unwrap().into_dyn();
+    let labels = cx.from_ndarray(ndarray::array![0i64, 0, 1, 1, 1, -1, -1]).unwrap();
+    let groups = x.group_by_values(0, &labels).unwrap();
+    let of = |name: &str| elements(&cx.compute(groups.reduce(name, Params::default()).unwrap()).unwrap());
+    let places = |name: &str| of(name).iter().map(|z| z.re).collect::<Vec<_>>();
+    assert_eq!((places("argmax"), places("nanargmax")), (vec![1.0, 3.0], vec![0.0, 3.0]));
+    assert_eq!(places("argmin"), [1.0, 2.0]);
+    let all_nan = x.group_by(0, &[0, 1, 0, 0, 0, 1, 0]).unwrap();
+    let error = cx.compute(all_nan.reduce("nanargmin", Params::default()).unwrap()).unwrap_err().to_string();
+    assert!(error.contains("nanargmin") && error.contains("NaN alone"), "{error}");
+    let empty = x.astype(DType::I64).group_by(0, &[0, 2, 2, 0, 0, 0, 0]).unwrap();
+    assert!(empty.reduce("argmax", Params::default()).unwrap_err().to_string().contains("empty"));
 }
 
 #[test]

@@ -186,8 +186,8 @@ def groups(draw):
     keys = np.unique(labels[valid])
     others = [a for a in range(x.ndim) if a not in axes]
     moved = np.moveaxis(x, axes, range(rank))
-    name = draw.choice([*NAN, *NAN.values(), "any", "all", "count", "first", "last", "quantile", "keys", "anomaly"])
-    if x.dtype == bool and name not in ("sum", "mean", "any", "all", "count", "first", "last", "keys"):
+    name = draw.choice([*NAN, *NAN.values(), "any", "all", "count", "first", "last", "quantile", "keys", "anomaly", "argmin", "argmax"])
+    if x.dtype == bool and name not in ("sum", "mean", "any", "all", "count", "first", "last", "keys", "argmax"):
         name = "sum"
     how = {"ddof": draw.choice([0, 1])} if name.endswith(("var", "std")) else {}
     extra = "".join(f", {k}={v}" for k, v in how.items())
@@ -197,6 +197,12 @@ def groups(draw):
     text = f"groupby(x, labels{axis}).{name}({extra[2:]})"
     arrays = {"x": x, "labels": labels}
     members = [moved[(labels == key) & valid] for key in keys]
+    if name.startswith("arg"):
+        # Positions count along all that is grouped.
+        places = np.arange(labels.size).reshape(labels.shape)
+        found = [places[(labels == key) & valid][getattr(np, name)(m, axis=0)] for key, m in zip(keys, members)]
+        out = np.array(found, "i8").reshape(len(keys), *(x.shape[a] for a in others))
+        return text, arrays, np.moveaxis(out, 0, sum(a < axes[0] for a in others))
     if name == "count":
         return text, arrays, np.array([len(m) for m in members], "i8")
     if name == "keys":
@@ -269,7 +275,7 @@ def masked(draw):
         made = "ma.masked_invalid(x)"
     axis = draw.choice([None, *range(-x.ndim, x.ndim), tuple(range(x.ndim))])
     name = draw.choice(["sum", "prod", "mean", "var", "std", "min", "max", "any", "all", "count", "filled", "getdata",
-                        "getmaskarray", "add", "divide", "average", "mask"])
+                        "getmaskarray", "add", "divide", "average", "mask", "fix", "where", "nonzero", "ones", "fill", "returned"])
     if name in ("min", "max") and np.isnan(x).any():
         made = "ma.masked_invalid(x)"
     if name == "count":
@@ -278,6 +284,20 @@ def masked(draw):
         text = draw.choice([f"ma.filled({made})", f"{made}.filled(7)"])
     elif name in ("getdata", "getmaskarray"):
         text = f"ma.{name}({made})"
+    elif name == "fix":
+        text = draw.choice([f"ma.filled(ma.fix_invalid({made}))", f"ma.getdata(ma.fix_invalid({made}, fill_value=6))", f"ma.getmaskarray(ma.fix_invalid({made}))"])
+    elif name == "where":
+        text = draw.choice([f"ma.filled(ma.where({made} > 0, x, y), 4)", f"ma.filled(ma.where(y > 0, {made}, y), 4)",
+                            f"ma.filled(ma.where({made}, {made}, 2), 4)", f"ma.getdata(ma.where({made} > 0, y, {made}))"])
+    elif name == "nonzero":
+        at = draw.randrange(x.ndim)
+        text = draw.choice([f"ma.nonzero({made})[{at}]", f"{made}.nonzero()[{at}]", f"ma.where({made})[{at}]"])
+    elif name == "ones":
+        text = f"ma.filled(ma.{draw.choice(['ones', 'zeros'])}_like({made}))"
+    elif name == "fill":
+        text = draw.choice([f"ma.filled({made} + y)", f"ma.masked_array(x, mask=y > {v}, fill_value=3).filled()", f"(-{made}).filled()" if x.dtype.kind != "u" else f"ma.filled(y - {made})"])
+    elif name == "returned":
+        text = f"ma.filled(ma.average({made}, axis={axis if not isinstance(axis, tuple) else None}, weights=abs(y), returned=True)[1], 5)"
     elif name == "mask":
         text = f"ma.getmaskarray({made}.max(axis={axis}))" if not np.isnan(x).any() else f"ma.getmaskarray({made}.sum(axis={axis}))"
     elif name == "add":

@@ -36,6 +36,10 @@ pub(super) static METHODS: &[Function] = &[
     row("rms", PLAIN, reduce),
     row("median", PLAIN, reduce),
     row("nanmedian", PLAIN, reduce),
+    row("argmin", PLACE, reduce),
+    row("argmax", PLACE, reduce),
+    row("nanargmin", PLACE, reduce),
+    row("nanargmax", PLACE, reduce),
     row("first", PLAIN, reduce),
     row("last", PLAIN, reduce),
     row("quantile", "groups, q, method='linear', skipna=False", |call| {
@@ -57,6 +61,7 @@ pub(super) static METHODS: &[Function] = &[
 ];
 
 const PLAIN: &str = "groups, dtype=None, *, skipna=False";
+const PLACE: &str = "groups, *, skipna=False";
 const SPREAD: &str = "groups, ddof=0, dtype=None, *, skipna=False";
 
 fn group(call: &Call) -> Result<Value> {
@@ -108,5 +113,5 @@ fn reduced(call: &Call, name: &str) -> Result<Value> {
 
 /// Whether a reduction has a twin that leaves NaN out.
 pub(super) fn skips_nan(name: &str) -> bool {
-    matches!(name, "sum" | "prod" | "mean" | "median" | "var" | "std" | "min" | "max")
+    matches!(name, "sum" | "prod" | "mean" | "median" | "var" | "std" | "min" | "max" | "argmin" | "argmax")
 }

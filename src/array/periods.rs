@@ -249,7 +249,7 @@ impl Periods {
                 if beyond > 0 { last + length - beyond } else { last },
             ),
         };
-        self.check((to - from) / length, most)?;
+        check((to - from) / length, most)?;
         Ok((0..=(to - from) / length).map(|k| from + k * length).collect())
     }
 
@@ -262,7 +262,7 @@ impl Periods {
             Side::Right if self.anchor(calendar, from) == first => from - self.count,
             Side::Right => from - (self.count - 1),
         };
-        self.check((to - from) / self.count, most)?;
+        check((to - from) / self.count, most)?;
         Ok((0..=(to - from) / self.count).map(|k| self.anchor(calendar, from + k * self.count) * DAY).collect())
     }
 
@@ -292,14 +292,15 @@ impl Periods {
             Unit::Fixed(length) => number * length / DAY,
         }
     }
+}
 
-    fn check(&self, count: i64, most: usize) -> Result<()> {
-        if usize::try_from(count).is_ok_and(|count| count <= most) {
-            return Ok(());
-        }
-        let why = format!("these times make {count} periods, most of them empty; resample goes to longer periods");
-        Err(Error::argument("resample", why))
+/// Refuses more than `most` periods.
+fn check(count: i64, most: usize) -> Result<()> {
+    if usize::try_from(count).is_ok_and(|count| count <= most) {
+        return Ok(());
     }
+    let why = format!("these times make {count} periods, most of them empty; resample goes to longer periods");
+    Err(Error::argument("resample", why))
 }
 
 #[cfg(test)]

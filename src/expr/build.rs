@@ -2,7 +2,7 @@
 
 use super::known;
 pub use super::known::Arg;
-use super::names::{self, Name, of_store};
+use super::names::{self, Name, of_store, without_coordinate};
 use super::node::{Expr, ExprKind, node};
 use super::pending::when_known;
 use crate::chunk::groups::Groups;
@@ -237,13 +237,6 @@ fn common_names(shape: &Shape, inputs: &[Expr]) -> Vec<Option<Name>> {
     if names.iter().all(Option::is_none) { Vec::new() } else { names }
 }
 
-/// The same names, those of some axes without coordinates: what they name is no longer where it was.
-pub(super) fn without_coordinate(names: &[Option<Name>], gone: impl Fn(usize) -> bool) -> Vec<Option<Name>> {
-    let one =
-        |(axis, name): (usize, &Option<Name>)| name.as_ref().map(|n| if gone(axis) { n.bare() } else { n.clone() });
-    names.iter().enumerate().map(one).collect()
-}
-
 /// Another look at the same elements, of this shape.
 #[track_caller]
 #[must_use]
@@ -372,23 +365,8 @@ pub fn concatenate(inputs: &[Expr], axis: usize) -> Result<Expr> {
     let mut axes: Vec<AxisChunks> =
         unify(&shape, &inputs.iter().map(|e| &e.chunks).collect::<Vec<_>>()).axes().to_vec();
     axes[axis] = AxisChunks::from_lengths(&lengths);
-    let mut names = without_coordinate(&first.names, |a| a == axis);
-    for (a, name) in
-        names.iter_mut().enumerate().filter_map(|(a, n)| Some((a, n.as_mut()?))).filter(|(a, _)| *a != axis)
-    {
-        inputs.iter().filter_map(|e| e.names.get(a)?.as_ref()).for_each(|other| name.meet(other));
-    }
-    let along = match names.get(axis).cloned().flatten() {
-        Some(_) => names::along(&inputs.iter().map(|e| e.names.get(axis).cloned().flatten()).collect::<Vec<_>>()),
-        None if lists.iter().all(|s| s[axis] == 1) => {
-            names::differing(&inputs.iter().map(|e| e.scalars.as_slice()).collect::<Vec<_>>())
-        }
-        None => None,
-    };
-    if along.as_ref().is_some_and(|own| !names.iter().enumerate().any(|(a, n)| a != axis && n.as_ref() == Some(own))) {
-        names.resize(shape.len(), None);
-        names[axis] = along;
-    }
+    let named: Vec<_> = inputs.iter().map(|e| (e.names.as_slice(), e.scalars.as_slice())).collect();
+    let names = names::joined(&named, axis, &lists);
     Ok(node(ExprKind::Concat { axis, inputs }, dtype, Shape::new(&shape), Chunks::new(axes), names))
 }
 

@@ -253,8 +253,37 @@ impl Name {
     }
 }
 
+/// The same names, those of some axes without coordinates: what they name is no longer where it was.
+pub(super) fn without_coordinate(names: &[Option<Name>], gone: impl Fn(usize) -> bool) -> Vec<Option<Name>> {
+    let one =
+        |(axis, name): (usize, &Option<Name>)| name.as_ref().map(|n| if gone(axis) { n.bare() } else { n.clone() });
+    names.iter().enumerate().map(one).collect()
+}
+
+/// The names of what arrays of these names, scalar coordinates and shapes are when they are joined along an axis: that has the
+/// coordinates of all parts, one after the other; of a new axis, on which each has one place, those scalars in which they differ.
+pub(super) fn joined(parts: &[(&[Option<Name>], &[Name])], axis: usize, shapes: &[Vec<usize>]) -> Vec<Option<Name>> {
+    let Some(((first, _), shape)) = parts.first().zip(shapes.first()) else { return Vec::new() };
+    let mut names = without_coordinate(first, |a| a == axis);
+    for (a, name) in
+        names.iter_mut().enumerate().filter_map(|(a, n)| Some((a, n.as_mut()?))).filter(|(a, _)| *a != axis)
+    {
+        parts.iter().filter_map(|(names, _)| names.get(a)?.as_ref()).for_each(|other| name.meet(other));
+    }
+    let along = match names.get(axis).cloned().flatten() {
+        Some(_) => along(&parts.iter().map(|(names, _)| names.get(axis).cloned().flatten()).collect::<Vec<_>>()),
+        None if shapes.iter().all(|s| s[axis] == 1) => differing(&parts.iter().map(|(_, s)| *s).collect::<Vec<_>>()),
+        None => None,
+    };
+    if along.as_ref().is_some_and(|own| !names.iter().enumerate().any(|(a, n)| a != axis && n.as_ref() == Some(own))) {
+        names.resize(shape.len(), None);
+        names[axis] = along;
+    }
+    names
+}
+
 /// The name of the axis along which arrays are joined, where they call it `names`: with their coordinates, where all have one.
-pub(super) fn along(names: &[Option<Name>]) -> Option<Name> {
+fn along(names: &[Option<Name>]) -> Option<Name> {
     let first = names.first()?.as_ref()?;
     let part = |n: &Option<Name>| n.as_ref().filter(|n| *n == first)?.coordinate.clone();
     let parts: Option<Vec<Coordinate>> = names.iter().map(part).collect();
@@ -276,7 +305,7 @@ pub(super) fn scalars<'a>(inputs: impl Iterator<Item = &'a [Name]>, axes: &[Opti
 }
 
 /// The name that an axis of length 1 which is joined with others gets: that of the only scalar coordinate in which they differ.
-pub(super) fn differing(scalars: &[&[Name]]) -> Option<Name> {
+fn differing(scalars: &[&[Name]]) -> Option<Name> {
     let (first, others) = scalars.split_first()?;
     let of = |name: &Name| -> Option<Vec<Option<Name>>> {
         let all = std::iter::once(first).chain(others);

@@ -1,8 +1,9 @@
 //! Constructors of what needs boxes of its inputs that no map gives: rows where a mask is true, places that are data, whole
 //! lines.
 
-use super::build::{LARGEST_RESHAPED, cast, index, without_coordinate};
+use super::build::{LARGEST_RESHAPED, cast, index};
 use super::known;
+use super::names::without_coordinate;
 use super::node::{Expr, ExprKind, Resume, node};
 use super::pending::{pending, when_known};
 use crate::chunk::tiling::tiling;

@@ -218,14 +218,19 @@ pub(super) fn kept(coordinate: &Expr) -> Attributes {
     attributes
 }
 
-/// The values of a coordinate.
+/// The values of a coordinate; NaN for `NaT`, the least `int64`.
 ///
 /// # Errors
 /// Those of reading it.
 pub fn values(coordinate: &Expr) -> Result<Vec<f64>> {
     let cx = Context::builder().threads(1).device("cpu").build()?;
     let wide = Array::from_expr(build::cast(coordinate, DType::F64)?);
-    Ok(cx.compute(wide)?.to_ndarray::<f64>()?.into_raw_vec_and_offset().0)
+    let mut values = cx.compute(wide)?.to_ndarray::<f64>()?.into_raw_vec_and_offset().0;
+    if coordinate.dtype == DType::I64 {
+        // NumPy's NaT.
+        values.iter_mut().filter(|v| **v == -(2f64.powi(63))).for_each(|v| *v = f64::NAN);
+    }
+    Ok(values)
 }
 
 /// Positions that a choice means.

@@ -62,7 +62,7 @@ pub fn clock(x: &Expr) -> Result<Option<Clock>> {
     text("units").map_or(Ok(None), |units| Clock::parse(units, text("calendar")))
 }
 
-/// A part of each of the times in `x`, `int64`; -1 where a time is NaN.
+/// A part of each of the times in `x`, `int64`; -1 where a time is NaN or `NaT`, the least `int64`.
 ///
 /// # Errors
 /// [`Argument`](crate::ErrorKind::Argument) for an array without units of time.
@@ -112,10 +112,15 @@ fn part_by(x: &Expr, part: Part, clock: &Clock) -> Result<Expr> {
                 }
             }
         };
-        if x.dtype.is_integer() {
-            return Ok(label);
-        }
-        let missing = p.op(ElementOp::Isnan, &[v[0]])?;
+        let missing = match x.dtype {
+            // NumPy's NaT.
+            DType::I64 => {
+                let nat = p.constant(Scalar::Int(i64::MIN.into()), DType::I64);
+                p.op(ElementOp::Equal, &[v[0], nat])?
+            }
+            dtype if dtype.is_integer() => return Ok(label),
+            _ => p.op(ElementOp::Isnan, &[v[0]])?,
+        };
         let none = p.constant(Scalar::Int(-1), DType::I64);
         Ok(p.select(missing, none, label))
     })

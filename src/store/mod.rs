@@ -25,6 +25,7 @@ pub mod manifest;
 pub(crate) mod staging;
 pub mod memory;
 pub mod ome;
+mod dates;
 pub mod npy;
 #[cfg(feature = "zarr")]
 pub mod zarr;

@@ -5,7 +5,7 @@
 
 use super::raw::{self, Extent};
 use super::staging::Staging;
-use super::{Attributes, Create, Format, Info, Layout, Node, NodeKind, Sink, Store};
+use super::{Create, Format, Info, Layout, Node, NodeKind, Sink, Store};
 use crate::chunk::region::Indices;
 use crate::chunk::{Chunks, Region, auto};
 use crate::cpu::copy::{copy_box, normalise_bools, reverse_axes, swap_bytes};
@@ -100,7 +100,7 @@ impl NpyStore {
             shards: None,
             codecs: header.describe(),
             names: Vec::new(),
-            attributes: Attributes::new(),
+            attributes: header.dates.clone().unwrap_or_default(),
             types: BTreeMap::new(),
             missing: None,
             fill: None,

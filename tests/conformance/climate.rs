@@ -180,6 +180,42 @@ fn periods_of_time_are_groups() {
 }
 
 #[test]
+fn dates_of_numpy_are_times_of_cf() {
+    let cx = &contexts()[0];
+    let folder = tempfile::tempdir().unwrap();
+    let hours: Vec<i64> = vec![262_974, i64::MIN, 262_974 + 24 * 31 + 6];
+    // In a .npy file.
+    let path = folder.path().join("t.npy");
+    let header = "{'descr': '<M8[h]', 'fortran_order': False, 'shape': (3,), }";
+    let mut bytes = b"\x93NUMPY\x01\x00\x76\x00".to_vec();
+    bytes.extend(format!("{header:<117}\n").bytes());
+    bytes.extend(hours.iter().flat_map(|h| h.to_le_bytes()));
+    std::fs::write(&path, bytes).unwrap();
+    // In Zarr: as the coordinate of an array.
+    let x = cx.arange(3).unwrap().with_names(&["time"]).unwrap();
+    cx.compute(x.store(folder.path().join("z.zarr/x"), Create::new())).unwrap();
+    let place = folder.path().join("z.zarr/time");
+    let time = cx.from_ndarray(ndarray::Array1::from_vec(hours)).unwrap();
+    let named = Create { names: vec![Some("time".to_owned())], ..Create::new() };
+    cx.compute(time.store(&place, named)).unwrap();
+    let text = std::fs::read_to_string(place.join("zarr.json")).unwrap();
+    let mut document: serde_json::Value = serde_json::from_str(&text).unwrap();
+    document["data_type"] = json!({"name": "numpy.datetime64", "configuration": {"unit": "h", "scale_factor": 1}});
+    document["fill_value"] = json!("NaT");
+    std::fs::write(place.join("zarr.json"), document.to_string()).unwrap();
+    for at in [&path, &place] {
+        let months = cx.compute(cx.open(at).unwrap().time(hyperslab::array::time::Part::Month)).unwrap();
+        assert_eq!(months.as_slice().unwrap(), &[1, -1, 2], "{}", at.display());
+        let years = cx.compute(cx.open(at).unwrap().time(hyperslab::array::time::Part::Year)).unwrap();
+        assert_eq!(years.as_slice().unwrap()[0], 2000);
+    }
+    let x = cx.open(folder.path().join("z.zarr/x")).unwrap();
+    assert_eq!(cx.compute(x.sel("time", "2000-01-01T06").unwrap().cast::<i64>()).unwrap()[[]], 0);
+    let days = x.resample_by("time", &"D".parse().unwrap()).unwrap();
+    assert_eq!(cx.compute(days.count()).unwrap().iter().sum::<i64>(), 2);
+}
+
+#[test]
 fn names_that_contradict_each_other_are_refused() {
     let cx = &contexts()[0];
     let x = cx.zeros::<f64>(&[3, 3]).unwrap().with_names(&["lat", "lon"]).unwrap();

@@ -184,6 +184,29 @@ def malformed(judge):
         judge.check(f"malformed raw {attrs}", judge.eval("x", f"x={path}/x", "--raw"), values)
 
 
+def dates(judge, draw, count):
+    """NumPy's datetime64 and timedelta64, in .npy and Zarr."""
+    for number in range(count):
+        unit = draw.choice(["W", "D", "h", "m", "s", "ms", "us", "ns"])
+        days = np.array([draw.randint(-60_000, 60_000) for _ in range(9)], "M8[D]")
+        values = (days.astype("M8[s]") + draw.randint(0, 86_399)).astype(f"M8[{unit}]")
+        if draw.random() < 0.5:
+            values[draw.randrange(9)] = "NaT"
+        lengths = values - values[0]
+        for form in ["npy", "zarr2", "zarr3"]:
+            for name, array in {"date": values, "length": lengths}.items():
+                path = judge.folder / f"{name}{number}.{form}"
+                if form == "npy":
+                    np.save(path, array.astype(array.dtype.newbyteorder(draw.choice("<>"))))
+                else:
+                    zarr.create_array(path, data=array, chunks=(4,), zarr_format=int(form[-1]))
+                judge.check(f"{form} {array.dtype}", judge.eval("x", f"x={path}"), array.astype("i8"))
+            path, there = judge.folder / f"date{number}.{form}", ~np.isnat(values)
+            for part, want in {"year": values.astype("M8[Y]").astype("i8") + 1970, "month": values.astype("M8[M]").astype("i8") % 12 + 1,
+                               "second": values.astype("M8[s]").astype("i8") % 60}.items():
+                judge.check(f"{form} {part} {values.dtype}", judge.eval(f"{part}(x)", f"x={path}"), np.where(there, want, -1))
+
+
 CALENDARS = ["standard", "gregorian", "proleptic_gregorian", "noleap", "365_day", "all_leap", "366_day", "360_day", "julian"]
 PARTS = {"year": "year", "month": "month", "day": "day", "hour": "hour", "minute": "minute", "second": "second",
          "dayofyear": "dayofyr", "dayofweek": "dayofwk"}
@@ -403,6 +426,7 @@ def main():
         ranges(judge, draw, max(4, args.count // 5))
         malformed(judge)
         outputs(judge)
+        dates(judge, draw, max(3, args.count // 10))
         calendars(judge, draw, max(4, args.count // 5))
         selections(judge, draw, max(3, args.count // 10))
         resamples(judge, draw, max(4, args.count // 10))

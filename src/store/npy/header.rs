@@ -3,7 +3,7 @@
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::shape;
-use crate::store::raw;
+use crate::store::{Attributes, dates, raw};
 use std::fs::File;
 use std::path::Path;
 
@@ -26,6 +26,8 @@ pub(super) struct Header {
     pub(super) shape: Vec<usize>,
     /// Where the elements begin.
     pub(super) offset: u64,
+    /// What the elements are where they are dates or lengths of time.
+    pub(super) dates: Option<Attributes>,
 }
 
 impl Header {
@@ -73,7 +75,7 @@ impl Header {
             let found = entries.iter().find(|(k, _)| *k == Literal::Text(key.to_owned()));
             found.map(|(_, v)| v).ok_or_else(|| damaged(&format!("`{key}` is missing")))
         };
-        let (dtype, swapped) = match find("descr")? {
+        let (dtype, swapped, dates) = match find("descr")? {
             Literal::Text(descr) => dtype_of(descr)?,
             _ => return Err(Refusal::Unsupported("with fields".to_owned())),
         };
@@ -87,7 +89,7 @@ impl Header {
             .collect::<Option<Vec<usize>>>()
             .filter(|s| s.len() <= 64)
             .ok_or_else(|| damaged("`shape` is not a tuple of lengths"))?;
-        Ok(Self { dtype, swapped, fortran: fortran && shape.len() > 1, shape, offset })
+        Ok(Self { dtype, swapped, fortran: fortran && shape.len() > 1, shape, offset, dates })
     }
 
     /// Order and endianness, where they are not the usual ones.
@@ -138,12 +140,14 @@ fn kind_code(dtype: DType) -> char {
     }
 }
 
-/// The element type behind `descr`, and whether its bytes must be swapped.
-fn dtype_of(descr: &str) -> Result<(DType, bool), Refusal> {
+/// The element type behind `descr`, whether its bytes must be swapped, and what it is where it counts time.
+fn dtype_of(descr: &str) -> Result<(DType, bool, Option<Attributes>), Refusal> {
     let unsupported = || Refusal::Unsupported(format!("`{descr}`"));
     let order = descr.chars().next().filter(|c| matches!(c, '<' | '>' | '=' | '|'));
     let code = order.map_or(descr, |c| &descr[c.len_utf8()..]);
+    let dates = dates::of_code(code);
     let dtype = match (code, order) {
+        _ if dates.is_some() => DType::I64,
         // ml_dtypes stores bfloat16 so; real void data of two bytes is `|V2`.
         ("V2", Some('<' | '>')) | ("bfloat16", _) => DType::BF16,
         _ if code.starts_with(['b', 'i', 'u', 'f', 'c']) && code[1..].bytes().all(|b| b.is_ascii_digit()) => {
@@ -156,7 +160,7 @@ fn dtype_of(descr: &str) -> Result<(DType, bool), Refusal> {
         Some('>') => cfg!(target_endian = "little"),
         _ => false,
     };
-    Ok((dtype, swapped && dtype.real().size() > 1))
+    Ok((dtype, swapped && dtype.real().size() > 1, dates))
 }
 
 /// Why a header is not accepted.

@@ -8,7 +8,7 @@ use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
 use crate::error::{Error, Result};
 use crate::shape;
-use crate::store::{Attributes, Info};
+use crate::store::{Attributes, Info, dates};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -110,10 +110,14 @@ fn object(value: Option<&Value>) -> Map<String, Value> {
     value.and_then(Value::as_object).cloned().unwrap_or_default()
 }
 
-fn array_v3(source: &Source, inner: &str, document: Value, path: &Path) -> Result<Array> {
+fn array_v3(source: &Source, inner: &str, mut document: Value, path: &Path) -> Result<Array> {
     let bad = |why: String| Error::store(path, why);
     let unsupported = |why: String| Error::unsupported(format!("{}: {why}", path.display()));
     let codec_list = document.get("codecs").and_then(Value::as_array).cloned().unwrap_or_default();
+    let times = document.get("data_type").and_then(dates_v3);
+    if times.is_some() && document.get("fill_value") == Some(&Value::from("NaT")) {
+        document["fill_value"] = i64::MIN.into();
+    }
     let meta: ArrayMetadataV3 =
         serde_json::from_value(document).map_err(|e| bad(format!("is not the metadata of an array: {e}")))?;
     if let Some((name, _)) = meta.additional_fields.iter().find(|(_, field)| field.must_understand()) {
@@ -122,7 +126,7 @@ fn array_v3(source: &Source, inner: &str, document: Value, path: &Path) -> Resul
     if let Some(transformer) = meta.storage_transformers.iter().find(|t| t.must_understand()) {
         return Err(unsupported(format!("storage transformer `{}` is not supported", transformer.name())));
     }
-    let dtype = dtype_v3(meta.data_type.name()).map_err(unsupported)?;
+    let dtype = if times.is_some() { DType::I64 } else { dtype_v3(meta.data_type.name()).map_err(unsupported)? };
     let lengths = lengths(&meta.shape, dtype).map_err(bad)?;
     if meta.dimension_names.as_ref().is_some_and(|names| names.len() != lengths.len()) {
         return Err(bad(format!("has another number of dimension names than its shape {}", shape::tuple(&lengths))));
@@ -138,7 +142,7 @@ fn array_v3(source: &Source, inner: &str, document: Value, path: &Path) -> Resul
         dtype,
         lengths,
         names: meta.dimension_names.unwrap_or_default(),
-        attributes: meta.attributes,
+        attributes: dates::beside(meta.attributes, times),
         fill: Some(fill.as_ne_bytes().to_vec()),
         missing: None,
         codecs: describe(&codecs, None),
@@ -153,7 +157,14 @@ fn array_v2(source: &Source, inner: &str, document: &Value, attributes: Attribut
         let other = document.get("dtype").map(ToString::to_string).unwrap_or_default();
         return Err(unsupported(format!("element type {other} is not supported")));
     };
-    let (dtype, mut swapped) = dtype_v2(code).map_err(unsupported)?;
+    let times = dates::of_code(code.trim_start_matches(['<', '>', '|', '=']));
+    // Integers count time.
+    let own = if times.is_some() {
+        format!("{}i8", &code[..code.len() - code.trim_start_matches(['<', '>']).len()])
+    } else {
+        code.clone()
+    };
+    let (dtype, mut swapped) = dtype_v2(&own).map_err(unsupported)?;
     let list = |key: &str| -> Result<Vec<u64>> {
         let items = document.get(key).and_then(Value::as_array);
         let items = items.and_then(|v| v.iter().map(Value::as_u64).collect());
@@ -183,8 +194,10 @@ fn array_v2(source: &Source, inner: &str, document: &Value, attributes: Attribut
     };
     let (names, attributes) = names_v2(attributes, document, lengths.len());
     // For whoever names dimensions, version 2's fill value is the `_FillValue` of NetCDF; others write 0 there and mean 0.
-    let missing = fill.as_deref().filter(|_| !names.is_empty()).map(|bytes| Scalar::from_bytes(dtype, bytes));
+    let missing =
+        fill.as_deref().filter(|_| !names.is_empty() && times.is_none()).map(|bytes| Scalar::from_bytes(dtype, bytes));
     let codecs = describe(&codecs, Some(code));
+    let attributes = dates::beside(attributes, times);
     let head = Head { version: 2, dtype, names, attributes, fill, missing, codecs, lengths };
     assemble(source, inner, head, pipeline, (grid, stored_shape), Keys::V2 { separator }).map_err(bad)
 }
@@ -322,6 +335,18 @@ fn transpose(rank: usize) -> Named {
     let order: Vec<Value> = (0..rank).rev().map(Value::from).collect();
     let config = Map::from_iter([("order".to_owned(), Value::Array(order))]);
     Named { version: 3, name: "transpose".to_owned(), config }
+}
+
+/// What the elements are, where they are dates or lengths of time.
+fn dates_v3(data_type: &Value) -> Option<Attributes> {
+    let is_date = match data_type.get("name")?.as_str()? {
+        "numpy.datetime64" => true,
+        "numpy.timedelta64" => false,
+        _ => return None,
+    };
+    let configuration = data_type.get("configuration")?;
+    let counts = |key: &str| configuration.get(key).is_none_or(|factor| factor.as_u64() == Some(1));
+    dates::of_unit(is_date, configuration.get("unit")?.as_str().filter(|_| counts("scale_factor"))?)
 }
 
 fn dtype_v3(name: &str) -> Outcome<DType> {

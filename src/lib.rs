@@ -83,7 +83,9 @@ pub mod linalg;
 pub mod blockwise;
 pub mod optimize;
 pub mod task;
+pub mod drawing;
 pub mod runtime;
+pub mod page;
 pub mod array;
 pub mod lang;
 #[cfg(feature = "cli")]

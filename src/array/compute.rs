@@ -15,7 +15,7 @@ use crate::expr::{Expr, Name};
 use crate::runtime::context::Context;
 use crate::runtime::executor::{self, Answer};
 use crate::runtime::pipeline::{Stage, explain, prepare};
-use crate::runtime::trace::Report;
+use crate::runtime::report::Report;
 use crate::shape;
 use crate::store::memory::MemoryStore;
 use crate::store::{self, Create, Layout, Store};
@@ -557,7 +557,7 @@ fn run_known(cx: &Context, wanted: &[Wanted]) -> Result<Vec<Answer>> {
     }
     let (answers, mut report) = executor::run(cx, &plan, &graph, sinks)?;
     settled.into_iter().try_for_each(store::settle)?;
-    report.planning = planning;
+    report.set_planning(planning);
     cx.set_report(report);
     Ok(answers)
 }

@@ -1,6 +1,6 @@
 //! Plans as text: one stage a line, its inputs below. The same inputs give the same text on every machine.
 
-use super::plan::{Input, Origin, Placement, Plan, Stage, StageKind};
+use super::plan::{Input, Origin, Placement, Plan, Stage, StageId, StageKind};
 use crate::expr::display::view_text;
 use crate::shape::tuple;
 use std::fmt;
@@ -9,21 +9,39 @@ use std::fmt::Write;
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (id, stage) in self.stages.iter().enumerate() {
-            let role = match self.consumers(id).1 {
-                true if self.outputs.iter().any(|o| o.stage == id && o.stored.is_some()) => " -> stored",
-                true => " -> answer",
-                false if stage.is_spilled() => " -> spilled",
-                false if stage.placement != Placement::OnDemand => " -> kept",
-                false if !stage.is_swept() => " (on demand)",
-                false => "",
+            let role = match role(self, id) {
+                "" => String::new(),
+                "on demand" => " (on demand)".to_owned(),
+                role => format!(" -> {role}"),
             };
             writeln!(f, "{id}: {}  over {} in {}{role}", title(self, stage), tuple(&stage.space), stage.chunks)?;
-            for (i, input) in stage.inputs.iter().enumerate() {
-                writeln!(f, "   {} <- {}", crate::op::program::input_name(i), describe(self, stage, input))?;
+            for line in inputs(self, stage) {
+                writeln!(f, "   {line}")?;
             }
         }
         Ok(())
     }
+}
+
+/// What becomes of the result of a stage; nothing is said of those that others read once they are done.
+#[must_use]
+pub fn role(plan: &Plan, id: StageId) -> &'static str {
+    let stage = &plan.stages[id];
+    match plan.consumers(id).1 {
+        true if plan.outputs.iter().any(|o| o.stage == id && o.stored.is_some()) => "stored",
+        true => "answer",
+        false if stage.is_spilled() => "spilled",
+        false if stage.placement != Placement::OnDemand => "kept",
+        false if !stage.is_swept() => "on demand",
+        false => "",
+    }
+}
+
+/// What a stage reads, a line for each input.
+#[must_use]
+pub fn inputs(plan: &Plan, stage: &Stage) -> Vec<String> {
+    let line = |(i, input)| format!("{} <- {}", crate::op::program::input_name(i), describe(plan, stage, input));
+    stage.inputs.iter().enumerate().map(line).collect()
 }
 
 /// What a stage does, in one line.

@@ -1,11 +1,11 @@
 //! `hyperslab explain`: how an expression would be computed.
 
 use super::args::Explain;
-use super::graph::Graph;
 use super::output::{Failure, save, say};
 use super::program;
 use super::session::{Goal, Session};
 use crate::array::Array;
+use crate::drawing::plan::Drawing;
 use crate::error::{Error, Result};
 use crate::runtime::pipeline::Stage;
 use std::path::PathBuf;
@@ -20,11 +20,11 @@ pub fn explain(args: &Explain) -> Result<(), Failure> {
     let arrays = program::arrays(session.cx(), &source, &args.program.inputs, args.running.raw)?;
     let goals = goals(args, &arrays)?;
     if args.dot || args.svg.is_some() {
-        let graph = Graph::new(&session.cx().plan(&goals)?);
+        let drawing = Drawing::new(&session.cx().plan(&goals)?, &session.cx().machine())?;
         if let Some(path) = &args.svg {
-            save(path, &graph.svg())?;
+            save(path, &drawing.svg())?;
         }
-        return if args.dot { say(&graph.dot()) } else { Ok(()) };
+        return if args.dot { say(&drawing.dot()) } else { Ok(()) };
     }
     if args.stage != "all" {
         return say(session.cx().explain(goals, args.stage.parse()?)?.trim_end());

@@ -1,13 +1,13 @@
 //! The `hyperslab` command: its arguments, what each subcommand does, and arrays as text and pictures.
 //!
 //! [`command::main`] is where it begins: [`args`] parses, [`session`] sets up threads, budget and observers, and one module
-//! per subcommand does the work: [`info`] (with [`stats`]), [`eval`], [`explain`] (with [`graph`]), [`convert`],
+//! per subcommand does the work: [`info`] (with [`stats`]), [`eval`], [`explain`], [`convert`],
 //! [`pyramid`].
 //! [`program`] turns an expression and its inputs into arrays, [`staging`] keeps unfinished outputs out of sight,
 //! [`profile`] writes down what a run did, [`output`] is the only way to standard output.
 //!
 //! [`mod@print`] writes an array exactly as NumPy 2 does, from the few elements that are shown; [`plot`] draws one
-//! as a PNG.
+//! as a PNG or an SVG.
 
 pub mod print;
 pub mod plot;
@@ -15,7 +15,6 @@ pub mod labels;
 pub mod args;
 pub mod output;
 pub mod staging;
-pub mod graph;
 pub mod profile;
 pub mod progress;
 pub mod session;

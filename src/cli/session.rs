@@ -2,22 +2,19 @@
 
 use super::args::Running;
 use super::output::{note, on_terminal};
-use super::profile::{self, Totals};
+use super::profile;
 use super::progress::Bar;
 use crate::array::Array;
 use crate::array::compute::{Compute, Stored, Wanted};
 use crate::device::block::Block;
 use crate::device::block::return_large_blocks;
 use crate::error::{Bytes, Error, ErrorKind, Result};
-use crate::expr::{Expr, ExprKind};
 use crate::runtime::context::Context;
 use crate::runtime::executor::Answer;
 use crate::runtime::interrupt::{Watch, cancel_on_signal, insist};
-use crate::runtime::pipeline::Stage;
-use crate::runtime::trace::Report;
+use crate::runtime::report::Report;
 use crate::store;
 use crate::store::staging::Traces;
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -58,7 +55,7 @@ pub struct Session {
     began: Instant,
     talks: bool,
     profile: Option<PathBuf>,
-    totals: Totals,
+    report: Report,
     outputs: Vec<PathBuf>,
     resume: bool,
 }
@@ -91,8 +88,8 @@ impl Session {
         }
         let cx = builder.build()?;
         cancel_on_signal(cx.cancel_token());
-        let (profile, totals, outputs) = (options.profile.clone(), Totals::default(), Vec::new());
-        Ok(Self { cx, bar, began: Instant::now(), talks, profile, totals, outputs, resume: options.resume })
+        let (profile, report, outputs) = (options.profile.clone(), Report::default(), Vec::new());
+        Ok(Self { cx, bar, began: Instant::now(), talks, profile, report, outputs, resume: options.resume })
     }
 
     /// Tells where the results go, so that an end in the middle of a huge chunk leaves nothing there.
@@ -128,17 +125,10 @@ impl Session {
     /// # Errors
     /// As [`Context::compute`].
     pub fn compute(&mut self, goals: Vec<Goal>) -> Result<Vec<Option<Block>>> {
-        let again = self.profile.is_some().then(|| goals.clone());
-        let sources = source_bytes(&goals);
         let watch = self.watch();
         let answers = self.cx.compute(goals)?;
         drop(watch);
-        self.totals.source_bytes += sources;
-        if let Some(goals) = again {
-            append(&mut self.totals.plan, &self.cx.explain(goals.clone(), Stage::Fused)?);
-            append(&mut self.totals.tasks, &self.cx.explain(goals, Stage::Tasks)?);
-        }
-        add(&mut self.totals.report, self.cx.report());
+        self.report = std::mem::take(&mut self.report).then(self.cx.report());
         Ok(answers)
     }
 
@@ -149,11 +139,11 @@ impl Session {
     pub fn finish(self, title: &str) -> Result<()> {
         self.bar.clear();
         if let Some(path) = &self.profile {
-            profile::save(path, title, &self.cx, &self.totals)?;
+            profile::save(path, title, &self.report)?;
         }
         if self.talks {
-            let peak = resident_peak().unwrap_or(self.totals.report.peak_bytes);
-            let (wall, read) = (self.began.elapsed().as_secs_f64(), Bytes(self.totals.report.bytes_read));
+            let peak = resident_peak().unwrap_or(self.report.peak_bytes);
+            let (wall, read) = (self.began.elapsed().as_secs_f64(), Bytes(self.report.bytes_read));
             note(&format!("{wall:.2} s, {read} read, {} of memory at most", Bytes(peak)));
         }
         Ok(())
@@ -164,56 +154,6 @@ impl Drop for Session {
     fn drop(&mut self) {
         self.bar.clear();
     }
-}
-
-fn append(to: &mut String, text: &str) {
-    if !to.is_empty() {
-        to.push_str("\n\n");
-    }
-    to.push_str(text.trim_end());
-}
-
-/// Adds a run that began when the earlier ones had ended.
-fn add(total: &mut Report, run: Report) {
-    let offset = total.wall;
-    total.tasks += run.tasks;
-    total.bytes_read += run.bytes_read;
-    total.bytes_written += run.bytes_written;
-    total.bytes_spilled += run.bytes_spilled;
-    total.bytes_unspilled += run.bytes_unspilled;
-    total.read += run.read;
-    total.compute += run.compute;
-    total.write += run.write;
-    total.wall += run.wall;
-    total.planning += run.planning;
-    total.projected_bytes = total.projected_bytes.max(run.projected_bytes);
-    total.peak_bytes = total.peak_bytes.max(run.peak_bytes);
-    total.spans.extend(run.spans.into_iter().map(|mut span| {
-        span.start += offset;
-        span.end += offset;
-        span
-    }));
-}
-
-/// Bytes of the stored arrays behind some goals, each array once.
-fn source_bytes(goals: &[Goal]) -> u64 {
-    let mut wanted = Vec::new();
-    for goal in goals {
-        goal.collect(&mut wanted);
-    }
-    let (mut seen, mut total) = (BTreeSet::new(), 0);
-    let mut left: Vec<&Expr> = wanted.iter().map(Wanted::expr).collect();
-    while let Some(expr) = left.pop() {
-        if !seen.insert(expr.id()) {
-            continue;
-        }
-        if let ExprKind::Source(store) = &expr.kind {
-            let info = store.info();
-            total += crate::shape::size(&info.shape) as u64 * info.dtype.size() as u64;
-        }
-        left.extend(expr.inputs());
-    }
-    total
 }
 
 /// The most memory that this process ever held.

@@ -39,6 +39,7 @@ struct State {
     peak_reserved: u64,
     live: u64,
     peak_live: u64,
+    recent_live: u64,
     idle_bytes: u64,
     idle: BTreeMap<usize, Vec<Buffer>>,
 }
@@ -98,6 +99,14 @@ impl Memory {
     #[must_use]
     pub fn peak_live(&self) -> u64 {
         self.state.lock().peak_live
+    }
+
+    /// The most bytes of buffers that lived at once since this was last asked.
+    #[must_use]
+    pub fn recent_peak(&self) -> u64 {
+        let mut state = self.state.lock();
+        let live = state.live;
+        std::mem::replace(&mut state.recent_live, live).max(live)
     }
 
     /// Sets `bytes` aside, if the budget has room for them.
@@ -194,6 +203,7 @@ impl State {
     fn take(&mut self, bytes: u64) {
         self.live += bytes;
         self.peak_live = self.peak_live.max(self.live);
+        self.recent_live = self.recent_live.max(self.live);
     }
 
     /// Moves idle buffers, largest first, to `out` until everything fits the budget.

@@ -75,6 +75,12 @@ impl ChunkCache {
         Ok(chunk)
     }
 
+    /// Bytes of the chunks that are here.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.state.lock().bytes
+    }
+
     /// Forgets everything.
     pub fn clear(&self) {
         *self.state.lock() = State::default();

@@ -7,6 +7,7 @@
 use super::context::Context;
 use super::fetch::Shared;
 use super::launch::Launcher;
+use super::trace::Timed;
 use crate::blockwise::plan::{Stage, StageId, StageKind};
 use crate::chunk::{AxisChunks, Chunks, Region};
 use crate::device::View;
@@ -175,9 +176,7 @@ impl Chains {
             match run {
                 Some(bytes) => {
                     let views = views.iter().map(View::host).collect::<Result<Vec<_>>>()?;
-                    super::trace::timed(&shared.trace.counters.compute_ns, || {
-                        kernel.run_into(tile, &views, &mut [bytes])
-                    })?;
+                    shared.trace.timed(Timed::Compute, || kernel.run_into(tile, &views, &mut [bytes]))?;
                 }
                 None => whole.write(&index, &self.run(shared, kernel, tile, &views)?.host()?)?,
             }

@@ -2,7 +2,7 @@
 
 use super::devices::{Lane, find_devices, stream_of};
 use super::knobs::{Knobs, machine_memory, parse_bytes};
-use super::trace::Report;
+use super::report::Report;
 use crate::blockwise::sweep::Machine;
 use crate::chunk::Region;
 use crate::cpu::device::CpuDevice;
@@ -157,7 +157,16 @@ impl Builder {
         self
     }
 
-    /// Whether every task leaves a record in the [`Report`].
+    /// Whether the [`Report`] says who did what when: what threads spent their time on, what stages took, what was read,
+    /// and what lived in memory. It costs little, and its size does not grow with the run.
+    ///
+    /// ```
+    /// use hyperslab::Context;
+    /// let cx = Context::builder().profile(true).build().unwrap();
+    /// cx.compute(cx.arange(1000).unwrap().sum(..)).unwrap();
+    /// let page = cx.report().page("sum(arange(1000))"); // for a browser
+    /// assert!(page.starts_with("<!doctype html>"));
+    /// ```
     #[must_use]
     pub fn profile(mut self, yes: bool) -> Self {
         self.profile = yes;
@@ -367,8 +376,16 @@ impl Context {
         self.0.optimize
     }
 
-    pub(crate) fn keeps_spans(&self) -> bool {
+    pub(crate) fn is_profiled(&self) -> bool {
         self.0.profile
+    }
+
+    /// What worker `k` is called, with its device where that is not the CPU.
+    pub(crate) fn worker_name(&self, k: usize) -> String {
+        match self.0.devices.as_slice() {
+            [] => format!("thread {k}"),
+            devices => format!("thread {k}, {}", devices[k % devices.len()].name()),
+        }
     }
 
     pub(crate) fn set_report(&self, report: Report) {

@@ -10,9 +10,12 @@ use super::context::{Context, Progress, in_turn, turn};
 use super::fetch::{Held, Memo, Shared};
 use super::fold::{Added, PartFold};
 use super::launch::{StageKernels, TileKernels};
+use super::pipeline::described;
+use super::recorder::Which;
+use super::report::Report;
 use super::running::{Done, Running, finish, start};
 use super::target::{Target, write_whole};
-use super::trace::{Report, Span, Trace, timed};
+use super::trace::{Timed, Trace};
 use crate::blockwise::plan::{Plan, StageId, StageKind};
 use crate::blockwise::sweep::Sweep;
 use crate::chunk::Region;
@@ -58,7 +61,7 @@ pub fn run(
     let cache = ChunkCache::new(graph.cache_bytes());
     let kernels = plan.stages.iter().map(|stage| StageKernels::new(cx, stage)).collect();
     let cached = (0..plan.stores.len()).map(|s| graph.shared.iter().any(|g| g.store == s && g.cached)).collect();
-    let mut shared = Shared { cx, plan, kernels, results, cache, cached, trace: Trace::new(cx.keeps_spans()) };
+    let mut shared = Shared { cx, plan, kernels, results, cache, cached, trace: Trace::new(cx, plan) };
     let mut sinks: BTreeMap<usize, Box<dyn Sink>> =
         sinks.into_iter().enumerate().filter_map(|(i, s)| s.map(|s| (i, s))).collect();
     let progress = AtomicUsize::new(0);
@@ -66,7 +69,7 @@ pub fn run(
     for number in 0..graph.sweeps.len() {
         run_sweep(&mut shared, graph, number, &mut sinks, (&progress, &mut done))?;
         for &id in &graph.sweeps[number].releases {
-            shared.results[id].iter_mut().for_each(|result| drop(result.take()));
+            release(&mut shared, id);
         }
     }
     let mut answers = Vec::new();
@@ -91,13 +94,28 @@ pub fn run(
         return Err(ErrorKind::Cancelled.into());
     }
     // Visible last, and together: a run that fails shows none of them.
-    done.written.into_iter().try_for_each(Sink::finish)?;
+    if !done.written.is_empty() {
+        shared.trace.timed(Timed::Finish, || done.written.into_iter().try_for_each(Sink::finish))?;
+    }
     let report = Report {
         projected_bytes: graph.projected_bytes(),
         peak_bytes: cx.memory().peak_live(),
+        profile: shared.trace.profile(cx, plan, graph, || described(cx, plan, graph)),
         ..shared.trace.report()
     };
     Ok((answers, report))
+}
+
+/// Lets go of the results of a stage.
+fn release(shared: &mut Shared<'_>, id: StageId) {
+    let stage = &shared.plan.stages[id];
+    for (r, dtype) in stage.result_dtypes().into_iter().enumerate() {
+        match shared.results[id][r].take() {
+            Some(Held::Spilled(_)) => shared.trace.released(shape::size(&stage.result_shape(r)) * dtype.size()),
+            Some(Held::Runs(runs)) => shared.trace.released(runs.bytes()),
+            Some(Held::Data(_)) | None => {}
+        }
+    }
 }
 
 /// Runs one sweep.
@@ -125,7 +143,7 @@ fn run_sweep(
         coming: Mutex::default(),
         trail: Mutex::default(),
     };
-    job.run(graph, number)?;
+    shared.trace.sweep(|| job.run(graph, number))?;
     drop(reservation);
     running.into_iter().try_for_each(|sink| finish(shared, sink, done))
 }
@@ -293,7 +311,7 @@ impl<'a> Job<'a, '_> {
             if list.len() > self.sweep.ahead { list.pop_front() } else { None }
         };
         while let Some(event) = first() {
-            device.wait(event)?;
+            self.shared.trace.timed(Timed::Wait, || device.wait(event))?;
         }
         let done = self.catching(task);
         self.trail.lock().entry(turn()).or_default().push_back(device.record(stream));
@@ -336,31 +354,28 @@ impl<'a> Job<'a, '_> {
         if self.is_done(&task.region) {
             return Ok(());
         }
-        let trace = &self.shared.trace;
-        let (start, read) = (trace.elapsed(), trace.counters.read_ns.load(Ordering::Relaxed));
+        let which = Which { sweep: task.sweep, block: &task.block };
         let mut memo = Memo::default();
-        for sink in self.running {
-            match sink {
-                Running::Blocks { id, targets } => self.blocks(*id, targets, task, &mut memo)?,
-                Running::Scan { id, chains, targets } => self.scan(*id, chains, targets, task, &mut memo)?,
-                Running::Reduction { id, folds, results } => self.reduction(*id, folds, results, task, &mut memo)?,
-                Running::Runs { id, runs } => self.shared.add_runs(*id, runs, &task.block, &task.region)?,
-                Running::Tiles(_) => return Err(Error::bug("a tile program runs by itself")),
-            }
+        self.shared.trace.task(
+            &which,
+            || self.shared.level(),
+            || {
+                for sink in self.running {
+                    self.shared.trace.within(sink.stage(), || self.sink(sink, task, &mut memo))?;
+                }
+                Ok(())
+            },
+        )
+    }
+
+    fn sink(&self, sink: &'a Running, task: &Task, memo: &mut Memo) -> Result<()> {
+        match sink {
+            Running::Blocks { id, targets } => self.blocks(*id, targets, task, memo),
+            Running::Scan { id, chains, targets } => self.scan(*id, chains, targets, task, memo),
+            Running::Reduction { id, folds, results } => self.reduction(*id, folds, results, task, memo),
+            Running::Runs { id, runs } => self.shared.add_runs(*id, runs, &task.block, &task.region),
+            Running::Tiles(_) => Err(Error::bug("a tile program runs by itself")),
         }
-        if trace.keeps_spans() {
-            let read = trace.counters.read_ns.load(Ordering::Relaxed) - read;
-            trace.span(|| Span {
-                sweep: task.sweep,
-                block: task.block.clone(),
-                thread: rayon::current_thread_index().unwrap_or(0),
-                start,
-                end: trace.elapsed(),
-                read: std::time::Duration::from_nanos(read),
-                reserved: self.shared.cx.memory().reserved(),
-            });
-        }
-        Ok(())
     }
 
     fn blocks(&self, id: StageId, targets: &'a [(Target, Option<usize>)], task: &Task, memo: &mut Memo) -> Result<()> {
@@ -389,17 +404,9 @@ impl<'a> Job<'a, '_> {
 
     /// Writes a finished block to a target on the host.
     fn write(&self, target: &Target, index: &[usize], region: &Region, data: &Data) -> Result<()> {
-        let counters = &self.shared.trace.counters;
-        let block = &timed(&counters.compute_ns, || data.host())?;
-        let counter = match target {
-            Target::Stored(_) => Some(&counters.bytes_written),
-            Target::Spilled(_) => Some(&counters.bytes_spilled),
-            Target::Memory(_) | Target::Kept(..) | Target::Whole(_) => None,
-        };
-        if let Some(counter) = counter {
-            counter.fetch_add(block.bytes().len() as u64, Ordering::Relaxed);
-        }
-        timed(&counters.write_ns, || target.write(self.shared.cx, index, region, block))
+        let trace = &self.shared.trace;
+        let block = &trace.timed(Timed::Compute, || data.host())?;
+        trace.timed(target.work(block), || target.write(self.shared.cx, index, region, block))
     }
 
     /// Gives a finished block to all that take it.
@@ -430,7 +437,7 @@ impl<'a> Job<'a, '_> {
         let Some(run) = assembly.claim_run(&task.block)? else { return Ok(false) };
         let views = self.shared.views(id, &task.region, memo)?;
         let views = views.iter().map(View::host).collect::<Result<Vec<_>>>()?;
-        timed(&self.shared.trace.counters.compute_ns, || kernel.run_into(&task.region, &views, &mut [run]))?;
+        self.shared.trace.timed(Timed::Compute, || kernel.run_into(&task.region, &views, &mut [run]))?;
         Ok(true)
     }
 

@@ -4,10 +4,11 @@ use super::cache::ChunkCache;
 use super::collage::Collage;
 use super::context::Context;
 use super::launch::{Launcher, StageKernels};
+use super::record::Level;
 use super::retry::retry;
 use super::runs::SortedRuns;
 use super::spill::SpillLog;
-use super::trace::{Trace, timed};
+use super::trace::{Timed, Trace};
 use crate::blockwise::diagonals::runs;
 use crate::blockwise::plan::{Input, Origin, Piece, Plan, Stage, StageId, StageKind};
 use crate::chunk::index_map::Positions;
@@ -25,7 +26,6 @@ use crate::shape;
 use crate::store::Store;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
-use std::sync::atomic::Ordering;
 
 /// Runs of a diagonal that a store is told of, at most.
 const ANNOUNCED: usize = 64;
@@ -71,6 +71,11 @@ impl Memo {
 }
 
 impl Shared<'_> {
+    /// What lives now.
+    pub(crate) fn level(&self) -> Level {
+        Level { live: self.cx.memory().recent_peak(), cached: self.cache.bytes(), ..Level::default() }
+    }
+
     /// The views of all inputs of stage `id` over `region` of its space.
     pub(crate) fn views(&self, id: StageId, region: &Region, memo: &mut Memo) -> Result<Vec<View<Data>>> {
         let stage = &self.plan.stages[id];
@@ -79,6 +84,10 @@ impl Shared<'_> {
 
     /// The elements that an on-demand stage has in `region`.
     pub(crate) fn evaluate(&self, id: StageId, region: &Region, memo: &mut Memo) -> Result<Data> {
+        self.trace.within(id, || self.evaluated(id, region, memo))
+    }
+
+    fn evaluated(&self, id: StageId, region: &Region, memo: &mut Memo) -> Result<Data> {
         let stage = &self.plan.stages[id];
         match &stage.kind {
             StageKind::Blockwise(_) => {
@@ -115,7 +124,8 @@ impl Shared<'_> {
         region: &Region,
         views: &[View<Data>],
     ) -> Result<Vec<Data>> {
-        timed(&self.trace.counters.compute_ns, || kernel.run(self.cx, region, views))
+        self.trace
+            .timed(Timed::Compute, || kernel.run(self.cx, region, views))
             .map_err(|e| e.at(format!("in {} built at {}", stage.label, stage.site)))
     }
 
@@ -263,9 +273,7 @@ impl Shared<'_> {
     pub(crate) fn unspill(&self, log: &SpillLog, region: &Region, dtype: DType) -> Result<Block> {
         let memory = self.cx.memory();
         let mut buffer = memory.buffer(region.size() * dtype.size());
-        let counters = &self.trace.counters;
-        counters.bytes_unspilled.fetch_add(buffer.len() as u64, Ordering::Relaxed);
-        timed(&counters.read_ns, || log.read(memory, region, buffer.bytes_mut()))?;
+        self.trace.timed(Timed::Unspill(buffer.len()), || log.read(memory, region, buffer.bytes_mut()))?;
         Block::new(dtype, &region.shape, buffer)
     }
 
@@ -309,7 +317,7 @@ impl Shared<'_> {
             store.in_memory() || ((store.random_access() || info.chunks.aligned(&span)) && !(again || self.cached[s]));
         if dense && direct {
             let mut buffer = buffer();
-            self.read_into(store, &span, buffer.bytes_mut())?;
+            self.read_into(s, &span, buffer.bytes_mut())?;
             return Ok(self.cx.data(Block::new(info.dtype, &counts, buffer)?));
         }
         let list = chunk_parts(store, positions, &span);
@@ -341,8 +349,12 @@ impl Shared<'_> {
 
     /// A chunk, or for unchunked data the box, behind some of the positions.
     fn part(&self, s: usize, store: &dyn Store, region: &Region, parts: &ChunkPart, again: bool) -> Result<Data> {
-        let load = || self.load(store, region);
-        if self.is_cached(s, store, parts, again) { self.cache.get(s, &parts.chunk, load) } else { load() }
+        let load = || self.load(s, region);
+        if !self.is_cached(s, store, parts, again) {
+            return load();
+        }
+        let waited = || self.trace.timed(Timed::Wait, || self.cache.get(s, &parts.chunk, load));
+        self.cache.get_unless_busy(s, &parts.chunk, load).unwrap_or_else(waited)
     }
 
     /// As [`Shared::part`], but nothing where another thread decodes the chunk at this moment.
@@ -354,7 +366,7 @@ impl Shared<'_> {
         parts: &ChunkPart,
         again: bool,
     ) -> Option<Result<Data>> {
-        let load = || self.load(store, region);
+        let load = || self.load(s, region);
         if self.is_cached(s, store, parts, again) {
             self.cache.get_unless_busy(s, &parts.chunk, load)
         } else {
@@ -367,17 +379,16 @@ impl Shared<'_> {
     }
 
     /// A region of a store, decoded.
-    fn load(&self, store: &dyn Store, region: &Region) -> Result<Data> {
-        let dtype = store.info().dtype;
+    fn load(&self, s: usize, region: &Region) -> Result<Data> {
+        let dtype = self.plan.stores[s].info().dtype;
         let mut buffer = self.cx.memory().buffer(region.size() * dtype.size());
-        self.read_into(store, region, buffer.bytes_mut())?;
+        self.read_into(s, region, buffer.bytes_mut())?;
         Ok(self.cx.data(Block::new(dtype, &region.shape, buffer)?))
     }
 
-    fn read_into(&self, store: &dyn Store, region: &Region, out: &mut [u8]) -> Result<()> {
-        let counters = &self.trace.counters;
-        counters.bytes_read.fetch_add(out.len() as u64, Ordering::Relaxed);
-        timed(&counters.read_ns, || {
+    fn read_into(&self, s: usize, region: &Region, out: &mut [u8]) -> Result<()> {
+        let store = self.plan.stores[s].as_ref();
+        self.trace.timed(Timed::Read(s, out.len()), || {
             retry(&self.cx.cancel_token(), || {
                 catch_unwind(AssertUnwindSafe(|| store.read(region, out))).unwrap_or_else(|panic| {
                     Err(Error::store(&store.info().path, format!("reading panicked: {}", panic_text(&*panic))))

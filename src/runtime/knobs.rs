@@ -59,6 +59,13 @@ fn number<T: std::str::FromStr>(name: &str) -> Result<Option<T>> {
     value.parse().map(Some).map_err(|_| Error::argument(name, format!("`{value}` is not a whole number")))
 }
 
+/// The memory that this process has now, where the system tells.
+pub(crate) fn resident_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse().ok().map(|kib: u64| kib << 10)
+}
+
 /// The bytes that `text` means: `1000`, `512MiB`, `2 GB`, or a share of `total` such as `50%` or `0.5`.
 ///
 /// # Errors

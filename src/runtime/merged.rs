@@ -2,6 +2,7 @@
 
 use super::fetch::{Held, Memo, Shared};
 use super::runs::{RunsInMaking, SortedRuns, run_lines};
+use super::trace::Timed;
 use crate::blockwise::plan::{Origin, StageId};
 use crate::chunk::Region;
 use crate::chunk::region::Indices;
@@ -14,7 +15,6 @@ use crate::error::{Error, Result};
 use crate::op::regional::{End, LineOp, Lines, Merged};
 use crate::shape;
 use std::sync::OnceLock;
-use std::sync::atomic::Ordering;
 
 impl Shared<'_> {
     /// Sorts the runs of block `index` of stage `id`, which covers `region`.
@@ -27,10 +27,8 @@ impl Shared<'_> {
         let view = View { strides, ..view };
         let block = self.dense(&view, &dims, self.plan.stages[id].inputs[0].dtype)?.host()?;
         drop(view);
-        let counters = &self.trace.counters;
-        let bytes = super::trace::timed(&counters.write_ns, || runs.add(self.cx.memory(), index, region, &block))?;
-        counters.bytes_spilled.fetch_add(bytes, Ordering::Relaxed);
-        Ok(())
+        let add = || runs.add(self.cx.memory(), index, region, &block);
+        self.trace.timed(Timed::Sort(runs.bytes(block.size())), add)
     }
 
     /// What stage `id` has in `region`, from the runs of its lines.
@@ -86,9 +84,8 @@ impl Shared<'_> {
             End::First => (first, first + count),
             End::Last => (len - first - count, len - first),
         };
-        let (elements, places) = runs.between(memory, line, ranks)?;
-        let counters = &self.trace.counters;
-        counters.bytes_unspilled.fetch_add(elements.bytes().len() as u64, Ordering::Relaxed);
+        let bytes = count * lines.dtype.size();
+        let (elements, places) = self.trace.timed(Timed::Unspill(bytes), || runs.between(memory, line, ranks))?;
         let op = match (end, positions) {
             (End::First, false) => LineOp::Sort,
             (End::First, true) => LineOp::Argsort,

@@ -6,16 +6,20 @@
 //! `launch.rs` keeps kernels ready; `fetch.rs` and `rows.rs` read what a block needs, put together in `collage.rs`, through `cache.rs` where chunks are
 //! shared; `calls.rs` calls user functions, `product.rs` multiplies matrices panel by panel, `substitute.rs` solves triangular systems; `fold.rs` combines tiles in a fixed tree, `carry.rs` joins the
 //! blocks of scans in order, `tiles.rs` runs factorisations; `running.rs` sets up where the results of a sweep go, `target.rs` takes them, `spill.rs` those that go to disk for a while; `retry.rs` makes
-//! requests again that failed for a moment; `trace.rs` counts and times; `interrupt.rs` stops a run when the process is
+//! requests again that failed for a moment; `trace.rs` counts and times, into a `report.rs`, and where a run is profiled, `recorder.rs` fills a `profile.rs` made of what `record.rs` has; `interrupt.rs` stops a run when the process is
 //! interrupted.
 
 pub mod knobs;
-pub mod trace;
+pub mod record;
+pub mod profile;
+pub mod report;
 pub mod cache;
 pub(crate) mod spill;
 pub(crate) mod runs;
 pub(crate) mod devices;
 pub mod context;
+pub(crate) mod recorder;
+pub mod trace;
 pub(crate) mod retry;
 pub mod interrupt;
 pub(crate) mod launch;

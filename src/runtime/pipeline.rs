@@ -137,24 +137,29 @@ pub fn explain(cx: &Context, requests: &[Request], stage: Stage) -> Result<Strin
         Stage::Fused => prepare(cx, requests)?.0.to_string(),
         Stage::Tasks => {
             let (plan, graph) = prepare(cx, requests)?;
-            let mut text = graph.to_string();
-            let read: u64 = reads(&plan, &graph);
-            let _ = write!(
-                text,
-                ", {} to read, {} of memory projected, budget {}",
-                Bytes(read),
-                Bytes(graph.projected_bytes()),
-                Bytes(cx.memory().budget())
-            );
-            for choice in choices(&plan, &graph) {
-                let _ = write!(text, "\n{choice}");
-            }
-            for kernel in fallbacks(cx, &plan) {
-                let _ = write!(text, "\nnot on {}, so on the CPU: {kernel}", cx.device_name());
-            }
-            text
+            described(cx, &plan, &graph)
         }
     })
+}
+
+/// The sweeps of a plan, and what was decided for them, as text.
+pub(crate) fn described(cx: &Context, plan: &Plan, graph: &TaskGraph) -> String {
+    let mut text = graph.to_string();
+    let read: u64 = reads(plan, graph);
+    let _ = write!(
+        text,
+        ", {} to read, {} of memory projected, budget {}",
+        Bytes(read),
+        Bytes(graph.projected_bytes()),
+        Bytes(cx.memory().budget())
+    );
+    for choice in choices(plan, graph) {
+        let _ = write!(text, "\n{choice}");
+    }
+    for kernel in fallbacks(cx, plan) {
+        let _ = write!(text, "\nnot on {}, so on the CPU: {kernel}", cx.device_name());
+    }
+    text
 }
 
 /// What is kept, spilled and read again, and why; a sentence each.

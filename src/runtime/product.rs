@@ -3,7 +3,7 @@
 use super::collage::Collage;
 use super::fetch::{Memo, Shared};
 use super::launch::{Launcher, StageKernels};
-use super::trace::timed;
+use super::trace::Timed;
 use crate::blockwise::plan::{Stage, StageId, StageKind};
 use crate::chunk::{AxisChunks, Region};
 use crate::cpu::copy::StridedBox;
@@ -140,7 +140,8 @@ impl Shared<'_> {
             }
             let factors = self.factors(id, panel)?.iter().map(View::host).collect::<Result<Vec<_>>>()?;
             let kernel = if i == 0 { first } else { onto };
-            timed(&self.trace.counters.compute_ns, || kernel.run_into(cells, &factors, &mut [bytes]))
+            self.trace
+                .timed(Timed::Compute, || kernel.run_into(cells, &factors, &mut [bytes]))
                 .map_err(|e| e.at(format!("in {} built at {}", stage.label, stage.site)))?;
         }
         Ok(())

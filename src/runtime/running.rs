@@ -38,6 +38,16 @@ pub(crate) enum Running {
     Runs { id: StageId, runs: RunsInMaking },
 }
 
+impl Running {
+    /// Its stage.
+    pub(crate) fn stage(&self) -> StageId {
+        match self {
+            Self::Blocks { id, .. } | Self::Scan { id, .. } | Self::Reduction { id, .. } | Self::Runs { id, .. } => *id,
+            Self::Tiles(tiles) => tiles.stage(),
+        }
+    }
+}
+
 /// Sets up where the results of stage `id` go.
 pub(crate) fn start(
     shared: &Shared<'_>,

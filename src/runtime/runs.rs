@@ -93,12 +93,16 @@ impl RunsInMaking {
         [self.op.pick(&all, false), self.op.pick(&all, true)].concat()
     }
 
+    /// Bytes that this many elements take on disk.
+    pub(crate) fn bytes(&self, elements: usize) -> usize {
+        elements * (self.op.dtype.size() + if self.op.positions { DType::U32.size() } else { 0 })
+    }
+
     /// Sorts the lines of a block, whose axes are in that order, and keeps them. It is block `index`, and covers `region`.
-    /// The bytes that were written.
     ///
     /// # Errors
     /// As [`SpillLog::write`].
-    pub(crate) fn add(&self, memory: &Arc<Memory>, index: &[usize], region: &Region, block: &Block) -> Result<u64> {
+    pub(crate) fn add(&self, memory: &Arc<Memory>, index: &[usize], region: &Region, block: &Block) -> Result<()> {
         let run = self.along.number(&self.op.pick(index, true));
         let mut place = Region::new(self.op.pick(&region.start, false), self.op.pick(&region.shape, false));
         let (start, len) = (self.sorted.cuts.start(run), self.sorted.cuts.length(run));
@@ -107,22 +111,18 @@ impl RunsInMaking {
         place.shape.push(len);
         let block = block.reshaped(&[lines, len])?;
         let sort = |op| Lines { op, axis: 1, len, out: len, dtype: self.op.dtype };
-        let mut written = 0;
         if let Some(log) = &self.sorted.positions {
             let positions = run_lines(memory, sort(LineOp::Argsort), &block)?;
             let mut buffer = memory.buffer(positions.size() * DType::U32.size());
             narrow(positions.bytes(), buffer.bytes_mut())?;
             drop(positions);
-            let block = Block::new(DType::U32, &place.shape, buffer)?;
-            log.write(memory, &place, &block)?;
-            written += block.bytes().len() as u64;
+            log.write(memory, &place, &Block::new(DType::U32, &place.shape, buffer)?)?;
         }
         let sorted = run_lines(memory, sort(LineOp::Sort), &block)?;
         drop(block);
         self.note(run, &place, &sorted)?;
         let sorted = sorted.reshaped(&place.shape)?;
-        self.sorted.values.write(memory, &place, &sorted)?;
-        Ok(written + sorted.bytes().len() as u64)
+        self.sorted.values.write(memory, &place, &sorted)
     }
 
     /// Notes what is known of a run of some lines.
@@ -175,6 +175,12 @@ impl SortedRuns {
     /// The length of a line.
     pub(crate) fn len(&self) -> usize {
         self.cuts.len()
+    }
+
+    /// What all of them take on disk.
+    pub(crate) fn bytes(&self) -> usize {
+        let each = self.dtype.size() + self.positions.as_ref().map_or(0, |log| log.dtype().size());
+        shape::size(&self.kept) * self.len() * each
     }
 
     /// How many elements of a line are not NaN.

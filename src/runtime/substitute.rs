@@ -2,7 +2,7 @@
 
 use super::fetch::{Memo, Shared};
 use super::launch::StageKernels;
-use super::trace::timed;
+use super::trace::Timed;
 use crate::blockwise::plan::StageId;
 use crate::chunk::Region;
 use crate::chunk::region::Indices;
@@ -88,7 +88,8 @@ impl Shared<'_> {
         let kernel = kernels.get(task as usize).ok_or_else(|| Error::bug("a step has a kernel"))?;
         let views: Vec<View> = inputs.iter().map(|&block| View::whole(block.clone())).collect();
         let stage = &self.plan.stages[id];
-        timed(&self.trace.counters.compute_ns, || kernel.run_into(tile, &views, &mut [buffer.bytes_mut()]))
+        self.trace
+            .timed(Timed::Compute, || kernel.run_into(tile, &views, &mut [buffer.bytes_mut()]))
             .map_err(|e| e.at(format!("in {} built at {}", stage.label, stage.site)))
     }
 }

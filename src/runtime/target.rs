@@ -4,6 +4,7 @@ use super::context::Context;
 use super::fetch::{Held, Shared};
 use super::retry::retry;
 use super::spill::SpillLog;
+use super::trace::Timed;
 use crate::chunk::region::Indices;
 use crate::chunk::{Chunks, Region};
 use crate::device::View;
@@ -15,7 +16,6 @@ use crate::error::{Error, Result};
 use crate::store::Sink;
 use crate::store::memory::BlockStore;
 use parking_lot::Mutex;
-use std::sync::atomic::Ordering;
 
 /// Takes the blocks of one result.
 #[derive(Debug)]
@@ -97,6 +97,15 @@ impl Target {
         }
     }
 
+    /// What it is to write a block.
+    pub(crate) fn work(&self, block: &Block) -> Timed {
+        match self {
+            Self::Stored(_) => Timed::Write(block.bytes().len()),
+            Self::Spilled(_) => Timed::Spill(block.bytes().len()),
+            Self::Memory(_) | Self::Kept(..) | Self::Whole(_) => Timed::Put,
+        }
+    }
+
     /// Leaves block `index`, which covers `region`, as 0 throughout: as if a block of zeros had been written.
     ///
     /// # Errors
@@ -146,8 +155,8 @@ pub(crate) fn write_whole(shared: &Shared<'_>, sink: &dyn Sink, block: &Block) -
             continue;
         }
         let piece = shared.dense(&view.shifted(&region.start), &region.shape, block.dtype())?.host()?;
-        shared.trace.counters.bytes_written.fetch_add(piece.bytes().len() as u64, Ordering::Relaxed);
-        retry(&shared.cx.cancel_token(), || sink.write(&region, piece.bytes()))?;
+        let write = || retry(&shared.cx.cancel_token(), || sink.write(&region, piece.bytes()));
+        shared.trace.timed(Timed::Write(piece.bytes().len()), write)?;
     }
     Ok(())
 }

@@ -8,9 +8,10 @@
 use super::context::Context;
 use super::fetch::{Memo, Shared};
 use super::launch::{Launcher, StageKernels};
+use super::recorder::Which;
 use super::spill::SpillLog;
 use super::target::{Finished, Target};
-use super::trace::{Span, timed};
+use super::trace::Timed;
 use crate::blockwise::plan::StageId;
 use crate::blockwise::sweep::Sweep;
 use crate::chunk::region::Indices;
@@ -82,6 +83,11 @@ impl Tiles {
             }
         }
         Ok(())
+    }
+
+    /// The stage.
+    pub(crate) fn stage(&self) -> StageId {
+        self.id
     }
 
     /// What has become of the result.
@@ -174,22 +180,19 @@ impl Work<'_, '_> {
         let stage = &self.shared.plan.stages[self.tiles.id];
         let views: Vec<View> = inputs.iter().cloned().map(View::whole).collect();
         let kernel = self.kernels.get(step.task() as usize).ok_or_else(|| Error::bug("a step has a kernel"))?;
-        timed(&self.shared.trace.counters.compute_ns, || kernel.run_into(region, &views, &mut [tile.bytes_mut()]))
+        self.shared
+            .trace
+            .timed(Timed::Compute, || kernel.run_into(region, &views, &mut [tile.bytes_mut()]))
             .map_err(|e| e.at(format!("in {} built at {}", stage.label, stage.site)))
     }
 
     /// Hands a tile that is done to whoever takes it.
     fn write(&self, index: &[usize], region: &Region, block: &Block) -> Result<()> {
-        let counters = &self.shared.trace.counters;
-        timed(&counters.write_ns, || {
-            if matches!(self.tiles.target, Target::Spilled(_)) || self.tiles.log.is_some() {
-                counters.bytes_spilled.fetch_add(block.bytes().len() as u64, Ordering::Relaxed);
-            }
-            if let Some(log) = &self.tiles.log {
-                log.write(self.shared.cx.memory(), region, block)?;
-            }
-            self.tiles.target.write(self.shared.cx, index, region, block)
-        })
+        let (cx, trace, target) = (self.shared.cx, &self.shared.trace, &self.tiles.target);
+        if let Some(log) = &self.tiles.log {
+            trace.timed(Timed::Spill(block.bytes().len()), || log.write(cx.memory(), region, block))?;
+        }
+        trace.timed(target.work(block), || target.write(cx, index, region, block))
     }
 
     /// A tile of an earlier panel.
@@ -205,19 +208,9 @@ impl Work<'_, '_> {
 
     /// Runs `body`, and keeps a record of it where those are kept.
     fn traced<T>(&self, block: Vec<usize>, body: impl FnOnce() -> Result<T>) -> Result<T> {
+        let which = Which { sweep: self.number, block: &block };
         let trace = &self.shared.trace;
-        let (start, read) = (trace.elapsed(), trace.counters.read_ns.load(Ordering::Relaxed));
-        let outcome = body()?;
-        trace.span(|| Span {
-            sweep: self.number,
-            block,
-            thread: rayon::current_thread_index().unwrap_or(0),
-            start,
-            end: trace.elapsed(),
-            read: std::time::Duration::from_nanos(trace.counters.read_ns.load(Ordering::Relaxed) - read),
-            reserved: self.shared.cx.memory().reserved(),
-        });
-        Ok(outcome)
+        trace.task(&which, || self.shared.level(), || trace.within(self.tiles.id, body))
     }
 }
 

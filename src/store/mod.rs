@@ -19,6 +19,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub mod meter;
 pub mod raw;
 pub(crate) mod lock;
 pub mod manifest;

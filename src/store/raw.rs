@@ -1,6 +1,7 @@
 //! Positioned reads and writes of files, advice to the page cache, and atomic replacement of files.
 
 use super::Info;
+use super::meter::{reading, writing};
 use crate::chunk::Region;
 use crate::chunk::region::Indices;
 use crate::error::{Error, Result};
@@ -18,7 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// # Errors
 /// [`Store`](crate::ErrorKind::Store), naming the file, when the bytes are not there.
 pub fn read_at(file: &File, path: &Path, offset: u64, out: &mut [u8]) -> Result<()> {
-    file.read_exact_at(out, offset)
+    reading(out.len(), || file.read_exact_at(out, offset))
         .map_err(|e| Error::request(path, format!("reading {} bytes at offset {offset} failed", out.len()), &e))
 }
 
@@ -27,7 +28,7 @@ pub fn read_at(file: &File, path: &Path, offset: u64, out: &mut [u8]) -> Result<
 /// # Errors
 /// [`Store`](crate::ErrorKind::Store), naming the file.
 pub fn write_at(file: &File, path: &Path, offset: u64, data: &[u8]) -> Result<()> {
-    file.write_all_at(data, offset)
+    writing(data.len(), || file.write_all_at(data, offset))
         .map_err(|e| Error::request(path, format!("writing {} bytes at offset {offset} failed", data.len()), &e))
 }
 
@@ -67,7 +68,7 @@ fn clear_abandoned(path: &Path) {
 /// [`Store`](crate::ErrorKind::Store), naming the file.
 #[cfg(feature = "zarr")]
 pub(super) fn write_file(path: &Path, data: &[u8]) -> Result<()> {
-    let mut written = std::fs::write(path, data);
+    let mut written = writing(data.len(), || std::fs::write(path, data));
     if let (Err(e), Some(folder)) = (&written, path.parent())
         && e.kind() == std::io::ErrorKind::NotFound
     {

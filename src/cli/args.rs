@@ -65,8 +65,9 @@ pub struct Eval {
     /// printed, shortened as NumPy does; only the elements that are shown are computed
     #[arg(short, long = "output", value_name = "OUT")]
     pub outputs: Vec<PathBuf>,
-    /// Draw the first result, of one or two axes, as a PNG picture
-    #[arg(long, value_name = "OUT.png")]
+    /// Draw the first result, of one or two axes, as a picture: PNG, or SVG where the name ends in .svg. Counts and edges, as
+    /// histogram gives them, are drawn as bars
+    #[arg(long, value_name = "OUT.png|svg")]
     pub plot: Option<PathBuf>,
     /// Store results as integers, with a scale and an offset for this range: int16:200:330. NaN is kept; a value outside of
     /// the range ends the run
@@ -127,11 +128,14 @@ pub struct Convert {
 /// `hyperslab plot`
 #[derive(Debug, Group)]
 pub struct Plot {
-    /// An array of one or two axes
+    /// An array of one or two axes, or with --histogram of any number
     pub path: PathBuf,
-    /// The picture
-    #[arg(short, long = "output", value_name = "OUT.png")]
+    /// The picture: PNG, or SVG where the name ends in .svg
+    #[arg(short, long = "output", value_name = "OUT.png|svg")]
     pub output: PathBuf,
+    /// Draw how often values occur instead, in so many bins from the smallest to the largest [default: 100]
+    #[arg(long, value_name = "BINS", num_args = 0..=1, require_equals = true, default_missing_value = "100")]
+    pub histogram: Option<usize>,
     /// How to run.
     #[command(flatten)]
     pub running: Running,

@@ -1,19 +1,21 @@
 //! `hyperslab eval`: an expression computed, then printed, stored or drawn. `hyperslab plot`: an array drawn.
 
 use super::args::{Eval, Pack, Plot};
-use super::labels::{labels, upright};
+use super::labels::{histogram_labels, labels, upright};
 use super::output::{Failure, note, say};
-use super::plot::save;
+use super::plot::{is_histogram, save, save_histogram};
 use super::print;
 use super::program;
 use super::session::{Goal, Session};
 use super::staging::{Fresh, Staged};
 use crate::array::Array;
+use crate::array::histogram::Options;
 use crate::device::block::Block;
 use crate::error::{Error, Result};
+use crate::lang;
 use crate::shape::slice::{Index, Item};
 use crate::store::{self, Create};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -51,6 +53,8 @@ pub fn eval(args: &Eval) -> Result<(), Failure> {
     goals.extend(shown.iter().map(|(_, array)| Goal::Show(array.clone())));
     let drawn = arrays.first().filter(|_| args.plot.is_some()).map(upright).transpose()?;
     goals.extend(drawn.iter().map(|array| Goal::Show(array.clone())));
+    let edges = arrays.get(1).filter(|edges| drawn.is_some() && arrays.len() == 2 && edges.ndim() == 1);
+    goals.extend(edges.map(|array| Goal::Show(array.clone())));
     let answers = session.compute(goals)?;
     let mut blocks = answers.into_iter().flatten();
     let texts = shown
@@ -62,7 +66,12 @@ pub fn eval(args: &Eval) -> Result<(), Failure> {
         })
         .collect::<Result<Vec<_>>>()?;
     if let (Some(path), Some(block), Some(drawn)) = (&args.plot, blocks.next(), &drawn) {
-        save(path, &block, &labels(source.trim(), drawn)?)?;
+        match edges.and_then(|_| blocks.next()) {
+            Some(edges) if is_histogram([block.shape(), edges.shape()]) => {
+                save_histogram(path, &block, &edges, &histogram_labels(source.trim(), "", block.dtype()))?;
+            }
+            _ => save(path, &block, &labels(source.trim(), drawn)?)?,
+        }
     }
     outputs.finish()?;
     texts.iter().try_for_each(|text| say(text))?;
@@ -76,12 +85,38 @@ pub fn eval(args: &Eval) -> Result<(), Failure> {
 pub fn plot(args: &Plot) -> Result<(), Failure> {
     let mut session = Session::start(&args.running)?;
     let array = program::open(session.cx(), &args.path, args.running.raw)?;
+    if let Some(bins) = args.histogram {
+        return histogram(args, session, &array, bins);
+    }
     check_drawable(&array)?;
     let array = upright(&array)?;
     let title = args.path.display().to_string();
     let block: Option<Block> = session.compute(vec![Goal::Show(array.clone())])?.into_iter().flatten().next();
     let block = block.ok_or_else(|| Error::bug("an answer for each request"))?;
     save(&args.output, &block, &labels(&title, &array)?)?;
+    Ok(session.finish(&title)?)
+}
+
+/// Draws how often the elements of an array occur; those that are not finite are passed over.
+fn histogram(args: &Plot, mut session: Session, array: &Array, bins: usize) -> Result<(), Failure> {
+    let title = args.path.display().to_string();
+    let ends = "y = where(isfinite(x), x, nan); nanmin(y).astype(float64), nanmax(y).astype(float64)";
+    let ends = lang::evaluate(ends, &BTreeMap::from([("x".to_owned(), array.clone())]))?;
+    let mut found = [0.0; 2];
+    for (end, block) in found.iter_mut().zip(session.compute(ends.into_iter().map(Goal::Show).collect())?) {
+        let block = block.ok_or_else(|| Error::bug("an answer for each request"))?;
+        *end = block.values::<f64>()?.first().copied().filter(|v| v.is_finite()).ok_or_else(|| {
+            Error::argument("plot", format!("{title} has no finite elements, so that there is nothing to draw"))
+        })?;
+    }
+    let options = Options { range: vec![Some(found)], ..Options::default() };
+    let (counts, edges) = array.histogram(bins, &options)?;
+    let mut blocks = session.compute(vec![Goal::Show(counts), Goal::Show(edges)])?.into_iter().flatten();
+    let (Some(counts), Some(edges)) = (blocks.next(), blocks.next()) else {
+        return Err(Error::bug("an answer for each request").into());
+    };
+    let values = labels(&title, array)?.values;
+    save_histogram(&args.output, &counts, &edges, &histogram_labels(&title, &values, counts.dtype()))?;
     Ok(session.finish(&title)?)
 }
 

@@ -3,6 +3,7 @@
 use super::plot::{Axis, Labels};
 use crate::array::Array;
 use crate::array::{cf, coordinates, time};
+use crate::dtype::DType;
 use crate::error::Result;
 use crate::expr::Expr;
 use crate::shape::slice::Item;
@@ -62,6 +63,14 @@ pub fn labels(title: &str, array: &Array) -> Result<Labels> {
         Ok(Axis { name, coordinates: coordinates::values(&coordinate)?, clock })
     });
     Ok(Labels { title: title.to_owned(), values, axes: axes.collect::<Result<_>>()? })
+}
+
+/// What is written on a histogram of `values`.
+#[must_use]
+pub fn histogram_labels(title: &str, values: &str, counts: DType) -> Labels {
+    let upright = if counts.is_inexact() { "density" } else { "count" };
+    let axis = Axis { name: values.to_owned(), ..Axis::default() };
+    Labels { title: title.to_owned(), values: upright.to_owned(), axes: vec![axis] }
 }
 
 fn text<'a>(attributes: &'a Attributes, key: &str) -> Option<&'a str> {

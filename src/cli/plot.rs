@@ -1,18 +1,19 @@
-//! Arrays as pictures: a PNG of an image with its colour bar, or of a line with its axes.
+//! Arrays as pictures: an image with its colour bar, a line with its axes, a histogram; as PNG or SVG, by the name of the file.
 //!
 //! [`save`] draws a block of one or two axes. A large one is reduced to the pixels there are: images by averaging whole
 //! boxes of elements, lines by the smallest and largest value of each pixel column. Elements that are not finite are grey
 //! in an image (infinities take the end colours) and gaps in a line.
 //!
-//! `plot/canvas.rs` holds the pixels and the text, `plot/scale.rs` the limits, ticks and numbers, `plot/dates.rs` ticks at
+//! `plot/canvas.rs` is what is drawn on, `plot/pixels.rs` and `plot/vector.rs` the two that there are, `plot/scale.rs` the limits, ticks and numbers, `plot/dates.rs` ticks at
 //! dates, `plot/axes.rs` draws
-//! the axes, `plot/image.rs` and `plot/line.rs` the two kinds of picture, `plot/color.rs` the colours.
+//! the axes, `plot/image.rs`, `plot/line.rs` and `plot/bars.rs` the kinds of picture, `plot/color.rs` the colours.
 
 use crate::array::calendar::Clock;
 use crate::device::block::Block;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::shape;
+use canvas::Canvas;
 use half::{bf16, f16};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,9 +22,12 @@ mod scale;
 mod dates;
 mod color;
 mod canvas;
+mod pixels;
+mod vector;
 mod axes;
 mod image;
 mod line;
+mod bars;
 
 #[cfg(test)]
 mod tests;
@@ -51,7 +55,8 @@ pub struct Axis {
     pub clock: Option<Clock>,
 }
 
-/// Draws `block` into a PNG file at `path`, in place of what is there once the picture is complete.
+/// Draws `block` into a file at `path`, in place of what is there once the picture is complete: an SVG where the name ends in
+/// `.svg`, a PNG otherwise.
 ///
 /// ```
 /// use hyperslab::cli::plot::{Labels, save};
@@ -71,9 +76,58 @@ pub struct Axis {
 /// that do not fit it; [`DType`](crate::ErrorKind::DType) for complex numbers;
 /// [`Store`](crate::ErrorKind::Store) when the file cannot be written.
 pub fn save(path: &Path, block: &Block, labels: &Labels) -> Result<()> {
-    let png = draw(block, labels)?.png().map_err(|e| Error::store(path, e))?;
+    let file = if is_vector(path) {
+        draw::<vector::Vector>(block, labels)?.file()
+    } else {
+        draw::<pixels::Pixels>(block, labels)?.file()
+    };
+    write(path, &file.map_err(|e| Error::store(path, e))?)
+}
+
+/// Draws a histogram as [`save`] draws: how many elements are in each of some bins, and their edges, one more.
+///
+/// ```
+/// use hyperslab::cli::plot::{Labels, save_histogram};
+/// use hyperslab::device::block::Block;
+/// let path = std::env::temp_dir().join(format!("hyperslab-bars-{}.svg", std::process::id()));
+/// let counts = Block::from_vec(vec![3i64, 5, 1], &[3]).unwrap();
+/// let edges = Block::from_vec(vec![0.0, 0.5, 1.0, 1.5], &[4]).unwrap();
+/// save_histogram(&path, &counts, &edges, &Labels::default()).unwrap();
+/// assert!(std::fs::read_to_string(&path).unwrap().contains(">0.5</text>"));
+/// # std::fs::remove_file(path).unwrap();
+/// ```
+///
+/// # Errors
+/// As [`save`]; [`Argument`](crate::ErrorKind::Argument) for edges that are not one more than counts, or do not rise.
+pub fn save_histogram(path: &Path, counts: &Block, edges: &Block, labels: &Labels) -> Result<()> {
+    let (counts, edges) = (Values::new(counts)?, Values::new(edges)?);
+    let edges: Vec<f64> = edges.range(0, edges.len()).collect();
+    let rise = edges.windows(2).all(|pair| pair[0] <= pair[1]) && edges.first() < edges.last();
+    if counts.len() + 1 != edges.len() || !rise || edges.iter().any(|e| !e.is_finite()) {
+        let why = format!("{} counts and {} edges are no histogram", counts.len(), edges.len());
+        return Err(Error::argument("plot", why));
+    }
+    let file = if is_vector(path) {
+        bars::draw::<vector::Vector>(&counts, &edges, labels).file()
+    } else {
+        bars::draw::<pixels::Pixels>(&counts, &edges, labels).file()
+    };
+    write(path, &file.map_err(|e| Error::store(path, e))?)
+}
+
+/// Whether two results are the counts and the edges of a histogram.
+#[must_use]
+pub fn is_histogram(shapes: [&[usize]; 2]) -> bool {
+    matches!(shapes, [[counts], [edges]] if counts + 1 == *edges)
+}
+
+fn is_vector(path: &Path) -> bool {
+    path.extension().is_some_and(|e| e.eq_ignore_ascii_case("svg"))
+}
+
+fn write(path: &Path, file: &[u8]) -> Result<()> {
     let part = beside(path);
-    fs::write(&part, png).and_then(|()| fs::rename(&part, path)).map_err(|e| {
+    fs::write(&part, file).and_then(|()| fs::rename(&part, path)).map_err(|e| {
         // What is left of a failed write is of no use; that it cannot be removed either is not the news.
         let _ = fs::remove_file(&part);
         Error::store(path, e)
@@ -86,7 +140,7 @@ fn beside(path: &Path) -> PathBuf {
     path.with_file_name(format!(".{name}.{}.part", std::process::id()))
 }
 
-fn draw(block: &Block, labels: &Labels) -> Result<canvas::Canvas> {
+fn draw<C: Canvas>(block: &Block, labels: &Labels) -> Result<C> {
     let at = shape::tuple(block.shape());
     let values = Values::new(block)?;
     match *block.shape() {

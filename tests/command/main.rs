@@ -245,6 +245,30 @@ fn pictures_and_profiles() {
 }
 
 #[test]
+fn pictures_as_vectors_and_histograms() {
+    let bench = Bench::new();
+    let picture = |name: &str| std::fs::read_to_string(bench.path(name)).unwrap();
+    bench.says(&["eval", "x", "x=x.zarr/x", "--plot", "image.svg"]);
+    assert!(picture("image.svg").contains(">lat</text>") && picture("image.svg").contains("base64,"));
+    bench.says(&["plot", "x.h5/g/x", "-o", "values.svg", "--histogram=4"]);
+    let values = picture("values.svg");
+    assert!(values.contains(">K</text>") && values.contains(">count</text>"), "{values}");
+    // Four bars of six elements each, beside paper and frame.
+    let heights: Vec<&str> = values.split("fill=\"#2668b0\"").collect();
+    assert_eq!(heights.len(), 5, "{values}");
+    bench.says(&["eval", "histogram(x, bins=3, density=True)", "x=x.npy", "--plot", "bars.svg"]);
+    assert!(picture("bars.svg").contains(">density</text>"));
+    bench.says(&["eval", "x[0], x[1]", "x=x.npy", "--plot", "line.svg"]);
+    assert!(picture("line.svg").contains("<path"));
+    bench.says(&["eval", "where(x > 3, x, nan)", "x=x.npy", "-o", "some.npy"]);
+    bench.says(&["plot", "some.npy", "-o", "some.png", "--histogram"]);
+    assert!(std::fs::read(bench.path("some.png")).unwrap().starts_with(b"\x89PNG"));
+    bench.says(&["eval", "x * nan", "x=x.npy", "-o", "none.npy"]);
+    let (code, error) = bench.fails(&["plot", "none.npy", "-o", "none.png", "--histogram"]);
+    assert!(code == 2 && error.contains("no finite elements"), "{error}");
+}
+
+#[test]
 fn containers_are_converted_whole() {
     let bench = Bench::new();
     bench.says(&["convert", "x.h5", "a.zarr", "--zarr-version", "2", "--dtype", "float32", "--codec", "gzip:1"]);

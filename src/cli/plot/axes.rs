@@ -135,7 +135,7 @@ pub(super) fn room_below(marks: &Marks, name: &str) -> i32 {
 }
 
 /// Writes the title above the picture, over the middle of the frame where it fits there.
-pub(super) fn title(canvas: &mut Canvas, frame: Frame, text: &str) {
+pub(super) fn title(canvas: &mut impl Canvas, frame: Frame, text: &str) {
     let text = shortened(text, canvas.width() - 2 * MARGIN, TITLE_CHAR_WIDTH);
     let half = i32::try_from(text.chars().count()).unwrap_or(0) * TITLE_CHAR_WIDTH / 2;
     let middle = frame.left + frame.width / 2;
@@ -144,7 +144,7 @@ pub(super) fn title(canvas: &mut Canvas, frame: Frame, text: &str) {
 }
 
 /// Draws the axis below the frame.
-pub(super) fn lower(canvas: &mut Canvas, frame: Frame, marks: &Marks, name: &str) {
+pub(super) fn lower(canvas: &mut impl Canvas, frame: Frame, marks: &Marks, name: &str) {
     let below = frame.bottom() + 1;
     for (at, text) in &marks.at {
         let x = frame.left + at;
@@ -158,7 +158,7 @@ pub(super) fn lower(canvas: &mut Canvas, frame: Frame, marks: &Marks, name: &str
 }
 
 /// Draws the axis on the left of the frame.
-pub(super) fn left(canvas: &mut Canvas, frame: Frame, marks: &Marks, name: &str) {
+pub(super) fn left(canvas: &mut impl Canvas, frame: Frame, marks: &Marks, name: &str) {
     let edge = frame.left - 1 - TICK;
     for (at, text) in &marks.at {
         let y = frame.top + at;
@@ -172,7 +172,7 @@ pub(super) fn left(canvas: &mut Canvas, frame: Frame, marks: &Marks, name: &str)
 }
 
 /// Draws the axis on the right of the frame.
-pub(super) fn right(canvas: &mut Canvas, frame: Frame, marks: &Marks, name: &str) {
+pub(super) fn right(canvas: &mut impl Canvas, frame: Frame, marks: &Marks, name: &str) {
     let edge = frame.right() + 1;
     for (at, text) in &marks.at {
         let y = frame.top + at;

@@ -1,7 +1,7 @@
 //! Arrays of two axes: a colour for every element, or for every box of elements where there are more than pixels.
 
 use super::axes::{self, Marks, Positions};
-use super::canvas::{Canvas, Frame, TEXT_HEIGHT, text_width};
+use super::canvas::{Canvas, Cells, Frame, TEXT_HEIGHT, text_width};
 use super::color::{INK, MISSING, viridis};
 use super::scale::{Scale, Ticks, count, pixels};
 use super::{Labels, Values};
@@ -65,7 +65,7 @@ fn sides(rows: usize, columns: usize) -> [Side; 2] {
 }
 
 /// Draws the image, its axes and its colour bar.
-pub(super) fn draw(values: &Values<'_>, (rows, columns): (usize, usize), labels: &Labels) -> Canvas {
+pub(super) fn draw<C: Canvas>(values: &Values<'_>, (rows, columns): (usize, usize), labels: &Labels) -> C {
     let [down, across] = sides(rows, columns);
     let cells = averages(values, down, across);
     let scale = Scale::of(cells.iter().copied());
@@ -89,16 +89,16 @@ pub(super) fn draw(values: &Values<'_>, (rows, columns): (usize, usize), labels:
     let bar = Frame { left: frame.right() + BEFORE_BAR, top, width: BAR, height };
     let legend = if bar_marks.note.is_empty() { 0 } else { text_width(&bar_marks.note) - BAR };
     let beside = axes::room_beside(&bar_marks, &labels.values).max(axes::MARGIN + legend);
-    let mut canvas = Canvas::new(bar.right() + beside, frame.bottom() + axes::room_below(&marks[1], &x.name));
+    let mut canvas = C::new(bar.right() + beside, frame.bottom() + axes::room_below(&marks[1], &x.name));
 
-    paint(&mut canvas, frame, &cells, (down, across), scale);
+    let colors: Vec<_> = cells.iter().map(|&value| viridis(scale.fraction(value))).collect();
+    canvas.cells(frame, Cells { colors: &colors, columns: across.cells() });
+    canvas.border(frame, INK);
     axes::title(&mut canvas, frame, &labels.title);
     axes::left(&mut canvas, frame, &marks[0], &y.name);
     axes::lower(&mut canvas, frame, &marks[1], &x.name);
-    for y in 0..height {
-        let color = viridis(1.0 - f64::from(y) / f64::from((height - 1).max(1)));
-        canvas.fill(Frame { top: top + y, height: 1, ..bar }, color);
-    }
+    let shade = |y: i32| viridis(1.0 - f64::from(y) / f64::from((height - 1).max(1)));
+    canvas.cells(bar, Cells { colors: &(0..height).map(shade).collect::<Vec<_>>(), columns: 1 });
     canvas.border(bar, INK);
     axes::right(&mut canvas, bar, &bar_marks, &labels.values);
     if missing {
@@ -108,23 +108,12 @@ pub(super) fn draw(values: &Values<'_>, (rows, columns): (usize, usize), labels:
 }
 
 /// What grey means, below the colour bar.
-fn key(canvas: &mut Canvas, bar: Frame) {
+fn key(canvas: &mut impl Canvas, bar: Frame) {
     let side = TEXT_HEIGHT - 3;
     let patch = Frame { left: bar.left + BAR - side, top: bar.bottom() + 12, width: side, height: side };
     canvas.fill(patch, MISSING);
     canvas.border(patch, INK);
     canvas.text("NaN", patch.right() + 12, patch.top - 2, Alignment::Left);
-}
-
-fn paint(canvas: &mut Canvas, frame: Frame, cells: &[f64], (down, across): (Side, Side), scale: Scale) {
-    let (height, width) = (pixels(down.per_pixel), pixels(across.per_pixel));
-    for (row, cells) in cells.chunks(across.cells().max(1)).enumerate() {
-        for (column, &value) in cells.iter().enumerate() {
-            let (top, left) = (frame.top + pixels(row) * height, frame.left + pixels(column) * width);
-            canvas.fill(Frame { left, top, width, height }, viridis(scale.fraction(value)));
-        }
-    }
-    canvas.border(frame, INK);
 }
 
 /// The mean of the finite elements of every cell; where there are none, an infinity among them, else NaN.

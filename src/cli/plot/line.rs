@@ -19,7 +19,7 @@ const STROKE: f64 = 1.8;
 const CROWDED: i32 = 2;
 
 /// Draws the line, its axes and a grid.
-pub(super) fn draw(values: &Values<'_>, labels: &Labels) -> Canvas {
+pub(super) fn draw<C: Canvas>(values: &Values<'_>, labels: &Labels) -> C {
     let n = values.len();
     let positions = Positions::new(labels.axes.first(), n);
     let ends = positions.scale();
@@ -43,7 +43,7 @@ pub(super) fn draw(values: &Values<'_>, labels: &Labels) -> Canvas {
     let top = axes::room_above(&labels.title, !ticks[0].note.is_empty());
     let frame = Frame { left, top, width: WIDTH, height: HEIGHT };
     let below = axes::room_below(&ticks[1], &positions.name);
-    let mut canvas = Canvas::new(frame.right() + 2 * axes::MARGIN, frame.bottom() + below);
+    let mut canvas = C::new(frame.right() + 2 * axes::MARGIN, frame.bottom() + below);
 
     for (at, _) in &ticks[0].at {
         canvas.fill(Frame { top: top + at, height: 1, ..frame }, GRID);

@@ -2,8 +2,10 @@
 
 use super::canvas::{Canvas, shortened};
 use super::color::{MISSING, PAPER, viridis};
+use super::pixels::Pixels;
 use super::scale::{Scale, Ticks};
-use super::{Axis, Labels, draw, save};
+use super::vector::Vector;
+use super::{Axis, Labels, save};
 use crate::device::block::{Block, Buffer};
 use crate::dtype::DType;
 use crate::error::ErrorKind;
@@ -13,7 +15,11 @@ fn block(values: Vec<f64>, shape: &[usize]) -> Block {
     Block::from_vec(values, shape).unwrap()
 }
 
-fn picture(values: Vec<f64>, shape: &[usize]) -> Canvas {
+fn draw(block: &Block, labels: &Labels) -> crate::error::Result<Pixels> {
+    super::draw(block, labels)
+}
+
+fn picture(values: Vec<f64>, shape: &[usize]) -> Pixels {
     draw(&block(values, shape), &Labels::default()).unwrap()
 }
 
@@ -22,7 +28,7 @@ fn axis(name: &str, coordinates: &[f64]) -> Axis {
 }
 
 /// The number of pixels of one colour.
-fn area(canvas: &Canvas, color: Rgb888) -> usize {
+fn area(canvas: &Pixels, color: Rgb888) -> usize {
     (0..2000)
         .flat_map(|y| (0..canvas.width()).map(move |x| (x, y)))
         .filter(|&(x, y)| canvas.at(x, y) == Some(color))
@@ -151,7 +157,7 @@ fn long_lines_keep_their_extremes_and_gaps() {
 fn coordinates_place_ticks_and_bad_ones_are_not_used() {
     let labels = |coordinates: &[f64]| Labels { axes: vec![axis("depth (m)", coordinates)], ..Labels::default() };
     let values = block(vec![1.0, 2.0, 4.0], &[3]);
-    let png = |coordinates: &[f64]| draw(&values, &labels(coordinates)).unwrap().png().unwrap();
+    let png = |coordinates: &[f64]| draw(&values, &labels(coordinates)).unwrap().file().unwrap();
     assert_ne!(png(&[0.0, 10.0, 30.0]), png(&[]));
     assert_eq!(png(&[0.0, 10.0, 5.0]), png(&[f64::NAN, 1.0, 2.0]));
     let error = refusal(&values, &labels(&[1.0]));
@@ -209,4 +215,79 @@ fn dates_at_ticks() {
     );
     assert_eq!(texts("hours since 2026-03-25", 0.0, 95.0), ["2026-03-25", "2026-03-26", "2026-03-27", "2026-03-28"]);
     assert_eq!(texts("seconds since 2026-03-25", 0.0, 10_800.0)[1], "2026-03-25 01:00");
+}
+
+fn svg(values: Vec<f64>, shape: &[usize], labels: &Labels) -> String {
+    let vector: Vector = super::draw(&block(values, shape), labels).unwrap();
+    String::from_utf8(vector.file().unwrap()).unwrap()
+}
+
+#[test]
+fn vectors_have_text_lines_and_small_images() {
+    let labels = Labels {
+        title: "a < b & \"c\"".into(),
+        values: "heat (K)".into(),
+        axes: vec![axis("lat", &[0.0, 30.0, 60.0]), axis("lon", &[])],
+    };
+    let image = svg((0..12).map(f64::from).collect(), &[3, 4], &labels);
+    for text in [">a &lt; b &amp; &quot;c&quot;</text>", ">heat (K)</text>", ">lat</text>", ">60</text>"] {
+        assert!(image.contains(text), "{text}: {image}");
+    }
+    // The cells and the colour bar, a pixel each, whatever their size on the page.
+    let pictures: Vec<&str> = image.split("base64,").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    assert!(pictures.len() == 2 && pictures.iter().all(|p| p.starts_with("iVBORw0KGgo")), "{pictures:?}");
+    assert!(pictures[0].len() < 200);
+    let line = svg(vec![0.0, 1.0, f64::NAN, 2.0, f64::NAN, 1.0, 3.0], &[7], &Labels::default());
+    assert_eq!((line.matches("<path").count(), line.matches("<circle").count()), (2, 1), "{line}");
+    assert!(!line.contains("NaN") && !line.contains("inf"));
+    for values in [vec![f64::NAN; 4], vec![f64::INFINITY; 4], vec![f64::MAX, f64::MIN, 0.0, 1e-308]] {
+        for shape in [vec![4], vec![2, 2]] {
+            let text = svg(values.clone(), &shape, &Labels::default());
+            assert!(text.starts_with("<svg") && text.ends_with("</svg>\n"));
+        }
+    }
+}
+
+fn bars(counts: &[f64], edges: &[f64]) -> Pixels {
+    let (counts, n) = (block(counts.to_vec(), &[counts.len()]), edges.len());
+    assert_eq!(counts.size() + 1, n);
+    super::bars::draw(&super::Values::new(&counts).unwrap(), edges, &Labels::default())
+}
+
+#[test]
+fn histograms_have_bars_as_wide_as_their_bins() {
+    let canvas = bars(&[1.0, 4.0, 0.0, 2.0], &[0.0, 1.0, 3.0, 4.0, 5.0]);
+    let blue = area(&canvas, super::color::LINE);
+    // Areas are as 1 : 8 : 0 : 2, in a frame of 880 by 440 with some room.
+    let unit = 880.0 / 1.04 / 5.0 * (440.0 / 1.06 / 4.0);
+    let share = f64::from(u32::try_from(blue).unwrap()) / (11.0 * unit);
+    assert!((0.95..1.02).contains(&share), "{share}");
+    let cases: [(&[f64], &[f64]); 4] = [
+        (&[0.0], &[0.0, 1.0]),
+        (&[5.0], &[-1e300, 1e300]),
+        (&[-1.0, 2.0], &[0.0, 1e-300, 1.0]),
+        (&[0.25; 3], &[1.0, 1.0 + 1e-12, 1.0 + 2e-12, 2.0]),
+    ];
+    for (counts, edges) in cases {
+        assert!(bars(counts, edges).width() > 880);
+    }
+    let many: Vec<f64> = (0..100_000).map(|k| if k == 70_000 { 9.0 } else { 1.0 }).collect();
+    let edges: Vec<f64> = (0..=100_000).map(f64::from).collect();
+    let canvas = bars(&many, &edges);
+    let tall = (0..960).filter(|&x| (0..470).filter(|&y| canvas.at(x, y) == Some(super::color::LINE)).count() > 300);
+    assert_eq!(tall.count(), 1, "the one high bin is seen");
+}
+
+#[test]
+fn what_is_no_histogram_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let save = |counts: &[f64], edges: &[f64]| {
+        let (counts, edges) = (block(counts.to_vec(), &[counts.len()]), block(edges.to_vec(), &[edges.len()]));
+        super::save_histogram(&folder.path().join("h.png"), &counts, &edges, &Labels::default())
+    };
+    save(&[1.0, 2.0], &[0.0, 1.0, 2.0]).unwrap();
+    for edges in [&[0.0, 1.0][..], &[0.0, 2.0, 1.0], &[0.0, f64::NAN, 1.0], &[1.0, 1.0, 1.0], &[]] {
+        let error = save(&[1.0, 2.0], edges).unwrap_err().to_string();
+        assert!(error.contains("are no histogram"), "{error}");
+    }
 }

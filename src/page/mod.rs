@@ -11,8 +11,15 @@ use std::time::Duration;
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
-/// Longer texts of a stage are cut: a program of a thousand operations is no title.
-const LONGEST: usize = 600;
+/// Characters of a text of a stage: a program of a thousand operations is no title.
+const TITLE: usize = 600;
+/// Characters of a plan as text, all runs together.
+const TEXT: usize = 200_000;
+/// Bytes of drawings, all runs together.
+const DRAWINGS: usize = 400_000;
+/// Stages of a run that are shown, the longest; and inputs of a stage.
+const STAGES: usize = 200;
+const INPUTS: usize = 24;
 
 impl Report {
     /// A page for a browser that shows the run: a summary in a sentence, where time went, what every thread did when, what
@@ -70,7 +77,10 @@ impl Report {
         let profile = self.profile.as_deref();
         let runs = profile.map_or(&[][..], |p| &p.runs);
         let source_bytes = profile.map_or(0, Profile::source_bytes);
-        let joined = |text: fn(&Run) -> &str| runs.iter().map(|r| text(r).trim_end()).collect::<Vec<_>>().join("\n\n");
+        let joined = |text: fn(&Run) -> &str| {
+            cut(&runs.iter().map(|r| text(r).trim_end()).collect::<Vec<_>>().join("\n\n"), TEXT)
+        };
+        let mut room = DRAWINGS;
         json!({
             "title": title,
             "headline": self.headline(),
@@ -99,7 +109,7 @@ impl Report {
             "activities": Activity::ALL.map(Activity::name),
             "spent_us": profile.map(|p| micros(&p.times)),
             "idle_us": profile.map(|p| idle(p, self.wall) / 1000),
-            "runs": runs.iter().map(run).collect::<Vec<_>>(),
+            "runs": runs.iter().map(|r| run(r, &mut room)).collect::<Vec<_>>(),
             "runs_left_out": profile.map(|p| p.left_out),
             "lanes": profile.map(|p| p.lanes.iter().map(|lane| of_lane(p, lane)).collect::<Vec<_>>()),
             "history": profile.map(history),
@@ -144,33 +154,39 @@ fn micros(times: &Times) -> Vec<u64> {
     times.0.iter().map(|ns| ns / 1000).collect()
 }
 
-fn cut(text: &str) -> String {
-    if text.chars().count() <= LONGEST {
-        text.to_owned()
-    } else {
-        text.chars().take(LONGEST).chain("...".chars()).collect()
-    }
+fn cut(text: &str, most: usize) -> String {
+    let more = if text.chars().nth(most).is_some() { "..." } else { "" };
+    text.chars().take(most).chain(more.chars()).collect()
 }
 
 fn tally(tally: &Tally) -> Value {
     json!({"calls": tally.calls, "times_us": micros(&tally.times), "flow": tally.flow.all()})
 }
 
-fn run(run: &Run) -> Value {
-    let stages = run.stages.iter().map(|s| {
-        let inputs: Vec<String> = s.inputs.iter().map(|line| cut(line)).collect();
+fn run(run: &Run, room: &mut usize) -> Value {
+    let mut longest: Vec<u64> = run.stages.iter().map(|s| s.tally.times.total()).collect();
+    longest.sort_unstable_by(|a, b| b.cmp(a));
+    let least = longest.get(STAGES).map_or(0, |ns| ns + 1);
+    let stages = run.stages.iter().filter(|s| s.tally.times.total() >= least).map(|s| {
+        let mut inputs: Vec<String> = s.inputs.iter().take(INPUTS).map(|line| cut(line, TITLE)).collect();
+        if s.inputs.len() > INPUTS {
+            inputs.push(format!("and {} more", s.inputs.len() - INPUTS));
+        }
         let sweep = run.sweeps.iter().position(|w| w.stages.contains(&s.number));
-        json!({"number": s.number, "title": cut(&s.title), "role": s.role, "inputs": inputs, "chunks": cut(&s.chunks),
-               "space": crate::shape::tuple(&s.space), "sweep": sweep, "tally": tally(&s.tally)})
+        json!({"number": s.number, "title": cut(&s.title, TITLE), "role": s.role, "inputs": inputs,
+               "chunks": cut(&s.chunks, TITLE), "space": crate::shape::tuple(&s.space), "sweep": sweep,
+               "tally": tally(&s.tally)})
     });
-    let sweeps = run.sweeps.iter().map(|s| {
-        json!({"stages": s.stages, "tasks": s.grid.count(), "task_bytes": s.task_bytes, "start": s.start / 1000,
-               "end": s.end / 1000})
-    });
-    let sources = run
-        .sources
-        .iter()
-        .map(|s| json!({"path": s.path, "about": cut(&s.about), "bytes": s.bytes, "tally": tally(&s.tally)}));
+    let sweeps = run.sweeps.iter().map(
+        |s| json!({"tasks": s.grid.count(), "task_bytes": s.task_bytes, "start": s.start / 1000, "end": s.end / 1000}),
+    );
+    let sources =
+        run.sources.iter().take(STAGES).map(
+            |s| json!({"path": s.path, "about": cut(&s.about, TITLE), "bytes": s.bytes, "tally": tally(&s.tally)}),
+        );
+    let stages: Vec<Value> = stages.collect();
+    let drawing = Some(&run.drawing).filter(|d| d.len() <= *room);
+    *room -= drawing.map_or(0, String::len);
     json!({
         "start": run.start / 1000,
         "end": run.end / 1000,
@@ -178,10 +194,11 @@ fn run(run: &Run) -> Value {
         "threads": run.threads,
         "device": run.device,
         "budget": run.budget,
-        "stages": stages.collect::<Vec<_>>(),
+        "stages_left_out": run.stages.len() - stages.len(),
+        "stages": stages,
         "sweeps": sweeps.collect::<Vec<_>>(),
         "sources": sources.collect::<Vec<_>>(),
-        "drawing": run.drawing,
+        "drawing": drawing,
     })
 }
 

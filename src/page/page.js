@@ -169,7 +169,7 @@ function bands(shares, top, height) {
 }
 const tip = html("div", { id: "tip" });
 document.body.append(tip);
-const stageOf = (run, stage) => data.runs[run] && data.runs[run].stages[stage];
+const stageOf = (run, stage) => data.runs[run] && data.runs[run].stages.find((s) => s.number === stage);
 function taskTip(lane, us) {
   const parts = [html("b", {}, lane.name), ` at ${time(us)}`];
   const task = lane.tasks.find(([start, length]) => start <= us && us <= start + length);
@@ -380,6 +380,7 @@ const moved = (a, b) => a > 0 ? (b > 0 && Math.abs(a - b) > b / 50 ? `${bytes(b)
     number(moved(s.tally.flow[0], s.tally.flow[1])),
     number(moved(s.tally.flow[3], s.tally.flow[2]))));
   table([["stage", 1], ["what it does"], ["blocks", 1], ["time of all threads"], ["read", 1], ["written", 1]], rows).dataset.stages = run.stages.length;
+  if (run.stages_left_out) main.append(html("p", {}, `${count(run.stages_left_out)} more stages took less.`));
   if (run.sources.length) {
     const longest = Math.max(1, ...run.sources.map((s) => sum(s.tally.times_us)));
     const inputs = run.sources.map((s) => html("tr", {},

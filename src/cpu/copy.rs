@@ -1,5 +1,6 @@
 //! Copies between C-ordered arrays, byte order, gathers into contiguous memory.
 
+use super::isa::{self, Isa};
 use crate::chunk::Region;
 use crate::chunk::region::Indices;
 use crate::device::View;
@@ -117,10 +118,27 @@ pub(crate) fn normalise_bools(data: &mut [u8]) {
 
 /// Reverses the bytes of each number of `width` bytes in place.
 pub(crate) fn swap_bytes(data: &mut [u8], width: usize) {
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2")]
+    fn avx2(data: &mut [u8], width: usize) {
+        swap_words(data, width);
+    }
+
+    match isa::best() {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: `best` found these instructions, or more, on this machine.
+        Isa::Avx2 | Isa::Avx512 => unsafe { avx2(data, width) },
+        _ => swap_words(data, width),
+    }
+}
+
+/// Compiled for each instruction set: one shuffle a register, where the target has it.
+#[inline(always)]
+fn swap_words(data: &mut [u8], width: usize) {
     match width {
-        2 => data.chunks_exact_mut(2).for_each(|b| b.swap(0, 1)),
-        4 => data.chunks_exact_mut(4).for_each(<[u8]>::reverse),
-        8 => data.chunks_exact_mut(8).for_each(<[u8]>::reverse),
+        2 => data.as_chunks_mut().0.iter_mut().for_each(|b| *b = u16::from_ne_bytes(*b).swap_bytes().to_ne_bytes()),
+        4 => data.as_chunks_mut().0.iter_mut().for_each(|b| *b = u32::from_ne_bytes(*b).swap_bytes().to_ne_bytes()),
+        8 => data.as_chunks_mut().0.iter_mut().for_each(|b| *b = u64::from_ne_bytes(*b).swap_bytes().to_ne_bytes()),
         _ => {}
     }
 }
@@ -211,5 +229,16 @@ mod tests {
         reverse_axes(&from, &shape, &mut out, 4);
         let expect: Vec<u8> = (0..8400u32).flat_map(u32::to_ne_bytes).collect();
         assert_eq!(out, expect);
+    }
+
+    #[test]
+    fn swapped_bytes() {
+        for (width, count) in [(1, 100), (2, 3), (2, 77), (4, 5), (4, 131), (8, 1), (8, 67)] {
+            let data: Vec<u8> = (0..width * count).map(|i: usize| (i % 251).to_le_bytes()[0]).collect();
+            let mut out = data.clone();
+            swap_bytes(&mut out, width);
+            let expect: Vec<u8> = data.chunks_exact(width).flat_map(|b| b.iter().rev().copied()).collect();
+            assert_eq!(out, expect, "{count} numbers of {width} bytes");
+        }
     }
 }

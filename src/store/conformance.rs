@@ -112,19 +112,28 @@ impl<'a> Suite<'a> {
         if self.metadata { self.keeps_metadata() } else { Ok(()) }
     }
 
+    /// Reads the array at `path`, which may have been written by other software, in every way, against the bytes that it
+    /// holds.
+    ///
+    /// # Errors
+    /// The first that the format reports, or [`Store`](crate::ErrorKind::Store) naming what it did wrong.
+    pub fn reads(&self, path: &Path, dtype: DType, lengths: &[usize], data: &[u8]) -> Result<()> {
+        let store = self.format.open(path, self.inner)?;
+        let info = store.info();
+        self.expect(info.dtype == dtype, "the dtype is another one")?;
+        self.expect(info.shape == lengths, "the shape is another one")?;
+        self.expect(info.chunks.shape() == lengths, "the chunks are those of another shape")?;
+        self.read_back(&store, lengths, data)?;
+        self.listed(path, lengths)
+    }
+
     /// Written out of order, read back in every way.
     fn round_trip(&self, dtype: DType, lengths: &[usize], chunks: &[usize]) -> Result<()> {
         let path = self.path("round");
         let data = sample(dtype, shape::size(lengths), 1);
         let layout = self.layout(dtype, lengths, chunks);
         self.write(&path, &layout, &data)?;
-        let store = self.format.open(&path, self.inner)?;
-        let info = store.info();
-        self.expect(info.dtype == dtype, "the dtype changed")?;
-        self.expect(info.shape == lengths, "the shape changed")?;
-        self.expect(info.chunks.shape() == lengths, "the chunks are those of another shape")?;
-        self.read_back(&store, lengths, &data)?;
-        self.listed(&path, lengths)?;
+        self.reads(&path, dtype, lengths, &data)?;
         self.remove(&path)
     }
 

@@ -13,7 +13,7 @@ use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
 use crate::error::{Error, Result};
 use manifest::Fingerprint;
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -28,6 +28,7 @@ pub mod memory;
 pub mod ome;
 mod dates;
 pub mod npy;
+pub mod netcdf3;
 #[cfg(feature = "zarr")]
 pub mod zarr;
 #[cfg(feature = "hdf5")]
@@ -36,6 +37,23 @@ pub mod conformance;
 
 /// Attributes of an array or a group.
 pub type Attributes = Map<String, Value>;
+
+/// A number of an attribute as JSON; NaN and infinities are texts, as in Zarr, and complex numbers have no form.
+pub(crate) fn json(value: Scalar) -> Option<Value> {
+    match value {
+        Scalar::Bool(v) => Some(Value::Bool(v)),
+        Scalar::Int(v) => {
+            let number = i64::try_from(v).map(Number::from).or_else(|_| u64::try_from(v).map(Number::from));
+            number.ok().map(Value::Number)
+        }
+        Scalar::Float(v) if v.is_nan() => Some(Value::String("NaN".to_owned())),
+        Scalar::Float(v) if v.is_infinite() => {
+            Some(Value::String(if v > 0.0 { "Infinity" } else { "-Infinity" }.to_owned()))
+        }
+        Scalar::Float(v) => Number::from_f64(v).map(Value::Number),
+        Scalar::Complex(_) => None,
+    }
+}
 
 /// What is known of a stored array without reading its elements.
 #[derive(Debug, Clone, PartialEq)]
@@ -364,6 +382,7 @@ pub fn link(path: impl AsRef<Path>) -> Result<()> {
 /// Every format, in the order in which they are asked.
 static FORMATS: &[&dyn Format] = &[
     &npy::Npy,
+    &netcdf3::Netcdf3,
     #[cfg(feature = "zarr")]
     &zarr::Zarr,
     #[cfg(feature = "hdf5")]

@@ -123,6 +123,8 @@ pub struct Extent<'a> {
 const SHORT_RUN: usize = 32 << 10;
 /// The most that is read at once to gather short runs.
 const GATHER: usize = 1 << 20;
+/// To skip less than this costs more than to read it.
+const NEAR: usize = 4 << 10;
 
 impl Extent<'_> {
     /// Reads `region` into `out`, which has the region's shape. Short runs that lie near each other are read at once.
@@ -130,24 +132,36 @@ impl Extent<'_> {
     /// # Errors
     /// [`Store`](crate::ErrorKind::Store), naming the file, when the bytes are not there.
     pub fn read(&self, region: &Region, out: &mut [u8]) -> Result<()> {
-        let runs = Runs::new(self.shape, region, self.itemsize);
+        self.read_runs(&Runs::new(self.shape, region, self.itemsize, None), out)
+    }
+
+    /// [`Extent::read`] where `step` bytes lie from one index of the first axis to the next, rather than those of what is
+    /// behind it: records, among which there are others.
+    ///
+    /// # Errors
+    /// As [`Extent::read`].
+    pub fn read_records(&self, step: usize, region: &Region, out: &mut [u8]) -> Result<()> {
+        self.read_runs(&Runs::new(self.shape, region, self.itemsize, Some(step)), out)
+    }
+
+    fn read_runs(&self, runs: &Runs, out: &mut [u8]) -> Result<()> {
         let (mut at, mut scratch) = (0, Vec::new());
+        let together = if runs.are_near() { (GATHER / runs.step.max(1)).clamp(1, runs.row) } else { 1 };
         runs.each_row(|first| {
-            let together = runs.row_span();
-            if runs.run < SHORT_RUN && together <= GATHER && together <= 8 * runs.run * runs.row {
-                scratch.resize(together, 0);
-                read_at(self.file, self.path, self.offset + first, &mut scratch)?;
-                for i in 0..runs.row {
+            for begin in (0..runs.row).step_by(together) {
+                let (place, count) = (self.offset + first + (begin * runs.step) as u64, together.min(runs.row - begin));
+                if count == 1 {
+                    read_at(self.file, self.path, place, &mut out[at..at + runs.run])?;
+                    at += runs.run;
+                    continue;
+                }
+                scratch.resize(runs.span(count), 0);
+                read_at(self.file, self.path, place, &mut scratch)?;
+                for i in 0..count {
                     let from = i * runs.step;
                     out[at..at + runs.run].copy_from_slice(&scratch[from..from + runs.run]);
                     at += runs.run;
                 }
-                return Ok(());
-            }
-            for i in 0..runs.row {
-                let place = self.offset + first + (i * runs.step) as u64;
-                read_at(self.file, self.path, place, &mut out[at..at + runs.run])?;
-                at += runs.run;
             }
             Ok(())
         })
@@ -158,7 +172,7 @@ impl Extent<'_> {
     /// # Errors
     /// [`Store`](crate::ErrorKind::Store), naming the file.
     pub fn write(&self, region: &Region, data: &[u8]) -> Result<()> {
-        let runs = Runs::new(self.shape, region, self.itemsize);
+        let runs = Runs::new(self.shape, region, self.itemsize, None);
         let mut at = 0;
         runs.each_row(|first| {
             for i in 0..runs.row {
@@ -172,12 +186,27 @@ impl Extent<'_> {
 
     /// Asks the kernel to start reading `region`; at most a few hundred requests are made.
     pub fn prefetch(&self, region: &Region) {
-        let runs = Runs::new(self.shape, region, self.itemsize);
+        self.prefetch_runs(&Runs::new(self.shape, region, self.itemsize, None));
+    }
+
+    /// [`Extent::prefetch`] for [`Extent::read_records`].
+    pub fn prefetch_records(&self, step: usize, region: &Region) {
+        self.prefetch_runs(&Runs::new(self.shape, region, self.itemsize, Some(step)));
+    }
+
+    fn prefetch_runs(&self, runs: &Runs) {
+        // Whole rows, unless most of a row is something else.
+        let count = if runs.are_near() || runs.step < 2 * runs.run { runs.row } else { 1 };
         let mut left = 256;
         let _ = runs.each_row(|first| {
-            left -= 1;
-            prefetch(self.file, self.offset + first, runs.row_span() as u64);
-            if left == 0 { Err(Error::bug("enough was asked for")) } else { Ok(()) }
+            for begin in (0..runs.row).step_by(count.max(1)) {
+                prefetch(self.file, self.offset + first + (begin * runs.step) as u64, runs.span(count) as u64);
+                left -= 1;
+                if left == 0 {
+                    return Err(Error::bug("enough was asked for"));
+                }
+            }
+            Ok(())
         });
     }
 }
@@ -197,11 +226,20 @@ struct Runs {
 }
 
 impl Runs {
-    fn new(shape: &[usize], region: &Region, itemsize: usize) -> Self {
-        let strides: Vec<usize> = shape::strides(shape).iter().map(|s| s * itemsize).collect();
+    /// Those of a dense array, or of one whose first axis takes steps of so many bytes.
+    fn new(shape: &[usize], region: &Region, itemsize: usize, step: Option<usize>) -> Self {
+        if region.shape.contains(&0) {
+            // The lengths of the other axes may be beyond all arithmetic.
+            return Self { run: 0, row: 0, step: 0, outer: Vec::new(), start: 0 };
+        }
+        let mut strides: Vec<usize> = shape::strides(shape).iter().map(|s| s * itemsize).collect();
+        let dense = strides.first().is_none_or(|&dense| step.is_none_or(|step| step == dense));
+        if let (Some(first), Some(step)) = (strides.first_mut(), step) {
+            *first = step;
+        }
         let start = region.start.iter().zip(&strides).map(|(a, b)| (a * b) as u64).sum();
         let (mut run, mut axis) = (itemsize, shape.len());
-        while axis > 0 {
+        while axis > usize::from(!dense) {
             axis -= 1;
             run *= region.shape[axis];
             if region.shape[axis] != shape[axis] {
@@ -213,9 +251,14 @@ impl Runs {
         Self { run, row, step, outer, start }
     }
 
-    /// Bytes from the begin of the first run of a row to the end of the last.
-    fn row_span(&self) -> usize {
-        self.row.saturating_sub(1) * self.step + self.run
+    /// Bytes from the begin of a run to the end of the last of `count`.
+    fn span(&self, count: usize) -> usize {
+        count.saturating_sub(1) * self.step + self.run
+    }
+
+    /// Whether to read what lies between the runs of a row costs no more than to skip it.
+    fn are_near(&self) -> bool {
+        self.row > 1 && self.run < SHORT_RUN && self.step <= (8 * self.run).max(NEAR)
     }
 
     /// Calls `body` with the offset of the first run of each row, in order.

@@ -70,6 +70,30 @@ fn npy() {
     });
 }
 
+/// Files of a folder of `data/`.
+fn samples(folder: &str) -> Vec<Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("data").join(folder);
+    let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
+    paths.sort();
+    paths.iter().map(|p| std::fs::read(p).unwrap()).collect()
+}
+
+#[test]
+fn netcdf3() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.nc");
+    let seeds = samples("netcdf3");
+    for seed in &seeds {
+        std::fs::write(&path, seed).unwrap();
+        let _ = visit(&path);
+    }
+    fuzz("netcdf3", |random| {
+        let seed = random.pick(&seeds);
+        std::fs::write(&path, damaged(random, seed)).unwrap();
+        visit(&path)
+    });
+}
+
 #[test]
 fn manifests() {
     let folder = tempfile::tempdir().unwrap();

@@ -11,8 +11,8 @@ use super::types::Stored;
 use crate::cpu::copy::swap_bytes;
 use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
-use crate::store::Attributes;
-use serde_json::{Number, Value};
+use crate::store::{Attributes, json};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::ffi::CStr;
 
@@ -115,22 +115,6 @@ fn numbers(attribute: &Id, of: &Id) -> Option<Vec<Value>> {
         raw::read(attribute, &stored.memory(of).ok()?).ok()?
     };
     bytes.chunks_exact(stored.dtype.size()).map(|b| json(Scalar::from_bytes(stored.dtype, b))).collect()
-}
-
-fn json(value: Scalar) -> Option<Value> {
-    match value {
-        Scalar::Bool(v) => Some(Value::Bool(v)),
-        Scalar::Int(v) => {
-            let number = i64::try_from(v).map(Number::from).or_else(|_| u64::try_from(v).map(Number::from));
-            number.ok().map(Value::Number)
-        }
-        Scalar::Float(v) if v.is_nan() => Some(Value::String("NaN".to_owned())),
-        Scalar::Float(v) if v.is_infinite() => {
-            Some(Value::String(if v > 0.0 { "Infinity" } else { "-Infinity" }.to_owned()))
-        }
-        Scalar::Float(v) => Number::from_f64(v).map(Value::Number),
-        Scalar::Complex(_) => None,
-    }
 }
 
 /// The names of the scales seen so far in one file: to find the name of an object by itself, the library walks the file.

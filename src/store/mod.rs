@@ -29,6 +29,8 @@ pub mod ome;
 mod dates;
 pub mod npy;
 pub mod netcdf3;
+#[cfg(feature = "tiff")]
+pub mod tiff;
 #[cfg(feature = "zarr")]
 pub mod zarr;
 #[cfg(feature = "hdf5")]
@@ -383,6 +385,8 @@ pub fn link(path: impl AsRef<Path>) -> Result<()> {
 static FORMATS: &[&dyn Format] = &[
     &npy::Npy,
     &netcdf3::Netcdf3,
+    #[cfg(feature = "tiff")]
+    &tiff::Tiff,
     #[cfg(feature = "zarr")]
     &zarr::Zarr,
     #[cfg(feature = "hdf5")]

@@ -94,6 +94,23 @@ fn netcdf3() {
     });
 }
 
+#[cfg(feature = "tiff")]
+#[test]
+fn tiff() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.tif");
+    let seeds = samples("tiff");
+    for seed in &seeds {
+        std::fs::write(&path, seed).unwrap();
+        visit(&path).unwrap();
+    }
+    fuzz("tiff", |random| {
+        let seed = random.pick(&seeds);
+        std::fs::write(&path, damaged(random, seed)).unwrap();
+        visit(&path)
+    });
+}
+
 #[test]
 fn manifests() {
     let folder = tempfile::tempdir().unwrap();

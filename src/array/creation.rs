@@ -11,6 +11,7 @@ use crate::expr::Expr;
 use crate::expr::build::{self, Arg};
 use crate::op::elementwise::ElementOp;
 use crate::runtime::context::Context;
+use crate::store::binary::{self, Raw};
 use crate::store::{self, memory::MemoryStore};
 use bytemuck::NoUninit;
 use ndarray::Dimension;
@@ -25,6 +26,26 @@ impl Context {
     #[track_caller]
     pub fn open(&self, path: impl AsRef<Path>) -> Result<Array> {
         Ok(Array::of(build::source(store::open(path)?)))
+    }
+
+    /// The array in a file without a header, which is what `raw` says; see [`Raw`].
+    ///
+    /// ```
+    /// # use hyperslab::{Context, dtype::DType, store::binary::Raw};
+    /// # let cx = Context::default();
+    /// # let path = std::env::temp_dir().join(format!("raw-{}.bin", std::process::id()));
+    /// std::fs::write(&path, [1u8, 2, 3, 4, 5, 6])?;
+    /// let columns = cx.open_raw(&path, &Raw::new(DType::U8, [2, 3]).fortran(true))?;
+    /// assert_eq!(cx.compute(columns.max(1))?.to_ndarray::<u8>()?.as_slice(), Some(&[5, 6][..]));
+    /// # std::fs::remove_file(path)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Store`](crate::ErrorKind::Store) when it is not there, or too short.
+    #[track_caller]
+    pub fn open_raw(&self, path: impl AsRef<Path>, raw: &Raw) -> Result<Array> {
+        Ok(Array::of(build::source(binary::open(path, raw)?)))
     }
 
     /// An ndarray of any rank as an array; C-ordered ones are not copied. [`Array::from`] does the same.

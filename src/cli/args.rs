@@ -10,7 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// NumPy expressions over Zarr, HDF5 and .npy arrays of any size, in bounded memory.
+/// NumPy expressions over Zarr, HDF5, NetCDF, TIFF and .npy arrays of any size, in bounded memory.
 #[derive(Debug, Parser)]
 #[command(name = "hyperslab", version)]
 pub struct Args {
@@ -189,7 +189,8 @@ pub struct Program {
     /// The expression, or a program: `m = mean(x, axis=0); x - m`; `-` reads it from standard input
     #[arg(allow_hyphen_values = true)]
     pub expr: String,
-    /// Inputs by name: x=data.zarr/x. Those that the expression does not use are not opened
+    /// Inputs by name: x=data.zarr/x. Those that the expression does not use are not opened. A file without a header is
+    /// described behind its name: 'x=field.bin?dtype=<f4&shape=100,200&offset=16&order=F'
     #[arg(value_name = "NAME=PATH")]
     pub inputs: Vec<OsString>,
 }

@@ -28,6 +28,7 @@ pub mod memory;
 pub mod ome;
 mod dates;
 pub mod npy;
+pub mod binary;
 pub mod netcdf3;
 #[cfg(feature = "tiff")]
 pub mod tiff;
@@ -384,6 +385,7 @@ pub fn link(path: impl AsRef<Path>) -> Result<()> {
 /// Every format, in the order in which they are asked.
 static FORMATS: &[&dyn Format] = &[
     &npy::Npy,
+    &binary::Binary,
     &netcdf3::Netcdf3,
     #[cfg(feature = "tiff")]
     &tiff::Tiff,
@@ -465,6 +467,9 @@ pub fn container(path: impl AsRef<Path>) -> Result<(PathBuf, String)> {
 
 /// The format, container and inner path of something that exists.
 fn locate(path: &Path) -> Result<(&'static dyn Format, PathBuf, String)> {
+    if binary::Binary.recognises(path) {
+        return Ok((&binary::Binary, path.to_path_buf(), String::new()));
+    }
     let mut found = None;
     for part in path.ancestors().filter(|p| p.exists()) {
         if let Some(format) = FORMATS.iter().find(|f| f.recognises(part)) {

@@ -18,7 +18,7 @@ use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-mod header;
+pub(super) mod header;
 
 /// The `.npy` format.
 #[derive(Debug)]
@@ -73,9 +73,9 @@ fn refuse_inner(path: &Path, inner: &str) -> Result<()> {
     Err(Error::store(path, format!("a .npy file holds one array, and nothing named `{inner}`")))
 }
 
-/// An open `.npy` file.
+/// An open `.npy` file, or another one that holds an array as it is.
 #[derive(Debug)]
-struct NpyStore {
+pub(super) struct NpyStore {
     file: File,
     path: PathBuf,
     header: Header,
@@ -87,9 +87,14 @@ impl NpyStore {
         let file = File::open(path).map_err(|e| Error::store(path, e))?;
         let length = file.metadata().map_err(|e| Error::store(path, e))?.len();
         let header = Header::read(&file, path, length)?;
+        Ok(Self::described(file, path, header, "npy"))
+    }
+
+    /// The array that `header` describes, in a file that holds its elements.
+    pub(super) fn described(file: File, path: &Path, header: Header, format: &str) -> Self {
         let info = Info {
             path: path.display().to_string(),
-            format: "npy".to_owned(),
+            format: format.to_owned(),
             dtype: header.dtype,
             shape: header.shape.clone(),
             chunks: if header.fortran {
@@ -104,9 +109,15 @@ impl NpyStore {
             types: BTreeMap::new(),
             missing: None,
             fill: None,
-            stored: Some(length),
+            stored: file.metadata().ok().map(|m| m.len()),
         };
-        Ok(Self { file, path: path.to_path_buf(), header, info })
+        Self { file, path: path.to_path_buf(), header, info }
+    }
+
+    /// The same array, as it is called when it was opened.
+    pub(super) fn named(mut self, path: String) -> Self {
+        self.info.path = path;
+        self
     }
 
     /// The array as it lies in the file: with its axes reversed when it is in Fortran order.

@@ -15,19 +15,19 @@ const LONGEST: usize = 1 << 20;
 
 /// Where and how the elements lie.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Header {
+pub(in crate::store) struct Header {
     /// Element type.
-    pub(super) dtype: DType,
+    pub(in crate::store) dtype: DType,
     /// Whether the bytes of a number are in the order that this machine does not use.
-    pub(super) swapped: bool,
+    pub(in crate::store) swapped: bool,
     /// Whether the first axis is the fastest.
-    pub(super) fortran: bool,
+    pub(in crate::store) fortran: bool,
     /// Lengths of the axes.
-    pub(super) shape: Vec<usize>,
+    pub(in crate::store) shape: Vec<usize>,
     /// Where the elements begin.
-    pub(super) offset: u64,
+    pub(in crate::store) offset: u64,
     /// What the elements are where they are dates or lengths of time.
-    pub(super) dates: Option<Attributes>,
+    pub(in crate::store) dates: Option<Attributes>,
 }
 
 impl Header {
@@ -60,12 +60,18 @@ impl Header {
                 Error::unsupported(format!("{}: element type {descr} is not supported", path.display()))
             }
         })?;
-        let bytes = shape::checked_size(&header.shape).and_then(|n| n.checked_mul(header.dtype.size()));
-        if bytes.and_then(|b| offset.checked_add(b as u64)).is_none_or(|end| end > length) {
-            let (shape, dtype) = (shape::tuple(&header.shape), header.dtype);
-            return Err(bad(&format!("is cut short: {dtype} of shape {shape} does not fit in {length} bytes")));
-        }
+        header.check(length).map_err(|why| bad(&why))?;
         Ok(header)
+    }
+
+    /// Whether the elements are in a file of `length` bytes.
+    pub(in crate::store) fn check(&self, length: u64) -> Result<(), String> {
+        let bytes = shape::checked_size(&self.shape).and_then(|n| n.checked_mul(self.dtype.size()));
+        if bytes.and_then(|b| self.offset.checked_add(b as u64)).is_none_or(|end| end > length) {
+            let (shape, dtype) = (shape::tuple(&self.shape), self.dtype);
+            return Err(format!("is cut short: {dtype} of shape {shape} does not fit in {length} bytes"));
+        }
+        Ok(())
     }
 
     fn from_text(text: &str, offset: u64) -> Result<Self, Refusal> {
@@ -138,6 +144,14 @@ fn kind_code(dtype: DType) -> char {
         Kind::Float => 'f',
         Kind::Complex => 'c',
     }
+}
+
+/// The element type that NumPy writes so, and whether its bytes must be swapped; `None` where there is none, and for what
+/// counts time.
+pub(in crate::store) fn element(descr: &str) -> Option<(DType, bool)> {
+    let numbers =
+        |(dtype, swapped, dates): (DType, bool, Option<Attributes>)| dates.is_none().then_some((dtype, swapped));
+    dtype_of(descr).ok().and_then(numbers).or_else(|| descr.parse().ok().map(|dtype| (dtype, false)))
 }
 
 /// The element type behind `descr`, whether its bytes must be swapped, and what it is where it counts time.

@@ -2,12 +2,13 @@
 //!
 //! A [`Pipeline`] has stages on arrays, one step from elements to bytes, and stages on bytes, in the order of encoding.
 //! Most are the `zarrs` crate's. Ours are the plain step to bytes, sharding (`shard.rs`), DEFLATE and zstd (`packed.rs`),
-//! and the numcodecs filters that the crate lacks (`numcodecs.rs`).
+//! and what Python's numcodecs has and the crate lacks (`numcodecs.rs`, `lzma.rs`).
 //! One call decodes one chunk on the calling thread.
 
 use crate::cpu::copy::swap_bytes;
 use crate::dtype::DType;
 use crate::store::raw::decode_blosc;
+use lzma::Lzma;
 use numcodecs::{ByteFilter, ElementFilter};
 use packed::ByteStage;
 use serde_json::{Map, Value, json};
@@ -24,6 +25,7 @@ use zarrs::metadata::v2::MetadataV2;
 use zarrs::metadata::v3::MetadataV3;
 
 mod numcodecs;
+mod lzma;
 mod packed;
 pub(super) mod shard;
 
@@ -378,6 +380,9 @@ fn stage(codec: &Named) -> Outcome<Stage> {
     }
     if let Some(filter) = ByteFilter::new(codec) {
         return Ok(Stage::Byte(ByteStage::Ours(filter)));
+    }
+    if codec.short() == "lzma" {
+        return Ok(Stage::Byte(ByteStage::Lzma(Lzma::new(codec)?)));
     }
     if codec.short() == "shuffle" && codec.config.get("elementsize").is_some_and(|n| *n == 0) {
         let why = "element size 0 means the size of an element to NCZarr, and no shuffling to numcodecs";

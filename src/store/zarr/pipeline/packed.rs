@@ -3,6 +3,7 @@
 //! DEFLATE goes through libdeflate, which is faster, and zstd through contexts that are kept, which matters for small
 //! chunks. Every decompressor is held to the size that the metadata implies, whatever the data say.
 
+use super::lzma::Lzma;
 use super::numcodecs::ByteFilter;
 use super::{Outcome, options};
 use crate::dtype::DType;
@@ -22,6 +23,8 @@ pub(super) enum ByteStage {
     Ours(ByteFilter),
     /// DEFLATE in a wrapper.
     Deflate { gzip: bool, other: Arc<dyn BytesToBytesCodecTraits> },
+    /// LZMA.
+    Lzma(Lzma),
     /// bzip2.
     Bzip2(Arc<dyn BytesToBytesCodecTraits>),
     /// Zstandard.
@@ -47,6 +50,7 @@ impl ByteStage {
     pub(super) fn encoded(&self, size: &BytesRepresentation) -> BytesRepresentation {
         match self {
             Self::Ours(filter) => filter.encoded(size),
+            Self::Lzma(_) => BytesRepresentation::UnboundedSize,
             Self::Zarrs(codec)
             | Self::Blosc(codec)
             | Self::Bzip2(codec)
@@ -72,6 +76,7 @@ impl ByteStage {
                 (None, true) => stream("gzip", flate2::bufread::MultiGzDecoder::new(&*data), size),
                 (None, false) => stream("zlib", flate2::bufread::ZlibDecoder::new(&*data), size),
             },
+            Self::Lzma(how) => stream("lzma", how.reader(&data, limit(size))?, size),
             Self::Bzip2(_) => stream("bz2", bzip2::bufread::MultiBzDecoder::new(&*data), size),
             Self::Zstd { contexts, .. } => contexts.decode(&data, size),
         }
@@ -82,12 +87,17 @@ fn run(codec: &dyn BytesToBytesCodecTraits, data: Cow<'_, [u8]>, size: &BytesRep
     codec.decode(data, size, &options()).map(Cow::into_owned).map_err(|e| e.to_string())
 }
 
-/// Decodes a stream that must end within the expected size.
-fn stream(name: &str, from: impl Read, size: &BytesRepresentation) -> Outcome<Vec<u8>> {
-    let limit = match size {
+/// The most bytes of a size.
+fn limit(size: &BytesRepresentation) -> u64 {
+    match size {
         BytesRepresentation::FixedSize(n) | BytesRepresentation::BoundedSize(n) => *n,
         BytesRepresentation::UnboundedSize => super::LARGEST_CHUNK,
-    };
+    }
+}
+
+/// Decodes a stream that must end within the expected size.
+fn stream(name: &str, from: impl Read, size: &BytesRepresentation) -> Outcome<Vec<u8>> {
+    let limit = limit(size);
     let mut out = Vec::new();
     from.take(limit.saturating_add(1)).read_to_end(&mut out).map_err(|e| format!("{name}: {e}"))?;
     if out.len() as u64 > limit {

@@ -338,6 +338,30 @@ pub(super) fn decode_blosc(frame: &[u8], out: &mut [u8]) -> std::result::Result<
     if usize::try_from(got) == Ok(holds) { Ok(()) } else { Err(format!("a Blosc frame is damaged (code {got})")) }
 }
 
+/// Packs `data` as a Blosc frame, and says how many bytes of `out` it takes; `None` where it does not fit.
+///
+/// # Errors
+/// When there is more than a frame can hold.
+#[cfg(feature = "hdf5")]
+pub(super) fn encode_blosc(
+    data: &[u8],
+    out: &mut [u8],
+    itemsize: usize,
+    level: u32,
+    compressor: &std::ffi::CStr,
+) -> std::result::Result<Option<usize>, String> {
+    let (level, shuffle) = (std::ffi::c_int::try_from(level).unwrap_or(5), std::ffi::c_int::from(itemsize > 1));
+    let (from, to, name) = (data.as_ptr().cast(), out.as_mut_ptr().cast(), compressor.as_ptr());
+    // SAFETY: `data` is read and `out` written within their lengths, which are given; the name is a C string; one thread,
+    // and no state of the library.
+    let got =
+        unsafe { blosc_src::blosc_compress_ctx(level, shuffle, itemsize, data.len(), from, to, out.len(), name, 0, 1) };
+    match usize::try_from(got) {
+        Ok(n) => Ok((n > 0).then_some(n)),
+        Err(_) => Err(format!("{} bytes are no Blosc frame (code {got})", data.len())),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

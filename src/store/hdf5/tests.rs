@@ -68,7 +68,7 @@ fn every_dtype_and_codec_comes_back() {
     let dir = folder();
     let path = dir.path().join("all.h5");
     for dtype in DType::ALL {
-        for codec in ["gzip", "gzip:1", "none", "lzf"] {
+        for codec in ["gzip", "gzip:1", "none", "lzf", "zstd", "blosc-lz4", "blosc-zstd:9", "blosc-snappy"] {
             let (shape, chunks) = ([13, 10], [4, 6]);
             let data = sample(dtype, 130);
             let inner = format!("{codec}/{dtype}");
@@ -134,7 +134,7 @@ fn files_are_added_to_and_arrays_replaced_on_demand() {
     assert!(write(&path, "x/z", &new(Create::new()), &two).is_err());
     write(&path, "x", &new(Create::new().overwrite(true)), &two).unwrap();
     check(&*Hdf5.open(&path, "x").unwrap(), &two);
-    assert!(write(&path, "z", &new(Create::new().codec("zstd")), &two).is_err());
+    assert!(write(&path, "z", &new(Create::new().codec("bz2")), &two).is_err());
 }
 
 #[test]

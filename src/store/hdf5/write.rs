@@ -1,9 +1,10 @@
 //! Writing a dataset: into a file of its own, which becomes the target or is merged into it.
 
+use super::encode::{Codec, Tools};
 use super::ffi::dataset::{self as raw, NewDataset};
 use super::ffi::types;
 use super::ffi::{self, Id, ObjectKind};
-use super::filters::{KEPT, shuffle};
+use super::filters::KEPT;
 use super::{DEFAULT_NAME, attributes, has_signature};
 use crate::chunk::region::Indices;
 use crate::chunk::{Chunks, Region};
@@ -14,26 +15,9 @@ use crate::shape;
 use crate::store::lock::Lock;
 use crate::store::staging::Staging;
 use crate::store::{Layout, Sink};
-use libdeflater::{CompressionLvl, Compressor};
 use std::cell::Cell;
 use std::ffi::CString;
 use std::path::{Path, PathBuf};
-
-/// The level of deflate where none is asked for.
-const DEFAULT_LEVEL: u32 = 4;
-
-/// The registered number of LZF.
-const LZF: i32 = 32000;
-
-/// How chunks are compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Codec {
-    None,
-    /// Shuffle and deflate, by us.
-    Deflate(u32),
-    /// Shuffle and LZF, by the library.
-    Lzf,
-}
 
 /// A dataset being written. Dropped before [`Sink::finish`], it leaves nothing behind.
 #[derive(Debug)]
@@ -52,44 +36,15 @@ pub(super) struct Writer {
     overwrite: bool,
 }
 
-/// Memory and compressors that a thread uses again for every chunk.
+/// Memory that a thread uses again for every chunk.
 #[derive(Default)]
 struct Scratch {
     chunk: Vec<u8>,
-    shuffled: Vec<u8>,
-    packed: Vec<u8>,
-    compressor: Option<(u32, Compressor)>,
+    tools: Tools,
 }
 
 thread_local! {
     static SCRATCH: Cell<Scratch> = Cell::default();
-}
-
-impl Codec {
-    /// `gzip`, `gzip:9`, `lzf` or `none`.
-    fn of(text: Option<&str>) -> Result<Self> {
-        let text = text.unwrap_or("gzip");
-        let (name, level) = text.split_once(':').map_or((text, None), |(name, level)| (name, Some(level)));
-        match (name, level.map(str::parse::<u32>)) {
-            ("none", None) => Ok(Self::None),
-            ("lzf", None) => Ok(Self::Lzf),
-            ("gzip" | "deflate", None) => Ok(Self::Deflate(DEFAULT_LEVEL)),
-            ("gzip" | "deflate", Some(Ok(level))) if (1..=9).contains(&level) => Ok(Self::Deflate(level)),
-            _ => {
-                let why =
-                    format!("`{text}` is no compression for HDF5; there are gzip, gzip:1 to gzip:9, lzf and none");
-                Err(Error::argument("create", why))
-            }
-        }
-    }
-
-    fn filters(self) -> Vec<(i32, Vec<u32>)> {
-        match self {
-            Self::None => Vec::new(),
-            Self::Deflate(level) => vec![(2, Vec::new()), (1, vec![level])],
-            Self::Lzf => vec![(2, Vec::new()), (LZF, Vec::new())],
-        }
-    }
 }
 
 impl Writer {
@@ -102,12 +57,13 @@ impl Writer {
         check_target(path, inner, overwrite)?;
         let grid = Chunks::regular(&layout.shape, &layout.chunks)?;
         let chunk = (!layout.shape.is_empty() && !layout.shape.contains(&0)).then(|| grid.longest());
+        let itemsize = layout.dtype.size();
         let fill = layout.how.fill.map(|f| f.to_bytes(layout.dtype)[..layout.dtype.size()].to_vec());
         let wide = |v: &[usize]| v.iter().map(|&n| n as u64).collect::<Vec<u64>>();
         let new = NewDataset {
             dims: wide(&layout.shape),
             chunk: chunk.as_deref().map(wide),
-            filters: if chunk.is_some() { codec.filters() } else { Vec::new() },
+            filters: chunk.as_ref().map_or_else(Vec::new, |c| codec.filters(itemsize, shape::size(c) * itemsize)),
             fill: fill.clone(),
         };
         staging.open()?;
@@ -157,23 +113,8 @@ impl Writer {
     /// Writes one whole chunk, given as the library stores it before its filters.
     fn write_chunk(&self, start: &[usize], data: &[u8], scratch: &mut Scratch) -> Result<()> {
         let offset: Vec<u64> = start.iter().map(|&n| n as u64).collect();
-        let Codec::Deflate(level) = self.codec else {
-            return raw::write_chunk(self.dataset()?, &offset, 0, data).map_err(|e| self.fail(e));
-        };
-        let Scratch { shuffled, packed, compressor, .. } = scratch;
-        shuffled.resize(data.len(), 0);
-        shuffle::apply(data, shuffled, self.dtype.size());
-        let (_, tool) = match compressor.take() {
-            Some((made_for, tool)) if made_for == level => compressor.insert((level, tool)),
-            _ => {
-                let level_of_tool = CompressionLvl::new(level.cast_signed()).map_err(|_| self.fail("no such level"))?;
-                compressor.insert((level, Compressor::new(level_of_tool)))
-            }
-        };
-        packed.resize(tool.zlib_compress_bound(data.len()), 0);
-        let len = tool.zlib_compress(shuffled, packed).map_err(|e| self.fail(format!("deflate: {e}")))?;
-        // Data that does not shrink is stored as it is, without either filter.
-        let (mask, stored) = if len < data.len() { (0, &packed[..len]) } else { (0b11, data) };
+        let (mask, stored) =
+            self.codec.encode(data, self.dtype.size(), &mut scratch.tools).map_err(|e| self.fail(e))?;
         raw::write_chunk(self.dataset()?, &offset, mask, stored).map_err(|e| self.fail(e))
     }
 
@@ -185,23 +126,18 @@ impl Writer {
             let place: Vec<usize> = step.iter().zip(&touching.start).map(|(s, t)| s + t).collect();
             let bounds = self.grid.region(&place);
             let at = |e: Error| e.at(format!("chunk {}", shape::tuple(&place)));
-            if bounds == *region && bounds.shape == chunk && self.codec != Codec::Lzf {
+            if bounds == *region && bounds.shape == chunk {
                 return self.write_chunk(&bounds.start, data, scratch).map_err(at);
             }
-            // The library clips chunks at the edge; stored by us, they are full.
-            let to_shape = if self.codec == Codec::Lzf { bounds.shape.clone() } else { chunk.to_vec() };
+            // Chunks are stored in full, also those that reach over the edge.
             let mut buffer = std::mem::take(&mut scratch.chunk);
-            buffer.resize(shape::size(&to_shape) * itemsize, 0);
-            if bounds.shape != to_shape {
+            buffer.resize(shape::size(chunk) * itemsize, 0);
+            if bounds.shape != chunk {
                 buffer.chunks_exact_mut(itemsize).for_each(|e| e.copy_from_slice(&self.fill));
             }
             let (from, zero) = (bounds.relative_to(region).start, vec![0; chunk.len()]);
-            copy_box(data, &region.shape, &from, &mut buffer, &to_shape, &zero, &bounds.shape, itemsize);
-            let result = if self.codec == Codec::Lzf {
-                self.write_box(&bounds, &buffer)
-            } else {
-                self.write_chunk(&bounds.start, &buffer, scratch)
-            };
+            copy_box(data, &region.shape, &from, &mut buffer, chunk, &zero, &bounds.shape, itemsize);
+            let result = self.write_chunk(&bounds.start, &buffer, scratch);
             scratch.chunk = buffer;
             result.map_err(at)?;
         }
@@ -297,7 +233,7 @@ impl Sink for Writer {
         let Some(chunk) = &self.chunk else { return self.write_box(region, data) };
         let mut scratch = SCRATCH.take();
         let result = self.write_chunks(region, data, chunk, &mut scratch);
-        if scratch.chunk.capacity() + scratch.shuffled.capacity() + scratch.packed.capacity() <= KEPT {
+        if scratch.chunk.capacity() + scratch.tools.held() <= KEPT {
             SCRATCH.set(scratch);
         }
         result

@@ -84,34 +84,45 @@ impl Stored {
 fn integer(stored: &Id, memory: Memory) -> Result<Stored, String> {
     let size = types::size(stored);
     let signed = memory == Memory::Number && types::is_signed(stored);
+    // Odd sizes are read as the next larger ones, which the library makes of them.
     let dtype = match (size, signed) {
         (1, true) => DType::I8,
         (2, true) => DType::I16,
-        (4, true) => DType::I32,
-        (8, true) => DType::I64,
+        (3..=4, true) => DType::I32,
+        (5..=8, true) => DType::I64,
         (1, false) => DType::U8,
         (2, false) => DType::U16,
-        (4, false) => DType::U32,
-        (8, false) => DType::U64,
+        (3..=4, false) => DType::U32,
+        (5..=8, false) => DType::U64,
         _ => return Err(format!("integers of {size} bytes")),
     };
-    Ok(Stored::number(dtype, memory, size, types::is_full(stored), types::order(stored)))
+    let full = size == dtype.size() && types::is_full(stored);
+    Ok(Stored::number(dtype, memory, size, full, types::order(stored)))
 }
 
 fn float(stored: &Id) -> Result<Stored, String> {
     let size = types::size(stored);
     let fields = types::float_fields(stored)?;
-    let (dtype, usual) = match size {
-        2 if fields == BRAIN => (DType::BF16, true),
-        2 => (DType::F16, fields == HALF),
-        4 => (DType::F32, fields == SINGLE),
-        8 => (DType::F64, fields == DOUBLE),
-        _ => return Err(format!("floating-point numbers of {size} bytes")),
+    let usual = [(DType::F16, HALF), (DType::BF16, BRAIN), (DType::F32, SINGLE), (DType::F64, DOUBLE)];
+    let usual = usual.into_iter().find(|(dtype, of)| dtype.size() == size && *of == fields).map(|(dtype, _)| dtype);
+    let dtype = usual
+        .or_else(|| {
+            [(DType::F16, HALF), (DType::F32, SINGLE), (DType::F64, DOUBLE)]
+                .into_iter()
+                .find_map(|(dtype, of)| (dtype.size() >= size && fits(&fields, &of)).then_some(dtype))
+        })
+        .ok_or_else(|| format!("floating-point numbers of {size} bytes"))?;
+    Ok(Stored::number(dtype, Memory::Number, size, usual.is_some() && types::is_full(stored), types::order(stored)))
+}
+
+/// Whether every number of one layout is one of the other, as h5py has it.
+fn fits(fields: &FloatFields, of: &FloatFields) -> bool {
+    let highest = |f: &FloatFields| {
+        1i128.checked_shl(u32::try_from(f.exponent.1).unwrap_or(u32::MAX)).map(|n| n - 1 - f.bias as i128)
     };
-    if size == 2 && !usual {
-        return Err("16-bit floating-point numbers that are neither IEEE nor bfloat16".to_owned());
-    }
-    Ok(Stored::number(dtype, Memory::Number, size, usual && types::is_full(stored), types::order(stored)))
+    let lowest = |f: &FloatFields| 1 - f.bias as i128;
+    let higher = highest(fields).zip(highest(of)).is_some_and(|(a, b)| a <= b);
+    fields.mantissa.1 <= of.mantissa.1 && higher && lowest(fields) >= lowest(of)
 }
 
 fn enumeration(stored: &Id) -> Result<Stored, String> {

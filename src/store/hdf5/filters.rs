@@ -1,8 +1,9 @@
 //! The filters of chunks, decoded without the library.
 //!
-//! A [`Pipeline`] lists the filters in the order in which they were applied; decoding runs it backwards. At most one of
-//! them compresses, so the size of the data at every step follows from the size of the chunk, and nothing larger than a
-//! chunk is ever allocated, whatever a damaged file says. Every step checks what it is given: lengths, checksums, ends.
+//! A [`Pipeline`] lists the filters in the order in which they were applied; decoding runs it backwards. The size of the data
+//! before the first that compresses follows from the size of the chunk; what others made of that is no larger than a sane
+//! encoder makes it, so nothing much larger than a chunk is ever allocated, whatever a damaged file says. Every step checks
+//! what it is given: lengths, checksums, ends.
 
 use super::ffi::dataset::FilterInfo;
 use libdeflater::{DecompressionError, Decompressor};
@@ -11,8 +12,10 @@ pub(super) mod bitshuffle;
 pub(super) mod lzf;
 pub(super) mod shuffle;
 pub(super) mod blosc;
+pub(super) mod szip;
 
 use bitshuffle::Bitshuffle;
+use szip::Szip;
 
 /// Bytes that a thread keeps between reads.
 pub(super) const KEPT: usize = 64 << 20;
@@ -30,6 +33,9 @@ enum Step {
     Bzip2,
     Bitshuffle(Bitshuffle),
     Blosc,
+    Szip(Szip),
+    /// A filter that has nothing to do for the type of the elements.
+    Idle,
 }
 
 /// The filters of a dataset, all of which we decode.
@@ -73,7 +79,8 @@ impl Pipeline {
     /// The pipeline of a dataset with chunks of `bytes`; `None` where the library must decode it.
     pub(super) fn new(filters: &[FilterInfo], bytes: usize, itemsize: usize) -> Option<Self> {
         let steps: Vec<Step> = filters.iter().map(|f| step(f, itemsize)).collect::<Option<_>>()?;
-        (steps.iter().filter(|s| s.compresses()).count() <= 1).then_some(Self { steps, bytes })
+        let mut later = steps.iter().filter(|s| s.compresses()).skip(1);
+        later.all(Step::decodes_unknown).then_some(Self { steps, bytes })
     }
 
     /// Whether chunks are stored as they are.
@@ -92,28 +99,39 @@ impl Pipeline {
         let active: Vec<&Step> = self.steps.iter().enumerate().filter(|(i, _)| !skipped(*i)).map(|(_, s)| s).collect();
         let Scratch { stored, steps, tools, .. } = scratch;
         let [mut next, mut spare] = steps.each_mut().map(std::mem::take);
-        let result = run(&active, stored, &mut next, &mut spare, tools, out);
+        let most = usize::try_from(self.most_stored()).unwrap_or(usize::MAX);
+        let result = run(&active, (stored, most), &mut next, &mut spare, tools, out);
         *steps = [next, spare];
         result
     }
 }
 
-/// Runs the steps backwards from `stored` to `out`, by way of two buffers.
+/// Runs the steps backwards from `stored` to `out`, by way of two buffers, which take `most` bytes at most.
 fn run(
     active: &[&Step],
-    stored: &[u8],
+    (stored, most): (&[u8], usize),
     next: &mut Vec<u8>,
     spare: &mut Vec<u8>,
     tools: &mut Tools,
     out: &mut [u8],
 ) -> Result<(), String> {
-    let last_move = active.iter().position(|s| **s != Step::Fletcher32);
+    let moves = |s: &Step| !matches!(s, Step::Fletcher32 | Step::Idle);
+    let last_move = active.iter().position(|s| moves(s));
     let mut at: Option<usize> = None;
     let mut len = stored.len();
     for (i, step) in active.iter().enumerate().rev() {
         let from: &[u8] = if at.is_some() { &spare[..len] } else { &stored[..len] };
         if **step == Step::Fletcher32 {
             len = check_fletcher32(from)?;
+            continue;
+        }
+        if !moves(step) {
+            continue;
+        }
+        if step.compresses() && active[..i].iter().any(|s| s.compresses()) {
+            len = step.decode_unknown(from, most, next, tools)?;
+            at = Some(i);
+            std::mem::swap(next, spare);
             continue;
         }
         let sums = active[..i].iter().filter(|s| ***s == Step::Fletcher32).count();
@@ -151,6 +169,9 @@ fn step(filter: &FilterInfo, itemsize: usize) -> Option<Step> {
         32004 => Step::Lz4,
         32008 => Step::Bitshuffle(Bitshuffle::new(&filter.values)?),
         32015 => Step::Zstd,
+        4 => Step::Szip(Szip::new(&filter.values)?),
+        // Its second value says that there is nothing to do.
+        5 if value(1) == Some(1) => Step::Idle,
         _ => return None,
     })
 }
@@ -159,9 +180,38 @@ impl Step {
     /// Whether the size of the data changes in a way that only the data knows.
     fn compresses(&self) -> bool {
         match self {
-            Self::Shuffle(_) | Self::Fletcher32 => false,
+            Self::Shuffle(_) | Self::Fletcher32 | Self::Idle => false,
             Self::Bitshuffle(how) => how.compresses(),
             _ => true,
+        }
+    }
+
+    /// Whether what it yields may be packed itself, so that its size is not known before.
+    fn decodes_unknown(&self) -> bool {
+        !matches!(self, Self::Lzf)
+    }
+
+    /// Decodes to as many bytes as there are, at most `most`, and says how many.
+    fn decode_unknown(&self, from: &[u8], most: usize, out: &mut Vec<u8>, tools: &mut Tools) -> Result<usize, String> {
+        let mut head = Cursor(from);
+        let size = match self {
+            Self::Szip(_) => Szip::declared(from).unwrap_or(0),
+            Self::Blosc => head.take(8).map_or(0, |h| u32::from_le_bytes([h[4], h[5], h[6], h[7]]) as usize),
+            Self::Lz4 | Self::Bitshuffle(_) => head.number(8)?,
+            _ => most,
+        };
+        if size > most {
+            return Err(format!("{size} bytes, though they are packed"));
+        }
+        if out.len() < size {
+            out.resize(size, 0);
+        }
+        let out = &mut out[..size];
+        match self {
+            Self::Deflate => tools.inflate(from, out),
+            Self::Zstd => tools.unpack_zstd(from, out),
+            Self::Bzip2 => unpack_bzip2(from, out),
+            _ => self.decode(from, out, tools).map(|()| size),
         }
     }
 
@@ -172,7 +222,8 @@ impl Step {
                 Ok(())
             }
             Self::Deflate => tools.zlib(from, out),
-            Self::Fletcher32 => Ok(()),
+            Self::Fletcher32 | Self::Idle => Ok(()),
+            Self::Szip(how) => how.decode(from, out, tools),
             Self::Lzf => lzf::decode(from, out),
             Self::Lz4 => lz4_blocks(from, out),
             Self::Zstd => tools.zstd(from, out),
@@ -190,22 +241,30 @@ fn exactly(name: &str, found: usize, out: &[u8]) -> Result<(), String> {
 impl Tools {
     /// A zlib stream, its checksum verified.
     pub(super) fn zlib(&mut self, from: &[u8], out: &mut [u8]) -> Result<(), String> {
+        let found = self.inflate(from, out)?;
+        exactly("deflate", found, out)
+    }
+
+    fn inflate(&mut self, from: &[u8], out: &mut [u8]) -> Result<usize, String> {
         let tool = self.deflate.get_or_insert_with(Decompressor::new);
-        let found = tool.zlib_decompress(from, out).map_err(|e| match e {
+        tool.zlib_decompress(from, out).map_err(|e| match e {
             DecompressionError::BadData => "deflate: the data or its checksum is damaged".to_owned(),
             DecompressionError::InsufficientSpace => format!("deflate: more than {} bytes", out.len()),
-        })?;
-        exactly("deflate", found, out)
+        })
     }
 
     /// A Zstandard frame.
     pub(super) fn zstd(&mut self, from: &[u8], out: &mut [u8]) -> Result<(), String> {
+        let found = self.unpack_zstd(from, out)?;
+        exactly("zstd", found, out)
+    }
+
+    fn unpack_zstd(&mut self, from: &[u8], out: &mut [u8]) -> Result<usize, String> {
         if self.zstd.is_none() {
             self.zstd = Some(zstd::bulk::Decompressor::new().map_err(|e| format!("zstd: {e}"))?);
         }
         let Some(tool) = self.zstd.as_mut() else { return Err("zstd: no decoder".to_owned()) };
-        let found = tool.decompress_to_buffer(from, out).map_err(|e| format!("zstd: {e}"))?;
-        exactly("zstd", found, out)
+        tool.decompress_to_buffer(from, out).map_err(|e| format!("zstd: {e}"))
     }
 }
 
@@ -252,13 +311,18 @@ fn lz4_blocks(from: &[u8], out: &mut [u8]) -> Result<(), String> {
 }
 
 fn bzip2(from: &[u8], out: &mut [u8]) -> Result<(), String> {
+    let found = unpack_bzip2(from, out)?;
+    exactly("bzip2", found, out)
+}
+
+fn unpack_bzip2(from: &[u8], out: &mut [u8]) -> Result<usize, String> {
     let mut tool = bzip2::Decompress::new(false);
     let (mut read, mut wrote) = (0, 0);
     loop {
         let status = tool.decompress(&from[read..], &mut out[wrote..]).map_err(|e| format!("bzip2: {e}"))?;
         let now = (usize::try_from(tool.total_in()).unwrap_or(0), usize::try_from(tool.total_out()).unwrap_or(0));
         if status == bzip2::Status::StreamEnd {
-            return exactly("bzip2", now.1, out);
+            return Ok(now.1);
         }
         if now == (read, wrote) {
             return Err(format!("bzip2: the stream does not end after {wrote} bytes"));

@@ -334,3 +334,29 @@ fn a_group_that_holds_itself_is_listed_once() {
     assert_eq!(paths, ["", "g", "g/again", "g/x", "lost"]);
     assert!(matches!(tree[4].kind, NodeKind::Other(_)));
 }
+
+/// `tests/odd.h5` was written by h5py 3.16 (HDF5 2.0) for this test: numbers of odd sizes and layouts, and what szip makes of
+/// samples of one, two, four and eight bytes.
+#[test]
+fn odd_numbers_and_szip() {
+    let dir = folder();
+    let path = dir.path().join("odd.h5");
+    std::fs::write(&path, include_bytes!("tests/odd.h5")).unwrap();
+    let check = |name: &str, dtype: DType, direct: bool, value: &dyn Fn(usize) -> f64| {
+        let store = array(&path, name);
+        assert_eq!((store.info.dtype, store.stored.direct), (dtype, direct), "{name}");
+        let whole = read(&store, &Region::full(&store.info.shape)).unwrap();
+        let found: Vec<f64> = whole.chunks(dtype.size()).map(|b| Scalar::from_bytes(dtype, b).to_f64()).collect();
+        let wanted: Vec<f64> = (0..found.len()).map(value).collect();
+        assert_eq!(found, wanted, "{name}");
+    };
+    check("i24", DType::I32, false, &|i| -500.0 * (i * i * i) as f64);
+    check("u40", DType::U64, false, &|i| ((i as u64) << 34) as f64);
+    check("f24", DType::F32, false, &|i| i as f64 / 8.0 - 1.0);
+    check("f8", DType::F16, false, &|i| (i % 8) as f64 / 4.0);
+    check("wide", DType::F64, false, &|i| 256f64.powf(i as f64));
+    let sample = |i: usize| if (100..200).contains(&i) { 5.0 } else { (i % 47 * 3) as f64 };
+    for (name, dtype) in [("nn", DType::I16), ("ec", DType::F32), ("u1", DType::U8), ("f8", DType::F64)] {
+        check(&format!("szip_{name}"), dtype, true, &sample);
+    }
+}

@@ -1,12 +1,13 @@
 //! Reductions of groups of positions along an axis, and back: a monthly climatology and the anomalies from it.
 
 use super::quantile::{Asked, median, quantile};
-use super::reduction::{Over, keep};
+use super::reduction::Over;
 use super::{Array, Kind, done};
+use crate::chunk::AxisChunks;
 use crate::device::block::Block;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
-use crate::expr::compose::{binary, joined, range};
+use crate::expr::compose::{binary, joined};
 use crate::expr::groups::{Grouped, Keys, in_memory};
 use crate::expr::windows::apart;
 use crate::expr::{Expr, Name, build};
@@ -15,6 +16,7 @@ use crate::op::reduction::{self, Params};
 use crate::op::regional::Method;
 use crate::runtime::context::Context;
 use crate::shape::axes::Axes;
+use std::collections::BTreeMap;
 
 /// An array whose positions along an axis, or several, are in groups. Made by [`Array::group_by`] and
 /// [`Array::group_by_values`].
@@ -153,6 +155,19 @@ impl<T: Kind> GroupBy<T> {
     }
 }
 
+/// What lies along an axis in this order of numbers, in ascending order.
+fn in_order(x: &Expr, axis: usize, numbers: &[usize]) -> Result<Expr> {
+    if numbers.is_sorted() {
+        return Ok(x.clone());
+    }
+    let mut places = vec![0u32; numbers.len()];
+    for (place, &number) in numbers.iter().enumerate() {
+        places[number] = u32::try_from(place).map_err(|_| Error::bug("groups are counted by 32 bits"))?;
+    }
+    let cuts = AxisChunks::regular(places.len(), places.len());
+    build::take(x, axis, places.into(), cuts)
+}
+
 macro_rules! reductions {
     ($($doc:literal $name:ident -> $kind:ty;)*) => {
         /// Reductions of each group. Each panics where [`GroupBy::reduce`] gives an error.
@@ -240,27 +255,26 @@ impl<T: Kind> GroupBy<T> {
     #[track_caller]
     fn each(&self, of: impl Fn(&Expr, &Over) -> Result<Expr>) -> Result<Expr> {
         let grouped = self.for_missing(true)?;
-        let (axis, over) = (grouped.groups.axis, keep(grouped.groups.axis.cast_signed()));
-        let positions = grouped.positions();
-        let there: Vec<&Vec<usize>> = positions.iter().filter(|p| !p.is_empty()).collect();
-        // Groups of one size that follow each other are an axis of their own.
-        let runs =
-            |size: usize| there.iter().flat_map(|p| p.iter()).zip(there[0][0]..).all(|(&p, at)| p == at) && size > 0;
-        let found = match there.as_slice() {
-            [] => return grouped.beside_missing(None, DType::F64),
-            [first, ..] if there.iter().all(|p| p.len() == first.len()) && runs(first.len()) => {
-                let start = first[0];
-                let all = range(&grouped.input, axis, start, start + there.len() * first.len())?;
-                let mut sizes = vec![1; all.shape.rank()];
-                sizes[axis] = first.len();
-                let (apart, axes) = apart(&all, &sizes)?;
-                of(&apart, &Axes::Positions(axes.iter().map(|a| a.cast_signed()).collect()).into())?
-            }
-            _ => {
-                let parts = there.iter().map(|p| of(&grouped.rows(p)?, &over)).collect::<Result<Vec<_>>>()?;
-                joined(&parts, axis)?
-            }
-        };
+        let axis = grouped.groups.axis;
+        let there: Vec<Vec<usize>> = grouped.positions().into_iter().filter(|p| !p.is_empty()).collect();
+        // Groups of one size are together an axis of their own.
+        let mut classes: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for (group, positions) in there.iter().enumerate() {
+            classes.entry(positions.len()).or_default().push(group);
+        }
+        let mut parts = Vec::new();
+        for (size, members) in &classes {
+            let places: Vec<usize> = members.iter().flat_map(|&g| there[g].iter().copied()).collect();
+            let rows = grouped.rows(&places)?;
+            let mut sizes = vec![1; rows.shape.rank()];
+            sizes[axis] = *size;
+            let (apart, axes) = apart(&rows, &sizes)?;
+            parts.push(of(&apart, &Axes::Positions(axes.iter().map(|a| a.cast_signed()).collect()).into())?);
+        }
+        if parts.is_empty() {
+            return grouped.beside_missing(None, DType::F64);
+        }
+        let found = in_order(&joined(&parts, axis)?, axis, &classes.into_values().flatten().collect::<Vec<_>>())?;
         let dtype = found.dtype;
         grouped.beside_missing(Some(found), dtype)
     }

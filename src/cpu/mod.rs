@@ -10,8 +10,8 @@
 //! distances, `regrid.rs` makes grids of others, `filter.rs` computes elements from windows, `resample.rs` what lies
 //! between them, `label.rs` connects them; `device.rs` is the [`crate::device::Device`].
 
-pub(crate) mod copy;
 pub(crate) mod isa;
+pub(crate) mod copy;
 pub(crate) mod loops;
 pub(crate) mod casts;
 pub(crate) mod fused;

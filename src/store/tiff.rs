@@ -148,10 +148,27 @@ fn stacks(path: &Path) -> Result<Vec<std::result::Result<Stack, String>>> {
             })),
         }
     }
+    if let [Ok(stack)] = stacks.as_mut_slice() {
+        stack.unroll();
+    }
     if stacks.is_empty() { Err(fail("holds no page".to_owned())) } else { Ok(stacks) }
 }
 
 impl Stack {
+    /// Gives pages that lie behind the only one that has a directory places of their own.
+    fn unroll(&mut self) {
+        let count = self.about.as_deref().and_then(|about| axes::images(about, &self.form)).unwrap_or(1) as u64;
+        let [first] = self.pages.as_slice() else { return };
+        let size = (shape::size(&self.form.shape) as u64).saturating_mul(self.form.dtype.size() as u64);
+        let together = first.windows(2).all(|w| w[0].0.checked_add(w[0].1) == Some(w[1].0));
+        let whole = together && first.iter().map(|p| p.1).fold(0, u64::saturating_add) == size;
+        let end = first.first().and_then(|p| count.checked_mul(size)?.checked_add(p.0));
+        if self.form.is_plain() && whole && end.is_some_and(|end| end <= self.length) {
+            let page = |i: u64| first.iter().map(|&(at, bytes)| (at + i * size, bytes)).collect();
+            self.pages = (0..count).map(page).collect();
+        }
+    }
+
     fn open(self, path: &Path, inner: &str) -> Result<TiffArray> {
         let shown = shown(path, inner);
         let meaning = axes::of(&self.form, self.pages.len(), self.about.as_deref(), self.is_first);

@@ -44,6 +44,18 @@ pub(super) fn of(form: &Form, pages: usize, about: Option<&str>, is_first: bool)
     Meaning { outer, names, attributes, order }
 }
 
+/// How many pages there are where all but the first have no directory, as large files of `ImageJ` have it.
+pub(super) fn images(about: &str, form: &Form) -> Option<usize> {
+    if about.starts_with("ImageJ=") {
+        let images = about.lines().find_map(|l| l.strip_prefix("images=")?.parse().ok());
+        return images.filter(|&n| n <= MOST_PLANES);
+    }
+    let Ok(Value::Object(about)) = serde_json::from_str(about) else { return None };
+    about.get("truncated")?.as_bool().filter(|&yes| yes)?;
+    let lengths = about.get("shape")?.as_array()?.iter().map(|n| usize::try_from(n.as_u64()?).ok());
+    product(lengths.collect::<Option<Vec<_>>>()?.strip_suffix(form.shape.as_slice())?)
+}
+
 /// The axes that count pages.
 #[derive(Default)]
 struct Axes {

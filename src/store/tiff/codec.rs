@@ -57,6 +57,11 @@ impl Compression {
 }
 
 fn lzw(data: &[u8], out: &mut [u8]) -> Result<usize, String> {
+    if let [0, second, ..] = data
+        && second & 1 == 1
+    {
+        return Err("is packed by LZW as before TIFF 6, which is not read".to_owned());
+    }
     let mut decoder = weezl::decode::Decoder::with_tiff_size_switch(weezl::BitOrder::Msb, 8);
     let (mut from, mut at) = (0, 0);
     loop {

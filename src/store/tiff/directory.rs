@@ -14,6 +14,7 @@ pub(super) mod tag {
     pub(crate) const HEIGHT: u16 = 257;
     pub(crate) const BITS: u16 = 258;
     pub(crate) const COMPRESSION: u16 = 259;
+    pub(crate) const PHOTOMETRIC: u16 = 262;
     pub(crate) const FILL_ORDER: u16 = 266;
     pub(crate) const DESCRIPTION: u16 = 270;
     pub(crate) const STRIP_OFFSETS: u16 = 273;
@@ -28,6 +29,7 @@ pub(super) mod tag {
     pub(crate) const TILE_BYTES: u16 = 325;
     pub(crate) const SUB_DIRECTORIES: u16 = 330;
     pub(crate) const SAMPLE_FORMAT: u16 = 339;
+    pub(crate) const SUBSAMPLING: u16 = 530;
 }
 
 /// No description is longer.

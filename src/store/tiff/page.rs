@@ -120,6 +120,12 @@ impl Page {
         let tile = lengths(with_samples(tile, if planar { 1 } else { samples }, samples == 1));
         let (Some(shape), Some(tile)) = (page, tile) else { return Err(damaged("has a page without end")) };
         let low_first = reader.one(of, tag::FILL_ORDER)?.unwrap_or(1) == 2;
+        if low_first && (compression != Compression::None || !bits) {
+            return Err(Refusal::Unsupported("has the bits of its bytes in reverse".to_owned()));
+        }
+        if reader.one(of, tag::PHOTOMETRIC)? == Some(6) && reader.numbers(of, tag::SUBSAMPLING, 2)? != [1, 1] {
+            return Err(Refusal::Unsupported("has colours of fewer pixels than its brightness (YCbCr)".to_owned()));
+        }
         let form = Form { dtype, shape, tile, planar, is_tiled, compression, predictor, bits, low_first };
         check(&form)?;
         let places = places(reader, of, &form)?;

@@ -11,7 +11,7 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 
 /// Name, array in it, element type, shape, dimension names, codecs.
-const FILES: [(&str, &str, DType, &[usize], &str, &str); 12] = [
+const FILES: [(&str, &str, DType, &[usize], &str, &str); 13] = [
     ("strips_u16", "", DType::U16, &[3, 20, 13], "page y x", ""),
     ("strips_f64_big", "", DType::F64, &[2, 9, 11], "page y x", "bytes swapped"),
     ("tiles_i32_lzw", "", DType::I32, &[40, 37], "y x", "lzw, differences, bytes swapped"),
@@ -21,6 +21,7 @@ const FILES: [(&str, &str, DType, &[usize], &str, &str); 12] = [
     ("shaped_f16", "", DType::F16, &[2, 3, 5, 6], "- - y x", "deflate"),
     ("bits", "", DType::Bool, &[19, 21], "y x", ""),
     ("imagej", "", DType::U16, &[2, 3, 4, 7, 6], "t z c y x", ""),
+    ("imagej_one_directory", "", DType::U8, &[2, 3, 5, 4], "t z y x", ""),
     ("order.ome", "", DType::U8, &[2, 3, 4, 8, 9], "t c z y x", ""),
     ("pyramid.ome", "0", DType::U16, &[2, 32, 32], "c y x", ""),
     ("pyramid.ome", "1", DType::U16, &[2, 16, 16], "c y x", ""),

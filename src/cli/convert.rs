@@ -9,6 +9,7 @@ use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
 use crate::error::{Error, Result};
 use crate::expr::build;
+use crate::store::remote::is_url;
 use crate::store::{self, Create, Info, Node, NodeKind};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -92,12 +93,13 @@ impl Job<'_> {
         Ok(())
     }
 
-    /// Copies a group and everything below it, as a whole container unless the target lies inside of one.
+    /// Copies a group and everything below it, as a whole container unless the target lies inside of one, or behind a
+    /// network, where nothing can be renamed.
     fn tree(&self, session: &mut Session, nodes: &[Node]) -> Result<()> {
         let (container, inside) = store::destination(&self.args.target)?;
         let resume = self.args.running.resume;
-        if !inside.is_empty() {
-            let done = self.tree_into(session, nodes, &self.args.target, false);
+        if !inside.is_empty() || is_url(&container) {
+            let done = self.tree_into(session, nodes, &self.args.target, None);
             if done.is_ok() || !resume {
                 let kept = self.targets(nodes, &self.args.target).try_for_each(|(_, path)| store::settle(path));
                 return done.and(kept);
@@ -112,7 +114,7 @@ impl Job<'_> {
         let contents = format!("{} {:?} {:?} {paths:?}", self.args.source.display(), self.dtype, self.args.storage);
         let staged = Staged::new(&container, &how, &contents)?;
         if !staged.is_done() {
-            self.tree_into(session, nodes, &staged.path(), true)?;
+            self.tree_into(session, nodes, &staged.path(), Some(&staged))?;
         }
         staged.commit()
     }
@@ -127,7 +129,7 @@ impl Job<'_> {
     }
 
     /// Copies everything to below `target`; arrays keep their receipts, so that a resumed run passes over them.
-    fn tree_into(&self, session: &mut Session, nodes: &[Node], target: &Path, staged: bool) -> Result<()> {
+    fn tree_into(&self, session: &mut Session, nodes: &[Node], target: &Path, staged: Option<&Staged>) -> Result<()> {
         self.check_chunks(nodes)?;
         for (node, path) in self.targets(nodes, target) {
             let own = node.path.trim_matches('/');
@@ -139,7 +141,7 @@ impl Job<'_> {
                 }
                 NodeKind::Array(info) => {
                     let how = Create { receipt: true, ..self.args.storage.create_fitting(&info.shape)? };
-                    let how = if staged { Staged::within(how) } else { how };
+                    let how = if let Some(staged) = staged { staged.within(how) } else { how };
                     self.array(session, node, info, (&path, how))?;
                 }
                 NodeKind::Other(why) => note(&format!("warning: left out {own}: {}", why.replace('\n', " "))),

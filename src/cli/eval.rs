@@ -14,6 +14,7 @@ use crate::device::block::Block;
 use crate::error::{Error, Result};
 use crate::lang;
 use crate::shape::slice::{Index, Item};
+use crate::store::remote::is_url;
 use crate::store::{self, Create};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -161,7 +162,7 @@ impl Outputs {
             .zip(arrays)
             .map(|(path, array)| {
                 let how = args.storage.create(&array.shape().max())?.resume(args.running.resume);
-                let how = if self.staged.is_some() { Staged::within(how) } else { how };
+                let how = if let Some(staged) = &self.staged { staged.within(how) } else { how };
                 let Some(Pack { dtype, low, high }) = args.pack else {
                     return Ok(Goal::Store(Box::new(array.store(path, how))));
                 };
@@ -196,6 +197,8 @@ fn within(container: &Path, results: usize, args: &Eval, source: &str) -> Result
     let how = Create::new().resume(args.running.resume);
     let contents = format!("{source} {:?} {:?} {:?}", args.program.inputs, args.storage, args.pack);
     let staged = match file.exists() {
+        // Added to, whether it is there or not.
+        false if is_url(&file) => None,
         false => Some(Staged::new(&file, &how, &contents)?),
         // Killed after the container had got its name, a run finds it there.
         true if args.running.resume => Staged::new(&file, &how, &contents).ok().filter(Staged::is_done),

@@ -55,7 +55,7 @@ pub fn pyramid(args: &Pyramid) -> Result<(), Failure> {
             let names = image.axes.iter().map(|a| Some(a.name.clone())).collect();
             let how = args.storage.create_fitting(&array.shape().known()?)?;
             let (zarr_version, resume) = (Some(version.zarr()), args.running.resume);
-            let how = Create { names, nested: true, zarr_version, resume, ..Staged::within(how) };
+            let how = Create { names, nested: true, zarr_version, resume, ..staged.within(how) };
             Ok(Goal::Store(Box::new(array.store(staged.path().join(&level.path), how))))
         });
         session.compute(goals.collect::<Result<_>>()?)?;

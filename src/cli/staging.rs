@@ -6,13 +6,22 @@
 
 use crate::error::{Error, Result};
 use crate::store::manifest::{Fingerprint, digest};
+use crate::store::remote::is_url;
 use crate::store::staging::Staging;
 use crate::store::{self, Create};
 use std::path::{Path, PathBuf};
 
-/// A container under construction.
+/// A container under construction. Behind a network nothing can be renamed: there, its arrays appear one by one.
 #[derive(Debug)]
-pub struct Staged(Staging);
+pub struct Staged(Place);
+
+#[derive(Debug)]
+enum Place {
+    /// Under a hidden name.
+    Hidden(Staging),
+    /// Where it belongs.
+    Remote(PathBuf),
+}
 
 impl Staged {
     /// A container that is to stand at `target`, which an existing file or folder may only occupy when `how` says
@@ -21,6 +30,12 @@ impl Staged {
     /// # Errors
     /// [`Store`](crate::ErrorKind::Store) when it is occupied, or being written, or when another run was interrupted.
     pub fn new(target: &Path, how: &Create, contents: &str) -> Result<Self> {
+        if is_url(target) {
+            if !how.overwrite && !how.resume && store::tree(target).is_ok() {
+                return Err(Error::store(target, "exists already; --overwrite replaces it"));
+            }
+            return Ok(Self(Place::Remote(target.to_path_buf())));
+        }
         let run = Fingerprint { expression: digest(contents.as_bytes()), ..Fingerprint::default() };
         let run = store::resumes(target)?.then_some(&run);
         let mut staging = Staging::of_container(target, how, run)?;
@@ -30,33 +45,39 @@ impl Staged {
             }
             staging.open()?;
         }
-        Ok(Self(staging))
+        Ok(Self(Place::Hidden(staging)))
     }
 
     /// Whether an earlier run had finished it, so that only [`Staged::commit`] is left.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        self.0.is_placed()
+        matches!(&self.0, Place::Hidden(staging) if staging.is_placed())
     }
 
     /// Where the container is for now.
     #[must_use]
     pub fn path(&self) -> PathBuf {
-        self.0.part()
+        match &self.0 {
+            Place::Hidden(staging) => staging.part(),
+            Place::Remote(target) => target.clone(),
+        }
     }
 
     /// How an array of it is stored: known again when the run is resumed.
     #[must_use]
-    pub fn within(how: Create) -> Create {
-        Create { overwrite: true, receipt: true, ..how }
+    pub fn within(&self, how: Create) -> Create {
+        Create { overwrite: true, receipt: matches!(&self.0, Place::Hidden(_)), ..how }
     }
 
     /// Gives the container its name, in place of what bears it.
     ///
     /// # Errors
     /// [`Store`](crate::ErrorKind::Store) when that fails; what was there is there again then.
-    pub fn commit(mut self) -> Result<()> {
-        self.0.place()
+    pub fn commit(self) -> Result<()> {
+        match self.0 {
+            Place::Hidden(mut staging) => staging.place(),
+            Place::Remote(_) => Ok(()),
+        }
     }
 }
 
@@ -70,7 +91,7 @@ impl Fresh {
     /// Those of `paths` where nothing stands.
     #[must_use]
     pub fn of<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Self {
-        Self { paths: paths.into_iter().filter(|p| !p.exists()).map(Path::to_path_buf).collect() }
+        Self { paths: paths.into_iter().filter(|p| !is_url(p) && !p.exists()).map(Path::to_path_buf).collect() }
     }
 
     /// The run has succeeded.

@@ -81,6 +81,11 @@ impl ChunkCache {
         self.state.lock().bytes
     }
 
+    /// Whether the chunk is here, or on its way.
+    pub fn holds(&self, store: usize, chunk: &[usize]) -> bool {
+        self.state.lock().slots.contains_key(&(store, chunk.to_vec()))
+    }
+
     /// Forgets everything.
     pub fn clear(&self) {
         *self.state.lock() = State::default();

@@ -4,6 +4,7 @@
 //! memory. The calling thread feeds the pool a bounded number of tasks ahead and asks stores to read ahead for them. The
 //! first fault stops the run; arrays that were being written are dropped unfinished and leave nothing behind.
 
+use super::ahead::is_foreseen;
 use super::cache::ChunkCache;
 use super::carry::{Chains, Scanned};
 use super::context::{Context, Progress, in_turn, turn};
@@ -16,7 +17,7 @@ use super::report::Report;
 use super::running::{Done, Running, finish, start};
 use super::target::{Target, write_whole};
 use super::trace::{Timed, Trace};
-use crate::blockwise::plan::{Plan, StageId, StageKind};
+use crate::blockwise::plan::{Plan, Stage, StageId, StageKind};
 use crate::blockwise::sweep::Sweep;
 use crate::chunk::Region;
 use crate::device::block::Block;
@@ -24,17 +25,17 @@ use crate::device::data::Data;
 use crate::device::{Event, View};
 use crate::dtype::DType;
 use crate::error::{Error, ErrorKind, Result, panic_text};
-use crate::op::regional::Regional;
 use crate::shape;
 use crate::store::Sink;
 use crate::store::memory::BlockStore;
+use crate::store::remote::ahead::Ahead;
 use crate::task::{Task, TaskGraph};
 use parking_lot::{Condvar, Mutex};
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// An answer of a run.
 #[derive(Debug)]
@@ -140,12 +141,25 @@ fn run_sweep(
         sweep,
         total: graph.len(),
         progress,
+        ahead: ahead(shared, graph),
         coming: Mutex::default(),
         trail: Mutex::default(),
     };
     shared.trace.sweep(|| job.run(graph, number))?;
+    drop(job);
     drop(reservation);
     running.into_iter().try_for_each(|sink| finish(shared, sink, done))
+}
+
+/// The most bytes that are fetched from networks before tasks ask for them, and how many tasks ahead.
+const FETCHED: u64 = 256 << 20;
+const FAR: usize = 2048;
+
+/// Room for what is fetched ahead, where a store is behind a network: of what neither sweeps nor the cache need.
+fn ahead(shared: &Shared<'_>, graph: &TaskGraph) -> Option<Arc<Ahead>> {
+    let memory = shared.cx.memory();
+    let room = memory.budget().saturating_sub(graph.projected_bytes()).min(FETCHED);
+    (room > 0 && shared.plan.stores.iter().any(|s| s.is_remote())).then(|| Ahead::new(room, memory))
 }
 
 /// A sweep's tasks, and what they share.
@@ -155,6 +169,8 @@ struct Job<'a, 'b> {
     sweep: &'a Sweep,
     total: usize,
     progress: &'a AtomicUsize,
+    /// What is fetched before tasks ask for it.
+    ahead: Option<Arc<Ahead>>,
     /// Finished blocks on their way to the host.
     coming: Mutex<VecDeque<Coming<'a>>>,
     /// By worker, where its last tasks end on the stream of its device.
@@ -222,12 +238,16 @@ impl<'a> Job<'a, '_> {
         let (ahead, batch) = (self.sweep.queued(threads), self.sweep.batch(threads));
         let gate = Gate::default();
         let cancel = self.shared.cx.cancel_token();
+        let mut told = 0;
         self.shared.cx.pool()?.in_place_scope(|scope| {
             for first in (0..count).step_by(batch) {
                 let numbers = first..count.min(first + batch);
                 if !small {
                     self.prefetch(&graph.task(sweep, first).region);
                 }
+                told = self.fetch_ahead(told.max(first)..count.min(numbers.end + FAR), &gate, |number| {
+                    graph.task(sweep, number).region
+                });
                 let mut state = gate.state.lock();
                 while (state.queued >= ahead || numbers.end - state.oldest > window) && state.fault.is_none() {
                     state.held_back = state.queued < ahead;
@@ -534,20 +554,29 @@ impl<'a> Job<'a, '_> {
 
     /// Announces what a block will read.
     fn prefetch(&self, region: &Region) {
-        if self.is_done(region) {
-            return;
+        if !self.is_done(region) {
+            self.foreseen().for_each(|stage| self.shared.announce(stage, &stage.input_region(region)));
         }
-        // What these read follows from more than the region.
-        let unforeseen = |id: &StageId| {
-            matches!(
-                self.shared.plan.stages[*id].kind,
-                StageKind::Contract(_) | StageKind::Substitute(_) | StageKind::Regional(Regional::Gather(_))
-            )
-        };
-        for &id in self.sweep.stages.iter().filter(|id| !unforeseen(id)) {
-            let stage = &self.shared.plan.stages[id];
-            let region = &stage.input_region(region);
-            self.shared.announce(stage, region);
+    }
+
+    /// Has stores behind networks fetch what these tasks will read, as far as there is room for it. Gives the first for
+    /// which there was none.
+    fn fetch_ahead(&self, tasks: Range<usize>, gate: &Gate, region: impl Fn(usize) -> Region) -> usize {
+        let Some(ahead) = &self.ahead else { return tasks.start };
+        ahead.done_before(gate.state.lock().oldest);
+        for number in tasks.clone() {
+            let region = region(number);
+            ahead.announcing(number);
+            let mut stages = self.foreseen().filter(|_| !self.is_done(&region));
+            if !stages.all(|stage| self.shared.fetch_ahead(stage, &stage.input_region(&region), ahead)) {
+                return number;
+            }
         }
+        tasks.end
+    }
+
+    /// The stages of which it is known before what a block reads.
+    fn foreseen(&self) -> impl Iterator<Item = &Stage> {
+        self.sweep.stages.iter().map(|id| &self.shared.plan.stages[*id]).filter(|stage| is_foreseen(stage))
     }
 }

@@ -28,7 +28,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 
 /// Runs of a diagonal that a store is told of, at most.
-const ANNOUNCED: usize = 64;
+pub(super) const ANNOUNCED: usize = 64;
 
 /// Everything that tasks share.
 pub(crate) struct Shared<'a> {
@@ -506,9 +506,9 @@ fn iota(positions: &[Positions], dtype: DType) -> Result<Block> {
 }
 
 /// The positions that lie in one chunk.
-struct ChunkPart {
+pub(super) struct ChunkPart {
     /// The chunk.
-    chunk: Vec<usize>,
+    pub(super) chunk: Vec<usize>,
     /// The first of them, per axis.
     first: Vec<usize>,
     /// Their distance, per axis.
@@ -522,7 +522,7 @@ struct ChunkPart {
 }
 
 impl ChunkPart {
-    fn region(&self, chunks: &crate::chunk::Chunks, random: bool) -> Region {
+    pub(super) fn region(&self, chunks: &crate::chunk::Chunks, random: bool) -> Region {
         if !random {
             return chunks.region(&self.chunk);
         }
@@ -543,7 +543,7 @@ type AxisPart = (usize, usize, usize, usize);
 
 /// The chunks that hold any of the positions. Unchunked data is cut where positions are apart on outer axes, so that
 /// nothing between them is read.
-fn chunk_parts(store: &dyn Store, positions: &[Positions], span: &Region) -> Vec<ChunkPart> {
+pub(super) fn chunk_parts(store: &dyn Store, positions: &[Positions], span: &Region) -> Vec<ChunkPart> {
     let info = store.info();
     let random = store.random_access();
     let last = positions.len().saturating_sub(1);

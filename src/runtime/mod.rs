@@ -25,6 +25,7 @@ pub mod interrupt;
 pub(crate) mod launch;
 pub(crate) mod collage;
 pub(crate) mod fetch;
+mod ahead;
 pub(crate) mod enqueue;
 pub(crate) mod rows;
 pub(crate) mod gather;

@@ -55,6 +55,28 @@ impl Fingerprint {
         json!({"version": version, "expression": self.expression, "layout": self.layout, "inputs": self.inputs})
     }
 
+    /// As the text by which the run is known again.
+    pub(crate) fn text(&self) -> Vec<u8> {
+        self.to_json().to_string().into_bytes()
+    }
+
+    /// Whether `text` is that of a run; it has to be this one.
+    ///
+    /// # Errors
+    /// [`Store`](crate::ErrorKind::Store), naming `target` and what has changed, when it is of another run.
+    pub(crate) fn continues(&self, text: &[u8], target: &Path) -> Result<bool> {
+        let value = serde_json::from_slice::<Value>(text).ok();
+        let Some((before, version)) = value.as_ref().and_then(Self::from_json) else { return Ok(false) };
+        let what = if version == env!("CARGO_PKG_VERSION") {
+            self.change(&before)
+        } else {
+            Some(format!("it was begun by version {version}"))
+        };
+        let Some(what) = what else { return Ok(true) };
+        let why = format!("the run that was interrupted is not this one: {what}; without --resume it starts over");
+        Err(Error::store(target, why))
+    }
+
     fn from_json(value: &Value) -> Option<(Self, &str)> {
         let text = |key: &str| value.get(key)?.as_str();
         let inputs = value.get("inputs")?.as_object()?;
@@ -109,18 +131,8 @@ impl Done {
         let Ok(file) = File::open(path) else { return Ok(None) };
         file.take(LONGEST).read_to_end(&mut text).map_err(|e| Error::store(path, e))?;
         let mut lines = Lines { text: &text, at: 0 };
-        let first = lines.next().and_then(|line| serde_json::from_slice::<Value>(line.strip_prefix(b"run ")?).ok());
-        let Some((before, version)) = first.as_ref().and_then(Fingerprint::from_json) else { return Ok(None) };
-        let refuse = |what: &str| {
-            let why = format!("the run that was interrupted is not this one: {what}; without --resume it starts over");
-            Err(Error::store(target, why))
-        };
-        if version != env!("CARGO_PKG_VERSION") {
-            return refuse(&format!("it was begun by version {version}"));
-        }
-        if let Some(what) = run.change(&before) {
-            return refuse(&what);
-        }
+        let first = lines.next().and_then(|line| line.strip_prefix(b"run "));
+        let Some(true) = first.map(|line| run.continues(line, target)).transpose()? else { return Ok(None) };
         let mut done = Self { valid: lines.at as u64, ..Self::default() };
         let mut pieces = BTreeMap::new();
         while let Some(line) = lines.next() {

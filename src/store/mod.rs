@@ -13,6 +13,7 @@ use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
 use crate::error::{Error, Result};
 use manifest::Fingerprint;
+use remote::ahead::Ahead;
 use serde_json::{Map, Number, Value};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -27,6 +28,7 @@ pub(crate) mod staging;
 pub mod memory;
 pub mod ome;
 mod dates;
+pub mod remote;
 pub mod npy;
 pub mod binary;
 pub mod netcdf3;
@@ -120,6 +122,19 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Asks the operating system to start reading what `region` needs, without waiting for it.
     fn prefetch(&self, region: &Region) {
         let _ = region;
+    }
+
+    /// Whether reading waits for a network rather than for a disk.
+    fn is_remote(&self) -> bool {
+        false
+    }
+
+    /// As [`Store::prefetch`], where bytes have to be held until they are read: `ahead` holds them. Whether it has room for
+    /// all of them; where it has not, this is called again.
+    fn fetch_ahead(&self, region: &Region, ahead: &Arc<Ahead>) -> bool {
+        let _ = ahead;
+        self.prefetch(region);
+        true
     }
 
     /// Whether any box costs only what it holds (uncompressed, contiguous data): then chunks are not cached.
@@ -317,6 +332,11 @@ pub trait Format: Sync {
         false
     }
 
+    /// Whether it is read behind a network.
+    fn is_remote(&self) -> bool {
+        false
+    }
+
     /// Opens the array `inner` (may be empty) of the container at `path`.
     ///
     /// # Errors
@@ -420,6 +440,9 @@ pub fn tree(path: impl AsRef<Path>) -> Result<Vec<Node>> {
 pub fn create(path: impl AsRef<Path>, layout: &Layout) -> Result<Box<dyn Sink>> {
     let path = path.as_ref();
     let (format, container, inner) = place(path)?;
+    if remote::is_url(path) && !format.is_remote() {
+        return Err(Error::unsupported(format!("{}: behind a network, Zarr is written", path.display())));
+    }
     format.create(&container, &inner, layout)
 }
 
@@ -445,6 +468,9 @@ pub fn resumes(path: impl AsRef<Path>) -> Result<bool> {
 /// # Errors
 /// [`Store`](crate::ErrorKind::Store) when it cannot be removed, or the path names no format.
 pub fn settle(path: impl AsRef<Path>) -> Result<()> {
+    if remote::is_url(path.as_ref()) {
+        return remote::settle(path.as_ref());
+    }
     let (_, container, inner) = place(path.as_ref())?;
     staging::settle(&container, &inner)
 }
@@ -470,6 +496,9 @@ fn locate(path: &Path) -> Result<(&'static dyn Format, PathBuf, String)> {
     if binary::Binary.recognises(path) {
         return Ok((&binary::Binary, path.to_path_buf(), String::new()));
     }
+    if remote::is_url(path) {
+        return locate_remote(path);
+    }
     let mut found = None;
     for part in path.ancestors().filter(|p| p.exists()) {
         if let Some(format) = FORMATS.iter().find(|f| f.recognises(part)) {
@@ -481,6 +510,32 @@ fn locate(path: &Path) -> Result<(&'static dyn Format, PathBuf, String)> {
     found.ok_or_else(|| match path.ancestors().find(|p| p.exists() && !p.as_os_str().is_empty()) {
         Some(there) if there == path || there.is_file() => Error::store(there, "is in no format that can be read"),
         _ => Error::store(path, "no such file or array"),
+    })
+}
+
+/// As [`locate`], behind a network: the ending of a part of the path tells the format. Where none does, what stands there
+/// is asked for, from the whole path upwards.
+fn locate_remote(path: &Path) -> Result<(&'static dyn Format, PathBuf, String)> {
+    if let Ok((format, container, inner)) = place(path) {
+        if !format.is_remote() {
+            let why = format!("{}: {} is read from files, not behind a network", path.display(), format.name());
+            return Err(Error::unsupported(why));
+        }
+        return Ok((format, container, inner));
+    }
+    let mut found = None;
+    for part in path.ancestors().take_while(|p| remote::is_url(p)) {
+        match FORMATS.iter().find(|f| f.recognises(part)) {
+            Some(format) => found = Some((*format, part.to_path_buf(), inner_of(path, part))),
+            None if found.is_some() => break,
+            None => {}
+        }
+    }
+    if found.is_none() {
+        remote::reach(path)?;
+    }
+    found.ok_or_else(|| {
+        Error::store(path, "no such array, or in no format that can be read behind a network (which is Zarr)")
     })
 }
 

@@ -1,11 +1,11 @@
-//! Zarr, versions 2 and 3: chunks in files of a directory or in a zip archive.
+//! Zarr, versions 2 and 3: chunks in files of a directory, in a zip archive, or in objects behind a network.
 //!
 //! Begin with `zarr/read.rs`, which puts a region together. `zarr/meta.rs` reads metadata, `zarr/source.rs` finds keys in
-//! folders and archives, `zarr/pipeline.rs` decodes a chunk with the codecs of the `zarrs` crate and a few of our own,
+//! folders and archives, `zarr/objects.rs` those behind a network, `zarr/pipeline.rs` decodes a chunk with the codecs of the `zarrs` crate and a few of our own,
 //! `zarr/pipeline/shard.rs` finds inner chunks, `zarr/create.rs` and `zarr/write.rs` make new arrays.
 //! Everything runs on the calling thread. Sizes that files declare are checked before memory is taken for them.
 
-use super::{Create, Format, Layout, Node, Sink, Store};
+use super::{Create, Format, Layout, Node, Sink, Store, remote};
 use crate::error::{Error, Result};
 use meta::Found;
 use source::Source;
@@ -15,14 +15,17 @@ use std::sync::Arc;
 mod json;
 mod piece;
 mod zip;
+mod objects;
 mod source;
 mod window;
 mod pipeline;
 mod meta;
 mod create;
+mod encode;
 mod read;
 mod tree;
 mod write;
+mod upload;
 mod group;
 
 /// The names of metadata documents that make a directory a node.
@@ -38,6 +41,9 @@ impl Format for Zarr {
     }
 
     fn recognises(&self, path: &Path) -> bool {
+        if remote::is_url(path) {
+            return objects::Hierarchy::open(path, "").is_ok_and(|h| h.is_one());
+        }
         if path.is_file() {
             return zip::Archive::is_one(path) && zip::Archive::open(path).is_ok_and(|a| a.holds_zarr());
         }
@@ -53,8 +59,12 @@ impl Format for Zarr {
         true
     }
 
+    fn is_remote(&self) -> bool {
+        true
+    }
+
     fn open(&self, path: &Path, inner: &str) -> Result<Arc<dyn Store>> {
-        let source = Source::open(path)?;
+        let source = Source::open(path, inner)?;
         match meta::find(&source, inner)? {
             Found::Array(array) => Ok(Arc::new(read::ZarrStore::new(source, *array))),
             Found::Group(_) => Err(Error::store(source.name(inner), group_message(&source, inner))),
@@ -63,7 +73,7 @@ impl Format for Zarr {
     }
 
     fn tree(&self, path: &Path, inner: &str) -> Result<Vec<Node>> {
-        tree::list(&Source::open(path)?, inner)
+        tree::list(&Source::open(path, inner)?, inner)
     }
 
     fn neighbours(&self, inner: &str) -> Option<String> {
@@ -72,6 +82,9 @@ impl Format for Zarr {
     }
 
     fn create(&self, path: &Path, inner: &str, layout: &Layout) -> Result<Box<dyn Sink>> {
+        if remote::is_url(path) {
+            return Ok(Box::new(upload::RemoteSink::new(path, inner, layout)?));
+        }
         if path.is_file() {
             return Err(Error::store(path, "is a file; only folders are written to"));
         }
@@ -79,6 +92,9 @@ impl Format for Zarr {
     }
 
     fn group(&self, path: &Path, inner: &str, how: &Create) -> Result<()> {
+        if remote::is_url(path) {
+            return upload::group(path, inner, how);
+        }
         if path.is_file() {
             return Err(Error::store(path, "is a file; only folders are written to"));
         }

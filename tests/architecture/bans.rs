@@ -25,6 +25,8 @@ const BANS: &[Ban] = &[
     Ban { word: |t| ident(t, "unsafe"), name: "`unsafe`", allowed: UNSAFE },
     Ban { word: |t| of_std(t, "thread"), name: "`std::thread`", allowed: &["runtime/"] },
     Ban { word: |t| ident(t, "rayon"), name: "`rayon`", allowed: &["runtime/"] },
+    Ban { word: |t| ident(t, "tokio"), name: "`tokio`", allowed: &["store/remote/client.rs"] },
+    Ban { word: |t| ident(t, "object_store"), name: "`object_store`", allowed: &["store/remote/client.rs"] },
     Ban { word: |t| of_std(t, "fs"), name: "`std::fs`", allowed: FILES },
     Ban { word: |t| ident(t, "File"), name: "`File`", allowed: FILES },
     Ban { word: |t| ident(t, "todo") && punct(t.get(1), '!'), name: "`todo!`", allowed: &[] },

@@ -21,6 +21,8 @@ mod places;
 mod products;
 mod random;
 mod reductions;
+#[cfg(all(feature = "remote", feature = "zarr"))]
+mod remote;
 mod scans;
 mod slices;
 mod streams;

@@ -2,8 +2,10 @@
 
 use crate::error::{Error, Result};
 use crate::store::raw;
+use crate::store::remote::{Place, Want};
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A byte string that can be read in parts.
 #[derive(Debug)]
@@ -26,6 +28,13 @@ pub(super) enum Bytes {
         /// Where the part begins.
         offset: u64,
     },
+    /// An object behind a network.
+    Remote {
+        /// Where it is.
+        place: Arc<Place>,
+        /// Its key there.
+        key: String,
+    },
     /// Memory: an entry of a zip archive that had to be inflated, or the inside of a decoded chunk.
     Memory(Vec<u8>),
 }
@@ -39,6 +48,13 @@ impl Piece {
         }
         match &self.bytes {
             Bytes::File { file, offset } => raw::read_at(file, &self.path, offset + at, out),
+            Bytes::Remote { place, key } => {
+                let got = place.get(key, Want::Range(at, at + out.len() as u64))?;
+                let got = got.ok_or_else(|| Error::store(&self.path, "is not there any more"))?;
+                let part = got.part(at, out.len()).ok_or_else(|| Error::store(&self.path, "has changed meanwhile"))?;
+                out.copy_from_slice(part);
+                Ok(())
+            }
             Bytes::Memory(bytes) => {
                 // The check above bounds `at` by the vector's length.
                 let at = usize::try_from(at).unwrap_or(usize::MAX);

@@ -1,7 +1,9 @@
 //! Reading an array by region.
 
 use super::meta::Array;
+use super::objects::Hierarchy;
 use super::piece::{Bytes, Piece};
+use super::pipeline::Outcome;
 use super::pipeline::shard::{Index, Sharding};
 use super::source::Source;
 use super::window::Window;
@@ -12,6 +14,8 @@ use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::shape;
 use crate::store::raw::{self, Extent};
+use crate::store::remote::ahead::Ahead;
+use crate::store::remote::{Got, Want};
 use crate::store::{Info, Store};
 use parking_lot::Mutex;
 use std::borrow::Cow;
@@ -23,11 +27,15 @@ const KEPT_INDEXES: usize = 32 << 20;
 /// Open shards that a store keeps.
 const KEPT_SHARDS: usize = 32;
 
+/// Chunks behind a network that one read asks for ahead, at most, and their bytes.
+const WIDE: usize = 16;
+const NEAR: u64 = 16 << 20;
+
 /// An open array.
 #[derive(Debug)]
 pub(super) struct ZarrStore {
     source: Source,
-    array: Array,
+    array: Arc<Array>,
     shards: Mutex<VecDeque<(Vec<usize>, Arc<Shard>)>>,
 }
 
@@ -40,7 +48,7 @@ struct Shard {
 
 impl ZarrStore {
     pub(super) fn new(source: Source, array: Array) -> Self {
-        Self { source, array, shards: Mutex::default() }
+        Self { source, array: Arc::new(array), shards: Mutex::default() }
     }
 
     /// Decodes the common part of `region` and the stored chunk `index` into its place in `out`.
@@ -58,17 +66,22 @@ impl ZarrStore {
             window.fill(&whole, &self.array.fill);
             return Ok(());
         }
-        let Some(piece) = self.source.piece(&self.array.key(index))? else {
+        let stored_shape = self.array.stored_shape(index);
+        let limit = self.limit(&stored_shape);
+        let key = self.array.key(index);
+        let piece = match self.source.remote() {
+            Some(objects) => objects.piece(&key, limit)?,
+            None => self.source.piece(&key)?,
+        };
+        let Some(piece) = piece else {
             window.fill(&whole, &self.array.fill);
             return Ok(());
         };
-        let stored_shape = self.array.stored_shape(index);
         if let Some(swapped) = self.array.pipeline.plain() {
             return self.read_plain(&piece, &stored_shape, &part, swapped, &mut window);
         }
         let path = piece.path.clone();
-        let limit = shape::size(&stored_shape).saturating_mul(itemsize).saturating_mul(4).saturating_add(16 << 20);
-        if piece.len > limit as u64 {
+        if piece.len > limit {
             return Err(Error::store(path, format!("holds {} bytes, far more than a chunk", piece.len)));
         }
         let stored = piece.read_all()?;
@@ -126,6 +139,74 @@ impl ZarrStore {
         Ok(())
     }
 
+    /// The most bytes that a stored chunk of this shape is taken to have.
+    fn limit(&self, stored_shape: &[usize]) -> u64 {
+        let elements = shape::size(stored_shape).saturating_mul(self.array.info.dtype.size());
+        (elements as u64).saturating_mul(4).saturating_add(16 << 20)
+    }
+
+    /// Begins to get what `region` needs of the stored chunk `index`, for `ahead`. Whether that has room for it.
+    fn fetch(&self, objects: &Hierarchy, index: &[usize], region: &Region, ahead: &Arc<Ahead>) -> bool {
+        let chunk = self.array.grid.region(index);
+        let Some(common) = chunk.intersect(region) else { return true };
+        let lengths = self.array.stored_shape(index);
+        let (object, itemsize) = (objects.object(&self.array.key(index)), self.array.info.dtype.size());
+        let place = objects.place();
+        let Some(sharding) = self.array.pipeline.sharding() else {
+            let (want, bytes) = (Want::AtMost(self.limit(&lengths)), shape::size(&lengths) * itemsize);
+            return place.fetch(ahead, &object, want, bytes as u64);
+        };
+        let part = common.relative_to(&chunk);
+        let kept = self.shards.lock().iter().find(|(key, _)| key == index).map(|(_, shard)| Arc::clone(shard));
+        if let Some(shard) = kept {
+            let ranges = sharding.ranges(&shard.index, &part);
+            return ranges.into_iter().all(|(a, b)| place.fetch(ahead, &object, Want::Range(a, b), b - a));
+        }
+        // Errors come up again when the shard is read.
+        let Ok((size, want)) = index_want(sharding, &lengths) else { return true };
+        let bytes = size + (shape::size(&part.shape) * itemsize) as u64;
+        let (array, there, weak) = (Arc::clone(&self.array), Arc::clone(place), Arc::downgrade(ahead));
+        let key = object.clone();
+        let then = Box::new(move |got: &Got| {
+            let (Some(sharding), Some(ahead)) = (array.pipeline.sharding(), weak.upgrade()) else { return };
+            let Ok(index) = sharding.parse_index(got.bytes.clone(), got.total, &lengths) else { return };
+            there.fetch_led(&ahead, &key, &sharding.ranges(&index, &part), (want, size));
+        });
+        place.fetch_leading(ahead, &object, want, bytes, then)
+    }
+
+    /// Reads chunk by chunk, with requests for the next ones under way.
+    fn read_remote(&self, objects: &Hierarchy, region: &Region, out: &mut [u8]) -> Result<()> {
+        let touched = self.array.grid.touching(region);
+        let place = |step: Vec<usize>| -> Vec<usize> { step.iter().zip(&touched.start).map(|(a, b)| a + b).collect() };
+        let near = Ahead::of_read(NEAR);
+        let mut coming = Indices::new(&touched.shape).map(place).peekable();
+        let mut asked = 0;
+        for (number, index) in Indices::new(&touched.shape).map(place).enumerate() {
+            while asked < number + WIDE
+                && let Some(next) = coming.peek()
+                && (touched.size() == 1 || self.fetch(objects, next, region, &near))
+            {
+                coming.next();
+                asked += 1;
+            }
+            // What there was no room for is asked for here.
+            if asked == number {
+                coming.next();
+                asked += 1;
+            }
+            self.read_whole(&index, region, out)?;
+        }
+        Ok(())
+    }
+
+    /// As [`ZarrStore::read_chunk`], with an error that names the chunk.
+    fn read_whole(&self, index: &[usize], region: &Region, out: &mut [u8]) -> Result<()> {
+        let kind = if self.array.pipeline.sharding().is_some() { "shard" } else { "chunk" };
+        self.read_chunk(index, region, out)
+            .map_err(|e| e.at(format!("{kind} {}", shape::tuple(index))).at(format!("array {}", self.array.info.path)))
+    }
+
     /// The shard `index`, open, with its index; `None` where it is not stored.
     fn shard(&self, sharding: &Sharding, index: &[usize]) -> Result<Option<Arc<Shard>>> {
         let mut kept = self.shards.lock();
@@ -136,8 +217,21 @@ impl ZarrStore {
             return Ok(found);
         }
         drop(kept);
-        let Some(piece) = self.source.piece(&self.array.key(index))? else { return Ok(None) };
-        let found = Arc::new(Shard { index: sharding.read_index(&piece, &self.array.stored_shape(index))?, piece });
+        let (key, lengths) = (self.array.key(index), self.array.stored_shape(index));
+        let found = match self.source.remote() {
+            Some(objects) => {
+                let bad = |why: String| Error::store(objects.name(&key), why);
+                let Some((stored, piece)) = objects.part(&key, index_want(sharding, &lengths).map_err(bad)?.1)? else {
+                    return Ok(None);
+                };
+                Shard { index: sharding.parse_index(stored, piece.len, &lengths).map_err(bad)?, piece }
+            }
+            None => {
+                let Some(piece) = self.source.piece(&key)? else { return Ok(None) };
+                Shard { index: sharding.read_index(&piece, &lengths)?, piece }
+            }
+        };
+        let found = Arc::new(found);
         let mut kept = self.shards.lock();
         kept.push_back((index.to_vec(), Arc::clone(&found)));
         let mut bytes: usize = kept.iter().map(|(_, shard)| shard.index.size()).sum();
@@ -145,6 +239,12 @@ impl ZarrStore {
             bytes -= kept.pop_front().map_or(0, |(_, shard)| shard.index.size());
         }
         Ok(Some(found))
+    }
+
+    /// Whether the array has such a region.
+    fn holds(&self, region: &Region) -> bool {
+        let bytes = shape::size(&region.shape) * self.array.info.dtype.size();
+        raw::check_request(&self.array.info, region, bytes).is_ok()
     }
 
     /// Calls `body` with every stored chunk that `region` touches.
@@ -158,6 +258,12 @@ impl ZarrStore {
     }
 }
 
+/// How long the index of a shard of this shape is, and what to ask for to get it.
+fn index_want(sharding: &Sharding, lengths: &[usize]) -> Outcome<(u64, Want)> {
+    let (size, at_end) = sharding.index_place(lengths)?;
+    Ok((size, if at_end { Want::Last(size) } else { Want::Range(0, size) }))
+}
+
 impl Store for ZarrStore {
     fn info(&self) -> &Info {
         &self.array.info
@@ -168,12 +274,10 @@ impl Store for ZarrStore {
         if out.is_empty() {
             return Ok(());
         }
-        let kind = if self.array.pipeline.sharding().is_some() { "shard" } else { "chunk" };
-        self.each_chunk(region, |index| {
-            self.read_chunk(index, region, out).map_err(|e| {
-                e.at(format!("{kind} {}", shape::tuple(index))).at(format!("array {}", self.array.info.path))
-            })
-        })?;
+        match self.source.remote() {
+            Some(objects) => self.read_remote(objects, region, out)?,
+            None => self.each_chunk(region, |index| self.read_whole(index, region, out))?,
+        }
         if self.array.info.dtype == DType::Bool {
             normalise_bools(out);
         }
@@ -184,10 +288,23 @@ impl Store for ZarrStore {
         self.source.stamp(&self.array.prefix)
     }
 
+    fn is_remote(&self) -> bool {
+        self.source.remote().is_some()
+    }
+
+    fn fetch_ahead(&self, region: &Region, ahead: &Arc<Ahead>) -> bool {
+        let Some(objects) = self.source.remote() else {
+            self.prefetch(region);
+            return true;
+        };
+        let touched = self.array.grid.touching(region);
+        let mut all =
+            Indices::new(&touched.shape).map(|step| step.iter().zip(&touched.start).map(|(a, b)| a + b).collect());
+        !self.holds(region) || all.all(|index: Vec<usize>| self.fetch(objects, &index, region, ahead))
+    }
+
     fn prefetch(&self, region: &Region) {
-        if raw::check_request(&self.array.info, region, shape::size(&region.shape) * self.array.info.dtype.size())
-            .is_err()
-        {
+        if !self.holds(region) || self.is_remote() {
             return;
         }
         let sharded = self.array.pipeline.sharding().is_some();

@@ -1,11 +1,13 @@
-//! Where the keys of a Zarr hierarchy live: the files of a directory, or the entries of a zip archive.
+//! Where the keys of a Zarr hierarchy live: the files of a directory, the entries of a zip archive, or objects behind a
+//! network.
 
 use super::METADATA;
+use super::objects::Hierarchy;
 use super::piece::{Bytes, Piece};
 use super::zip::Archive;
 use crate::error::{Error, Result};
 use crate::store::manifest::hash;
-use crate::store::raw;
+use crate::store::{raw, remote};
 use std::fs::File;
 use std::io::ErrorKind::{NotADirectory, NotFound};
 use std::path::{Path, PathBuf};
@@ -24,12 +26,16 @@ pub(super) enum Source {
     Directory(PathBuf),
     /// Entries of a zip archive.
     Zip(Arc<Archive>),
+    /// Objects below a prefix.
+    Remote(Arc<Hierarchy>),
 }
 
 impl Source {
-    /// The directory or archive at `path`.
-    pub(super) fn open(path: &Path) -> Result<Self> {
-        if path.is_file() {
+    /// The directory, archive or prefix at `path`, of which `inner` is looked at first.
+    pub(super) fn open(path: &Path, inner: &str) -> Result<Self> {
+        if remote::is_url(path) {
+            Ok(Self::Remote(Arc::new(Hierarchy::open(path, inner)?)))
+        } else if path.is_file() {
             Ok(Self::Zip(Arc::new(Archive::open(path)?)))
         } else {
             Ok(Self::Directory(path.to_owned()))
@@ -42,6 +48,7 @@ impl Source {
             Self::Directory(root) if key.is_empty() => root.clone(),
             Self::Directory(root) => root.join(key),
             Self::Zip(archive) => archive.path().join(key),
+            Self::Remote(hierarchy) => hierarchy.name(key),
         }
     }
 
@@ -62,19 +69,29 @@ impl Source {
                 Ok(Some(Piece { bytes: Bytes::File { file, offset: 0 }, len: meta.len(), path }))
             }
             Self::Zip(archive) => archive.piece(key, path),
+            Self::Remote(hierarchy) => hierarchy.piece(key, LONGEST_METADATA),
         }
     }
 
-    /// How many bytes a key holds in the file system.
+    /// The objects, where they are behind a network.
+    pub(super) fn remote(&self) -> Option<&Arc<Hierarchy>> {
+        if let Self::Remote(hierarchy) = self { Some(hierarchy) } else { None }
+    }
+
+    /// How many bytes a key holds in the file system; where that takes a request, nobody asks.
     pub(super) fn length(&self, key: &str) -> Option<u64> {
         match self {
             Self::Directory(_) => std::fs::metadata(self.name(key)).ok().map(|m| m.len()),
             Self::Zip(archive) => archive.packed(key),
+            Self::Remote(_) => None,
         }
     }
 
     /// The text of a metadata document; `None` where there is none.
     pub(super) fn document(&self, key: &str) -> Result<Option<Vec<u8>>> {
+        if let Self::Remote(hierarchy) = self {
+            return hierarchy.document(key);
+        }
         if matches!(self, Self::Directory(_)) && self.name(key).is_dir() {
             return Ok(None);
         }
@@ -86,10 +103,12 @@ impl Source {
     }
 
     /// What tells whether anything under a prefix has changed: names, sizes and times of its files. Where there are more
-    /// than a hundred thousand, only those of metadata count.
+    /// than a hundred thousand, only those of metadata count; behind a network, what metadata says.
     pub(super) fn stamp(&self, prefix: &str) -> Option<String> {
-        if let Self::Zip(archive) = self {
-            return raw::stamp(archive.path());
+        match self {
+            Self::Zip(archive) => return raw::stamp(archive.path()),
+            Self::Remote(hierarchy) => return hierarchy.stamp(prefix),
+            Self::Directory(_) => {}
         }
         let root = self.name(prefix);
         let (mut files, mut mixed) = (0, 0u64);
@@ -120,6 +139,7 @@ impl Source {
         let root = match self {
             Self::Directory(_) => self.name(prefix),
             Self::Zip(archive) => return Ok(archive.folders(prefix)),
+            Self::Remote(hierarchy) => return hierarchy.folders(prefix),
         };
         let entries = std::fs::read_dir(&root).map_err(|e| Error::store(&root, e))?;
         let mut names = Vec::new();

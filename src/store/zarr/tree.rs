@@ -65,7 +65,7 @@ fn canonical(source: &Source, at: &str) -> PathBuf {
 fn measured(source: &Source, array: &Array) -> crate::store::Info {
     let counts = array.grid.counts();
     let mut info = array.info.clone();
-    if shape::checked_size(&counts).is_some_and(|n| n <= MEASURED) {
+    if source.remote().is_none() && shape::checked_size(&counts).is_some_and(|n| n <= MEASURED) {
         let lengths = Indices::new(&counts).map(|index| source.length(&array.key(&index)));
         info.stored = Some(lengths.flatten().sum());
     }

@@ -1,31 +1,22 @@
 //! Writing an array: chunk by chunk into a folder that takes the array's name last of all.
 
-use super::create::{Plan, group_document};
+use super::create::group_document;
+use super::encode::Encoder;
 use super::json;
-use super::pipeline::options;
-use crate::chunk::region::Indices;
 use crate::chunk::{Chunks, Region};
-use crate::cpu::copy::copy_box;
 use crate::error::{Error, Result};
 use crate::shape;
 use crate::store::staging::Staging;
 use crate::store::{Layout, Sink, raw};
 use serde_json::Value;
-use std::borrow::Cow;
-use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
-use zarrs::array::{ArrayBytes, ArrayToBytesCodecTraits, DataType, FillValue};
 
 /// An array being written.
 ///
 /// Its chunks collect in a hidden folder, which takes the array's name in [`Sink::finish`]; see [`Staging`].
 #[derive(Debug)]
 pub(super) struct ZarrSink {
-    plan: Plan,
-    grid: Chunks,
-    itemsize: usize,
-    data_type: DataType,
-    shape: Vec<NonZeroU64>,
+    encoder: Encoder,
     container: PathBuf,
     target: PathBuf,
     staging: Staging,
@@ -35,14 +26,7 @@ impl ZarrSink {
     pub(super) fn new(container: &Path, inner: &str, layout: &Layout) -> Result<Self> {
         let target = if inner.is_empty() { container.to_owned() } else { container.join(inner) };
         let version = version(container, &target, layout.how.zarr_version)?;
-        let plan = Plan::new(&target, version, layout)?;
-        let grid = Chunks::regular(&layout.shape, &plan.stored_shape)?;
-        let shape = plan.stored_shape.iter().map(|&n| NonZeroU64::new(n as u64)).collect::<Option<_>>();
-        let shape = shape.ok_or_else(|| Error::chunks("a chunk of length 0"))?;
-        let bytes = shape::checked_size(&plan.stored_shape).and_then(|n| n.checked_mul(layout.dtype.size()));
-        if bytes.is_none_or(|n| n as u64 > super::pipeline::LARGEST_CHUNK) {
-            return Err(Error::chunks(format!("chunks of shape {} are too large", shape::tuple(&plan.stored_shape))));
-        }
+        let encoder = Encoder::new(&target, version, layout)?;
         let mut staging = Staging::begin_deep(container, inner, &layout.how, layout.run.as_ref())?;
         if !staging.is_placed() {
             refuse_existing(&target, layout.how.overwrite)?;
@@ -51,43 +35,17 @@ impl ZarrSink {
                 std::fs::create_dir(part).map_err(|e| Error::store(&target, format!("cannot be created: {e}")))?;
             }
         }
-        Ok(Self {
-            plan,
-            grid,
-            itemsize: layout.dtype.size(),
-            data_type: super::pipeline::data_type_of(layout.dtype),
-            shape,
-            container: container.to_owned(),
-            target,
-            staging,
-        })
-    }
-
-    /// Encodes and stores one chunk; `data` holds `region` of the array.
-    fn write_chunk(&self, index: &[usize], region: &Region, data: &[u8]) -> Result<()> {
-        let chunk = self.grid.region(index);
-        let whole = chunk == *region && chunk.shape == self.plan.stored_shape;
-        let elements: Cow<'_, [u8]> =
-            if whole { Cow::Borrowed(data) } else { Cow::Owned(self.padded(&chunk, region, data)) };
-        let fill = FillValue::from(self.plan.fill.as_slice());
-        let encoded = self
-            .plan
-            .chain
-            .encode(ArrayBytes::new_flen(elements), &self.shape, &self.data_type, &fill, &options())
-            .map_err(|e| Error::store(&self.target, format!("cannot be encoded: {e}")))?;
-        // Nobody reads it before the manifest says that it is done, so it needs no name of its own until then.
-        raw::write_file(&self.path(index), &encoded)?;
-        self.staging.note(self.number(index), &encoded)
+        Ok(Self { encoder, container: container.to_owned(), target, staging })
     }
 
     /// Where a chunk is written.
     fn path(&self, index: &[usize]) -> PathBuf {
-        self.staging.part().join(self.plan.key(index))
+        self.staging.part().join(self.encoder.plan.key(index))
     }
 
     /// The number of a chunk, in row-major order.
     fn number(&self, index: &[usize]) -> usize {
-        index.iter().zip(shape::strides(&self.grid.counts())).map(|(i, step)| i * step).sum()
+        index.iter().zip(shape::strides(&self.encoder.grid.counts())).map(|(i, step)| i * step).sum()
     }
 
     /// Whether an earlier run wrote a chunk.
@@ -98,30 +56,6 @@ impl ZarrSink {
         })
     }
 
-    /// The chunks of a region.
-    fn chunks(&self, region: &Region) -> impl Iterator<Item = Vec<usize>> {
-        let touched = self.grid.touching(region);
-        Indices::new(&touched.shape).map(move |step| step.iter().zip(&touched.start).map(|(a, b)| a + b).collect())
-    }
-
-    /// The stored chunk in full: at the edge, the fill value lies beyond the array.
-    fn padded(&self, chunk: &Region, region: &Region, data: &[u8]) -> Vec<u8> {
-        let stored = &self.plan.stored_shape;
-        let mut out = self.plan.fill.repeat(shape::size(stored));
-        let from = chunk.relative_to(region);
-        copy_box(
-            data,
-            &region.shape,
-            &from.start,
-            &mut out,
-            stored,
-            &vec![0; stored.len()],
-            &chunk.shape,
-            self.itemsize,
-        );
-        out
-    }
-
     /// Writes the metadata of groups that the path runs through and that have none, and drops copies of metadata that
     /// groups keep of what is below them, since they do not know of the new array.
     fn settle_groups(&self) -> Result<()> {
@@ -129,7 +63,7 @@ impl ZarrSink {
             std::fs::create_dir_all(folder).map_err(|e| Error::store(folder, e))?;
             match node_at(folder)? {
                 None => {
-                    let (name, document) = group_document(self.plan.version);
+                    let (name, document) = group_document(self.encoder.plan.version);
                     write_document(&folder.join(name), &document)?;
                 }
                 Some(mut node) if node.version == 3 => {
@@ -153,30 +87,25 @@ impl ZarrSink {
 
 impl Sink for ZarrSink {
     fn grid(&self) -> &Chunks {
-        &self.grid
+        &self.encoder.grid
     }
 
     fn write(&self, region: &Region, data: &[u8]) -> Result<()> {
-        if !self.grid.aligned(region) || data.len() != shape::size(&region.shape) * self.itemsize {
-            let why = format!("region {region} with {} bytes is written to chunks of {}", data.len(), self.grid);
-            return Err(Error::bug(why).at(format!("array {}", self.target.display())));
-        }
-        for index in self.chunks(region) {
-            self.write_chunk(&index, region, data).map_err(|e| {
-                e.at(format!("chunk {}", shape::tuple(&index))).at(format!("array {}", self.target.display()))
-            })?;
-        }
-        Ok(())
+        self.encoder.each(region, data, |index, encoded| {
+            // Nobody reads it before the manifest says that it is done, so it needs no name of its own until then.
+            raw::write_file(&self.path(index), &encoded)?;
+            self.staging.note(self.number(index), &encoded)
+        })
     }
 
     fn has(&self, region: &Region) -> bool {
-        self.chunks(region).all(|index| self.has_chunk(&index))
+        self.encoder.chunks(region).all(|index| self.has_chunk(&index))
     }
 
     fn finish(mut self: Box<Self>) -> Result<()> {
         if !self.staging.is_placed() {
             // Nobody sees the array yet, so no other name is needed, which a killed run would leave behind.
-            for (name, document) in &self.plan.documents {
+            for (name, document) in &self.encoder.plan.documents {
                 let path = self.staging.part().join(name);
                 raw::write_file(&path, &text(&path, document)?)?;
             }
@@ -238,6 +167,11 @@ pub(super) fn version(container: &Path, target: &Path, wanted: Option<u8>) -> Re
             found = Some(node.version);
         }
     }
+    agreed(target, wanted, found)
+}
+
+/// The version asked for or found, or 3; they must not differ.
+pub(super) fn agreed(target: &Path, wanted: Option<u8>, found: Option<u8>) -> Result<u8> {
     let version = wanted.or(found).unwrap_or(3);
     match found {
         _ if version != 2 && version != 3 => Err(Error::unsupported(format!("Zarr v{version}; there are v2 and v3"))),

@@ -83,29 +83,40 @@ impl Sharding {
         self.counts(shard).map(|_| ())
     }
 
+    /// Where the index of a shard of this shape lies: how many bytes, and whether at the end.
+    pub(in crate::store::zarr) fn index_place(&self, shard: &[usize]) -> Outcome<(u64, bool)> {
+        let mut lengths = self.counts(shard)?;
+        lengths.push(2);
+        let size = self.index.stored_size(&lengths)?.ok_or("a compressed shard index is not supported")?;
+        Ok((size, self.index_at_end))
+    }
+
     /// Reads and checks the index of a shard of this shape.
     pub(in crate::store::zarr) fn read_index(&self, piece: &Piece, shard: &[usize]) -> Result<Index> {
         let bad = |why: String| Error::store(&piece.path, why);
-        let counts = self.counts(shard).map_err(bad)?;
-        let mut lengths = counts.clone();
-        lengths.push(2);
-        let size = self.index.stored_size(&lengths).map_err(bad)?;
-        let size = size.ok_or_else(|| Error::unsupported("a compressed shard index is not supported"))?;
+        let (size, at_end) = self.index_place(shard).map_err(bad)?;
         let at = piece.len.checked_sub(size);
         let at = at.ok_or_else(|| bad(format!("holds {} bytes, less than the shard index of {size}", piece.len)))?;
         let mut stored = reserve(&piece.path, size)?;
-        piece.read_at(if self.index_at_end { at } else { 0 }, &mut stored)?;
+        piece.read_at(if at_end { at } else { 0 }, &mut stored)?;
+        self.parse_index(stored, piece.len, shard).map_err(bad)
+    }
+
+    /// Checks the index of a shard of this shape and so many bytes.
+    pub(in crate::store::zarr) fn parse_index(&self, stored: Vec<u8>, total: u64, shard: &[usize]) -> Outcome<Index> {
+        let counts = self.counts(shard)?;
+        let mut lengths = counts.clone();
+        lengths.push(2);
         let decoded = self
             .index
             .decode(Cow::Owned(stored), &lengths)
-            .map_err(|why| bad(format!("the shard index is damaged: {why}")))?;
+            .map_err(|why| format!("the shard index is damaged: {why}"))?;
         let numbers: Vec<u64> = decoded.as_chunks::<8>().0.iter().map(|b| u64::from_ne_bytes(*b)).collect();
         let entries: Vec<(u64, u64)> = numbers.as_chunks::<2>().0.iter().map(|[at, len]| (*at, *len)).collect();
         let outside =
-            |&&(at, len): &&(u64, u64)| (at, len) != ABSENT && at.checked_add(len).is_none_or(|end| end > piece.len);
+            |&&(at, len): &&(u64, u64)| (at, len) != ABSENT && at.checked_add(len).is_none_or(|end| end > total);
         if let Some((at, len)) = entries.iter().find(outside) {
-            let why = format!("the shard index points to {len} bytes at {at}, beyond its end at {}", piece.len);
-            return Err(bad(why));
+            return Err(format!("the shard index points to {len} bytes at {at}, beyond its end at {total}"));
         }
         Ok(Index { counts, entries })
     }
@@ -145,6 +156,30 @@ impl Sharding {
             rest = later;
         }
         Ok(())
+    }
+
+    /// Where the bytes lie that [`Sharding::read`] reads for `part`, each read by itself.
+    pub(in crate::store::zarr) fn ranges(&self, index: &Index, part: &Region) -> Vec<(u64, u64)> {
+        let shard: Vec<usize> = index.counts.iter().zip(&self.inner_shape).map(|(n, i)| n * i).collect();
+        let Ok(grid) = Chunks::regular(&shard, &self.inner_shape) else { return Vec::new() };
+        let touched = grid.touching(part);
+        let strides = shape::strides(&index.counts);
+        let linear = |step: Vec<usize>| -> usize {
+            step.iter().zip(&touched.start).zip(&strides).map(|((a, b), s)| (a + b) * s).sum()
+        };
+        let entries = Indices::new(&touched.shape).map(linear).filter_map(|linear| {
+            let &(offset, len) = index.entries.get(linear).filter(|entry| **entry != ABSENT)?;
+            Some(Wanted { offset, len, linear })
+        });
+        let mut wanted: Vec<Wanted> = entries.collect();
+        wanted.sort_unstable();
+        let (mut rest, mut out) = (wanted.as_slice(), Vec::new());
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(together(rest));
+            out.push((now[0].offset, now.iter().map(Wanted::end).max().unwrap_or(0)));
+            rest = later;
+        }
+        out
     }
 
     /// The stored inner chunks that `part` touches, in the order in which they lie; those that are not stored are filled

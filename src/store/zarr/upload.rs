@@ -1,0 +1,299 @@
+//! Writing an array, or a group, behind a network.
+//!
+//! An object is stored at once or not at all, but none can be renamed. So chunks go where they belong, and the array is
+//! there when its metadata is, which is stored last. Until then an object beside the chunks says that a run is under way,
+//! and which one: what that has stored is continued or thrown away, and nothing else is.
+
+use super::create::group_document;
+use super::encode::Encoder;
+use super::json;
+use super::objects::{Hierarchy, below};
+use super::write::Node;
+use crate::chunk::{Chunks, Region};
+use crate::error::{Error, Result};
+use crate::store::manifest::Fingerprint;
+use crate::store::remote::uploads::{Uploads, put_now};
+use crate::store::remote::{RUN, is_read_only};
+use crate::store::{Attributes, Create, Layout, Sink};
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// An array being written.
+#[derive(Debug)]
+pub(super) struct RemoteSink {
+    encoder: Encoder,
+    hierarchy: Hierarchy,
+    container: PathBuf,
+    inner: String,
+    run: Option<Fingerprint>,
+    /// Whether what is done stays when this is dropped.
+    resume: bool,
+    /// Whether the run stays known after the end.
+    receipt: bool,
+    /// Chunks that an earlier run stored.
+    stored: BTreeSet<String>,
+    uploads: Arc<Uploads>,
+    stage: Mutex<Stage>,
+}
+
+/// How far a sink is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Nothing was touched.
+    New,
+    /// An earlier run had finished the array.
+    Placed,
+    /// Chunks are being stored.
+    Begun,
+    /// The array is there.
+    Done,
+}
+
+impl RemoteSink {
+    pub(super) fn new(container: &Path, inner: &str, layout: &Layout) -> Result<Self> {
+        let inner = inner.trim_matches('/');
+        refuse_read_only(container)?;
+        let hierarchy = Hierarchy::open(container, inner)?;
+        let target = hierarchy.name(inner);
+        let version = version(&hierarchy, inner, layout.how.zarr_version)?;
+        let encoder = Encoder::new(&target, version, layout)?;
+        let how = &layout.how;
+        let mut new = Self {
+            encoder,
+            hierarchy,
+            container: container.to_owned(),
+            inner: inner.to_owned(),
+            run: layout.run.clone(),
+            resume: how.resume,
+            receipt: how.receipt,
+            stored: BTreeSet::new(),
+            uploads: Arc::default(),
+            stage: Mutex::new(Stage::New),
+        };
+        let stage = new.look(&target, how.overwrite)?;
+        new.stage = Mutex::new(stage);
+        Ok(new)
+    }
+
+    /// Looks at what is there: an array to be replaced, or what an earlier run has left.
+    fn look(&mut self, target: &Path, overwrite: bool) -> Result<Stage> {
+        let there = self.hierarchy.text(&self.key(RUN))?;
+        let wanted = self.run.as_ref().filter(|_| self.resume);
+        let same = match (&there, wanted) {
+            (Some(text), Some(run)) => run.continues(text, target)?,
+            _ => false,
+        };
+        match node(&self.hierarchy, &self.inner)? {
+            Some(node) if node.array && same => return Ok(Stage::Placed),
+            Some(node) if node.array && overwrite => {}
+            Some(node) if node.array => return Err(Error::store(target, "exists already and is not to be replaced")),
+            Some(_) => return Err(Error::store(target, "is a group; an array does not take its place")),
+            None if there.is_some() => {}
+            None => {
+                if !self.objects()?.is_empty() {
+                    return Err(Error::store(target, "exists already and is not an array"));
+                }
+            }
+        }
+        if same {
+            self.stored = self.objects()?.into_iter().collect();
+            return Ok(Stage::Begun);
+        }
+        Ok(Stage::New)
+    }
+
+    /// A key of the array.
+    fn key(&self, name: &str) -> String {
+        below(&self.inner, name)
+    }
+
+    /// The objects that are stored below the array.
+    fn objects(&self) -> Result<Vec<String>> {
+        let prefix = self.hierarchy.object(&self.inner);
+        let listing = self.hierarchy.place().list(&prefix, true)?;
+        Ok(listing.objects.into_iter().map(|(key, _)| key).collect())
+    }
+
+    /// Makes room, and says that a run is under way, before the first chunk is stored.
+    fn begin(&self) -> Result<()> {
+        let mut stage = self.stage.lock();
+        if *stage != Stage::New {
+            return Ok(());
+        }
+        let place = self.hierarchy.place();
+        // Metadata goes first, so that nobody takes what is left for the array.
+        let is_chunk = |key: &String| !key.rsplit('/').next().is_some_and(|n| n.starts_with(".z") || n == "zarr.json");
+        let (chunks, documents): (Vec<String>, Vec<String>) = self.objects()?.into_iter().partition(is_chunk);
+        place.delete(&documents)?;
+        place.delete(&chunks)?;
+        let text = self.run.as_ref().map_or_else(Vec::new, Fingerprint::text);
+        put_now(place, &self.hierarchy.object(&self.key(RUN)), text)?;
+        *stage = Stage::Begun;
+        Ok(())
+    }
+
+    fn document(&self, name: &str, document: &Value) -> Result<()> {
+        put_document(&self.hierarchy, &self.key(name), document)
+    }
+
+    /// Writes the metadata of groups above that have none, and drops copies that know nothing of the new array.
+    fn settle_groups(&self) -> Result<()> {
+        // What is there now, which may be more than there was at the beginning.
+        let hierarchy = Hierarchy::open(&self.container, "")?;
+        for group in above(&self.inner) {
+            match node(&hierarchy, group)? {
+                None => {
+                    let (name, document) = group_document(self.encoder.plan.version);
+                    put_document(&hierarchy, &below(group, name), &document)?;
+                }
+                Some(mut node) if node.version == 3 => {
+                    let fields = node.document.as_object_mut();
+                    if fields.is_some_and(|group| group.remove("consolidated_metadata").is_some()) {
+                        put_document(&hierarchy, &below(group, "zarr.json"), &node.document)?;
+                    }
+                }
+                Some(_) => hierarchy.place().delete(&[hierarchy.object(&below(group, ".zmetadata"))])?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Sink for RemoteSink {
+    fn grid(&self) -> &Chunks {
+        &self.encoder.grid
+    }
+
+    fn has(&self, region: &Region) -> bool {
+        if *self.stage.lock() == Stage::Placed {
+            return true;
+        }
+        let key = |index: Vec<usize>| self.hierarchy.object(&self.key(&self.encoder.plan.key(&index)));
+        !self.stored.is_empty() && self.encoder.chunks(region).all(|index| self.stored.contains(&key(index)))
+    }
+
+    fn write(&self, region: &Region, data: &[u8]) -> Result<()> {
+        self.begin()?;
+        self.encoder.each(region, data, |index, encoded| {
+            let object = self.hierarchy.object(&self.key(&self.encoder.plan.key(index)));
+            self.uploads.put(self.hierarchy.place(), &object, encoded)
+        })
+    }
+
+    fn finish(self: Box<Self>) -> Result<()> {
+        if *self.stage.lock() != Stage::Placed {
+            self.begin()?;
+            self.uploads.wait()?;
+            self.settle_groups()?;
+            // The attributes before what makes it an array.
+            for (name, document) in self.encoder.plan.documents.iter().rev() {
+                self.document(name, document)?;
+            }
+        }
+        *self.stage.lock() = Stage::Done;
+        if self.receipt {
+            return Ok(());
+        }
+        self.hierarchy.place().delete(&[self.hierarchy.object(&self.key(RUN))])
+    }
+}
+
+impl Drop for RemoteSink {
+    fn drop(&mut self) {
+        // What fails here is there for the next run to throw away.
+        let _ = self.uploads.wait();
+        if *self.stage.lock() == Stage::Begun && !self.resume {
+            let run = self.hierarchy.object(&self.key(RUN));
+            let objects: Vec<String> = self.objects().unwrap_or_default().into_iter().filter(|k| *k != run).collect();
+            let gone = self.hierarchy.place().delete(&objects);
+            let _ = gone.and_then(|()| self.hierarchy.place().delete(&[run]));
+        }
+    }
+}
+
+/// Makes the group `inner` and those above it, where they are missing, and adds attributes to it.
+pub(super) fn group(container: &Path, inner: &str, how: &Create) -> Result<()> {
+    let inner = inner.trim_matches('/');
+    refuse_read_only(container)?;
+    let hierarchy = Hierarchy::open(container, inner)?;
+    let found = node(&hierarchy, inner)?;
+    let version = match &found {
+        Some(node) if node.array => return Err(Error::store(hierarchy.name(inner), "is an array, not a group")),
+        Some(node) => node.version,
+        None => version(&hierarchy, inner, how.zarr_version)?,
+    };
+    for group in above(inner) {
+        if node(&hierarchy, group)?.is_none() {
+            let (name, document) = group_document(version);
+            put_document(&hierarchy, &below(group, name), &document)?;
+        }
+    }
+    let mut document = found.map_or_else(|| group_document(version).1, |node| node.document);
+    if version == 3 {
+        let mut all = attributes(document.get("attributes"));
+        all.extend(how.attributes.clone());
+        document["attributes"] = Value::Object(all);
+        return put_document(&hierarchy, &below(inner, "zarr.json"), &document);
+    }
+    let key = below(inner, ".zattrs");
+    let before = hierarchy.document(&key)?.map(|text| json::parse(&hierarchy.name(&key), &text)).transpose()?;
+    let mut all = attributes(before.as_ref());
+    all.extend(how.attributes.clone());
+    put_document(&hierarchy, &below(inner, ".zgroup"), &document)?;
+    if all.is_empty() { Ok(()) } else { put_document(&hierarchy, &key, &json!(all)) }
+}
+
+fn attributes(value: Option<&Value>) -> Attributes {
+    value.and_then(Value::as_object).cloned().unwrap_or_default()
+}
+
+fn refuse_read_only(container: &Path) -> Result<()> {
+    if is_read_only(container) {
+        return Err(Error::unsupported(format!("{}: HTTP servers are read, not written to", container.display())));
+    }
+    Ok(())
+}
+
+fn put_document(hierarchy: &Hierarchy, key: &str, document: &Value) -> Result<()> {
+    let text = serde_json::to_vec_pretty(document).map_err(|e| Error::store(hierarchy.name(key), e))?;
+    put_now(hierarchy.place(), &hierarchy.object(key), text)
+}
+
+/// The metadata of a node.
+fn node(hierarchy: &Hierarchy, at: &str) -> Result<Option<Node>> {
+    for (name, version) in [("zarr.json", 3), (".zarray", 2), (".zgroup", 2)] {
+        let key = below(at, name);
+        if let Some(text) = hierarchy.document(&key)? {
+            let document = json::parse(&hierarchy.name(&key), &text)?;
+            let array = name == ".zarray" || document.get("node_type").is_some_and(|t| t == "array");
+            return Ok(Some(Node { array, version, document }));
+        }
+    }
+    Ok(None)
+}
+
+/// The groups that hold a node, from the root down.
+fn above(inner: &str) -> Vec<&str> {
+    if inner.is_empty() {
+        return Vec::new();
+    }
+    let ends = inner.match_indices('/').map(|(at, _)| &inner[..at]);
+    std::iter::once("").chain(ends).collect()
+}
+
+/// The version to write: the one asked for, or that of the groups above, or 3.
+fn version(hierarchy: &Hierarchy, inner: &str, wanted: Option<u8>) -> Result<u8> {
+    let mut found = None;
+    for group in above(inner) {
+        if let Some(node) = node(hierarchy, group)? {
+            if node.array {
+                return Err(Error::store(hierarchy.name(group), "is an array and holds no other"));
+            }
+            found = Some(node.version);
+        }
+    }
+    super::write::agreed(&hierarchy.name(inner), wanted, found)
+}

@@ -1,0 +1,268 @@
+#!/usr/bin/env python3
+"""Arrays behind a network, judged by NumPy and zarr.
+
+    python tests/judges/remote.py target/debug/hyperslab 40 --seed 1
+
+An S3 server (moto) holds Zarr hierarchies of both versions, sharded or not, with consolidated metadata or without.  Between it
+and the command stands a proxy that answers late, answers 503, drops connections and cuts bodies short.  What the command reads
+through s3:// and http:// must be what NumPy has, what it writes must be what zarr reads, a run that fails must leave nothing,
+and opening must take the same few requests however many chunks there are.  Needs numpy>=2.4, zarr>=3 and moto[server]>=5.
+
+    python tests/judges/remote.py target/release/hyperslab --latency 50
+
+prints how long a cold read of 200 chunks takes with so many milliseconds a request, beside what computing takes alone.
+"""
+import argparse
+import http.client
+import http.server
+import logging
+import os
+import pathlib
+import random
+import subprocess
+import tempfile
+import threading
+import time
+import warnings
+
+import boto3
+import numpy as np
+import zarr
+from moto.server import ThreadedMotoServer
+
+SLOW_DOWN = b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
+HOP = {"connection", "transfer-encoding", "content-length", "server", "date"}
+
+
+class Proxy(http.server.ThreadingHTTPServer):
+    """Passes requests on, and has faults."""
+
+    daemon_threads = True
+    request_queue_size = 256
+
+    def __init__(self, server):
+        super().__init__(("127.0.0.1", 0), Passing)
+        self.server_at, self.url = server, f"http://127.0.0.1:{self.server_address[1]}"
+        self.lock, self.memory = threading.Lock(), {}
+        self.be(None, 0)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def be(self, draw, faults, latency=0.0, broken=None, remember=False):
+        """Faulty in this part of all requests; `broken` names keys whose bodies are always cut short."""
+        self.draw, self.faults, self.latency, self.broken, self.remember = draw, faults, latency, broken, remember
+        self.requests, self.most, self.now = [], 0, 0
+
+    def fault(self):
+        with self.lock:
+            return self.draw.choice(["503", "drop", "cut", "late"]) if self.faults and self.draw.random() < self.faults else None
+
+    def handle_error(self, request, client_address):
+        pass
+
+
+class Passing(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    wbufsize = 1 << 16
+
+    def log_message(self, *_):
+        pass
+
+    def answer(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        proxy, fault = self.server, self.server.fault()
+        with proxy.lock:
+            proxy.requests.append((self.command, self.path))
+            proxy.now += 1
+            proxy.most = max(proxy.most, proxy.now)
+        try:
+            time.sleep(proxy.latency + (0.2 if fault == "late" else 0))
+            if fault == "503":
+                return self.send(503, [], SLOW_DOWN)
+            if fault == "drop":
+                self.close_connection = True
+                return self.connection.shutdown(2)
+            status, headers, text = self.passed_on(body)
+            broken = proxy.broken and proxy.broken in self.path
+            self.send(status, headers, text, len(text) // 2 if (fault == "cut" or broken) and self.command == "GET" and text else None)
+        finally:
+            with proxy.lock:
+                proxy.now -= 1
+
+    def passed_on(self, body):
+        key = (self.command, self.path, self.headers.get("Range"))
+        if self.server.remember and key in self.server.memory:
+            return self.server.memory[key]
+        server = http.client.HTTPConnection(*self.server.server_at)
+        server.request(self.command, self.path, body, {k: v for k, v in self.headers.items() if k.lower() not in HOP})
+        answer = server.getresponse()
+        out = answer.status, [(k, v) for k, v in answer.getheaders() if k.lower() not in HOP], answer.read()
+        server.close()
+        if self.command == "GET":
+            self.server.memory[key] = out
+        return out
+
+    def send(self, status, headers, text, cut=None):
+        self.send_response(status)
+        for name, value in headers:
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text[:cut])
+        self.wfile.flush()
+        if cut is not None:
+            self.close_connection = True
+            self.connection.shutdown(2)
+
+    do_GET = do_PUT = do_POST = do_DELETE = answer
+
+    def do_HEAD(self):
+        self.answer()
+
+
+class Bucket:
+    """The objects of the S3 server."""
+
+    def __init__(self, at):
+        keys = {"aws_access_key_id": "id", "aws_secret_access_key": "secret", "region_name": "us-east-1"}
+        self.client = boto3.client("s3", endpoint_url=f"http://{at[0]}:{at[1]}", **keys)
+        self.client.create_bucket(Bucket="bucket", ACL="public-read")
+
+    def keys(self, prefix):
+        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket="bucket", Prefix=prefix)
+        return [o["Key"] for page in pages for o in page.get("Contents", [])]
+
+    def upload(self, folder, name):
+        for path in folder.rglob("*"):
+            if path.is_file():
+                key = f"{name}/{path.relative_to(folder)}"
+                self.client.put_object(Bucket="bucket", Key=key, Body=path.read_bytes(), ACL="public-read")
+
+    def download(self, name, folder):
+        for key in self.keys(name + "/"):
+            to = folder / key
+            to.parent.mkdir(parents=True, exist_ok=True)
+            to.write_bytes(self.client.get_object(Bucket="bucket", Key=key)["Body"].read())
+        return folder / name
+
+
+def command(args, proxy, *words, anonymous=False):
+    keys = {} if anonymous else {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret"}
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "HTTP", "http"))}
+    env |= {"AWS_ENDPOINT_URL": proxy.url, "AWS_REGION": "us-east-1", **keys}
+    run = subprocess.run([str(w) for w in (args.bin, *words)], env=env, capture_output=True, text=True, timeout=300)
+    return run.returncode, run.stdout + run.stderr
+
+
+def array(draw, folder):
+    """A hierarchy with an array `group/x` in it."""
+    shape = tuple(draw.randint(1, n) for n in draw.choice([[200], [40, 30], [9, 20, 12]]))
+    inner = tuple(draw.randint(1, max(1, n // 2)) for n in shape)
+    version = draw.choice([2, 3])
+    shards = tuple(c * draw.randint(1, 3) for c in inner) if version == 3 and draw.random() < 0.5 else None
+    dtype = draw.choice(["f4", "f8", "i2", "u1", "i8"])
+    codec = draw.choice(["auto", None])
+    x = np.random.default_rng(draw.getrandbits(32)).integers(0, 100, shape).astype(dtype)
+    root = zarr.open_group(folder, mode="w", zarr_format=version)
+    group = root.create_group("group")
+    a = group.create_array("x", shape=shape, dtype=dtype, chunks=inner, shards=shards, compressors=codec, fill_value=7)
+    a[...] = x
+    if draw.random() < 0.5 and shards is None and x.ndim == 1 and len(x) > 3:
+        lost = next(p for p in (folder / "group/x").rglob("*") if p.is_file() and p.name[0] not in ".z")
+        lost.unlink()
+        x = zarr.open_array(folder / "group/x", mode="r")[...]
+    if draw.random() < 0.5:
+        zarr.consolidate_metadata(folder, zarr_format=version)
+    return x
+
+
+def check(args, proxy, bucket, number):
+    draw = random.Random(args.seed * 100_003 + number)
+    with tempfile.TemporaryDirectory() as name:
+        folder, key = pathlib.Path(name), f"case{number}.zarr"
+        x = array(draw, folder / "x.zarr")
+        bucket.upload(folder / "x.zarr", key)
+        scheme = draw.choice(["s3", "s3", "http"])
+        url = f"s3://bucket/{key}/group/x" if scheme == "s3" else f"{proxy.url}/bucket/{key}/group/x"
+        anonymous = scheme == "s3" and draw.random() < 0.3
+        proxy.be(draw, 0)
+        code, text = command(args, proxy, "eval", "x[..., :1]", f"x={url}", "-o", folder / "first.npy", anonymous=anonymous)
+        chunks = sum(1 for _, path in proxy.requests if path.startswith(f"/bucket/{key}/group/x/"))
+        if code or len(proxy.requests) - chunks > 8:
+            return f"opening {url} took {proxy.requests}: {text}"
+
+        proxy.be(draw, draw.choice([0, 0.1, 0.25]))
+        stop = tuple(slice(draw.randint(0, n - 1), None, draw.choice([1, 1, 2])) for n in x.shape)
+        words = ", ".join(f"{s.start}::{s.step}" for s in stop)
+        options = ["--threads", draw.choice([1, 3]), "--memory", draw.choice(["64MiB", "1GiB"]), "--overwrite", "--quiet"]
+        code, text = command(args, proxy, "eval", f"x[{words}] * 2", f"x={url}", "-o", folder / "read.npy", *options, anonymous=anonymous)
+        if code or not np.array_equal(np.load(folder / "read.npy"), x[stop] * x.dtype.type(2)):
+            return f"reading {url} [{words}] under {proxy.faults}: {text}"
+
+        out = f"out{number}.zarr"
+        storage = ["--zarr-version", "2"] if draw.random() < 0.4 else []
+        for again in range(draw.choice([1, 2])):
+            code, text = command(args, proxy, "eval", f"x + x[:1] * {again}", f"x={url}", "-o", f"s3://bucket/{out}/a/y", *options, *storage)
+            if code:
+                return f"writing {out} under {proxy.faults}: {text}"
+        y = zarr.open_array(bucket.download(out, folder) / "a/y", mode="r")[...]
+        if y.dtype != x.dtype or not np.array_equal(y, x + x[:1] * x.dtype.type(again)):
+            return f"writing {out}: {y} for {x}"
+        if any("hyperslab" in k for k in bucket.keys(out)):
+            return f"writing {out} left {bucket.keys(out)}"
+
+        proxy.be(draw, 0, broken=f"{key}/group/x/")
+        code, text = command(args, proxy, "eval", "x + 1", f"x={url}", "-o", f"s3://bucket/bad{number}.zarr/y", *options)
+        if code != 1 or f"{key}/group/x" not in text or bucket.keys(f"bad{number}"):
+            return f"bodies that break off end in {code} {text} and leave {bucket.keys(f'bad{number}')}"
+        proxy.be(draw, 0)
+        code, text = command(args, proxy, "eval", "x", f"x=s3://bucket/{key}/group/nothing")
+        if code == 0 or "no such array" not in text:
+            return f"what is not there is {code} {text}"
+    return None
+
+
+def measure(args, proxy, bucket):
+    """A cold read of 200 chunks of a megabyte."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name) / "x.zarr"
+        x = np.random.default_rng(0).integers(0, 1000, (200, 512, 512)).astype("f4")
+        zarr.create_array(folder, data=x, chunks=(1, 512, 512), compressors=None)
+        bucket.upload(folder, "large.zarr")
+        for latency in (0, args.latency / 1000):
+            for place in (folder, "s3://bucket/large.zarr"):
+                for expression in ("mean(x)", "mean(sin(x) * exp(cos(x)) + x ** 1.5)"):
+                    proxy.be(None, 0, latency, remember=True)
+                    began = time.monotonic()
+                    code, text = command(args, proxy, "eval", expression, f"x={place}", "--quiet")
+                    took, n = time.monotonic() - began, len(proxy.requests)
+                    print(f"{latency * 1000:3.0f} ms {str(place)[-22:]:22} {expression:38} {took:6.2f} s {n} requests,"
+                          f" {proxy.most} at once, {n * latency:.1f} s one by one {text.strip() if code else ''}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("bin")
+    parser.add_argument("count", type=int, nargs="?", default=20)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--latency", type=float, help="milliseconds a request: measure instead")
+    args = parser.parse_args()
+    args.bin = pathlib.Path(args.bin).resolve()
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", message=".*onsolidated metadata")
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    at = server.get_host_and_port()
+    proxy, bucket = Proxy(at), Bucket(at)
+    if args.latency is not None:
+        measure(args, proxy, bucket)
+        raise SystemExit
+    count = min(args.count, 20)
+    problems = [f"case {n}: {problem}" for n in range(count) if (problem := check(args, proxy, bucket, n))]
+    print(*problems, sep="\n", end="\n" if problems else "")
+    print(f"{count - len(problems)} of {count} hierarchies agree")
+    server.stop()
+    raise SystemExit(bool(problems))
+
+
+if __name__ == "__main__":
+    main()

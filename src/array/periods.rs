@@ -91,7 +91,7 @@ impl FromStr for Periods {
         let (number, name) = text.split_at(digits);
         let count = if number.is_empty() { 1 } else { number.parse().unwrap_or(0) };
         if !(1..=1000).contains(&count) {
-            return refuse("begins with no number from 1 to 1000");
+            return refuse("is no length of time that times have, nor periods of a number from 1 to 1000");
         }
         let (name, anchor) = name.split_once('-').map_or((name, None), |(name, anchor)| (name, Some(anchor)));
         let among = |list: &[&str], usual: i64| match anchor {

@@ -169,6 +169,10 @@ impl Grouped {
     #[track_caller]
     pub fn reduce(&self, reduction: &dyn Reduction, params: Params) -> Result<Expr> {
         let (axis, count) = (self.groups.axis, self.groups.count);
+        let one = Params { count: 1, uneven: true, ..params };
+        if count == 0 {
+            return self.none(reduction.reducer(self.input.dtype, &one)?.output());
+        }
         let sizes = self.sizes();
         let there: Vec<usize> = (0..count).filter(|&g| sizes[g] > 0).collect();
         let refuses = || reduction.reducer(self.input.dtype, &Params { count: 0, uneven: true, ..params }).is_err();
@@ -178,7 +182,7 @@ impl Grouped {
             return if self.drops { range(&reduced, axis, 0, count) } else { Ok(reduced) };
         }
         let found = self.found()?;
-        let dtype = reduction.reducer(self.input.dtype, &Params { count: 1, uneven: true, ..params })?.output();
+        let dtype = reduction.reducer(self.input.dtype, &one)?.output();
         self.beside_missing((!there.is_empty()).then(|| found.reduce(reduction, params)).transpose()?, dtype)
     }
 
@@ -207,9 +211,7 @@ impl Grouped {
         let (axis, count) = (found.groups.axis, found.groups.count);
         let n = self.groups.labels.len();
         if self.groups.count == 0 {
-            let mut shape = self.input.shape.known()?;
-            shape[axis] = 0;
-            return build::full(&shape, Scalar::Int(0), DType::I64, None);
+            return self.none(DType::I64);
         }
         if count == 0 {
             return self.beside_missing(None, DType::F64);
@@ -257,6 +259,13 @@ impl Grouped {
         let number = |&n: &usize| if n > 0 { next.next().unwrap_or(missing) } else { missing };
         let numbers: Vec<u32> = sizes.iter().map(number).collect();
         build::take(&all, axis, numbers.into(), crate::chunk::AxisChunks::regular(sizes.len(), sizes.len()))
+    }
+
+    /// What no groups have.
+    fn none(&self, dtype: DType) -> Result<Expr> {
+        let mut shape = self.input.shape.known()?;
+        shape[self.groups.axis] = 0;
+        build::full(&shape, Scalar::Int(0), dtype, None)
     }
 
     /// NaN for so many groups.

@@ -5,7 +5,7 @@ use super::chunks::ChunkIndex;
 use super::ffi::dataset::{self as raw, FilterInfo, Layout};
 use super::ffi::types;
 use super::ffi::{self, Id, ObjectKind};
-use super::filters::Pipeline;
+use super::filters::{OFFERED, Pipeline};
 use super::types::Stored;
 use crate::chunk::{Chunks, auto};
 use crate::dtype::scalar::Scalar;
@@ -191,7 +191,7 @@ fn source(
 
 /// Why the library cannot decode a pipeline either.
 fn refusal(filters: &[FilterInfo]) -> Option<String> {
-    let missing = filters.iter().find(|f| !raw::filter_available(f.id))?;
+    let missing = filters.iter().find(|f| !OFFERED.contains(&f.id) && !raw::filter_available(f.id))?;
     Some(format!("is compressed with the filter {}, which is not available", describe_filter(missing)))
 }
 

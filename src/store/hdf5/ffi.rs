@@ -32,6 +32,7 @@ macro_rules! h5 {
 pub(super) mod types;
 pub(super) mod attribute;
 pub(super) mod dataset;
+pub(super) mod filter;
 
 /// What a call yields, or the library's words.
 pub(super) type Res<T> = Result<T, String>;

@@ -6,7 +6,9 @@
 //! what it is given: lengths, checksums, ends.
 
 use super::ffi::dataset::FilterInfo;
+use super::ffi::filter::{Decoder, offer};
 use libdeflater::{DecompressionError, Decompressor};
+use std::io::Read;
 
 pub(super) mod bitshuffle;
 pub(super) mod lzf;
@@ -103,6 +105,55 @@ impl Pipeline {
         let result = run(&active, (stored, most), &mut next, &mut spare, tools, out);
         *steps = [next, spare];
         result
+    }
+}
+
+/// The registered numbers of filters that the library lacks and is given.
+pub(super) const OFFERED: [i32; 4] = [307, 32004, 32008, 32015];
+
+/// Gives the library the decoders that it lacks: for virtual datasets, and for numbers that it converts.
+pub(super) fn offer_all() -> Result<(), String> {
+    offer::<Offered<{ OFFERED[0] }>>()?;
+    offer::<Offered<{ OFFERED[1] }>>()?;
+    offer::<Offered<{ OFFERED[2] }>>()?;
+    offer::<Offered<{ OFFERED[3] }>>()
+}
+
+/// The most bytes that the library is given at once.
+const LARGEST: usize = 1 << 30;
+
+/// A filter of ours in the library's hands, which does not say how much a chunk holds.
+struct Offered<const ID: i32>;
+
+impl<const ID: i32> Decoder for Offered<ID> {
+    const ID: i32 = ID;
+
+    fn decode(values: &[u32], stored: &[u8]) -> Result<Vec<u8>, String> {
+        let filter = FilterInfo { id: ID, name: String::new(), values: values.to_vec() };
+        let step = step(&filter, 1).ok_or("the filter's values make no sense")?;
+        let (mut out, mut tools) = (Vec::new(), Tools::default());
+        if !step.compresses() {
+            out.resize(stored.len(), 0);
+            return step.decode(stored, &mut out, &mut tools).map(|()| out);
+        }
+        let most = stored.len().saturating_mul(1 << 15).min(LARGEST);
+        let len = match step {
+            Step::Bzip2 => {
+                let more = bzip2::read::BzDecoder::new(stored).take(most as u64 + 1).read_to_end(&mut out);
+                more.map_err(|e| format!("bzip2: {e}"))?
+            }
+            Step::Zstd => {
+                let declared = zstd::zstd_safe::get_frame_content_size(stored).ok().flatten();
+                let declared = declared.and_then(|n| usize::try_from(n).ok()).filter(|&n| n <= most);
+                step.decode_unknown(stored, declared.ok_or("zstd: a frame without its size")?, &mut out, &mut tools)?
+            }
+            _ => step.decode_unknown(stored, most, &mut out, &mut tools)?,
+        };
+        if len > most {
+            return Err(format!("more than {most} bytes"));
+        }
+        out.truncate(len);
+        Ok(out)
     }
 }
 

@@ -5,7 +5,7 @@ use super::dataset::{Chunked, Hdf5Array, RawFile, Source};
 use super::ffi;
 use super::ffi::dataset as raw_dataset;
 use super::ffi::types;
-use super::filters::Scratch;
+use super::filters::{Scratch, offer_all};
 use crate::chunk::Region;
 use crate::chunk::region::Indices;
 use crate::cpu::copy::{copy_box, swap_bytes};
@@ -179,6 +179,7 @@ impl Hdf5Array {
         }
         let (start, count) = (wide(&region.start), wide(&region.shape));
         let result = ffi::locked(|| {
+            offer_all()?;
             let file = ffi::open_file(&self.path, false)?;
             let dataset = ffi::open_dataset(&file, &self.inner)?;
             let memory = self.stored.memory(&types::of_dataset(&dataset)?)?;

@@ -360,3 +360,14 @@ fn odd_numbers_and_szip() {
         check(&format!("szip_{name}"), dtype, true, &sample);
     }
 }
+
+#[test]
+fn the_library_has_our_decoders() {
+    let dir = folder();
+    let path = dir.path().join("x.h5");
+    let data = sample(DType::F32, 130);
+    write(&path, "x", &layout(DType::F32, &[13, 10], &[4, 6], Create::new().codec("zstd")), &data).unwrap();
+    let mut store = array(&path, "x");
+    store.source = Source::Library { refusal: None };
+    check(&store, &data);
+}

@@ -1,7 +1,7 @@
 //! Arrays behind a network: objects of S3, Google Cloud Storage and Azure, and files of HTTP servers.
 //!
-//! What a format needs of such a place is little: the bytes of a key, whole or in part ([`Place::get`]), many of them at
-//! once ([`Place::get_all`]), names below a prefix, and for writing to put and to delete. [`Objects`] is that as a trait;
+//! What a format needs of such a place is little: the bytes of a key, whole or in part (`Place::get`), many of them at
+//! once (`Place::get_all`), names below a prefix, and for writing to put and to delete. `Objects` is that as a trait;
 //! `client.rs` is the one implementation, over the crate `object_store`, which signs, times out, and makes requests again
 //! with growing, jittered pauses. Nothing above this folder knows of it. Formats ask for keys where they would open files:
 //! `zarr/source.rs`, and `file.rs` for formats in one file.

@@ -256,7 +256,7 @@ def main():
     if args.latency is not None:
         measure(args, proxy, bucket)
         raise SystemExit
-    count = min(args.count, 20)
+    count = min(args.count, 10)
     problems = [f"case {n}: {problem}" for n in range(count) if (problem := check(args, proxy, bucket, n))]
     print(*problems, sep="\n", end="\n" if problems else "")
     print(f"{count - len(problems)} of {count} hierarchies agree")

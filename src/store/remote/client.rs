@@ -32,7 +32,7 @@ const CONNECT: Duration = Duration::from_secs(10);
 const STALLED: Duration = Duration::from_secs(30);
 /// How often a request is made again, and for how long.
 const RETRIES: usize = 6;
-const RETRYING: Duration = Duration::from_secs(60);
+const RETRYING: Duration = Duration::from_mins(1);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 /// How long what broke off is asked for again.

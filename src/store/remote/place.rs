@@ -78,7 +78,9 @@ impl Place {
         let elsewhere =
             aheads.iter().filter(|other| !Arc::ptr_eq(other, ahead)).find_map(|other| other.slot(key, want));
         if let Some(slot) = elsewhere {
-            then.into_iter().for_each(|then| slot.then(then));
+            if let Some(then) = then {
+                slot.then(then);
+            }
             return true;
         }
         if !aheads.iter().any(|known| Arc::ptr_eq(known, ahead)) {
@@ -86,9 +88,15 @@ impl Place {
         }
         match ahead.open(key, want, bytes, how) {
             Opened::Known => {}
-            Opened::Here(slot) => then.into_iter().for_each(|then| slot.then(then)),
+            Opened::Here(slot) => {
+                if let Some(then) = then {
+                    slot.then(then);
+                }
+            }
             Opened::New(slot) => {
-                then.into_iter().for_each(|then| slot.then(then));
+                if let Some(then) = then {
+                    slot.then(then);
+                }
                 self.objects.begin(key, want, slot.filler());
             }
             Opened::Full => return false,

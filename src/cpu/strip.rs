@@ -153,11 +153,13 @@ struct Chosen {
 fn choose(program: &Program, fuse: bool) -> Result<Vec<Chosen>> {
     let isa = isa::best();
     let mut uses = vec![0; program.insts.len()];
-    (0..program.insts.len()).flat_map(|v| program.operands(v)).chain(program.outputs.iter().copied()).for_each(|v| {
+    for v in (0..program.insts.len()).flat_map(|v| program.operands(v)).chain(program.outputs.iter().copied()) {
         uses[v] += 1;
-    });
+    }
     let mut wanted = vec![false; program.insts.len()];
-    program.outputs.iter().for_each(|&v| wanted[v] = true);
+    for &v in &program.outputs {
+        wanted[v] = true;
+    }
     let mut chosen = Vec::new();
     for value in (0..program.insts.len()).rev() {
         if !wanted[value] || matches!(program.insts[value], Inst::Input(_) | Inst::Const(..)) {
@@ -167,7 +169,9 @@ fn choose(program: &Program, fuse: bool) -> Result<Vec<Chosen>> {
             Some(fused) => fused,
             None => (single_loop(program, value, isa)?, program.operands(value)),
         };
-        args.iter().for_each(|&v| wanted[v] = true);
+        for &v in &args {
+            wanted[v] = true;
+        }
         chosen.push(Chosen { value, run, args });
     }
     chosen.reverse();
@@ -193,7 +197,9 @@ fn allocate(program: &Program, chosen: &[Chosen]) -> Allocation {
     let first = inputs + program.outputs.len();
     let mut last_use = vec![0; program.insts.len()];
     for step in chosen {
-        step.args.iter().for_each(|&v| last_use[v] = step.value);
+        for &v in &step.args {
+            last_use[v] = step.value;
+        }
     }
     let mut of = vec![usize::MAX; program.insts.len()];
     let mut sizes: Vec<usize> = Vec::new();

@@ -56,6 +56,7 @@ impl Fingerprint {
     }
 
     /// As the text by which the run is known again.
+    #[cfg(feature = "zarr")]
     pub(crate) fn text(&self) -> Vec<u8> {
         self.to_json().to_string().into_bytes()
     }

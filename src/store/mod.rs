@@ -28,6 +28,7 @@ pub(crate) mod staging;
 pub mod memory;
 pub mod ome;
 mod dates;
+#[cfg_attr(not(all(feature = "remote", feature = "zarr")), allow(dead_code, reason = "its users are left out"))]
 pub mod remote;
 pub mod npy;
 pub mod binary;

@@ -11,7 +11,8 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 
 /// Name, array in it, element type, shape, dimension names, codecs.
-const FILES: [(&str, &str, DType, &[usize], &str, &str); 13] = [
+type Expected = (&'static str, &'static str, DType, &'static [usize], &'static str, &'static str);
+const FILES: [Expected; 13] = [
     ("strips_u16", "", DType::U16, &[3, 20, 13], "page y x", ""),
     ("strips_f64_big", "", DType::F64, &[2, 9, 11], "page y x", "bytes swapped"),
     ("tiles_i32_lzw", "", DType::I32, &[40, 37], "y x", "lzw, differences, bytes swapped"),

@@ -11,6 +11,7 @@ use crate::expr::compose::{binary, choice, unary};
 use crate::op::elementwise::ElementOp as Op;
 use crate::op::program::{Program, Value};
 use num_complex::Complex64;
+use std::cmp::Ordering;
 
 impl<T: Kind> Array<T> {
     /// Mantissas in `[0.5, 1)`, with the sign of `x`, and exponents: `x = mantissa * 2^exponent`.
@@ -75,6 +76,24 @@ impl<T: Kind> Array<T> {
     #[must_use]
     pub fn spacing(&self) -> Array<T::Float> {
         Array::of(done(spacing(self.expr())))
+    }
+
+    /// `x` with so many bits of its mantissa, the nearest such number, the even one of two: what is stored of it compresses
+    /// better. The same bits as the `bitround` of numcodecs; NaN and the infinities stay.
+    ///
+    /// ```
+    /// # use hyperslab::Context;
+    /// # let cx = Context::default();
+    /// let x = cx.linspace(3.14159, 3.14159, 1)?;
+    /// assert_eq!(cx.compute(x.bitround(3)?)?[[0]], 3.25);
+    /// # Ok::<(), hyperslab::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`bitround`].
+    #[track_caller]
+    pub fn bitround(&self, keepbits: usize) -> Result<Self> {
+        Ok(Self::of(bitround(self.expr(), keepbits)?))
     }
 
     /// `sin(pi x) / (pi x)`, 1 at 0.
@@ -276,6 +295,65 @@ pub fn spacing(x: &Expr) -> Result<Expr> {
     };
     let step = binary(Op::Subtract, &nextafter(&Arg::from(&x), &Arg::from(target))?, &x)?;
     choice(&unary(Op::Isinf, &x)?, f64::NAN, &step)
+}
+
+/// `x` with `keepbits` bits of its mantissa, the leading one not counted; half to even.
+///
+/// # Errors
+/// [`DType`](crate::ErrorKind::DType) for what is no real floating point number, [`Argument`](crate::ErrorKind::Argument) for
+/// more bits than its dtype has.
+#[track_caller]
+pub fn bitround(x: &Expr, keepbits: usize) -> Result<Expr> {
+    if x.dtype.kind() != Family::Float {
+        return Err(Error::dtype("bitround", format!("{} has no mantissa to round", x.dtype)));
+    }
+    let (digits, lowest) = format(x.dtype);
+    let kept = i64::try_from(keepbits).unwrap_or(i64::MAX);
+    match kept.cmp(&(digits - 1)) {
+        Ordering::Less => {}
+        Ordering::Equal => return Ok(x.clone()),
+        Ordering::Greater => {
+            let why = format!("{keepbits} bits are to be kept and the mantissa of {} has {}", x.dtype, digits - 1);
+            return Err(Error::argument("bitround", why));
+        }
+    }
+    build::compose_typed("bitround", &[Arg::Array(x.clone())], &[None], |p, v| {
+        let wide = x.dtype.compute();
+        let number = p.cast(v[0], wide);
+        let size = p.op(Op::Absolute, &[number])?;
+        let (one, kept) = (p.constant(1, wide), p.constant(kept, wide));
+        let exponent = p.op(Op::FrexpExponent, &[number])?;
+        let exponent = p.cast(exponent, wide);
+        let exponent = p.op(Op::Subtract, &[exponent, one])?;
+        // Below the normal numbers, the bits are those of the smallest of these.
+        let least = p.constant(lowest, wide);
+        let exponent = p.op(Op::Maximum, &[exponent, least])?;
+        let up = p.op(Op::Subtract, &[kept, exponent])?;
+        let whole = p.op(Op::Ldexp, &[size, up])?;
+        let rounded = if keepbits == 0 { lone_bit(p, wide, whole, exponent)? } else { p.op(Op::Rint, &[whole])? };
+        let down = p.op(Op::Negative, &[up])?;
+        let rounded = p.op(Op::Ldexp, &[rounded, down])?;
+        let rounded = p.op(Op::Copysign, &[rounded, number])?;
+        Ok(p.cast(rounded, x.dtype))
+    })
+}
+
+/// A number from 0 to 2 rounded to a whole one. What is even where no bit is kept is the exponent as it is stored.
+fn lone_bit(p: &mut Program, wide: DType, number: Value, exponent: Value) -> Result<Value> {
+    let (half, one, zero) = (p.constant(0.5, wide), p.constant(1, wide), p.constant(0, wide));
+    let floor = p.op(Op::Floor, &[number])?;
+    let rest = p.op(Op::Subtract, &[number, floor])?;
+    let (more, tie) = (p.op(Op::Greater, &[rest, half])?, p.op(Op::Equal, &[rest, half])?);
+    let halved = p.op(Op::Multiply, &[exponent, half])?;
+    let whole = p.op(Op::Floor, &[halved])?;
+    // The bias is odd.
+    let odd = p.op(Op::Equal, &[halved, whole])?;
+    let normal = p.op(Op::GreaterEqual, &[number, one])?;
+    let odd = p.op(Op::LogicalAnd, &[odd, normal])?;
+    let tie = p.op(Op::LogicalAnd, &[tie, odd])?;
+    let up = p.op(Op::LogicalOr, &[more, tie])?;
+    let step = p.select(up, one, zero);
+    p.op(Op::Add, &[floor, step])
 }
 
 /// `sin(pi x) / (pi x)`, 1 at 0.

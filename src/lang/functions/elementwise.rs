@@ -11,7 +11,7 @@ use crate::array::floats;
 use crate::array::indexing::nonzero;
 use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::expr::build::{self, Arg};
 use crate::op::elementwise::ElementOp as Op;
@@ -59,6 +59,12 @@ pub(super) static TABLE: &[Function] = &[
         Ok(floats::nextafter(&call.required("x1")?.to_arg()?, &call.required("x2")?.to_arg()?)?.into())
     }),
     row("spacing", UNARY, |call| Ok(floats::spacing(call.array("x")?.expr())?.into())),
+    row("bitround", "x, keepbits", |call| {
+        let keepbits = call.integer("keepbits")?.ok_or_else(|| Error::argument("bitround", "needs `keepbits`"))?;
+        let keepbits = usize::try_from(keepbits)
+            .map_err(|_| Error::argument("bitround", format!("{keepbits} bits cannot be kept")))?;
+        Ok(floats::bitround(call.array("x")?.expr(), keepbits)?.into())
+    }),
     row("select", "condlist, choicelist, default=0", select),
     row("choose", "a, choices, !out, mode='raise'", choose),
     row("piecewise", "x, condlist, funclist", piecewise),

@@ -1,4 +1,5 @@
-//! Zarr, versions 2 and 3: chunks in files of a directory, in a zip archive, or in objects behind a network.
+//! Zarr, versions 2 and 3: chunks in files of a directory, in a zip archive, in objects behind a network, or anywhere in files
+//! that an index in JSON refers to (`zarr/references.rs`).
 //!
 //! Begin with `zarr/read.rs`, which puts a region together. `zarr/meta.rs` reads metadata, `zarr/source.rs` finds keys in
 //! folders and archives, `zarr/objects.rs` those behind a network, `zarr/pipeline.rs` decodes a chunk with the codecs of the `zarrs` crate and a few of our own,
@@ -16,6 +17,7 @@ mod json;
 mod piece;
 mod zip;
 mod objects;
+mod references;
 mod source;
 mod window;
 mod pipeline;
@@ -45,7 +47,8 @@ impl Format for Zarr {
             return objects::Hierarchy::open(path, "").is_ok_and(|h| h.is_one());
         }
         if path.is_file() {
-            return zip::Archive::is_one(path) && zip::Archive::open(path).is_ok_and(|a| a.holds_zarr());
+            return (zip::Archive::is_one(path) && zip::Archive::open(path).is_ok_and(|a| a.holds_zarr()))
+                || references::References::is_one(path);
         }
         METADATA.iter().any(|name| path.join(name).is_file())
     }

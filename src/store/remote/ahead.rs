@@ -263,8 +263,8 @@ pub(crate) enum Opened {
 mod tests {
     use super::*;
 
-    fn got(n: usize) -> Outcome {
-        Ok(Some(Got { bytes: vec![7; n], start: 0, total: n as u64 }))
+    fn got(n: usize) -> Got {
+        Got { bytes: vec![7; n], start: 0, total: n as u64 }
     }
 
     #[test]
@@ -277,7 +277,7 @@ mod tests {
         assert!(matches!(open("a", Want::AtMost(99)), Opened::Here(_)));
         assert!(matches!(open("b", Want::AtMost(99)), Opened::Full));
         assert_eq!(memory.live(), 60);
-        slot.filler()(got(9));
+        slot.filler()(Ok(Some(got(9))));
         let taken = ahead.take("a", Want::AtMost(99)).unwrap().wait().unwrap().unwrap();
         assert_eq!((taken.bytes.len(), memory.live()), (9, 0));
         assert!(matches!(open("a", Want::AtMost(99)), Opened::Known));

@@ -1,9 +1,10 @@
-//! Where the keys of a Zarr hierarchy live: the files of a directory, the entries of a zip archive, or objects behind a
-//! network.
+//! Where the keys of a Zarr hierarchy live: the files of a directory, the entries of a zip archive, objects behind a network,
+//! or parts of other files, by an index of references.
 
 use super::METADATA;
 use super::objects::Hierarchy;
 use super::piece::{Bytes, Piece};
+use super::references::References;
 use super::zip::Archive;
 use crate::error::{Error, Result};
 use crate::store::manifest::hash;
@@ -28,13 +29,17 @@ pub(super) enum Source {
     Zip(Arc<Archive>),
     /// Objects below a prefix.
     Remote(Arc<Hierarchy>),
+    /// What an index refers to.
+    References(Arc<References>),
 }
 
 impl Source {
-    /// The directory, archive or prefix at `path`, of which `inner` is looked at first.
+    /// The directory, archive, index or prefix at `path`, of which `inner` is looked at first.
     pub(super) fn open(path: &Path, inner: &str) -> Result<Self> {
         if remote::is_url(path) {
             Ok(Self::Remote(Arc::new(Hierarchy::open(path, inner)?)))
+        } else if path.is_file() && References::is_one(path) {
+            Ok(Self::References(Arc::new(References::open(path)?)))
         } else if path.is_file() {
             Ok(Self::Zip(Arc::new(Archive::open(path)?)))
         } else {
@@ -49,6 +54,7 @@ impl Source {
             Self::Directory(root) => root.join(key),
             Self::Zip(archive) => archive.path().join(key),
             Self::Remote(hierarchy) => hierarchy.name(key),
+            Self::References(index) => index.path().join(key),
         }
     }
 
@@ -70,6 +76,7 @@ impl Source {
             }
             Self::Zip(archive) => archive.piece(key, path),
             Self::Remote(hierarchy) => hierarchy.piece(key, LONGEST_METADATA),
+            Self::References(index) => index.piece(key, path),
         }
     }
 
@@ -84,6 +91,7 @@ impl Source {
             Self::Directory(_) => std::fs::metadata(self.name(key)).ok().map(|m| m.len()),
             Self::Zip(archive) => archive.packed(key),
             Self::Remote(_) => None,
+            Self::References(index) => index.length(key),
         }
     }
 
@@ -106,9 +114,10 @@ impl Source {
     /// than a hundred thousand, only those of metadata count; behind a network, what metadata says.
     pub(super) fn stamp(&self, prefix: &str) -> Option<String> {
         match self {
+            Self::Directory(_) => {}
             Self::Zip(archive) => return raw::stamp(archive.path()),
             Self::Remote(hierarchy) => return hierarchy.stamp(prefix),
-            Self::Directory(_) => {}
+            Self::References(index) => return index.stamp(prefix),
         }
         let root = self.name(prefix);
         let (mut files, mut mixed) = (0, 0u64);
@@ -140,6 +149,7 @@ impl Source {
             Self::Directory(_) => self.name(prefix),
             Self::Zip(archive) => return Ok(archive.folders(prefix)),
             Self::Remote(hierarchy) => return hierarchy.folders(prefix),
+            Self::References(index) => return Ok(index.folders(prefix)),
         };
         let entries = std::fs::read_dir(&root).map_err(|e| Error::store(&root, e))?;
         let mut names = Vec::new();

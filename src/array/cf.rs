@@ -107,6 +107,13 @@ impl Packing {
         *self == Self::default()
     }
 
+    /// Whether decoding leaves all elements of this type as they are: NaN may be what is missing among floats.
+    #[must_use]
+    pub fn keeps(&self, dtype: DType) -> bool {
+        let stored = self.stored(dtype);
+        !self.is_packed() && !self.masks() && stored == dtype && self.decoded(stored) == dtype
+    }
+
     /// In words, for elements of this type: `float32, times 0.01, plus 273.15, missing -999`.
     #[must_use]
     pub fn describe(&self, dtype: DType) -> String {

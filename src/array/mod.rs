@@ -1,7 +1,7 @@
 //! The public face: [`Array`], by topic. No algorithm lives here; every method builds an expression.
 //!
 //! `kinds.rs` says which types follow from which, `creation.rs` makes arrays, `cf.rs` decodes stored ones, `coordinates.rs`
-//! says where their positions are and `time.rs` (with `calendar.rs`) when, `regrid.rs` moves them to other grids,
+//! says where their positions are and `time.rs` (with `calendar.rs`) when, `many.rs` opens many files as one, `regrid.rs` moves them to other grids,
 //! `random.rs` and `sampling.rs` make random ones, `operators.rs` and `elementwise.rs` combine them, `indexing.rs` and
 //! `manipulation.rs` look at them differently, `reduction.rs` reduces them, `scan.rs` has running results, `order.rs` sorts,
 //! `fft.rs` transforms, `groups.rs` reduces group by group (`resample.rs` by
@@ -28,6 +28,8 @@ pub mod periods;
 pub mod cf;
 pub mod time;
 pub mod coordinates;
+mod columns;
+pub mod many;
 pub mod regrid;
 pub mod random;
 pub mod operators;

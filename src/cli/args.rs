@@ -1,5 +1,6 @@
 //! Arguments of the command, and the small languages in them: `NAME=PATH`, `1,180,360`.
 
+use crate::array::many::OpenMany;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::store::Create;
@@ -36,6 +37,8 @@ pub enum Command {
     Plot(Plot),
     /// Write an image at several resolutions, as OME-Zarr
     Pyramid(Pyramid),
+    /// Write a JSON file that makes the chunks of HDF5 files, which stay where they are, a Zarr hierarchy (kerchunk's format)
+    Index(Index),
 }
 
 /// `hyperslab info`
@@ -125,6 +128,26 @@ pub struct Convert {
     pub running: Running,
 }
 
+/// `hyperslab index`
+#[derive(Debug, Group)]
+pub struct Index {
+    /// The index to write: all.json. Its arrays are read as all.json/group/array
+    #[arg(value_name = "OUT.json")]
+    pub output: PathBuf,
+    /// The files, or patterns of them
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    /// How several are put together.
+    #[command(flatten)]
+    pub many: Many,
+    /// Replace what is there
+    #[arg(long)]
+    pub overwrite: bool,
+    /// How to run.
+    #[command(flatten)]
+    pub running: Running,
+}
+
 /// `hyperslab plot`
 #[derive(Debug, Group)]
 pub struct Plot {
@@ -190,9 +213,41 @@ pub struct Program {
     #[arg(allow_hyphen_values = true)]
     pub expr: String,
     /// Inputs by name: x=data.zarr/x. Those that the expression does not use are not opened. A file without a header is
-    /// described behind its name: 'x=field.bin?dtype=<f4&shape=100,200&offset=16&order=F'
+    /// described behind its name: 'x=field.bin?dtype=<f4&shape=100,200&offset=16&order=F'. A pattern stands for many files
+    /// that are one array: t="data/*.nc/t2m"
     #[arg(value_name = "NAME=PATH")]
     pub inputs: Vec<OsString>,
+    /// How the files of a pattern are put together.
+    #[command(flatten)]
+    pub many: Many,
+}
+
+/// How the files of a pattern are put together.
+#[derive(Debug, Default, Group)]
+pub struct Many {
+    /// Axis along which the files of a pattern are joined, in the order of its coordinate [default: the one in which the
+    /// first two differ]
+    #[arg(long, value_name = "AXIS")]
+    pub concat: Option<String>,
+    /// Name of a new first axis along which they are stacked instead
+    #[arg(long, value_name = "NAME", conflicts_with = "concat")]
+    pub stack: Option<String>,
+    /// Join them in the order of their names, whatever their coordinates
+    #[arg(long)]
+    pub nested: bool,
+}
+
+impl Many {
+    /// The same for the library.
+    #[must_use]
+    pub fn how(&self) -> OpenMany {
+        let how = match (&self.concat, &self.stack) {
+            (Some(axis), _) => OpenMany::along(axis),
+            (None, Some(name)) => OpenMany::stack(name),
+            (None, None) => OpenMany::new(),
+        };
+        if self.nested { how.nested() } else { how }
+    }
 }
 
 /// How arrays are stored.

@@ -2,7 +2,7 @@
 
 use super::args::{Args, Command, protect};
 use super::output::{Failure, note};
-use super::{convert, eval, explain, info, pyramid};
+use super::{convert, eval, explain, index, info, pyramid};
 use crate::error::{Error, ErrorKind};
 use clap::Parser;
 use parking_lot::Mutex;
@@ -52,6 +52,7 @@ fn run(command: &Command) -> Result<(), Failure> {
         Command::Rechunk(args) => convert::rechunk(args),
         Command::Plot(args) => eval::plot(args),
         Command::Pyramid(args) => pyramid::pyramid(args),
+        Command::Index(args) => index::index(args),
     }
 }
 

@@ -10,6 +10,7 @@ use super::session::{Goal, Session};
 use super::staging::{Fresh, Staged};
 use crate::array::Array;
 use crate::array::histogram::Options;
+use crate::array::many::OpenMany;
 use crate::device::block::Block;
 use crate::error::{Error, Result};
 use crate::lang;
@@ -34,7 +35,7 @@ pub fn eval(args: &Eval) -> Result<(), Failure> {
         return Err(Error::argument("pack", "there is no output to be packed").into());
     }
     let mut session = Session::start(&args.running)?;
-    let arrays = program::arrays(session.cx(), &source, &args.program.inputs, args.running.raw)?;
+    let arrays = program::arrays(session.cx(), &source, &args.program, args.running.raw)?;
     if let (Some(_), Some(first)) = (&args.plot, arrays.first()) {
         check_drawable(first)?;
     }
@@ -85,7 +86,7 @@ pub fn eval(args: &Eval) -> Result<(), Failure> {
 /// When the array cannot be read or drawn.
 pub fn plot(args: &Plot) -> Result<(), Failure> {
     let mut session = Session::start(&args.running)?;
-    let array = program::open(session.cx(), &args.path, args.running.raw)?;
+    let array = program::open(session.cx(), &args.path, &OpenMany::new(), args.running.raw)?;
     if let Some(bins) = args.histogram {
         return histogram(args, session, &array, bins);
     }

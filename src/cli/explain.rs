@@ -17,7 +17,7 @@ use std::path::PathBuf;
 pub fn explain(args: &Explain) -> Result<(), Failure> {
     let source = program::source(&args.program.expr)?;
     let session = Session::start(&args.running)?;
-    let arrays = program::arrays(session.cx(), &source, &args.program.inputs, args.running.raw)?;
+    let arrays = program::arrays(session.cx(), &source, &args.program, args.running.raw)?;
     let goals = goals(args, &arrays)?;
     if args.dot || args.svg.is_some() {
         let drawing = Drawing::new(&session.cx().plan(&goals)?, &session.cx().machine())?;

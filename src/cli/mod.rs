@@ -1,8 +1,7 @@
 //! The `hyperslab` command: its arguments, what each subcommand does, and arrays as text and pictures.
 //!
 //! [`command::main`] is where it begins: [`args`] parses, [`session`] sets up threads, budget and observers, and one module
-//! per subcommand does the work: [`info`] (with [`stats`]), [`eval`], [`explain`], [`convert`],
-//! [`pyramid`].
+//! per subcommand does the work: [`info`] (with [`stats`]), [`eval`], [`explain`], [`convert`], [`pyramid`], [`index`].
 //! [`program`] turns an expression and its inputs into arrays, [`staging`] keeps unfinished outputs out of sight,
 //! [`profile`] writes down what a run did, [`output`] is the only way to standard output.
 //!
@@ -26,4 +25,5 @@ pub mod pyramid;
 pub mod eval;
 pub mod explain;
 pub mod info;
+pub mod index;
 pub mod command;

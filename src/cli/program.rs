@@ -1,15 +1,15 @@
 //! From an expression and `NAME=PATH` arguments to arrays.
 
-use super::args::bindings;
+use super::args::{Program, bindings};
 use super::output::Failure;
 use crate::array::Array;
+use crate::array::many::{OpenMany, is_many};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lang;
 use crate::lang::ast::Span;
 use crate::lang::parse::{parse, point};
 use crate::runtime::context::Context;
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::io::Read;
 use std::path::Path;
 
@@ -26,25 +26,31 @@ pub fn source(text: &str) -> Result<String> {
     Ok(source)
 }
 
-/// An array as the options have it: decoded, or `raw`.
+/// An array as the options have it: decoded, or `raw`; many files as one where the path is a pattern.
 ///
 /// # Errors
-/// As [`Context::open_decoded`].
-pub fn open(cx: &Context, path: &Path, raw: bool) -> Result<Array> {
-    if raw { cx.open(path) } else { cx.open_decoded(path) }
+/// As [`Context::open_decoded`] and [`Context::open_many_decoded`].
+pub fn open(cx: &Context, path: &Path, many: &OpenMany, raw: bool) -> Result<Array> {
+    match (is_many(path), raw) {
+        (true, true) => cx.open_many(path, many),
+        (true, false) => cx.open_many_decoded(path, many),
+        (false, true) => cx.open(path),
+        (false, false) => cx.open_decoded(path),
+    }
 }
 
 /// The arrays that the program `source` means. Only the inputs that it names are opened, decoded unless `raw`.
 ///
 /// # Errors
 /// What is wrong with the text, pointing at it; inputs that cannot be opened; operations that do not fit.
-pub fn arrays(cx: &Context, source: &str, inputs: &[OsString], raw: bool) -> Result<Vec<Array>, Failure> {
-    let inputs = bindings(inputs)?;
+pub fn arrays(cx: &Context, source: &str, program: &Program, raw: bool) -> Result<Vec<Array>, Failure> {
+    let inputs = bindings(&program.inputs)?;
+    let many = program.many.how();
     parse(source).map_err(|e| Failure::Pointed(e.render(source)))?;
     let used = lang::names(source).map_err(|e| pointed(source, e))?;
     let mut opened = BTreeMap::new();
     for input in inputs.into_iter().filter(|input| used.contains(&input.name)) {
-        opened.insert(input.name, open(cx, &input.path, raw)?);
+        opened.insert(input.name, open(cx, &input.path, &many, raw)?);
     }
     let arrays = lang::evaluate(source, &opened).map_err(|e| pointed(source, e))?;
     if arrays.is_empty() {

@@ -20,6 +20,7 @@ pub(crate) mod devices;
 pub mod context;
 pub(crate) mod recorder;
 pub mod trace;
+pub(crate) mod each;
 pub(crate) mod retry;
 pub mod interrupt;
 pub(crate) mod launch;

@@ -30,6 +30,7 @@ pub mod ome;
 mod dates;
 #[cfg_attr(not(all(feature = "remote", feature = "zarr")), allow(dead_code, reason = "its users are left out"))]
 pub mod remote;
+pub mod index;
 pub mod npy;
 pub mod binary;
 pub mod netcdf3;
@@ -39,6 +40,7 @@ pub mod tiff;
 pub mod zarr;
 #[cfg(feature = "hdf5")]
 pub mod hdf5;
+pub mod joined;
 pub mod conformance;
 
 /// Attributes of an array or a group.
@@ -120,6 +122,24 @@ pub trait Store: fmt::Debug + Send + Sync {
         None
     }
 
+    /// How the chunks are encoded, for whoever reads them where they are.
+    ///
+    /// # Errors
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) where the chunks are not byte strings of their own, or by codecs that
+    /// have no name elsewhere.
+    fn encoding(&self) -> Result<Encoding> {
+        Err(Error::unsupported(format!("{}: chunks of {} are not referred to", self.info().path, self.info().format)))
+    }
+
+    /// Where the chunk of this index in the grid of [`Store::encoding`] is; `None` where it was never written.
+    ///
+    /// # Errors
+    /// As [`Store::encoding`], and [`Store`](crate::ErrorKind::Store) when that cannot be read.
+    fn place(&self, index: &[usize]) -> Result<Option<Place>> {
+        let _ = index;
+        self.encoding().map(|_| None)
+    }
+
     /// Asks the operating system to start reading what `region` needs, without waiting for it.
     fn prefetch(&self, region: &Region) {
         let _ = region;
@@ -153,6 +173,28 @@ pub trait Store: fmt::Debug + Send + Sync {
         let _ = span;
         Vec::new()
     }
+}
+
+/// How the chunks of a stored array are encoded, in the words of Zarr v2.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Encoding {
+    /// Shape of a chunk; those at the edge are as large.
+    pub chunk: Vec<usize>,
+    /// Element type: `<f4`.
+    pub dtype: String,
+    /// Configurations of `numcodecs`, in the order in which they encode.
+    pub codecs: Vec<Value>,
+}
+
+/// Where the bytes of a chunk are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The file.
+    pub path: PathBuf,
+    /// The first byte.
+    pub offset: u64,
+    /// How many there are.
+    pub length: u64,
 }
 
 /// An array being written.

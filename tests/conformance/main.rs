@@ -15,6 +15,7 @@ mod floats;
 mod functions;
 mod golden;
 mod groups;
+mod many;
 mod numerics;
 mod order;
 mod places;

@@ -8,6 +8,7 @@
 use super::ffi::dataset::FilterInfo;
 use super::ffi::filter::{Decoder, offer};
 use libdeflater::{DecompressionError, Decompressor};
+use serde_json::{Value, json};
 use std::io::Read;
 
 pub(super) mod bitshuffle;
@@ -83,6 +84,11 @@ impl Pipeline {
         let steps: Vec<Step> = filters.iter().map(|f| step(f, itemsize)).collect::<Option<_>>()?;
         let mut later = steps.iter().filter(|s| s.compresses()).skip(1);
         later.all(Step::decodes_unknown).then_some(Self { steps, bytes })
+    }
+
+    /// The filters as `numcodecs` has them; or the name of one that it has not.
+    pub(super) fn codecs(&self) -> Result<Vec<Value>, &'static str> {
+        self.steps.iter().map(Step::codec).collect()
     }
 
     /// Whether chunks are stored as they are.
@@ -228,6 +234,23 @@ fn step(filter: &FilterInfo, itemsize: usize) -> Option<Step> {
 }
 
 impl Step {
+    fn codec(&self) -> Result<Value, &'static str> {
+        Ok(match self {
+            Self::Shuffle(width) => json!({"id": "shuffle", "elementsize": width}),
+            Self::Fletcher32 => json!({"id": "fletcher32"}),
+            // Levels do not matter to those who decode.
+            Self::Deflate => json!({"id": "zlib", "level": 4}),
+            Self::Zstd => json!({"id": "zstd", "level": 3}),
+            Self::Bzip2 => json!({"id": "bz2", "level": 9}),
+            Self::Blosc => json!({"id": "blosc", "cname": "lz4", "clevel": 5, "shuffle": 1, "blocksize": 0}),
+            Self::Lzf => return Err("lzf"),
+            Self::Lz4 => return Err("lz4"),
+            Self::Bitshuffle(_) => return Err("bitshuffle"),
+            Self::Szip(_) => return Err("szip"),
+            Self::Idle => return Err("nbit"),
+        })
+    }
+
     /// Whether the size of the data changes in a way that only the data knows.
     fn compresses(&self) -> bool {
         match self {

@@ -12,8 +12,9 @@ use crate::cpu::copy::{copy_box, swap_bytes};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::shape;
+use crate::store::index::code;
 use crate::store::raw::{self, prefetch, read_at};
-use crate::store::{Info, Store};
+use crate::store::{Encoding, Info, Place, Store};
 use std::cell::Cell;
 
 /// Contiguous data is read in spans of at most this many bytes where a region leaves gaps.
@@ -62,6 +63,47 @@ impl Store for Hdf5Array {
                 result
             }
             Source::Library { refusal } => self.library(refusal.as_deref(), region, out),
+        }
+    }
+
+    fn encoding(&self) -> Result<Encoding> {
+        let refuse = |why: &str| Err(Error::unsupported(format!("{} {why}", self.info.path)));
+        let dtype = self.info.dtype;
+        let code = code(dtype, cfg!(target_endian = "big") != (self.stored.swap > 0))?;
+        let whole = || self.info.shape.iter().map(|&n| n.max(1)).collect();
+        match &self.source {
+            Source::Contiguous(..) => Ok(Encoding { chunk: whole(), dtype: code, codecs: Vec::new() }),
+            Source::Chunked(chunked) => {
+                let ragged = || chunked.chunk.iter().zip(&self.info.shape).any(|(c, n)| n % c != 0);
+                if chunked.edges_unfiltered && !chunked.pipeline.is_empty() && ragged() {
+                    return refuse("stores the chunks at its edge without their filters");
+                }
+                match chunked.pipeline.codecs() {
+                    Ok(codecs) => Ok(Encoding { chunk: chunked.chunk.clone(), dtype: code, codecs }),
+                    Err(filter) => refuse(&format!("is encoded by the HDF5 filter {filter}, which Zarr does not have")),
+                }
+            }
+            Source::Library { .. } => refuse("is stored in a way that only libhdf5 reads"),
+        }
+    }
+
+    fn place(&self, index: &[usize]) -> Result<Option<Place>> {
+        match &self.source {
+            Source::Contiguous(None, _) => Ok(None),
+            Source::Contiguous(Some(raw), at) => {
+                let length = (shape::size(&self.info.shape) * self.info.dtype.size()) as u64;
+                Ok(Some(Place { path: raw.path.clone(), offset: *at, length }))
+            }
+            Source::Chunked(chunked) => {
+                let number = self.info.chunks.number(index) as u64;
+                let Some(entry) = self.index(chunked)?.get(number) else { return Ok(None) };
+                if entry.mask != 0 {
+                    let why = format!("{} stores a chunk without some of its filters", self.info.path);
+                    return Err(Error::unsupported(why));
+                }
+                Ok(Some(Place { path: chunked.raw.path.clone(), offset: entry.address, length: entry.size }))
+            }
+            Source::Library { .. } => self.encoding().map(|_| None),
         }
     }
 

@@ -40,6 +40,7 @@ pub(super) fn of_unit(is_date: bool, unit: &str) -> Option<Attributes> {
 }
 
 /// The attributes of an array, and what else is known of its elements.
+#[cfg(feature = "zarr")]
 pub(super) fn beside(mut attributes: Attributes, dates: Option<Attributes>) -> Attributes {
     for (key, value) in dates.into_iter().flatten() {
         attributes.entry(key).or_insert(value);

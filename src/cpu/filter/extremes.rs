@@ -72,8 +72,8 @@ fn doubled<W: Cell, T: Cell>(
     });
 }
 
-/// The extremes among some places of a window. As in SciPy, the constant is an element, and so is every element with its
-/// height, but for the first.
+/// The extremes among some places of a window. As in SciPy, the constant is an element, heights are too, and so is every
+/// element with its height; but the first of a window and its height are numbers.
 pub(super) fn among(
     windows: &Windows,
     places: &[(usize, Option<Number>)],
@@ -95,8 +95,9 @@ pub(super) fn among(
             let heights: Vec<f64> = places.iter().map(|p| p.1.map_or(0.0, |h| sign * h.value())).collect();
             let first = heights.first().copied().unwrap_or(0.0);
             let choose: Choice<f64> = if largest { larger } else { smaller };
-            let next = |k: usize, x: f64, y: T| choose(x, T::narrow(y.wide() + heights[k]).wide());
-            by_cell!(dtype, U => chosen(windows, &distances, elements, |y: T| y.wide() + first, next, output(out)?, U::rounded));
+            let others: Vec<T> = heights.iter().map(|h| T::narrow(*h)).collect();
+            let next = |k: usize, x: f64, y: T| choose(x, y.plus(others[k]).wide());
+            by_cell!(dtype, U => chosen(windows, &distances, elements, |y: T| y.wide() + first, next, output(out)?, U::narrow));
         }
     });
     Ok(())

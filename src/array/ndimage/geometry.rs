@@ -11,14 +11,14 @@ use crate::expr::Expr;
 use crate::expr::build;
 use crate::expr::filters::{filter, resample};
 use crate::op::regional::filter::{Edge, Join, Number, Pass, PassOp};
-use crate::op::regional::resample::Rim;
+use crate::op::regional::resample::{HIGHEST, Rim};
 use crate::op::regional::{Filter, Resample};
 use crate::shape::axes::position;
 
 /// How places between elements are interpolated.
 #[derive(Debug, Clone)]
 pub struct Spline {
-    /// The order: 0, 1 or 3.
+    /// The order, from 0 to 5.
     pub order: usize,
     /// What stands beyond the array.
     pub rim: Rim,
@@ -36,15 +36,37 @@ impl Default for Spline {
     }
 }
 
-/// How many coefficients of a cubic spline depend on an element: the next one would be below rounding.
-const REACH: i32 = 28;
+/// The poles of the recursions that find the coefficients of a spline.
+fn poles(order: usize) -> Vec<f64> {
+    match order {
+        2 => vec![8f64.sqrt() - 3.0],
+        3 => vec![3f64.sqrt() - 2.0],
+        4 => {
+            let (inner, outer) = (438_976f64.sqrt(), 304f64.sqrt());
+            vec![(664.0 - inner).sqrt() + outer - 19.0, (664.0 + inner).sqrt() - outer - 19.0]
+        }
+        5 => {
+            let (inner, outer) = (4436.25f64.sqrt(), 26.25f64.sqrt());
+            vec![(67.5 - inner).sqrt() + outer - 6.5, (67.5 + inner).sqrt() - outer - 6.5]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// What a coefficient is made of around its element, for one pole, until the next would be below rounding.
+fn response(pole: f64) -> Vec<Number> {
+    #[expect(clippy::cast_possible_truncation, reason = "it is short")]
+    let reach = (f64::EPSILON.ln() / pole.abs().ln()).ceil() as i32 + 1;
+    let scale = (1.0 - pole) * (1.0 - 1.0 / pole) * -pole / (1.0 - pole * pole);
+    (-reach..=reach).map(|k| Number::from(scale * pole.powi(k.abs()))).collect()
+}
 
 /// How many elements are put around an array that does not go on beyond its ends, before its coefficients are found.
 const AROUND: usize = 12;
 
-/// The coefficients of the cubic spline through `x` along some axes. What SciPy finds by a recursion over whole lines is a
-/// weighted sum of neighbours, since what is far away counts for nothing.
-fn coefficients(name: &'static str, x: &Expr, axes: &[usize], rim: Rim) -> Result<Expr> {
+/// The coefficients of the spline through `x` along some axes. What SciPy finds by a recursion over whole lines is a weighted
+/// sum of neighbours, since what is far away counts for nothing.
+fn coefficients(name: &'static str, x: &Expr, axes: &[usize], order: usize, rim: Rim) -> Result<Expr> {
     let lengths = x.shape.known()?;
     let rank = lengths.len();
     let edge = match rim {
@@ -52,19 +74,16 @@ fn coefficients(name: &'static str, x: &Expr, axes: &[usize], rim: Rim) -> Resul
         Rim::GridWrap => Edge::Wrap,
         Rim::Constant | Rim::GridConstant | Rim::Nearest | Rim::Mirror | Rim::Wrap => Edge::Mirror,
     };
-    let pole = 3f64.sqrt() - 2.0;
-    let scale = -6.0 * pole / (1.0 - pole * pole);
-    let weights: Vec<Number> = (-REACH..=REACH).map(|k| Number::from(scale * pole.powi(k.abs()))).collect();
-    let reach = REACH.unsigned_abs() as usize;
-    let along = |&axis: &usize| {
+    let responses: Vec<Vec<Number>> = poles(order).into_iter().map(response).collect();
+    let along = |(axis, weights): (usize, &Vec<Number>)| {
         let (mut window, mut before) = (vec![1; rank], vec![0; rank]);
-        (window[axis], before[axis]) = (2 * reach + 1, reach);
+        (window[axis], before[axis]) = (weights.len(), weights.len() / 2);
         let op = PassOp::Weighted { axis, weights: weights.clone() };
         Pass { op, window, before, edges: vec![edge; rank], constant: Number::from(0.0) }
     };
-    let chains = vec![axes.iter().map(along).collect()];
+    let chain = axes.iter().flat_map(|&axis| responses.iter().map(move |weights| (axis, weights))).map(along).collect();
     let more = vec![(0, 0); rank];
-    let made = Filter { name, chains, join: Join::Sum, lengths, more, input: x.dtype, output: DType::F64 };
+    let made = Filter { name, chains: vec![chain], join: Join::Sum, lengths, more, input: x.dtype, output: DType::F64 };
     filter(x, made, x.chunks.clone())
 }
 
@@ -90,8 +109,8 @@ fn sampled(name: &'static str, x: &Expr, map: Map, out: &[usize], axes: &[usize]
     if x.dtype.is_complex() || output.is_complex() {
         return Err(Error::dtype(name, "complex numbers are not offered; take their parts"));
     }
-    if ![0, 1, 3].contains(&spline.order) {
-        return Err(Error::unsupported(format!("a spline of order {} is not offered; 0, 1 and 3 are", spline.order)));
+    if spline.order > HIGHEST {
+        return Err(Error::argument(name, format!("there is no spline of order {}, above {HIGHEST}", spline.order)));
     }
     if lengths.contains(&0) || out.contains(&0) {
         return build::full(out, Scalar::Float(if out.contains(&0) { 0.0 } else { spline.cval }), output, None);
@@ -110,7 +129,7 @@ fn sampled(name: &'static str, x: &Expr, map: Map, out: &[usize], axes: &[usize]
             around = AROUND;
             source = pad(&source, &vec![(AROUND, AROUND); lengths.len()], &border)?;
         }
-        source = coefficients(name, &source, axes, spline.rim)?;
+        source = coefficients(name, &source, axes, spline.order, spline.rim)?;
     }
     let numbers = |list: Vec<f64>| list.into_iter().map(Number::from).collect::<Vec<_>>();
     let op = Resample {
@@ -144,8 +163,8 @@ fn refuse_numbers(name: &str, x: &Expr) -> Result<usize> {
 /// `x` moved by this many elements, one number or one for each axis.
 ///
 /// # Errors
-/// [`DType`](crate::ErrorKind::DType) for complex numbers, [`Unsupported`](crate::ErrorKind::Unsupported) for other orders than 0, 1 and 3,
-/// and when a length depends on data.
+/// [`DType`](crate::ErrorKind::DType) for complex numbers, [`Argument`](crate::ErrorKind::Argument) for an order above 5,
+/// [`Unsupported`](crate::ErrorKind::Unsupported) when a length depends on data.
 #[track_caller]
 pub fn shift(x: &Expr, by: &[f64], spline: &Spline) -> Result<Expr> {
     let rank = refuse_numbers("shift", x)?;

@@ -83,13 +83,48 @@ impl Rim {
     }
 }
 
+/// The highest order of a spline.
+pub const HIGHEST: usize = 5;
+
+/// What the elements around a place count in a spline of an order, where the place is `x` beyond the middle one of them: the
+/// nearest for even orders, the last one before it for odd ones.
+#[must_use]
+pub fn weights(order: usize, x: f64) -> [f64; HIGHEST + 1] {
+    let (y, z) = (x, 1.0 - x);
+    // A B-spline of order 5 at a distance between 1 and 2, and below 1.
+    let outer = |d: f64| d * (d * (d * (d * (d / 24.0 - 0.375) + 1.25) - 1.75) + 0.625) + 0.425;
+    let inner = |d: f64| d * d * (d * d * (0.25 - d / 12.0) - 0.5) + 0.55;
+    // One of order 4 at a distance between 0.5 and 1.5.
+    let beside = |d: f64| d * (d * (d * (5.0 - d) / 6.0 - 1.25) + 5.0 / 24.0) + 55.0 / 96.0;
+    let half = 0.5 - x;
+    let mut out = match order {
+        0 => [0.0; HIGHEST + 1],
+        1 => [z, 0.0, 0.0, 0.0, 0.0, 0.0],
+        2 => [0.5 * half * half, 0.75 - x * x, 0.0, 0.0, 0.0, 0.0],
+        3 => {
+            let second = (y * y * (y - 2.0) * 3.0 + 4.0) / 6.0;
+            let third = (z * z * (z - 2.0) * 3.0 + 4.0) / 6.0;
+            [z * z * z / 6.0, second, third, 0.0, 0.0, 0.0]
+        }
+        4 => {
+            let (first, t) = (half * half, x * x);
+            let middle = t * (t * 0.25 - 0.625) + 115.0 / 192.0;
+            [first * first / 24.0, beside(1.0 + x), middle, beside(z), 0.0, 0.0]
+        }
+        _ => [z * (z * z) * (z * z) / 120.0, outer(y + 1.0), inner(y), inner(z), outer(z + 1.0), 0.0],
+    };
+    // All of them are 1.
+    out[order] = out[..order].iter().fold(1.0, |rest, w| rest - w);
+    out
+}
+
 /// The elements of the input around a place along one axis, and what each counts.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Taps {
     /// The elements; none where the constant stands.
-    pub places: [Option<usize>; 4],
+    pub places: [Option<usize>; HIGHEST + 1],
     /// What they count.
-    pub weights: [f64; 4],
+    pub weights: [f64; HIGHEST + 1],
     /// How many.
     pub count: usize,
 }
@@ -105,7 +140,7 @@ pub struct Resample {
     pub before: Vec<Number>,
     /// and what is added to those of the input.
     pub after: Vec<Number>,
-    /// The order of the spline along each axis: 0, 1 or 3.
+    /// The order of the spline along each axis, up to [`HIGHEST`].
     pub orders: Vec<usize>,
     /// What stands beyond.
     pub rim: Rim,
@@ -145,22 +180,12 @@ impl Resample {
         let order = self.orders[axis];
         let (n, pad) = (self.lengths[axis] + 2 * self.pad, self.pad as f64);
         let at = self.rim.place(at + pad, n)?;
-        let first = if order == 0 { (at + 0.5).floor() } else { at.floor() };
-        let start = first as isize - (order / 2).cast_signed();
+        let middle = if order.is_multiple_of(2) { (at + 0.5).floor() } else { at.floor() };
+        let start = middle as isize - (order / 2).cast_signed();
+        let mut places = [None; HIGHEST + 1];
         let place = |i: usize| self.rim.edge().index(start + i.cast_signed(), n);
-        let (y, z) = (at - at.floor(), 1.0 - (at - at.floor()));
-        let weights = match order {
-            0 => [1.0, 0.0, 0.0, 0.0],
-            1 => [z, y, 0.0, 0.0],
-            _ => {
-                let second = (y * y * (y - 2.0) * 3.0 + 4.0) / 6.0;
-                let third = (z * z * (z - 2.0) * 3.0 + 4.0) / 6.0;
-                let first = z * z * z / 6.0;
-                [first, second, third, 1.0 - first - second - third]
-            }
-        };
-        let mut places = [None; 4];
         (0..=order).for_each(|i| places[i] = place(i));
+        let weights = weights(order, at - middle);
         Some(Taps { places, weights, count: order + 1 })
     }
 
@@ -183,7 +208,8 @@ impl Resample {
             #[expect(clippy::cast_precision_loss, reason = "lengths are exact")]
             let last = n as f64 - 1.0;
             // Around the ends of what wraps around, a spline goes through elements at the other one.
-            let reach = if self.rim == Rim::GridWrap { 2.0 } else { 0.0 };
+            #[expect(clippy::cast_precision_loss, reason = "orders are small")]
+            let reach = if self.rim == Rim::GridWrap { (self.orders[axis] / 2 + 1) as f64 } else { 0.0 };
             let inside = low >= reach && high <= last - reach;
             if !inside && !matches!(self.rim, Rim::Constant | Rim::GridConstant | Rim::Nearest) {
                 continue;

@@ -1,8 +1,8 @@
 //! Filters over windows around elements, as `scipy.ndimage` names and defines them: [`Array::ndimage`].
 //!
 //! `weigh.rs` has sums with weights, `gaussian.rs` Gaussian filters and derivatives, `extremes.rs` smallest, largest and ranked
-//! elements, `morphology.rs` erosion and dilation, `label.rs`
-//! connected elements and what is measured of them, `geometry.rs` arrays at other places.
+//! elements, `morphology.rs` erosion and dilation, `label.rs` connected elements, `measure.rs` what is measured of
+//! elements under a label (`labelled.rs`), `objects.rs` boxes around them, `geometry.rs` arrays at other places.
 
 use super::padding::{Border, pad};
 use super::{Array, Kind};
@@ -27,6 +27,9 @@ pub mod gaussian;
 pub mod extremes;
 pub mod morphology;
 pub mod label;
+mod labelled;
+pub mod measure;
+pub mod objects;
 pub mod geometry;
 
 /// What stands beyond the ends of an axis, here for `a b c d`.

@@ -7,10 +7,11 @@ use super::copy::copy_region;
 use super::tables::{Dense, Key, output, search};
 use crate::chunk::Region;
 use crate::device::View;
+use crate::device::block::Buffer;
 use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
 use crate::error::{Error, Result};
-use crate::op::regional::{BinRule, Binning, Edges, Tally};
+use crate::op::regional::{BinRule, Binning, Edges, Tallied, Tally};
 use crate::shape;
 use half::{bf16, f16};
 
@@ -23,6 +24,58 @@ const TURNS: usize = 4;
 /// Bins up to which there are several tables: all of them are in the first cache.
 const FEW: usize = 2048;
 
+/// Values of which the least and the largest are found.
+trait Value: Key {
+    /// What every other comes after, or is equal to.
+    const FIRST: Self;
+    /// What every other comes before, or is equal to.
+    const LAST: Self;
+}
+
+macro_rules! values {
+    ($($T:ty: $first:expr, $last:expr;)*) => { $(impl Value for $T {
+        const FIRST: Self = $first;
+        const LAST: Self = $last;
+    })* };
+}
+values! {
+    u8: Self::MIN, Self::MAX;
+    u16: Self::MIN, Self::MAX;
+    u32: Self::MIN, Self::MAX;
+    u64: Self::MIN, Self::MAX;
+    i8: Self::MIN, Self::MAX;
+    i16: Self::MIN, Self::MAX;
+    i32: Self::MIN, Self::MAX;
+    i64: Self::MIN, Self::MAX;
+    f32: Self::NEG_INFINITY, Self::NAN;
+    f64: Self::NEG_INFINITY, Self::NAN;
+}
+
+/// Evaluates an expression for the element type of values, called `V` there.
+macro_rules! by_value {
+    ($dtype:expr, $V:ident => $e:expr) => {{
+        macro_rules! one {
+            ($U:ty) => {{
+                type $V = $U;
+                $e
+            }};
+        }
+        match $dtype {
+            DType::U8 => one!(u8),
+            DType::U16 => one!(u16),
+            DType::U32 => one!(u32),
+            DType::U64 => one!(u64),
+            DType::I8 => one!(i8),
+            DType::I16 => one!(i16),
+            DType::I32 => one!(i32),
+            DType::I64 => one!(i64),
+            DType::F32 => one!(f32),
+            DType::F64 => one!(f64),
+            other => Err(Error::bug(format!("values of {other} are widened before they are compared"))),
+        }
+    }};
+}
+
 /// Computes the row of a tile.
 ///
 /// # Errors
@@ -34,10 +87,11 @@ pub(super) fn run(op: &Tally, region: &Region, inputs: &[View], outputs: &mut [&
         return tile(op, region, inputs, out);
     }
     // A block cuts the bins: the tile is counted again for each.
-    let mut all = vec![0u64; shape::size(&counts)];
-    tile(op, region, inputs, bytemuck::cast_slice_mut(&mut all))?;
+    let size = op.what.output().size();
+    let mut all = Buffer::zeroed(shape::size(&counts) * size);
+    tile(op, region, inputs, all.bytes_mut())?;
     let part = Region::new(region.start[1..].to_vec(), region.shape[1..].to_vec());
-    copy_region(bytemuck::cast_slice(&all), &counts, &part, out, size_of::<u64>());
+    copy_region(all.bytes(), &counts, &part, out, size);
     Ok(())
 }
 
@@ -65,17 +119,26 @@ fn tile_of<T: Element>(op: &Tally, region: &Region, inputs: &[View], out: &mut [
     let table = table.map(|v| View { strides: v.strides[tile.rank()..].to_vec(), ..v.clone() });
     let table = table.as_ref().map(|view| Dense::of(view, &[op.edges()]));
     let mut table: &[T] = table.as_ref().map_or(Ok(&[][..]), Dense::elements)?;
-    let weights = if op.weighted { inputs.last().map(|view| Dense::of(view, &tile.shape)) } else { None };
-    let weights: Option<&[f64]> = weights.as_ref().map(Dense::elements).transpose()?;
+    let values = op.what.values().and_then(|_| inputs.last()).map(|view| Dense::of(view, &tile.shape));
     let mut axes: Vec<Axis<T>> = Vec::with_capacity(op.bins.len());
     for (binning, elements) in op.bins.iter().zip(samples) {
         let (edges, rest) = table.split_at(binning.edges().min(table.len()));
         axes.push(Axis { binning: *binning, edges, elements });
         table = rest;
     }
-    match weights {
-        None => count(op, &axes, tile.size(), output(out)?),
-        Some(weights) => weigh(op, &axes, weights, output(out)?),
+    match (op.what, values) {
+        (Tallied::Count, _) => count(op, &axes, tile.size(), output(out)?),
+        (Tallied::Sum, Some(weights)) => weigh(op, &axes, weights.elements()?, output(out)?),
+        (Tallied::Least(dtype) | Tallied::Largest(dtype), Some(values)) => {
+            let mut one = [0u32; STRIP];
+            let bins = &mut |first: usize, all: &mut [usize]| {
+                let n = all.len();
+                bins_of(op, &axes, first, all, &mut one[..n])
+            };
+            let least = matches!(op.what, Tallied::Least(_));
+            by_value!(dtype, V => extreme::<V>(least, bins, values.elements()?, output(out)?))
+        }
+        (_, None) => Err(missing()),
     }
 }
 
@@ -189,6 +252,28 @@ fn weigh<T: Element>(op: &Tally, axes: &[Axis<T>], weights: &[f64], out: &mut [f
     for (i, sum) in out.iter_mut().enumerate() {
         *sum = (1..turns).fold(tables[i], |sum, turn| sum + tables[turn * bins + i]);
     }
+    Ok(())
+}
+
+/// Finds the bins of a strip of elements from the first of them.
+type Bins<'a> = &'a mut dyn FnMut(usize, &mut [usize]) -> Result<()>;
+
+/// The least or largest value of the elements of a tile in each bin.
+fn extreme<V: Value>(least: bool, bins: Bins<'_>, values: &[V], out: &mut [V]) -> Result<()> {
+    let mut table = vec![if least { V::LAST } else { V::FIRST }; out.len() + 1];
+    let mut all = [0usize; STRIP];
+    for (strip, values) in values.chunks(STRIP).enumerate() {
+        let all = &mut all[..values.len()];
+        bins(strip * STRIP, all)?;
+        for (&i, &value) in all.iter().zip(values) {
+            // NaN is the last in order.
+            let better = if least { value.before(table[i]) } else { table[i].before(value) };
+            if better {
+                table[i] = value;
+            }
+        }
+    }
+    out.copy_from_slice(&table[..out.len()]);
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use crate::dtype::{DType, Kind, promote::promote};
 use crate::error::{Error, Result};
 use crate::op::elementwise::ElementOp;
 use crate::op::reduction::{self, Params};
-use crate::op::regional::{BinRule, Binning, Edges, Regional, Tally};
+use crate::op::regional::{BinRule, Binning, Edges, Regional, Tallied, Tally};
 use crate::shape::slice::Item;
 use crate::shape::{Dim, Shape, size};
 use num_complex::Complex64;
@@ -280,7 +280,36 @@ fn most_positions(dtype: DType) -> usize {
 #[track_caller]
 fn positions(name: &'static str, x: &Expr, weights: Option<&Expr>, count: usize) -> Result<Expr> {
     let binning = Binning { count, rule: BinRule::Positions };
-    counted(name, std::slice::from_ref(x), None, &[binning], weights)
+    counted(name, std::slice::from_ref(x), None, &[binning], weighed(weights))
+}
+
+/// The least, or the largest, of `values` at the places where `x`, which has one axis, holds each number below `count`. NaN
+/// is the largest; where a number is nowhere, what stands is the largest that there is, or the least.
+///
+/// # Errors
+/// [`DType`](crate::ErrorKind::DType) for complex values.
+#[track_caller]
+pub fn extremes(name: &'static str, x: &Expr, values: &Expr, largest: bool, count: usize) -> Result<Expr> {
+    let wide = match values.dtype {
+        DType::Bool => DType::U8,
+        DType::F16 | DType::BF16 => DType::F32,
+        dtype if dtype.is_complex() => return Err(Error::dtype(name, format!("{dtype} has no order"))),
+        dtype => dtype,
+    };
+    let what = if largest { Tallied::Largest(wide) } else { Tallied::Least(wide) };
+    let binning = Binning { count, rule: BinRule::Positions };
+    let x = build::cast(x, DType::I64)?;
+    build::cast(&counted(name, std::slice::from_ref(&x), None, &[binning], (what, Some(values)))?, values.dtype)
+}
+
+/// How often `x`, which has one axis, holds each number below `count`, or what `weights` are there in all. Other numbers do
+/// not count.
+///
+/// # Errors
+/// [`Argument`](crate::ErrorKind::Argument), when it is computed, for negative numbers.
+#[track_caller]
+pub fn numbered(name: &'static str, x: &Expr, weights: Option<&Expr>, count: usize) -> Result<Expr> {
+    positions(name, &build::cast(x, DType::I64)?, weights, count)
 }
 
 /// How many of `samples` are between `edges`, or what those weigh.
@@ -301,24 +330,29 @@ fn tally(name: &'static str, samples: &[Expr], edges: &[Expr], bins: &[Bins], we
     let samples = samples.iter().map(wide).collect::<Result<Vec<_>>>()?;
     let edges = edges.iter().map(wide).collect::<Result<Vec<_>>>()?;
     let table = if let [one] = &edges[..] { one.clone() } else { build::concatenate(&edges, 0)? };
-    counted(name, &samples, Some(&table), &binnings, weights)
+    counted(name, &samples, Some(&table), &binnings, weighed(weights))
 }
 
-/// How often `samples` are in each bin, tile by tile, added up.
+/// Whether elements are counted or weighed.
+fn weighed(weights: Option<&Expr>) -> (Tallied, Option<&Expr>) {
+    (if weights.is_some() { Tallied::Sum } else { Tallied::Count }, weights)
+}
+
+/// What is made of `samples` in each bin, tile by tile, put together.
 #[track_caller]
 fn counted(
     name: &'static str,
     samples: &[Expr],
     table: Option<&Expr>,
     bins: &[Binning],
-    weights: Option<&Expr>,
+    (what, values): (Tallied, Option<&Expr>),
 ) -> Result<Expr> {
-    let weights = weights.map(|w| build::cast(w, DType::F64)).transpose()?;
-    let inputs: Vec<Expr> = samples.iter().chain(table).chain(&weights).cloned().collect();
-    let (axes, has_table, weighted, bins) = (samples.len(), table.is_some(), weights.is_some(), bins.to_vec());
+    let dtype = what.output();
+    let values = values.map(|v| build::cast(v, dtype)).transpose()?;
+    let inputs: Vec<Expr> = samples.iter().chain(table).chain(&values).cloned().collect();
+    let (axes, has_table, bins) = (samples.len(), table.is_some(), bins.to_vec());
     when_known(name, &inputs, move |e| {
         let counts: Vec<usize> = bins.iter().map(|b| b.count).collect();
-        let dtype = if weighted { DType::F64 } else { DType::I64 };
         let total = crate::shape::checked_size(&counts).filter(|&n| n < u32::MAX as usize);
         let Some(total) = total else {
             return Err(Error::unsupported(format!("{name} of {} bins", crate::shape::tuple(&counts))));
@@ -331,10 +365,8 @@ fn counted(
         let grids: Vec<&Chunks> = seen.map(|e| &e.chunks).collect();
         let tiles = tallies(&unify(&lengths, &grids), total);
         let rows = tiles.count();
-        let (op, shape) = (
-            Tally { name, tiles, bins: bins.clone(), dtype: e[0].dtype, weighted },
-            [vec![rows], counts.clone()].concat(),
-        );
+        let (op, shape) =
+            (Tally { name, tiles, bins: bins.clone(), dtype: e[0].dtype, what }, [vec![rows], counts.clone()].concat());
         let cut = |rows: AxisChunks| {
             let whole = Chunks::whole(&counts);
             Chunks::new([&[rows], whole.axes()].concat())
@@ -342,8 +374,8 @@ fn counted(
         let kind = ExprKind::Regional { inputs: e.to_vec(), op: Regional::Tally(op) };
         let each = cut(AxisChunks::regular(rows, 1));
         let rows = node(kind, dtype, Shape::new(&shape), each.clone(), Vec::new());
-        let sum = reduction::find("sum").ok_or_else(|| Error::bug("there are sums"))?;
-        let all = build::reduce_in(&rows, sum, &[0], Params::default(), each)?;
+        let join = reduction::find(what.joined_by()).ok_or_else(|| Error::bug("tiles are put together"))?;
+        let all = build::reduce_in(&rows, join, &[0], Params::default(), each)?;
         build::index(&all, &[Item::Index(0)])
     })
 }

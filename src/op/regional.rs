@@ -45,7 +45,7 @@ pub use runs::{Merged, Runs};
 pub use select::{Count, Select};
 pub use slide::Slide;
 pub use stretches::{Stretch, Stretches};
-pub use tally::{BinRule, Binning, Edges, Tally};
+pub use tally::{BinRule, Binning, Edges, Tallied, Tally};
 pub use windows::{Way, Window, Windows};
 
 /// A part of a region of the result, and what it needs.
@@ -428,7 +428,13 @@ impl fmt::Display for Regional {
             Self::Lookup(lookup) => write!(f, "{} in a table of {}", lookup.op.name(), lookup.len),
             Self::Tally(tally) => {
                 let (counts, tiles) = (crate::shape::tuple(&tally.counts()), &tally.tiles);
-                write!(f, "{} of tiles {tiles} in {counts} bins", if tally.weighted { "weights" } else { "counts" })
+                let what = match tally.what {
+                    Tallied::Count => "counts",
+                    Tallied::Sum => "weights",
+                    Tallied::Least(_) => "least values",
+                    Tallied::Largest(_) => "largest values",
+                };
+                write!(f, "{what} of tiles {tiles} in {counts} bins")
             }
             Self::Edges(edges) => write!(f, "{} edges of bins", edges.count),
             Self::Gather(gather) => write!(f, "gather along {} axes", gather.cuts.len()),

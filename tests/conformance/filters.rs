@@ -2,10 +2,10 @@
 
 use super::{contexts, elements};
 use hyperslab::array::blocks::{BlockFn, Boundary};
-use hyperslab::array::ndimage::Mode;
 use hyperslab::array::ndimage::geometry::Spline;
-use hyperslab::array::ndimage::label::label;
-use hyperslab::array::ndimage::morphology::generate_binary_structure;
+use hyperslab::array::ndimage::label::{label, until_unchanged};
+use hyperslab::array::ndimage::morphology::{Binary, Change, Grey, binary, generate_binary_structure, grey};
+use hyperslab::array::ndimage::{Around, Mode};
 use hyperslab::dtype::DType;
 use hyperslab::op::regional::resample::Rim;
 use hyperslab::{Array, Context};
@@ -244,7 +244,87 @@ fn labels_go_over_chunks() {
             let sizes = array.ndimage().sum_labels(&labels, &index).unwrap().into_dyn();
             let size = |l: &i64| want.iter().filter(|w| **w == *l as f64).count() as f64;
             same(&sizes, &index.iter().map(size).collect::<Vec<_>>(), "sizes");
+            measured(shape, chunk, &labels, &want);
         }
+    }
+}
+
+/// What is measured of elements under labels, some of which nothing has, against each of them by hand.
+fn measured(shape: &[usize], chunk: &[isize], labels: &Array, of: &[f64]) {
+    let x = values(shape).mapv(|v| (v * 37.0) % 101.0 - 50.0);
+    let filters = Context::default().from_ndarray(x.clone()).unwrap().into_dyn().rechunk(chunk);
+    let index: Vec<i64> = vec![2, 9999, 1, 3];
+    let members =
+        |l: i64| -> Vec<(usize, f64)> { x.iter().copied().enumerate().filter(|(i, _)| of[*i] == l as f64).collect() };
+    let each = |make: &dyn Fn(&[(usize, f64)]) -> Vec<f64>| -> Vec<f64> {
+        index.iter().flat_map(|&l| make(&members(l))).collect()
+    };
+    let best =
+        |m: &[(usize, f64)], sign: f64| m.iter().copied().reduce(|a, b| if sign * b.1 > sign * a.1 { b } else { a });
+    let filters = filters.ndimage();
+    let least = each(&|m| vec![best(m, -1.0).map_or(0.0, |b| b.1)]);
+    same(&filters.minimum(labels, &index).unwrap().into_dyn(), &least, "least");
+    let largest = each(&|m| vec![best(m, 1.0).map_or(0.0, |b| b.1)]);
+    same(&filters.maximum(labels, &index).unwrap().into_dyn(), &largest, "largest");
+    let place = |at: usize| -> Vec<f64> {
+        (0..shape.len()).map(|a| (at / shape[a + 1..].iter().product::<usize>() % shape[a]) as f64).collect()
+    };
+    let places = each(&|m| place(best(m, -1.0).map_or(0, |b| b.0)));
+    same(&filters.minimum_position(labels, &index).unwrap().into_dyn(), &places, "places");
+    let count = of.iter().copied().fold(0.0, f64::max) as i64;
+    let there: Vec<i64> = [2, 1, 3].into_iter().filter(|l| *l <= count).collect();
+    let medians = filters.median(labels, &there).unwrap();
+    let middle = |l: &i64| {
+        let mut m: Vec<f64> = members(*l).iter().map(|m| m.1).collect();
+        m.sort_by(f64::total_cmp);
+        (m[(m.len() - 1) / 2] + m[m.len() / 2]) / 2.0
+    };
+    same(&medians, &there.iter().map(middle).collect::<Vec<_>>(), "medians");
+    let boxes = labels.ndimage().find_objects().unwrap().into_dyn();
+    let ends = |l: i64| {
+        let places: Vec<Vec<f64>> = members(l).iter().map(|m| place(m.0)).collect();
+        let along = |a: usize| {
+            let all = places.iter().map(|p| p[a]);
+            [all.clone().fold(f64::INFINITY, f64::min), all.fold(0.0, f64::max) + 1.0]
+        };
+        (0..shape.len()).flat_map(along).collect::<Vec<_>>()
+    };
+    same(&boxes, &(1..=count).flat_map(ends).collect::<Vec<_>>(), "boxes");
+}
+
+/// Heights of integers are integers, but for that of the first element of a window; what becomes of it is cut.
+#[test]
+fn heights_of_integers_are_cut() {
+    let cx = Context::default();
+    let x = cx.from_ndarray(ndarray::array![-1i32, -4, -9, -16].into_dyn()).unwrap().into_dyn();
+    let heights = cx.from_ndarray(ndarray::array![0.0, -1.5].into_dyn()).unwrap().into_dyn();
+    let how = Grey { footprint: None, structure: Some(heights.expr().clone()) };
+    for (change, want) in [(Change::Erosion, [-1.0, -3.0, -8.0, -15.0]), (Change::Dilation, [-2.0, -5.0, -10.0, -16.0])]
+    {
+        let have = grey("grey", x.expr(), change, &how, &Around::default()).unwrap();
+        same(&Array::from_expr(have), &want, &format!("{change:?}"));
+    }
+}
+
+/// What is connected with a true element within a mask is what dilations in it come to.
+#[test]
+fn dilations_come_to_an_end() {
+    let x = values(&[23, 31]);
+    let cx = Context::default();
+    let array = cx.from_ndarray(x).unwrap().into_dyn().rechunk(&[5, 7]);
+    let (seeds, mask) = (array.greater(90.0), array.greater(40.0));
+    for (change, border) in [Change::Erosion, Change::Dilation].into_iter().flat_map(|c| [(c, false), (c, true)]) {
+        let how = Binary { mask: Some(mask.expr().clone()), border, ..Binary::default() };
+        let mut want = Vec::new();
+        let mut steps = cx.compute(seeds.clone().into_dyn()).unwrap().to_ndarray::<bool>().unwrap();
+        while want != steps.iter().map(|&set| f64::from(u8::from(set))).collect::<Vec<_>>() {
+            want = steps.iter().map(|&set| f64::from(u8::from(set))).collect();
+            let now = cx.from_ndarray(steps).unwrap().into_dyn();
+            let next = Array::from_expr(binary("steps", now.expr(), change, &how).unwrap());
+            steps = cx.compute(next).unwrap().to_ndarray::<bool>().unwrap();
+        }
+        let have = until_unchanged("binary_propagation", seeds.expr(), change, &how).unwrap();
+        same(&Array::from_expr(have), &want, &format!("{change:?} {border}"));
     }
 }
 
@@ -263,7 +343,7 @@ fn near(have: &Array, want: &[f64], what: &str) {
 fn places_between_elements_are_interpolated() {
     let x = values(&[9, 14]);
     let array = Context::default().from_ndarray(x.clone()).unwrap().into_dyn().rechunk(&[4, 5]);
-    for order in [0, 1, 3] {
+    for order in 0..=5 {
         let spline = |rim| Spline { order, rim, cval: -1.0, ..Spline::default() };
         let moved = array.ndimage().shift(&[2.0, -3.0], &spline(Rim::Constant)).unwrap();
         let at = |i: usize, j: usize| if i >= 2 && j < 11 { x[[i - 2, j + 3]] } else { -1.0 };

@@ -255,6 +255,26 @@ class Case:
         out += f", axes={axes}" if axes is not None else ""
         return f"binary_{name}(x{draw.choice(['', ' > 0', ' > 2'])}{out})"
 
+    def call_propagation(self):
+        draw, rank = self.draw, self.rank()
+        out = f", structure=ndimage.generate_binary_structure({rank}, {draw.randint(1, 3)})" if draw.random() < 0.5 else ""
+        out += f", mask=x > {draw.choice([-9, 0, 1, 3])}" if draw.random() < 0.8 else ""
+        out += f", border_value={draw.randint(0, 1)}" if draw.random() < 0.4 else ""
+        if draw.random() < 0.4:
+            return f"binary_{draw.choice(['erosion', 'dilation'])}(x > 5, iterations={draw.choice([0, -1])}{out})"
+        return f"binary_propagation(x > {draw.choice([2, 5, 9])}{out})"
+
+    def call_hit_or_miss(self):
+        draw, out, (axes, count) = self.draw, "", self.axes()
+        for number in (1, 2):
+            if draw.random() < 0.6:
+                structure, shape = self.structure(count, True)
+                out += f", structure{number}={structure}"
+                origin = [draw.randint(-((m - 1) // 2), (m - 1) // 2) for m in shape]
+                out += f", origin{number}={origin}" if draw.random() < 0.4 else ""
+        out += f", axes={axes}" if axes is not None else ""
+        return f"binary_hit_or_miss(x{draw.choice([' > 0', ' > 2', ''])}{out})"
+
     def call_iterate_structure(self):
         structure, _ = self.structure(self.draw.randint(1, 3), True)
         return f"iterate_structure({structure}, {self.draw.randint(1, 4)})"
@@ -271,7 +291,7 @@ class Case:
 
     def spline(self):
         draw = self.draw
-        out = f", order={draw.choice([0, 1, 3])}" if draw.random() < 0.8 else ""
+        out = f", order={draw.choice([0, 1, 2, 3, 4, 5])}" if draw.random() < 0.8 else ""
         out += f", mode={draw.choice(MODES)!r}" if draw.random() < 0.7 else ""
         out += f", cval={draw.choice([1, 3.5])}" if draw.random() < 0.3 else ""
         out += ", prefilter=False" if draw.random() < 0.1 else ""
@@ -309,7 +329,7 @@ class Case:
 
     def call_measure(self):
         draw = self.draw
-        name = draw.choice(["sum_labels", "sum", "mean", "variance", "standard_deviation", "center_of_mass"])
+        name = draw.choice(["sum_labels", "sum", "mean", "variance", "standard_deviation", "center_of_mass"] + EXTREMES)
         out = ""
         if name == "center_of_mass" and not self.shape:
             self.shape = (4,)
@@ -320,8 +340,22 @@ class Case:
         if draw.random() < 0.8:
             out += f", labels={draw.choice(['x > 0', '(x > 0) * 2 + (x > 2)', 'ndimage.label(x > 0)[0]', '(x > 1) * -1'])}"
             if draw.random() < 0.8:
-                out += f", index={draw.choice([0, 1, [0, 1], [2, 1, 7, 1], [[3, -1], [0, 1]], [1]])}"
+                out += f", index={draw.choice([0, 1, [0, 1], [2, 1, 7, 1], [[3, -1], [0, 1]], [1], 'arange(1, 4)'])}"
+        if name == "histogram":
+            return f"{name}(x, {draw.choice([-5, 0, 0.5])}, {draw.choice([1, 7, 20])}, {draw.randint(1, 6)}{out})"
+        if name == "extrema":
+            return f"{name}(x{out})[{draw.randint(0, 3)}]"
         return f"{name}(x{out})"
+
+    def call_find_objects(self):
+        draw, rank = self.draw, self.rank()
+        if 0 in self.shape:
+            self.shape = (3, 5)
+            self.x = self.array()
+            rank = 2
+        labels = draw.choice(["ndimage.label(x > 0)[0]", "(x > 0) * 2 + (x > 2) * 3", "(x > 9) * 4", "(x > 0) * 1"])
+        most = draw.choice(["", "", ", max_label=1", ", max_label=7"])
+        return f"find_objects({labels}{most})" if rank else "find_objects(ndimage.label([[1, 0, 1]])[0])"
 
     def call_grey(self):
         draw = self.draw
@@ -342,6 +376,39 @@ class Case:
         return f"{name}(x, {what}{self.rest(listed, origin, axes, count, output=False)})"
 
 
+EXTREMES = ["minimum", "maximum", "median", "minimum_position", "maximum_position", "extrema", "histogram"]
+
+
+class Ndimage:
+    """SciPy's functions, with arrays where they answer lists of slices or arrays of arrays."""
+
+    def __getattr__(self, name):
+        return getattr(scipy.ndimage, name)
+
+    def find_objects(self, labels, max_label=0):
+        labels = np.asarray(labels)
+        found = scipy.ndimage.find_objects(labels, max_label)
+        boxes = [[(s.start, s.stop) for s in box] if box else [(0, 0)] * labels.ndim for box in found]
+        return np.array(boxes, dtype=np.int64).reshape(len(found), labels.ndim, 2)
+
+    def minimum_position(self, *args, **named):
+        return np.asarray(scipy.ndimage.minimum_position(*args, **named))
+
+    def maximum_position(self, *args, **named):
+        return np.asarray(scipy.ndimage.maximum_position(*args, **named))
+
+    def histogram(self, *args, **named):
+        # SciPy's own asks labels to be of the dtype of what is asked for, and has nothing for a label that is nowhere.
+        named = {name: np.asarray(value, np.int64) for name, value in named.items()}
+        made, bins = scipy.ndimage.histogram(*args, **named), args[3]
+        if made is None:
+            return np.zeros(bins, np.int64)
+        if made.dtype != object:
+            return made
+        each = [np.zeros(bins, np.int64) if counts is None else counts for counts in made.ravel()]
+        return np.array(each).reshape(made.shape + (bins,))
+
+
 NEAREST = {"call_shift", "call_zoom", "call_affine", "call_rotate"}
 LINEAR = {"call_correlate1d", "call_convolve1d", "call_correlate", "call_convolve", "call_gaussian_filter", "call_uniform_filter",
           "call_gaussian_filter1d", "call_laplace", "call_sobel", "call_prewitt"}
@@ -350,6 +417,11 @@ LINEAR = {"call_correlate1d", "call_convolve1d", "call_correlate", "call_convolv
 def close(got, want, case):
     if got.shape != want.shape or got.dtype != want.dtype:
         return f"{got.dtype}{got.shape} for {want.dtype}{want.shape}"
+    if "_position(" in case.text or "extrema(" in case.text and case.text[-2] in "23":
+        # SciPy's sort decides which of several extremes it names.
+        places = lambda rows: case.x[tuple(rows.reshape(-1, case.x.ndim).T)] if case.x.ndim else case.x
+        same = np.array_equal(places(got), places(want), equal_nan=case.dtype.kind == "f")
+        return None if same else f"{got.tolist()} for {want.tolist()}"
     if want.dtype.kind in "biu" and case.name in NEAREST:
         # Rounding decides where a spline or a place between two elements falls on a half.
         off = np.abs(got.astype(float) - want.astype(float)) > 1
@@ -361,7 +433,7 @@ def close(got, want, case):
     eps = 2e-5 if want.dtype.itemsize // (2 if want.dtype.kind == "c" else 1) == 4 else 1e-10
     scale = max(np.nanmax(np.abs(want), initial=0), np.max(np.abs(case.x.astype(complex)), initial=0))
     if case.name in NEAREST and ("reflect" in case.text or "mirror" in case.text):
-        eps = 5e-3 if min(case.shape, default=0) < 8 else 1e-4  # SciPy's coefficients of a few mirrored elements are not exact
+        eps = 5e-2 if min(case.shape, default=0) < 8 else 1e-4  # SciPy's coefficients of a few mirrored elements are not exact
     if case.name == "call_measure":
         eps, scale = (1e-6 if case.dtype == "f4" else 1e-12), scale**2
     off = ~np.isclose(got, want, rtol=eps, atol=eps * scale, equal_nan=True)
@@ -372,7 +444,7 @@ def judged(number, case, folder, args):
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:
-            want = np.asarray(eval(case.text, {"ndimage": scipy.ndimage, "x": case.x, "float32": np.float32, "float64": np.float64, "int32": np.int32, "array": np.array}))
+            want = np.asarray(eval(case.text, {"ndimage": Ndimage(), "x": case.x, "arange": np.arange, "float32": np.float32, "float64": np.float64, "int32": np.int32, "array": np.array}))
         except Exception as error:
             want = error
     outputs, draw, path = [], case.draw, folder / f"x{number}.zarr"

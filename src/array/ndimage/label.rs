@@ -1,8 +1,7 @@
-//! Connected elements under one number each, and what is measured of elements under a number.
+//! Connected elements under one number each.
 
 use crate::array::creation::in_memory;
 use crate::array::indexing::nonzero;
-use crate::array::manipulation::stack;
 use crate::array::padding::{Border, pad};
 use crate::array::places::{Beyond, take};
 use crate::array::{Array, Kind};
@@ -10,18 +9,17 @@ use crate::chunk::Chunks;
 use crate::cpu::label::{Merged, before, block};
 use crate::device::block::Block;
 use crate::dtype::DType;
-use crate::dtype::promote::promote;
 use crate::dtype::scalar::Scalar;
 use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::expr::build;
-use crate::expr::compose::{as_axis, binary, choice, flat, range, reduce, unary, without};
+use crate::expr::compose::{as_axis, binary, choice, flat, range, unary};
 use crate::expr::filters::stretches;
 use crate::expr::known::known_numbers;
 use crate::expr::lookup::searchsorted;
 use crate::expr::node::Resume;
-use crate::expr::pending::{pending, when_known};
-use crate::expr::tally::bincount;
+use crate::expr::pending::pending;
+use crate::expr::tally::numbered as counted;
 use crate::op::elementwise::ElementOp as Op;
 use crate::op::function::{BlockFunction, RawBlock};
 use crate::op::regional::Stretch;
@@ -30,7 +28,7 @@ use std::sync::Arc;
 
 use super::Ndimage;
 use super::extremes::refuse_complex;
-use super::morphology::generate_binary_structure;
+use super::morphology::{Binary, Change, generate_binary_structure};
 
 /// The elements of `x` that are not 0, those that are connected under one number: 1, 2 and so on in the order of their first
 /// elements, and how many numbers there are. Connected are neighbours in a structure of 3 elements along each axis, those
@@ -77,7 +75,7 @@ fn number(value: usize) -> Result<Expr> {
 }
 
 /// The place of every element in C order.
-fn places(lengths: &[usize], chunks: &Chunks) -> Result<Expr> {
+pub(super) fn places(lengths: &[usize], chunks: &Chunks) -> Result<Expr> {
     let strides = crate::shape::strides(lengths);
     let mut sum = number(0)?;
     for (axis, &n) in lengths.iter().enumerate() {
@@ -203,121 +201,66 @@ pub fn binary_fill_holes(x: &Expr, structure: Option<&Expr>) -> Result<Expr> {
     Ok(within)
 }
 
-/// What is measured of the elements under a number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Measure {
-    /// Their sum.
-    Sum,
-    /// Their mean.
-    Mean,
-    /// Their variance.
-    Variance,
-    /// Its root.
-    StandardDeviation,
-}
-
-/// What is measured of the elements of `x` whose label is each of `index`: of all without labels, and of those whose label is
-/// above 0 without an index.
+/// Truth values eroded or dilated until nothing changes: `how.iterations` does not count.
+///
+/// Dilation makes all that is connected with a true element true; erosion is the same of what is false.
 ///
 /// # Errors
-/// [`DType`](crate::ErrorKind::DType) for complex numbers and what does not broadcast;
-/// [`Unsupported`](crate::ErrorKind::Unsupported) for an index that is computed.
+/// As [`label`]; [`Argument`](crate::ErrorKind::Argument) for a structure without its middle, under which nothing has to come to
+/// an end, [`Unsupported`](crate::ErrorKind::Unsupported) for origins and for a structure that does not lie along all axes.
 #[track_caller]
-pub fn measured(
-    name: &'static str,
-    x: &Expr,
-    labels: Option<&Expr>,
-    index: Option<&Expr>,
-    what: Measure,
-) -> Result<Expr> {
+pub fn until_unchanged(name: &'static str, x: &Expr, change: Change, how: &Binary) -> Result<Expr> {
     refuse_complex(name, x)?;
-    let Some(labels) = labels else {
-        return whole(&flat(x)?, what);
-    };
-    let labels = build::broadcast_to(labels, &x.shape)?;
-    if let (Measure::Sum, None | Some([])) = (what, index.map(|i| i.shape.dims())) {
-        let inside = match index {
-            None => binary(Op::Greater, &labels, 0)?,
-            Some(index) => binary(Op::Equal, &labels, index)?,
-        };
-        let nothing = build::full(&[], Scalar::Int(0), x.dtype, None)?;
-        return whole(&flat(&choice(&inside, x, &nothing)?)?, what);
+    let rank = x.shape.rank();
+    if how.axes.as_ref().is_some_and(|axes| axes.len() != rank) || how.origins.iter().any(|o| *o != 0) {
+        return Err(Error::unsupported(format!(
+            "{name} until nothing changes has no `origin`, and goes along all axes"
+        )));
     }
-    let shape = index.map_or_else(|| Ok(Vec::new()), |index| index.shape.known())?;
-    // Numbers of labels: their places among the labels that are asked for, and one place for all others.
-    let (number, order, count) = match index {
-        None => (build::cast(&binary(Op::LessEqual, &labels, 0)?, DType::I64)?, vec![0], 1),
-        Some(index) => {
-            let dtype = promote(index.dtype, labels.dtype);
-            let Some(wanted) = known_numbers(index) else {
-                return Err(Error::unsupported(format!("an index that is computed is not offered by {name}")));
-            };
-            let mut table = wanted.clone();
-            table.sort_by(f64::total_cmp);
-            table.dedup();
-            let order: Vec<i64> =
-                wanted.iter().map(|w| table.partition_point(|t| t < w).cast_signed() as i64).collect();
-            let count = table.len();
-            if count == 0 {
-                return build::full(&shape, Scalar::Int(0), DType::F64, None);
-            }
-            let table = build::cast(&in_memory(Block::from_vec(table, &[count])?), dtype)?;
-            let at = searchsorted(&table, &labels, false, None)?;
-            let found = binary(Op::Equal, &take(&table, &at, Some(0), Beyond::Clip)?, &labels)?;
-            (choice(&found, &at, count.cast_signed() as i64)?, order, count)
+    if let Some(mask) = how.mask.as_ref().filter(|mask| mask.shape != x.shape) {
+        return Err(Error::shape(name, format!("a mask of shape {} for {}", mask.shape, x.shape)));
+    }
+    if let Some(numbers) = how.structure.as_ref().and_then(known_numbers)
+        && numbers.get(numbers.len() / 2).is_none_or(|middle| *middle == 0.0)
+    {
+        return Err(Error::argument(name, "a structure holds its middle"));
+    }
+    let erodes = change == Change::Erosion;
+    let turned = |x: &Expr| if erodes { unary(Op::LogicalNot, x) } else { Ok(x.clone()) };
+    let set = turned(&build::cast(x, DType::Bool)?)?;
+    let allowed = match &how.mask {
+        Some(mask) => build::cast(mask, DType::Bool)?,
+        None => build::full(&x.shape.known()?, Scalar::Bool(true), DType::Bool, None)?,
+    };
+    // What is set where nothing may change stays set, and sets what is around it.
+    let room = binary(Op::LogicalOr, &allowed, &set)?;
+    if rank == 0 || x.shape.known()?.contains(&0) {
+        return turned(&set);
+    }
+    let frames = how.border != erodes;
+    let framed = |x: &Expr| {
+        let frame = Border::Constant(vec![(Scalar::Bool(true), Scalar::Bool(true)); rank]);
+        if frames { pad(x, &vec![(1, 1); rank], &frame) } else { Ok(x.clone()) }
+    };
+    let (set, room) = (framed(&set)?, framed(&room)?);
+    let [labels, count] = label(&room, how.structure.as_ref())?;
+    let shape = labels.shape.clone();
+    let resume = Resume::new(name, move |facts, inputs| match (facts, inputs) {
+        ([count], [labels, set]) => {
+            let count = usize::try_from(count.values::<i64>()?[0]).map_err(|_| Error::bug("labels are counted"))?;
+            let hits = counted(name, &choice(set, labels, 0)?, None, count + 1)?;
+            let hit = take(&binary(Op::Greater, &hits, 0)?, labels, Some(0), Beyond::Clip)?;
+            binary(Op::LogicalAnd, &hit, &binary(Op::Greater, labels, 0)?)
         }
-    };
-    let (number, x) = (flat(&number)?, build::cast(&flat(x)?, DType::F64)?);
-    let of = |weights: Option<&Expr>| {
-        let sums = bincount(&number, weights, count + 1)?;
-        when_known(name, &[sums], move |e| build::cast(&range(&e[0], 0, 0, count)?, DType::F64))
-    };
-    let mean = || binary(Op::Divide, &of(Some(&x))?, &of(None)?);
-    let out = match what {
-        Measure::Sum => of(Some(&x))?,
-        Measure::Mean => mean()?,
-        Measure::Variance | Measure::StandardDeviation => {
-            let apart = binary(Op::Subtract, &x, &take(&mean()?, &number, Some(0), Beyond::Clip)?)?;
-            let variance = binary(Op::Divide, &of(Some(&unary(Op::Square, &apart)?))?, &of(None)?)?;
-            if what == Measure::Variance { variance } else { unary(Op::Sqrt, &variance)? }
+        _ => Err(Error::bug("labels and what is set are there")),
+    });
+    let mut out = pending(&[labels, set], &[count], (DType::Bool, shape), resume);
+    if frames {
+        for (axis, n) in x.shape.known()?.into_iter().enumerate() {
+            out = range(&out, axis, 1, n + 1)?;
         }
-    };
-    let order = in_memory(Block::from_vec(order, &shape)?);
-    take(&out, &order, Some(0), Beyond::Raise)
-}
-
-/// The mean places of the elements of `x` along each axis, weighted with themselves, of those whose label is each of `index`:
-/// one more axis, the last, has the axes of `x`.
-///
-/// # Errors
-/// As [`measured`].
-#[track_caller]
-pub fn center_of_mass(x: &Expr, labels: Option<&Expr>, index: Option<&Expr>) -> Result<Expr> {
-    const NAME: &str = "center_of_mass";
-    let lengths = x.shape.known()?;
-    let sum = |x: &Expr| build::cast(&measured(NAME, x, labels, index, Measure::Sum)?, DType::F64);
-    let mass = sum(x)?;
-    let along = |(axis, &n): (usize, &usize)| {
-        let place = as_axis(&build::cast(&build::iota(n, None), DType::F64)?, axis, lengths.len())?;
-        binary(Op::Divide, &sum(&binary(Op::Multiply, x, &place)?)?, &mass)
-    };
-    let centers = lengths.iter().enumerate().map(along).collect::<Result<Vec<_>>>()?;
-    if centers.is_empty() {
-        return Err(Error::shape(NAME, "a number has no place"));
     }
-    let last = centers[0].shape.rank();
-    stack(&centers, last.cast_signed())
-}
-
-/// What is measured of all elements.
-fn whole(x: &Expr, what: Measure) -> Result<Expr> {
-    let of = |name: &str| without(&reduce(x, name, &[0], None)?, &[0]);
-    match what {
-        Measure::Sum => of("sum"),
-        Measure::Mean => build::cast(&of("mean")?, DType::F64),
-        Measure::Variance => build::cast(&of("var")?, DType::F64),
-        Measure::StandardDeviation => build::cast(&of("std")?, DType::F64),
-    }
+    turned(&out)
 }
 
 impl<T: Kind> Ndimage<T> {
@@ -339,15 +282,5 @@ impl<T: Kind> Ndimage<T> {
     pub fn label(&self) -> Result<(Array, Array<i64>)> {
         let [labels, count] = label(&self.x, None)?;
         Ok((Array::of(labels), Array::of(count)))
-    }
-
-    /// The sums of the elements with each of these labels.
-    ///
-    /// # Errors
-    /// As [`measured`].
-    #[track_caller]
-    pub fn sum_labels<L: Kind>(&self, labels: &Array<L>, index: &[i64]) -> Result<Array<f64>> {
-        let index = in_memory(Block::from_vec(index.to_vec(), &[index.len()])?);
-        Ok(Array::of(measured("sum_labels", &self.x, Some(labels.expr()), Some(&index), Measure::Sum)?))
     }
 }

@@ -12,7 +12,7 @@ use crate::dtype::scalar::Scalar;
 use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::expr::build;
-use crate::expr::compose::{binary as of_two, choice};
+use crate::expr::compose::{binary as of_two, choice, unary as of_one};
 use crate::op::elementwise::ElementOp as Op;
 use crate::op::regional::filter::{Edge, Join, Number, Pass, PassOp};
 use crate::shape::axes::Axes;
@@ -143,6 +143,40 @@ pub fn binary(name: &'static str, x: &Expr, change: Change, how: &Binary) -> Res
         }
     }
     Ok(out)
+}
+
+/// Where the elements of `hit` are all true and those of `miss`, without it all others, all false: two structures with origins
+/// of their own.
+///
+/// # Errors
+/// As [`binary`].
+#[track_caller]
+pub fn hit_or_miss(
+    x: &Expr,
+    [hit, miss]: [Option<&Expr>; 2],
+    [first, second]: [&[isize]; 2],
+    axes: Option<&[isize]>,
+) -> Result<Expr> {
+    const NAME: &str = "binary_hit_or_miss";
+    let hit = match hit {
+        Some(hit) => build::cast(hit, DType::Bool)?,
+        None => generate_binary_structure(axes.map_or(x.shape.rank(), <[isize]>::len), 1)?,
+    };
+    let miss = match miss {
+        Some(miss) => build::cast(miss, DType::Bool)?,
+        None => of_one(Op::LogicalNot, &hit)?,
+    };
+    let how = |structure: Expr, origins: &[isize], border: bool| Binary {
+        structure: Some(structure),
+        origins: origins.to_vec(),
+        border,
+        axes: axes.map(<[isize]>::to_vec),
+        ..Binary::default()
+    };
+    let x = build::cast(x, DType::Bool)?;
+    let hits = binary(NAME, &x, Change::Erosion, &how(hit, first, false))?;
+    let misses = binary(NAME, &of_one(Op::LogicalNot, &x)?, Change::Erosion, &how(miss, second, true))?;
+    of_two(Op::LogicalAnd, &hits, &misses)
 }
 
 /// One erosion or dilation.

@@ -32,6 +32,7 @@ mod stats;
 mod linalg;
 mod norms;
 mod ndimage;
+mod objects;
 mod random;
 mod matrices;
 
@@ -51,6 +52,7 @@ static TABLES: &[&[Function]] = &[
     linalg::TABLE,
     norms::TABLE,
     ndimage::TABLE,
+    objects::TABLE,
     lookup::TABLE,
     order::TABLE,
     matrices::TABLE,

@@ -7,9 +7,9 @@ use crate::array::ndimage::gaussian::{
     Gaussian, derivative, gaussian_derivatives, gaussian_filter, gaussian_filter1d, laplace,
 };
 use crate::array::ndimage::geometry::{Spline, affine_transform, rotate, shift, zoom};
-use crate::array::ndimage::label::{Measure, binary_fill_holes, center_of_mass, label, measured};
+use crate::array::ndimage::label::until_unchanged;
 use crate::array::ndimage::morphology::{
-    Binary, Change, Grey, Made, binary, generate_binary_structure, grey, iterate_structure, made,
+    Binary, Change, Grey, Made, binary, generate_binary_structure, grey, hit_or_miss, iterate_structure, made,
 };
 use crate::array::ndimage::weigh::{Product, along_axis, around_elements, uniform_filter, uniform_filter1d};
 use crate::array::ndimage::{Around, Mode};
@@ -96,6 +96,19 @@ pub(super) static TABLE: &[Function] = &[
     row("ndimage.binary_closing", BINARY_TWICE, |call| {
         changed(call, "binary_closing", &[Change::Dilation, Change::Erosion])
     }),
+    row(
+        "ndimage.binary_propagation",
+        "input, structure=None, mask=None, output=None, border_value=0, origin=0, *, axes=None",
+        |call| {
+            let how = morphology(call, 0)?;
+            Ok(until_unchanged("binary_propagation", &input(call)?, Change::Dilation, &how)?.into())
+        },
+    ),
+    row(
+        "ndimage.binary_hit_or_miss",
+        "input, structure1=None, structure2=None, output=None, origin1=0, origin2=None, *, axes=None",
+        hits_and_misses,
+    ),
     row("ndimage.grey_erosion", GREY, |call| grey_changed(call, "grey_erosion", Change::Erosion)),
     row("ndimage.grey_dilation", GREY, |call| grey_changed(call, "grey_dilation", Change::Dilation)),
     row("ndimage.grey_opening", GREY, |call| grey_made(call, "grey_opening", Made::Opening)),
@@ -130,28 +143,8 @@ pub(super) static TABLE: &[Function] = &[
             Ok(rotate(x.expr(), call.real("angle", 0.0)?, [a, b], call.flag("reshape", true)?, &spline(call)?)?.into())
         },
     ),
-    row("ndimage.label", "input, structure=None, !output=None", |call| {
-        let labels = label(call.array("input")?.expr(), optional(call, "structure")?.as_ref())?;
-        Ok(Value::Tuple(labels.into_iter().map(Value::from).collect()))
-    }),
-    row("ndimage.binary_fill_holes", "input, structure=None, !output=None, origin=0, *, !axes=None", |call| {
-        if call.integers("origin")?.is_some_and(|origins| origins.iter().any(|o| *o != 0)) {
-            return Err(Error::unsupported("an `origin` of binary_fill_holes is not offered"));
-        }
-        Ok(binary_fill_holes(call.array("input")?.expr(), optional(call, "structure")?.as_ref())?.into())
-    }),
-    row("ndimage.center_of_mass", LABELS, |call| {
-        let (labels, index) = (optional(call, "labels")?, optional(call, "index")?);
-        Ok(center_of_mass(call.array("input")?.expr(), labels.as_ref(), index.as_ref())?.into())
-    }),
-    row("ndimage.sum_labels", LABELS, |call| of_labels(call, Measure::Sum)),
-    row("ndimage.sum", LABELS, |call| of_labels(call, Measure::Sum)),
-    row("ndimage.mean", LABELS, |call| of_labels(call, Measure::Mean)),
-    row("ndimage.variance", LABELS, |call| of_labels(call, Measure::Variance)),
-    row("ndimage.standard_deviation", LABELS, |call| of_labels(call, Measure::StandardDeviation)),
 ];
 
-const LABELS: &str = "input, labels=None, index=None";
 const BINARY: &str = "input, structure=None, iterations=1, mask=None, output=None, border_value=0, origin=0, \
                       brute_force=False, *, axes=None";
 const BINARY_TWICE: &str = "input, structure=None, iterations=1, output=None, origin=0, mask=None, border_value=0, \
@@ -220,7 +213,7 @@ fn output(call: &Call) -> Result<Option<DType>> {
 }
 
 /// An argument as one number or one for each axis.
-fn numbers(call: &Call, param: &str) -> Result<Vec<f64>> {
+pub(super) fn numbers(call: &Call, param: &str) -> Result<Vec<f64>> {
     let one = |v: &Value| match v {
         Value::Scalar(Scalar::Complex(_)) => call.refuse(format!("`{param}` must be real")),
         Value::Scalar(scalar) => Ok(scalar.to_f64()),
@@ -304,7 +297,7 @@ fn of_windows(call: &Call, name: &'static str, place: Place) -> Result<Value> {
 }
 
 /// An array that may be absent.
-fn optional(call: &Call, param: &str) -> Result<Option<Expr>> {
+pub(super) fn optional(call: &Call, param: &str) -> Result<Option<Expr>> {
     call.given(param).map(|v| Ok(v.to_array()?.expr().clone())).transpose()
 }
 
@@ -313,13 +306,19 @@ fn changed(call: &Call, name: &'static str, changes: &[Change]) -> Result<Value>
     let iterations = match call.integer("iterations")? {
         Some(n @ 1..) => n.unsigned_abs(),
         None => 1,
-        Some(_) => {
-            return Err(Error::unsupported(
-                "a number of `iterations` below 1, that is until nothing changes, is not offered: it depends on all of the \
-                 array at once",
-            ));
-        }
+        Some(_) => 0,
     };
+    let how = morphology(call, iterations)?;
+    changes.iter().try_fold(input(call)?, |x, &change| step(name, &x, change, &how)).map(Value::from)
+}
+
+/// One of them; 0 iterations are as many as change anything.
+fn step(name: &'static str, x: &Expr, change: Change, how: &Binary) -> Result<Expr> {
+    if how.iterations == 0 { until_unchanged(name, x, change, how) } else { binary(name, x, change, how) }
+}
+
+/// How truth values are eroded or dilated.
+fn morphology(call: &Call, iterations: usize) -> Result<Binary> {
     let mut how = Binary {
         structure: optional(call, "structure")?,
         iterations,
@@ -331,8 +330,16 @@ fn changed(call: &Call, name: &'static str, changes: &[Change]) -> Result<Value>
     if let Some(origins) = call.integers("origin")? {
         how.origins = origins;
     }
-    let out = changes.iter().try_fold(input(call)?, |x, &change| binary(name, &x, change, &how))?;
-    Ok(out.into())
+    Ok(how)
+}
+
+/// Where one structure is all true and another all false.
+fn hits_and_misses(call: &Call) -> Result<Value> {
+    let (hit, miss) = (optional(call, "structure1")?, optional(call, "structure2")?);
+    let first = call.integers("origin1")?.unwrap_or_else(|| vec![0]);
+    let second = call.integers("origin2")?.unwrap_or_else(|| first.clone());
+    let axes = call.integers("axes")?;
+    Ok(hit_or_miss(&input(call)?, [hit.as_ref(), miss.as_ref()], [&first, &second], axes.as_deref())?.into())
 }
 
 fn window(call: &Call) -> Result<Grey> {
@@ -345,11 +352,6 @@ fn grey_changed(call: &Call, name: &'static str, change: Change) -> Result<Value
 
 fn grey_made(call: &Call, name: &'static str, what: Made) -> Result<Value> {
     Ok(made(name, &input(call)?, what, &window(call)?, &around(call)?)?.into())
-}
-
-fn of_labels(call: &Call, what: Measure) -> Result<Value> {
-    let (x, labels, index) = (call.array("input")?, optional(call, "labels")?, optional(call, "index")?);
-    Ok(measured(call.name(), x.expr(), labels.as_ref(), index.as_ref(), what)?.into())
 }
 
 /// One number, or one for each axis of the input.

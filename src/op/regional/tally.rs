@@ -1,4 +1,4 @@
-//! How often elements fall into bins, tile by tile, and the edges of such bins.
+//! How often elements fall into bins, tile by tile, what they weigh or hold there, and the edges of such bins.
 
 use super::Part;
 use super::lookup::along;
@@ -7,8 +7,8 @@ use crate::dtype::DType;
 use crate::shape;
 
 /// How often the elements of each tile fall into bins: row `t` of the result is about tile `t`. Tiles follow logical chunks,
-/// and rows are added up in a fixed tree, so no bit depends on a block. One input for every axis of bins holds elements,
-/// one the edges of all bins, where they have any, and one weights, where there are some.
+/// and rows are put together in a fixed tree, so no bit depends on a block. One input for every axis of bins holds elements,
+/// one the edges of all bins, where they have any, and one values, where there are some.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Tally {
     /// The NumPy name, for messages.
@@ -19,8 +19,49 @@ pub struct Tally {
     pub bins: Vec<Binning>,
     /// The dtype of elements and edges.
     pub dtype: DType,
-    /// Whether weights are added up, rather than elements counted.
-    pub weighted: bool,
+    /// What is made of the elements in a bin.
+    pub what: Tallied,
+}
+
+/// What is made of the elements in a bin. All but counts have values beside the elements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Tallied {
+    /// How many they are.
+    Count,
+    /// The sum of their values, which are weights.
+    Sum,
+    /// The least of their values, of this dtype, that is not NaN where there is another; the largest there is in an empty bin.
+    Least(DType),
+    /// The largest of their values, of this dtype, or NaN where one is; the least there is in an empty bin.
+    Largest(DType),
+}
+
+impl Tallied {
+    /// The dtype of values, where there are some.
+    #[must_use]
+    pub fn values(self) -> Option<DType> {
+        match self {
+            Self::Count => None,
+            Self::Sum => Some(DType::F64),
+            Self::Least(dtype) | Self::Largest(dtype) => Some(dtype),
+        }
+    }
+
+    /// The dtype of the result.
+    #[must_use]
+    pub fn output(self) -> DType {
+        self.values().unwrap_or(DType::I64)
+    }
+
+    /// The reduction that puts tiles together.
+    #[must_use]
+    pub fn joined_by(self) -> &'static str {
+        match self {
+            Self::Count | Self::Sum => "sum",
+            Self::Least(_) => "nanmin",
+            Self::Largest(_) => "max",
+        }
+    }
 }
 
 /// Bins along one axis.
@@ -75,7 +116,7 @@ impl Tally {
     }
 
     pub(super) fn output(&self) -> DType {
-        if self.weighted { DType::F64 } else { DType::I64 }
+        self.what.output()
     }
 
     pub(super) fn input_space(&self) -> Vec<usize> {
@@ -141,7 +182,7 @@ impl Tally {
     pub(super) fn scratch(&self) -> usize {
         let tile = shape::size(&self.tiles.longest());
         let bins = shape::size(&self.counts()).saturating_add(1);
-        let elements = tile * (self.bins.len() * self.dtype.size() + usize::from(self.weighted) * size_of::<f64>());
+        let elements = tile * (self.bins.len() * self.dtype.size() + self.what.values().map_or(0, DType::size));
         elements + bins.saturating_mul(2 * size_of::<f64>()).max(64 << 10)
     }
 }
@@ -182,7 +223,7 @@ mod tests {
     fn rows_are_about_tiles_in_row_major_order() {
         let tiles = Chunks::regular(&[10, 7], &[4, 3]).unwrap();
         let bins = vec![Binning { count: 5, rule: BinRule::Even }];
-        let tally = Tally { name: "histogram", tiles, bins, dtype: DType::F32, weighted: false };
+        let tally = Tally { name: "histogram", tiles, bins, dtype: DType::F32, what: Tallied::Count };
         let parts = tally.parts(&Region::new(vec![3, 1], vec![2, 3]));
         let boxes: Vec<_> = parts.iter().map(|p| (p.output.to_string(), p.input.to_string())).collect();
         let text = |a: &str, b: &str| (a.to_owned(), b.to_owned());

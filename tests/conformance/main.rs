@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, unreachable_pub, reason = "a test binary: failures say what they were")]
 
+mod beyond;
 mod calculus;
 mod climate;
 mod contractions;

@@ -68,7 +68,7 @@ def judge(args, number, folder):
     table = regionprops_table(want, intensity_image=x.astype(float), properties=PROPERTIES)
     columns = lambda name: np.stack([v for k, v in table.items() if k == name or k.startswith(f"{name}-")], axis=-1)
     for name, measure in zip(PROPERTIES, MEASURES):
-        have = run(args, draw, f"{start} k = arange(1, n + 1); ndimage.{measure}", path, out)
+        have = run(args, draw, f"{start} k = unique(l[m]); ndimage.{measure}", path, out)
         mine = np.asarray(have, float).reshape(want.max(), -1)
         theirs = np.asarray(columns(name), float)
         if name == "bbox":

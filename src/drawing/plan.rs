@@ -69,7 +69,7 @@ struct Arrow {
 /// ```
 /// use hyperslab::{Context, drawing::plan::Drawing};
 /// let cx = Context::builder().threads(2).memory("64 MiB").build()?;
-/// let x = cx.arange(1000)?;
+/// let x = cx.arange(1000)?.cast::<f64>();
 /// let plan = cx.plan(&(&x - x.mean(..)))?;
 /// let svg = Drawing::new(&plan, &cx.machine())?.svg();
 /// assert!(svg.starts_with("<svg") && svg.contains("reduce mean(a)"));

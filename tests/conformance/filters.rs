@@ -249,6 +249,9 @@ fn labels_go_over_chunks() {
     }
 }
 
+/// Elements under a label, with their positions.
+type Members = [(usize, f64)];
+
 /// What is measured of elements under labels, some of which nothing has, against each of them by hand.
 fn measured(shape: &[usize], chunk: &[isize], labels: &Array, of: &[f64]) {
     let x = values(shape).mapv(|v| (v * 37.0) % 101.0 - 50.0);
@@ -256,9 +259,8 @@ fn measured(shape: &[usize], chunk: &[isize], labels: &Array, of: &[f64]) {
     let index: Vec<i64> = vec![2, 9999, 1, 3];
     let members =
         |l: i64| -> Vec<(usize, f64)> { x.iter().copied().enumerate().filter(|(i, _)| of[*i] == l as f64).collect() };
-    let each = |make: &dyn Fn(&[(usize, f64)]) -> Vec<f64>| -> Vec<f64> {
-        index.iter().flat_map(|&l| make(&members(l))).collect()
-    };
+    let each =
+        |make: &dyn Fn(&Members) -> Vec<f64>| -> Vec<f64> { index.iter().flat_map(|&l| make(&members(l))).collect() };
     let best =
         |m: &[(usize, f64)], sign: f64| m.iter().copied().reduce(|a, b| if sign * b.1 > sign * a.1 { b } else { a });
     let filters = filters.ndimage();

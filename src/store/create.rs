@@ -1,0 +1,122 @@
+//! New arrays: what they hold and how they are stored.
+
+use super::Attributes;
+use super::manifest::Fingerprint;
+use crate::dtype::DType;
+use crate::dtype::scalar::Scalar;
+
+/// How a new array is stored.
+///
+/// ```
+/// use hyperslab::store::Create;
+/// let how = Create::new().chunks([1, 180, 360]).codec("zstd").overwrite(true);
+/// assert_eq!(how.chunks.as_deref(), Some(&[1, 180, 360][..]));
+/// ```
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Create {
+    /// Chunk shape; chosen from the expression where absent.
+    pub chunks: Option<Vec<usize>>,
+    /// Shard shape, a multiple of the chunk shape (Zarr v3).
+    pub shards: Option<Vec<usize>>,
+    /// `zstd`, `gzip`, `blosc-lz4`, `blosc-zstd`, `none`, with an optional level: `zstd:3`. The format's default where
+    /// absent.
+    pub codec: Option<String>,
+    /// Zarr version, 2 or 3 (default).
+    pub zarr_version: Option<u8>,
+    /// Whether Zarr v2 keeps chunks in nested folders, as v3 always does: `0/1/2` rather than `0.1.2`.
+    pub nested: bool,
+    /// Whether an existing array of that name is replaced; refused otherwise.
+    pub overwrite: bool,
+    /// Dimension names.
+    pub names: Vec<Option<String>>,
+    /// Attributes.
+    pub attributes: Attributes,
+    /// Fill value; zero where absent.
+    pub fill: Option<Scalar>,
+    /// Whether an interrupted run of the same output is gone on with, and what is done of this one stays when it fails.
+    pub resume: bool,
+    /// Whether coordinates of named axes are stored beside the array, where the format has a place for them and they are
+    /// not there yet, and attributes are taken over from the array that this one shows where none are given.
+    pub coordinates: bool,
+    /// Whether a finished array keeps its manifest beside it until [`settle`], so that a run that is interrupted before
+    /// all of its arrays are finished can be resumed.
+    pub receipt: bool,
+}
+
+impl Create {
+    /// The defaults.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { coordinates: true, ..Self::default() }
+    }
+
+    /// Whether coordinates and attributes come along; they do unless this says no.
+    #[must_use]
+    pub fn coordinates(mut self, yes: bool) -> Self {
+        self.coordinates = yes;
+        self
+    }
+
+    /// Chunks of this shape.
+    #[must_use]
+    pub fn chunks(mut self, shape: impl Into<Vec<usize>>) -> Self {
+        self.chunks = Some(shape.into());
+        self
+    }
+
+    /// Shards of this shape.
+    #[must_use]
+    pub fn shards(mut self, shape: impl Into<Vec<usize>>) -> Self {
+        self.shards = Some(shape.into());
+        self
+    }
+
+    /// This compression: `zstd`, `gzip:5`, `blosc-lz4`, `none`.
+    #[must_use]
+    pub fn codec(mut self, codec: impl Into<String>) -> Self {
+        self.codec = Some(codec.into());
+        self
+    }
+
+    /// Replace what is there.
+    #[must_use]
+    pub fn overwrite(mut self, yes: bool) -> Self {
+        self.overwrite = yes;
+        self
+    }
+
+    /// Go on with a run of the same output that was interrupted, and keep what is done when this one fails. What is there
+    /// must come from the same expression, over inputs that have not changed; another is refused, and nothing to go on with
+    /// is no fault. Block functions are trusted to be the same when their names are. Zarr and `.npy` outputs are resumed
+    /// by chunks (or shards), HDF5 files start over.
+    ///
+    /// ```
+    /// use hyperslab::{Context, store::Create};
+    /// let cx = Context::default();
+    /// let path = std::env::temp_dir().join(format!("resume-{}.zarr", std::process::id()));
+    /// let squares = cx.arange(1000)? * 2;
+    /// cx.compute(squares.store(&path, Create::new().resume(true)))?; // killed at any moment, it can be run again
+    /// # std::fs::remove_dir_all(path).unwrap();
+    /// # Ok::<(), hyperslab::Error>(())
+    /// ```
+    #[must_use]
+    pub fn resume(mut self, yes: bool) -> Self {
+        self.resume = yes;
+        self
+    }
+}
+
+/// A new array: what it holds and how it is stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Layout {
+    /// Element type.
+    pub dtype: DType,
+    /// Lengths of the axes.
+    pub shape: Vec<usize>,
+    /// The chunk grid, always regular here.
+    pub chunks: Vec<usize>,
+    /// The rest.
+    pub how: Create,
+    /// What it is computed from; without it, no interrupted run is resumed.
+    pub run: Option<Fingerprint>,
+}

@@ -93,7 +93,7 @@ pub fn save(path: &Path, block: &Block, labels: &Labels) -> Result<()> {
 /// let counts = Block::from_vec(vec![3i64, 5, 1], &[3]).unwrap();
 /// let edges = Block::from_vec(vec![0.0, 0.5, 1.0, 1.5], &[4]).unwrap();
 /// save_histogram(&path, &counts, &edges, &Labels::default()).unwrap();
-/// assert!(std::fs::read_to_string(&path).unwrap().contains(">count</text>"));
+/// assert!(std::fs::read_to_string(&path).unwrap().contains(">0.2</text>"));
 /// # std::fs::remove_file(path).unwrap();
 /// ```
 ///

@@ -38,7 +38,7 @@ pub struct Create {
     /// Whether coordinates of named axes are stored beside the array, where the format has a place for them and they are
     /// not there yet, and attributes are taken over from the array that this one shows where none are given.
     pub coordinates: bool,
-    /// Whether a finished array keeps its manifest beside it until [`settle`], so that a run that is interrupted before
+    /// Whether a finished array keeps its manifest beside it until [`settle`](super::settle), so that a run that is interrupted before
     /// all of its arrays are finished can be resumed.
     pub receipt: bool,
 }

@@ -20,40 +20,10 @@ import netCDF4
 import numpy as np
 import xarray as xr
 import zarr
+from judging import Judge
 
 DATA = pathlib.Path(__file__).resolve().parents[2] / "data"
 warnings.simplefilter("ignore")
-
-
-class Judge:
-    """Runs the command and keeps count."""
-
-    def __init__(self, binary, folder):
-        self.binary, self.folder, self.right, self.wrong = str(pathlib.Path(binary).resolve()), folder, 0, []
-
-    def eval(self, text, *inputs):
-        out = self.folder / "out.npy"
-        done = subprocess.run([self.binary, "eval", text, *inputs, "-o", str(out), "--quiet"], capture_output=True, text=True)
-        if done.returncode:
-            return None, done.stderr.strip()
-        value = np.load(out)
-        out.unlink()
-        return value, ""
-
-    def check(self, name, got, want):
-        value, error = got
-        if want is None:
-            good = value is None and "panicked" not in error
-        else:
-            want = np.asarray(want)
-            equal = value is not None and value.shape == want.shape and value.dtype == want.dtype
-            good = equal and np.array_equal(value, want, equal_nan=want.dtype.kind in "fc")
-        if good:
-            self.right += 1
-        else:
-            self.wrong.append(name)
-            shown = error or f"{value.dtype} {value.shape} {value.ravel()[:6]}"
-            print(f"WRONG {name}: {shown} for {'a refusal' if want is None else f'{want.dtype} {want.shape} {want.ravel()[:6]}'}")
 
 
 def files(judge):

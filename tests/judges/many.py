@@ -11,7 +11,6 @@ import argparse
 import json
 import pathlib
 import random
-import subprocess
 import sys
 import tempfile
 import warnings
@@ -20,40 +19,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 import zarr
+from judging import Judge
 
 warnings.simplefilter("ignore")
 UNITS = ["hours since 1999-12-31", "days since 1970-01-01", "seconds since 2000-01-01 06:00", "minutes since 1850-01-01"]
-
-
-class Judge:
-    """Runs the command and keeps count."""
-
-    def __init__(self, binary, folder):
-        self.binary, self.folder, self.right, self.wrong = str(pathlib.Path(binary).resolve()), folder, 0, []
-
-    def run(self, *args):
-        done = subprocess.run([self.binary, *map(str, args), "--quiet"], capture_output=True, text=True)
-        return done.returncode, done.stderr.strip()
-
-    def eval(self, text, *args):
-        out = self.folder / "out.npy"
-        code, error = self.run("eval", text, *args, "-o", out, "--overwrite")
-        return (None, error) if code else (np.load(out), "")
-
-    def check(self, name, got, want):
-        value, error = got
-        if want is None:
-            good = value is None and "panicked" not in error and error
-        else:
-            equal = value is not None and value.shape == want.shape and value.dtype == want.dtype
-            good = equal and np.array_equal(value, want, equal_nan=want.dtype.kind in "fc")
-        if good:
-            self.right += 1
-        else:
-            self.wrong.append(name)
-            shown = error or f"{value.dtype} {value.shape} {value.ravel()[:6]}"
-            wanted = "a refusal" if want is None else f"{want.dtype} {want.shape} {want.ravel()[:6]}"
-            print(f"WRONG {name}: {shown} for {wanted}")
 
 
 def dataset(draw, rng):

@@ -9,8 +9,7 @@ use crate::error::{Error, Result};
 use crate::expr::build::{self, Arg};
 use crate::expr::known::known_integers;
 use crate::expr::pending::{pending, when_known};
-use crate::expr::regions;
-use crate::expr::{Expr, Resume};
+use crate::expr::{Expr, Resume, regions, times};
 use crate::op::elementwise::ElementOp;
 use crate::op::reduction::Params;
 use crate::shape::axes::Axes;
@@ -28,6 +27,10 @@ use crate::shape::{Dim, Shape, size};
 /// not broadcast.
 #[track_caller]
 pub fn set(x: &Expr, parts: &[Selection], values: &Expr) -> Result<Expr> {
+    if let Some(time) = x.time {
+        let values = times::ticks(&times::astype(values, time)?);
+        return Ok(set(&times::ticks(x), parts, &values)?.with_time(Some(time)));
+    }
     let values = build::cast(values, x.dtype)?;
     let parts = checked(parts)?;
     let all: Vec<Expr> = [x.clone(), values].into_iter().chain(arrays(&parts)).collect();

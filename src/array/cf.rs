@@ -56,6 +56,9 @@ impl Packing {
     /// # Errors
     /// [`Store`](crate::ErrorKind::Store) for an attribute that is no number where one is meant.
     pub fn of(info: &Info) -> Result<Self> {
+        if info.time.is_some() {
+            return Ok(Self::default());
+        }
         let one = |key: &str| match numbers(info, key)?.as_slice() {
             [] => Ok(None),
             [value] => Ok(Some(Number { value: *value, dtype: info.types.get(key).copied() })),

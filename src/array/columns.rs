@@ -1,6 +1,5 @@
 //! The coordinates of many files: read whole, compared, and put together along the axis that the files share.
 
-use super::calendar::{Calendar, Clock};
 use super::cf::{self, Packing};
 use super::coordinates;
 use crate::chunk::{Chunks, Region};
@@ -8,9 +7,11 @@ use crate::device::block::{Block, Buffer};
 use crate::device::data::Data;
 use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
+use crate::dtype::time::TimeType;
 use crate::error::{Error, Result};
 use crate::expr::names::{Coordinate, Values};
 use crate::expr::{Expr, build};
+use crate::op::calendar::{Calendar, Clock};
 use crate::store::memory::MemoryStore;
 use crate::store::{Attributes, Store};
 use serde_json::Value;
@@ -43,8 +44,10 @@ impl Column {
     fn read(x: &Expr, axis: usize, path: &Path, store: Arc<dyn Store>) -> Result<Self> {
         let name = x.names[axis].as_ref().map(ToString::to_string).unwrap_or_default();
         let info = store.info();
-        let clock = clock(&info.attributes).map_err(|e| e.at(format!("coordinate {}", info.path)))?;
-        let (path, attributes, dtype) = (path.to_path_buf(), info.attributes.clone(), info.dtype);
+        let mut attributes = info.attributes.clone();
+        attributes.extend(info.time.map(TimeType::attributes).unwrap_or_default());
+        let clock = clock(&attributes).map_err(|e| e.at(format!("coordinate {}", info.path)))?;
+        let (path, dtype) = (path.to_path_buf(), info.dtype);
         if Packing::of(info)?.keeps(dtype) {
             let mut bytes = vec![0; info.shape.iter().product::<usize>() * dtype.size()];
             store.read(&Region::full(&info.shape), &mut bytes)?;

@@ -369,12 +369,12 @@ fn layout(expr: &crate::expr::Expr, path: &Path, how: &Create) -> Result<Layout>
     if how.names.is_empty() {
         how.names = texts(&expr.names);
     }
-    Ok(Layout { dtype: expr.dtype, shape: lengths, chunks, how, run: None })
+    Ok(Layout { dtype: expr.dtype, time: expr.time, shape: lengths, chunks, how, run: None })
 }
 
 /// A stored copy of an array, which has its names and coordinates.
 fn named(array: &Array, store: Arc<dyn Store>) -> Array {
-    let copy = build::source(store).with_names(array.expr().names.clone());
+    let copy = build::source(store).with_names(array.expr().names.clone()).with_time(array.expr().time);
     Array::of(copy.with_scalars(&array.expr().scalars))
 }
 
@@ -385,7 +385,8 @@ fn texts(names: &[Option<Name>]) -> Vec<Option<String>> {
 
 /// Everything in a layout that decides what is stored.
 fn described(layout: &Layout) -> String {
-    let Layout { dtype, shape, chunks, how, .. } = layout;
+    let Layout { dtype, time, shape, chunks, how, .. } = layout;
+    let dtype = time.map_or_else(|| dtype.to_string(), |time| time.to_string());
     let metadata = format!("{:?} {:?} {:?}", how.names, how.attributes, how.fill);
     format!("{dtype} {shape:?} {chunks:?} {:?} {:?} {:?} {metadata}", how.shards, how.codec, how.zarr_version)
 }
@@ -522,7 +523,9 @@ fn accompany(cx: &Context, expr: &Expr, path: &Path, how: &Create) -> Result<()>
 
 /// Whether a stored array has the elements of `expr`.
 fn is_same(cx: &Context, expr: &Expr, there: Expr) -> Result<bool> {
-    if there.shape != expr.shape || there.dtype != expr.dtype {
+    // Where a file has no dates, they are integers.
+    let other_time = there.time.is_some() && there.time != expr.time;
+    if there.shape != expr.shape || there.dtype != expr.dtype || other_time {
         return Ok(false);
     }
     let all: Vec<Wanted> =

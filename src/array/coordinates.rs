@@ -5,7 +5,6 @@
 //! axes, joins along the axis, and arithmetic with arrays that have the same one; what moves positions otherwise drops it.
 //! Where one position is taken, it stays as a scalar coordinate.
 
-use super::calendar::{Calendar, Clock, Resolution};
 use super::cf::{self, Packing};
 use super::time::{self, clock};
 use super::{Array, Kind};
@@ -13,11 +12,14 @@ use crate::chunk::{AxisChunks, Chunks};
 use crate::device::block::Block;
 use crate::device::data::Data;
 use crate::dtype::DType;
+use crate::dtype::time::TimeType;
 use crate::error::{Error, Result};
 use crate::expr::build;
 use crate::expr::compose::joined;
 use crate::expr::names::{Coordinate, Picks, Values};
+use crate::expr::times;
 use crate::expr::{Expr, Name};
+use crate::op::calendar::{Calendar, Clock, Resolution};
 use crate::runtime::context::Context;
 use crate::shape::axes::Axes;
 use crate::shape::slice::Item;
@@ -204,9 +206,23 @@ pub(super) fn named_axis(op: &'static str, x: &Expr, axis: usize) -> Result<(Nam
 
 /// `name` with these values as its coordinate, and their attributes.
 pub(super) fn given(name: &Name, values: Block, attributes: Attributes) -> Name {
+    with_store(name, values, |store| store.described(attributes))
+}
+
+/// `name` with these values as its coordinate, which are of the kind of `coordinate`: dates where they are whole numbers.
+pub(super) fn given_like(name: &Name, values: Block, coordinate: &Expr) -> Name {
+    let mut attributes = kept(coordinate);
+    let time = coordinate.time.filter(|_| values.dtype() == DType::I64);
+    if time.is_none() {
+        attributes.extend(coordinate.time.map(TimeType::attributes).unwrap_or_default());
+    }
+    with_store(name, values, |store| store.described(attributes).timed(time))
+}
+
+fn with_store(name: &Name, values: Block, described: impl FnOnce(MemoryStore) -> MemoryStore) -> Name {
     let chunks = Chunks::whole(values.shape());
-    let store = MemoryStore::new(Data::shared(values), chunks);
-    name.with(Coordinate::given(Arc::new(store.named(&[Some(name.to_string())]).described(attributes))))
+    let store = MemoryStore::new(Data::shared(values), chunks).named(&[Some(name.to_string())]);
+    name.with(Coordinate::given(Arc::new(described(store))))
 }
 
 /// The attributes of a coordinate that hold for others of its kind: those that name its bounds or are about stored numbers do
@@ -224,7 +240,7 @@ pub(super) fn kept(coordinate: &Expr) -> Attributes {
 /// Those of reading it.
 pub fn values(coordinate: &Expr) -> Result<Vec<f64>> {
     let cx = Context::builder().threads(1).device("cpu").build()?;
-    let wide = Array::from_expr(build::cast(coordinate, DType::F64)?);
+    let wide = Array::from_expr(build::cast(&times::ticks(coordinate), DType::F64)?);
     let mut values = cx.compute(wide)?.to_ndarray::<f64>()?.into_raw_vec_and_offset().0;
     if coordinate.dtype == DType::I64 {
         // NumPy's NaT.

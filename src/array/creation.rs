@@ -257,6 +257,7 @@ pub(crate) fn full_like(like: &Expr, value: Scalar, dtype: DType) -> Result<Expr
     Ok(Expr::new(crate::expr::Node {
         kind: expr.kind.clone(),
         dtype,
+        time: None,
         shape: expr.shape.clone(),
         chunks: like.chunks.clone(),
         names: like.names.clone(),

@@ -337,6 +337,6 @@ pub fn trim_zeros(x: &Expr, axes: &Axes, ends: Ends) -> Result<Expr> {
             }
             build::index(&e[0], &items)
         });
-        Ok(pending(std::slice::from_ref(x), &facts, (x.dtype, dims.into()), resume))
+        Ok(pending(std::slice::from_ref(x), &facts, (x.dtype, dims.into()), resume).with_time(x.time))
     })
 }

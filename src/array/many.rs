@@ -4,6 +4,7 @@ use super::Array;
 use super::cf::{self, Packing};
 use super::columns::{self, Column};
 use crate::chunk::{AxisChunks, Chunks};
+use crate::dtype::time::TimeType;
 use crate::error::{Error, Result};
 use crate::expr::names::Coordinate;
 use crate::expr::{Expr, Name, build};
@@ -107,6 +108,7 @@ struct Part {
     cuts: AxisChunks,
     packing: Packing,
     dtype: crate::dtype::DType,
+    time: Option<TimeType>,
     column: Option<Column>,
     random_access: bool,
     stored: Option<u64>,
@@ -157,6 +159,7 @@ impl First {
             cuts: along.cloned().unwrap_or(AxisChunks::regular(1, 1)),
             packing,
             dtype: info.dtype,
+            time: info.time,
             column,
             random_access,
             stored: info.stored,
@@ -352,7 +355,9 @@ fn assemble(first: &First, shown: &str, axis: Option<usize>, parts: Vec<Part>, d
     let mut runs: Vec<Vec<Part>> = Vec::new();
     for part in parts.into_iter().filter(|p| p.len > 0 || !some) {
         match runs.last_mut() {
-            Some(run) if run[0].packing == part.packing && run[0].dtype == part.dtype => run.push(part),
+            Some(run) if run[0].packing == part.packing && (run[0].dtype, run[0].time) == (part.dtype, part.time) => {
+                run.push(part);
+            }
             _ => runs.push(vec![part]),
         }
     }
@@ -367,8 +372,8 @@ fn assemble(first: &First, shown: &str, axis: Option<usize>, parts: Vec<Part>, d
                 let why = format!("{} holds {what}{a} and {} {what}{b}", other.display(), path.display());
                 Err(Error::argument("open_many", why))
             };
-            if before.dtype != source.dtype {
-                return differ("", &before.dtype, &source.dtype);
+            if (before.dtype, before.time) != (source.dtype, source.time) {
+                return differ("", &before.type_name(), &source.type_name());
             }
             if !decoded {
                 let (a, b) = (Packing::of(&first.info)?.describe(first.info.dtype), packing.describe(source.dtype));

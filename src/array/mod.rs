@@ -1,7 +1,7 @@
 //! The public face: [`Array`], by topic. No algorithm lives here; every method builds an expression.
 //!
 //! `kinds.rs` says which types follow from which, `creation.rs` makes arrays, `cf.rs` decodes stored ones, `coordinates.rs`
-//! says where their positions are and `time.rs` (with `calendar.rs`) when, `many.rs` opens many files as one, `regrid.rs` moves them to other grids,
+//! says where their positions are and `time.rs` when, `many.rs` opens many files as one, `regrid.rs` moves them to other grids,
 //! `random.rs` and `sampling.rs` make random ones, `operators.rs` and `elementwise.rs` combine them, `indexing.rs` and
 //! `manipulation.rs` look at them differently, `reduction.rs` reduces them, `scan.rs` has running results, `order.rs` sorts,
 //! `fft.rs` transforms, `groups.rs` reduces group by group (`resample.rs` by
@@ -15,6 +15,7 @@ use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
 use crate::error::{Error, Result};
 use crate::expr::build::{self, Arg};
+use crate::expr::times::ticks;
 use crate::expr::{Expr, Name};
 use crate::shape::Shape;
 use std::fmt;
@@ -23,7 +24,6 @@ use std::marker::PhantomData;
 mod sketch;
 pub mod kinds;
 pub mod creation;
-pub mod calendar;
 pub mod periods;
 pub mod cf;
 pub mod time;
@@ -145,7 +145,7 @@ impl<T: Kind> Array<T> {
     }
 
     /// Every element converted to `U`: integers wrap, floats truncate towards zero, complex numbers lose their imaginary
-    /// part.
+    /// part, dates and lengths of time are what they count.
     ///
     /// ```
     /// # use hyperslab::Context;
@@ -158,7 +158,7 @@ impl<T: Kind> Array<T> {
     #[must_use]
     pub fn cast<U: Kind>(&self) -> Array<U> {
         match U::KNOWN {
-            Some(dtype) => Array::of(done(build::cast(&self.expr, dtype))),
+            Some(dtype) => Array::of(done(build::cast(&ticks(&self.expr), dtype))),
             None => Array::of(self.expr.clone()),
         }
     }
@@ -169,8 +169,8 @@ impl<T: Kind> Array<T> {
     /// [`DType`](crate::ErrorKind::DType) when it holds others.
     pub fn try_typed<U: Kind>(&self) -> Result<Array<U>> {
         match U::KNOWN {
-            Some(dtype) if dtype != self.dtype() => {
-                Err(Error::dtype("try_typed", format!("the array holds {}, not {dtype}", self.dtype())))
+            Some(dtype) if dtype != self.dtype() || self.expr.time.is_some() => {
+                Err(Error::dtype("try_typed", format!("the array holds {}, not {dtype}", self.expr.type_name())))
             }
             _ => Ok(Array::of(self.expr.clone())),
         }
@@ -188,7 +188,7 @@ impl Array {
     #[track_caller]
     #[must_use]
     pub fn astype(&self, dtype: DType) -> Self {
-        Self::of(done(build::cast(&self.expr, dtype)))
+        Self::of(done(build::cast(&ticks(&self.expr), dtype)))
     }
 }
 
@@ -226,7 +226,7 @@ impl<T: Kind> fmt::Display for Array<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let elements = crate::shape::checked_size(&self.shape().max()).unwrap_or(usize::MAX);
         let bytes = crate::error::Bytes((elements as u64).saturating_mul(self.dtype().size() as u64));
-        let (dtype, shape, chunks, n) = (self.dtype(), self.shape(), self.chunks(), self.chunks().count());
+        let (dtype, shape, chunks, n) = (self.expr.type_name(), self.shape(), self.chunks(), self.chunks().count());
         write!(f, "Array({dtype}, {shape}, chunks {chunks}, {n} chunk{}, {bytes})", if n == 1 { "" } else { "s" })?;
         match sketch::sketch(chunks).as_str() {
             drawn if f.alternate() && !drawn.is_empty() => write!(f, "\n{drawn}"),

@@ -1,7 +1,7 @@
 //! Periods of time as pandas and xarray write them, `MS`, `3h`, `QS-DEC`, and where they begin in a calendar.
 
-use super::calendar::{Calendar, DAY, Plain};
 use crate::error::{Error, Result};
+use crate::op::calendar::{Calendar, DAY, Plain};
 use std::str::FromStr;
 
 /// An end of a period: where it begins, or where it ends.
@@ -305,8 +305,8 @@ fn check(count: i64, most: usize) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::calendar::Clock;
     use super::*;
+    use crate::op::calendar::Clock;
 
     fn spans(periods: &str, calendar: &str, from: &str, to: &str) -> Vec<String> {
         let clock = Clock::parse("days since 2000-01-01", Some(calendar)).unwrap().unwrap();

@@ -448,5 +448,5 @@ pub(super) fn with_integers(
         let fact = facts.first().ok_or_else(|| Error::bug("the places are a fact"))?;
         body(fact.values::<i64>()?, inputs)
     });
-    Ok(pending(inputs, &[fact], (inputs[0].dtype, shape), resume))
+    Ok(pending(inputs, &[fact], (inputs[0].dtype, shape), resume).with_time(inputs[0].time))
 }

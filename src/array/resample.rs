@@ -1,7 +1,6 @@
 //! Reductions of periods of time: daily means, monthly sums, seasons.
 
-use super::calendar::Clock;
-use super::coordinates::{given, kept, named_axis, values};
+use super::coordinates::{given_like, named_axis, values};
 use super::groups::GroupBy;
 use super::periods::{FARTHEST, Origin, Periods};
 use super::time::clock;
@@ -9,6 +8,7 @@ use super::{Array, Kind};
 use crate::device::block::Block;
 use crate::error::{Error, Result};
 use crate::expr::Expr;
+use crate::op::calendar::Clock;
 use crate::shape::axes::Axes;
 
 impl<T: Kind> Array<T> {
@@ -58,7 +58,7 @@ impl<T: Kind> Array<T> {
             _ => (vec![None; times.len()], Vec::new()),
         };
         let labels = numbers(&coordinate, &clock, &labels)?;
-        let period = given(&name, labels.clone(), kept(&coordinate));
+        let period = given_like(&name, labels.clone(), &coordinate);
         GroupBy::of_periods(self, *axis, &codes, (period, labels))
     }
 }

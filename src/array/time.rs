@@ -1,15 +1,18 @@
 //! Times of CF conventions as labels: the year, month, day of the week... of each, as integers, computed where they are
 //! needed like any other elements.
 
-use super::calendar::{Clock, DAY, Whole};
 use super::cf::attributes;
 use super::{Array, Kind, done};
 use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
+use crate::dtype::time::{NAT, TimeType, Unit};
 use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::expr::build::{self, Arg};
 use crate::expr::compose::binary;
+use crate::expr::times;
+use crate::op::calendar::{Calendar, Clock, DAY, Whole};
+use crate::op::dates::{Elements, is_nat};
 use crate::op::elementwise::ElementOp;
 use crate::op::program::{Program, Value as Register};
 use serde_json::Value;
@@ -52,11 +55,15 @@ impl Part {
     ];
 }
 
-/// The clock of an array of times, by its attributes `units` and `calendar`; `None` where it holds none.
+/// The clock of an array of times: of dates, that of their unit; of numbers, by their attributes `units` and `calendar`.
+/// `None` where it holds none.
 ///
 /// # Errors
 /// As [`Clock::parse`].
 pub fn clock(x: &Expr) -> Result<Option<Clock>> {
+    if let Some(time) = x.time {
+        return if time.is_date { Clock::parse(&time.units(), Some("proleptic_gregorian")) } else { Ok(None) };
+    }
     let Some(attributes) = attributes(x) else { return Ok(None) };
     let text = |key: &str| attributes.get(key).and_then(Value::as_str);
     text("units").map_or(Ok(None), |units| Clock::parse(units, text("calendar")))
@@ -68,8 +75,11 @@ pub fn clock(x: &Expr) -> Result<Option<Clock>> {
 /// [`Argument`](crate::ErrorKind::Argument) for an array without units of time.
 #[track_caller]
 pub fn part(x: &Expr, part: Part) -> Result<Expr> {
+    // Years and months have no fixed length.
+    let days = x.time.filter(|time| time.is_date && time.unit.is_of_calendar());
+    let x = &days.map_or(Ok(x.clone()), |_| times::astype(x, TimeType::date(Unit::Day)))?;
     match clock(x)? {
-        Some(clock) => part_by(x, part, &clock),
+        Some(clock) => part_by(&times::ticks(x), part, &clock),
         None => {
             let why = "needs an array with units such as `days since 2000-01-01`, as a time coordinate has";
             Err(Error::argument("time", why))
@@ -85,7 +95,7 @@ fn part_by(x: &Expr, part: Part, clock: &Clock) -> Result<Expr> {
     }
     build::compose_typed("time", &[Arg::Array(x.clone())], &[None], |p, v| {
         let instant = instant(p, v[0], x.dtype, clock)?;
-        let w = &mut Lazy(p);
+        let w = &mut Elements(p);
         let days = w.div(instant, DAY)?;
         let label = match part {
             Part::DayOfWeek => clock.calendar.weekday(w, days)?,
@@ -113,11 +123,7 @@ fn part_by(x: &Expr, part: Part, clock: &Clock) -> Result<Expr> {
             }
         };
         let missing = match x.dtype {
-            // NumPy's NaT.
-            DType::I64 => {
-                let nat = p.constant(Scalar::Int(i64::MIN.into()), DType::I64);
-                p.op(ElementOp::Equal, &[v[0], nat])?
-            }
+            DType::I64 => is_nat(p, v[0])?,
             dtype if dtype.is_integer() => return Ok(label),
             _ => p.op(ElementOp::Isnan, &[v[0]])?,
         };
@@ -131,7 +137,7 @@ fn part_by(x: &Expr, part: Part, clock: &Clock) -> Result<Expr> {
 fn instant(p: &mut Program, value: Register, dtype: DType, clock: &Clock) -> Result<Register> {
     if dtype.is_integer() {
         let whole = p.cast(value, DType::I64);
-        let w = &mut Lazy(p);
+        let w = &mut Elements(p);
         let scaled =
             if clock.unit < 1000 { w.div(whole, 1000 / clock.unit)? } else { w.times(whole, clock.unit / 1000)? };
         return w.plus(scaled, clock.start);
@@ -140,7 +146,7 @@ fn instant(p: &mut Program, value: Register, dtype: DType, clock: &Clock) -> Res
     let scaled = p.op(ElementOp::Multiply, &[wide, unit])?;
     let rounded = p.op(ElementOp::Rint, &[scaled])?;
     let whole = p.cast(rounded, DType::I64);
-    Lazy(p).plus(whole, clock.start)
+    Elements(p).plus(whole, clock.start)
 }
 
 /// The times in `x`, numbers of the clock `from`, as numbers of `to`, in floats.
@@ -155,35 +161,50 @@ pub(super) fn on_clock(x: &Expr, from: &Clock, to: &Clock) -> Result<Expr> {
     binary(ElementOp::Add, &scaled, later)
 }
 
-/// Whole numbers that are computed element by element.
-struct Lazy<'a>(&'a mut Program);
-
-impl Whole for Lazy<'_> {
-    type N = Register;
-
-    fn int(&mut self, value: i64) -> Register {
-        self.0.constant(Scalar::Int(value.into()), DType::I64)
+/// The times in `x`, by their clock, as dates counted in `unit`, rounded down; NaN as `NaT`.
+///
+/// # Errors
+/// [`Argument`](crate::ErrorKind::Argument) for an array without units of time, and for calendars whose dates are not those of
+/// the Gregorian one.
+#[track_caller]
+pub fn to_datetime(x: &Expr, unit: Unit) -> Result<Expr> {
+    let refuse = |why: &str| Err(Error::argument("to_datetime", why));
+    if x.time.is_some() {
+        return times::astype(x, TimeType::date(unit));
     }
-
-    fn add(&mut self, a: Register, b: Register) -> Result<Register> {
-        self.0.op(ElementOp::Add, &[a, b])
+    let Some(clock) = clock(x)? else {
+        return refuse("needs an array with units such as `days since 2000-01-01`, as a time coordinate has");
+    };
+    if !matches!(clock.calendar, Calendar::Standard | Calendar::Proleptic) {
+        return refuse("needs the Gregorian calendar; dates of other calendars are parts of times: year(t), month(t)");
     }
-
-    fn times(&mut self, a: Register, b: i64) -> Result<Register> {
-        let b = self.int(b);
-        self.0.op(ElementOp::Multiply, &[a, b])
+    if x.dtype.is_complex() || x.dtype == DType::Bool {
+        return Err(Error::dtype("to_datetime", format!("times are real numbers, not {}", x.dtype)));
     }
-
-    fn div(&mut self, a: Register, b: i64) -> Result<Register> {
-        let b = self.int(b);
-        self.0.op(ElementOp::FloorDivide, &[a, b])
-    }
-
-    fn below(&mut self, a: Register, b: i64, then: Register, otherwise: Register) -> Result<Register> {
-        let b = self.int(b);
-        let condition = self.0.op(ElementOp::Less, &[a, b])?;
-        Ok(self.0.select(condition, then, otherwise))
-    }
+    let from = if clock.unit < 1000 { Unit::Nano } else { Unit::Micro };
+    let epoch = Calendar::Proleptic.days(1970, 1, 1) * DAY;
+    let since = build::compose_typed("to_datetime", &[Arg::Array(x.clone())], &[None], |p, v| {
+        let missing = match x.dtype {
+            DType::I64 => is_nat(p, v[0])?,
+            dtype if dtype.is_integer() => p.constant(false, DType::Bool),
+            _ => p.op(ElementOp::Isnan, &[v[0]])?,
+        };
+        let ticks = if from == Unit::Nano && x.dtype.is_integer() {
+            // As exact as they are stored.
+            let whole = p.cast(v[0], DType::I64);
+            let w = &mut Elements(p);
+            let scaled = w.times(whole, clock.unit)?;
+            w.plus(scaled, (clock.start - epoch).saturating_mul(1000))?
+        } else {
+            let micros = instant(p, v[0], x.dtype, &clock)?;
+            let w = &mut Elements(p);
+            let micros = w.plus(micros, -epoch)?;
+            if from == Unit::Nano { w.times(micros, 1000)? } else { micros }
+        };
+        let nat = p.constant(NAT, DType::I64);
+        Ok(p.select(missing, nat, ticks))
+    })?;
+    times::astype(&since.with_time(Some(TimeType::date(from))), TimeType::date(unit))
 }
 
 /// A time of a clock as text: `2000-03-01T12:00`.
@@ -209,5 +230,52 @@ impl<T: Kind> Array<T> {
     #[must_use]
     pub fn time(&self, part: Part) -> Array<i64> {
         Array::of(done(self::part(self.expr(), part)))
+    }
+
+    /// These times, which have units such as `hours since 1900-01-01`, as dates: NumPy's `datetime64` of this unit. Dates of the
+    /// Gregorian calendar only.
+    ///
+    /// ```
+    /// use hyperslab::{Context, dtype::time::{TimeType, Unit}};
+    /// let cx = Context::default();
+    /// let t2m = cx.open("data/era5_surface_v3.zarr/t2m")?;
+    /// let hours = t2m.coordinate("time")?.to_datetime(Unit::Hour)?;
+    /// assert_eq!(hours.time_type(), Some(TimeType::date(Unit::Hour)));
+    /// let between = hours.try_slice(1..)? - hours.try_slice(..-1)?;
+    /// assert_eq!(between.time_type(), Some(TimeType::delta(Unit::Hour)));
+    /// # Ok::<(), hyperslab::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`to_datetime`].
+    #[track_caller]
+    pub fn to_datetime(&self, unit: Unit) -> Result<Array> {
+        Ok(Array::of(to_datetime(self.expr(), unit)?))
+    }
+
+    /// What the elements are, where they are dates or lengths of time. The dtype is `int64` then, and blocks hold what they
+    /// count.
+    #[must_use]
+    pub fn time_type(&self) -> Option<TimeType> {
+        self.expr().time
+    }
+
+    /// These as dates or lengths of time: numbers are so many of the unit since 1970, or so many; other dates and lengths are
+    /// converted, rounded down where the unit is longer. [`cast`](Array::cast) makes numbers of them again.
+    ///
+    /// ```
+    /// use hyperslab::{Context, dtype::time::{TimeType, Unit}};
+    /// let cx = Context::default();
+    /// let days = cx.arange(60)?.as_times(TimeType::date(Unit::Day))?;
+    /// let months = days.as_times(TimeType::date(Unit::Month))?;
+    /// assert_eq!(cx.compute(months.cast::<i64>().max(..))?.as_slice().unwrap(), &[2]);
+    /// # Ok::<(), hyperslab::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`DType`](crate::ErrorKind::DType) for complex numbers, and for lengths of time between years or months and other units.
+    #[track_caller]
+    pub fn as_times(&self, time: TimeType) -> Result<Array> {
+        Ok(Array::of(times::astype(self.expr(), time)?))
     }
 }

@@ -62,9 +62,9 @@ pub fn eval(args: &Eval) -> Result<(), Failure> {
     let texts = shown
         .iter()
         .zip(&mut blocks)
-        .map(|((shape, _), block)| match shape {
-            Some(shape) => print::summarised(shape, &block),
-            None => print::array(&block),
+        .map(|((shape, array), block)| match shape {
+            Some(shape) => print::summarised(shape, &block, array.expr().time),
+            None => print::times(&block, array.expr().time),
         })
         .collect::<Result<Vec<_>>>()?;
     if let (Some(path), Some(block), Some(drawn)) = (&args.plot, blocks.next(), &drawn) {

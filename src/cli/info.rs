@@ -5,11 +5,11 @@ use super::output::{Failure, note, say};
 use super::session::Session;
 use super::stats::{self, Stats};
 use crate::array::Array;
-use crate::array::calendar::Clock;
 use crate::array::cf::{self, Packing};
 use crate::array::time;
 use crate::error::{Bytes, Error, ErrorKind, Result};
 use crate::expr::{Expr, build};
+use crate::op::calendar::Clock;
 use crate::shape;
 use crate::store::{self, Attributes, Info, Node, NodeKind};
 use serde_json::{Map, Value, json};
@@ -146,12 +146,12 @@ fn describe(kind: &NodeKind) -> String {
         NodeKind::Other(why) => return format!("not readable: {}", why.replace('\n', " ")),
         NodeKind::Array(info) => info,
     };
-    let mut parts = vec![format!("{} {}", info.dtype, shape::tuple(&info.shape))];
+    let mut parts = vec![format!("{} {}", info.type_name(), shape::tuple(&info.shape))];
     parts.push(format!("chunks {}", info.chunks));
     parts.extend(info.shards.as_ref().map(|s| format!("shards {s}")));
     parts.extend(Some(info.codecs.clone()).filter(|c| !c.is_empty()));
     parts.extend(dimensions(info).map(|d| format!("dims {d}")));
-    parts.extend(info.fill.map(|f| format!("fill {f}")));
+    parts.extend(info.fill_text().map(|f| format!("fill {f}")));
     parts.push(size(bytes(info), info.stored));
     parts.join("  ")
 }
@@ -162,14 +162,14 @@ fn details(info: &Info, stats: Option<&Stats>) -> Result<String> {
     let mut rows = vec![
         ("path", info.path.clone()),
         ("format", info.format.clone()),
-        ("dtype", info.dtype.to_string()),
+        ("dtype", info.type_name()),
         ("shape", shape::tuple(&info.shape)),
     ];
     rows.extend(dimensions(info).map(|d| ("dims", d)));
     rows.push(("chunks", format!("{} ({})", info.chunks, count(info.chunks.count()))));
     rows.extend(info.shards.as_ref().map(|s| ("shards", format!("{s} ({})", s.count()))));
     rows.extend(Some(info.codecs.clone()).filter(|c| !c.is_empty()).map(|c| ("codecs", c)));
-    rows.extend(info.fill.map(|f| ("fill", f.to_string())));
+    rows.extend(info.fill_text().map(|f| ("fill", f)));
     rows.push(("size", size(bytes(info), info.stored)));
     rows.extend(Packing::of(info).ok().filter(|p| !p.is_plain()).map(|p| ("decoded", p.describe(info.dtype))));
     if let Some(stats) = stats {
@@ -188,6 +188,9 @@ fn details(info: &Info, stats: Option<&Stats>) -> Result<String> {
 
 /// The first and the last of times, as dates.
 fn span(info: &Info, stats: &Stats) -> Option<String> {
+    if info.time.is_some() {
+        return None;
+    }
     let text = |key: &str| info.attributes.get(key).and_then(Value::as_str);
     let clock = Clock::parse(text("units")?, text("calendar")).ok().flatten()?;
     let [first, last] = stats.ends()?;
@@ -238,13 +241,13 @@ fn entry_json(entry: &Entry) -> Result<Value> {
         NodeKind::Array(info) => json!({
             "kind": "array",
             "format": info.format,
-            "dtype": info.dtype.name(),
+            "dtype": info.type_name(),
             "shape": info.shape,
             "chunks": info.chunks.longest(),
             "shards": info.shards.as_ref().map(crate::chunk::Chunks::longest),
             "codecs": info.codecs,
             "names": info.names,
-            "fill": info.fill.map(|f| f.to_string()),
+            "fill": info.fill_text(),
             "attributes": info.attributes,
             "bytes": bytes(info),
             "stored": info.stored,

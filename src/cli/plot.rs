@@ -8,10 +8,10 @@
 //! dates, `plot/axes.rs` draws
 //! the axes, `plot/image.rs`, `plot/line.rs` and `plot/bars.rs` the kinds of picture, `plot/color.rs` the colours.
 
-use crate::array::calendar::Clock;
 use crate::device::block::Block;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
+use crate::op::calendar::Clock;
 use crate::shape;
 use canvas::Canvas;
 use half::{bf16, f16};

@@ -8,6 +8,7 @@
 //! and this file lays the words out between brackets.
 
 use crate::device::block::{Block, Buffer};
+use crate::dtype::time::TimeType;
 use crate::error::{Error, Result};
 use crate::shape;
 use std::ops::Range;
@@ -39,9 +40,17 @@ const LINE_WIDTH: usize = 75;
 /// # Errors
 /// None that data can cause; the block's own invariants are checked on the way.
 pub fn array(block: &Block) -> Result<String> {
+    times(block, None)
+}
+
+/// As [`array()`], of integers that are dates or lengths of time where `time` says so.
+///
+/// # Errors
+/// As [`array()`].
+pub fn times(block: &Block, time: Option<TimeType>) -> Result<String> {
     let kept = edges(block.shape());
     let whole = kept.iter().all(|axis| axis.len() == 1);
-    if whole { summarised(block.shape(), block) } else { summarised(block.shape(), &gather(block, &kept)?) }
+    if whole { summarised(block.shape(), block, time) } else { summarised(block.shape(), &gather(block, &kept)?, time) }
 }
 
 /// The positions along each axis that the text of an array of this `shape` shows: one range, or two when the middle of
@@ -66,31 +75,31 @@ pub fn edges(shape: &[usize]) -> Vec<Vec<Range<usize>>> {
 }
 
 /// The text of an array of this `shape`, of which `kept` holds the positions that [`edges`] names, joined along each
-/// axis.
+/// axis; integers are dates or lengths of time where `time` says so.
 ///
 /// ```
 /// use hyperslab::cli::print::summarised;
 /// use hyperslab::device::block::Block;
 /// let ends = Block::from_vec(vec![0i64, 1, 2, 1_000_000_000_000, 4, 5], &[6]).unwrap();
-/// let text = summarised(&[1 << 40], &ends).unwrap();
+/// let text = summarised(&[1 << 40], &ends, None).unwrap();
 /// assert!(text.starts_with("[            0             1             2 ... 1000000000000"));
 /// ```
 ///
 /// # Errors
 /// [`Shape`](crate::ErrorKind::Shape) when `kept` has another shape than the named positions.
-pub fn summarised(shape: &[usize], kept: &Block) -> Result<String> {
+pub fn summarised(shape: &[usize], kept: &Block, time: Option<TimeType>) -> Result<String> {
     let want: Vec<usize> = edges(shape).iter().map(|axis| axis.iter().map(Range::len).sum()).collect();
     if want != kept.shape() {
         let (have, want, shape) = (shape::tuple(kept.shape()), shape::tuple(&want), shape::tuple(shape));
         return Err(Error::shape("print", format!("the edges of {shape} have shape {want}, not {have}")));
     }
     if shape.is_empty() {
-        return Ok(words::scalar(kept));
+        return Ok(words::scalar(kept, time));
     }
     if shape.contains(&0) {
         return Ok("[]".to_owned());
     }
-    let words = words::words(kept);
+    let words = words::words(kept, time);
     let strides = shape::strides(kept.shape());
     let gaps = shape.iter().zip(kept.shape()).map(|(full, kept)| full != kept).collect();
     let layout = Layout { words: &words, shape: kept.shape(), strides: &strides, gaps };

@@ -6,6 +6,7 @@ use crate::array::Array;
 use crate::chunk::region::Indices;
 use crate::device::block::Block;
 use crate::dtype::scalar::Scalar;
+use crate::dtype::time::TimeType;
 use crate::error::{Error, ErrorKind, Result};
 use crate::op::elementwise::ElementOp;
 use crate::op::reduction::Params;
@@ -21,7 +22,9 @@ const MOST_FAULTS: usize = 20;
 pub struct Stats {
     /// Name and value, in the order in which they are shown.
     values: Vec<(&'static str, Block)>,
-    /// How many elements are NaN.
+    /// What elements are that are dates or lengths of time.
+    time: Option<TimeType>,
+    /// How many elements are NaN, or `NaT`.
     nans: u64,
     /// How many elements there are.
     elements: u64,
@@ -35,12 +38,12 @@ impl Stats {
     pub fn text(&self) -> Result<String> {
         let mut parts = Vec::new();
         for (name, block) in &self.values {
-            parts.push(format!("{name} {}", print::array(block)?));
+            parts.push(format!("{name} {}", print::times(block, self.time)?));
         }
         match (self.elements, self.nans) {
             (0, _) => parts.push("no elements".to_owned()),
             (_, 0) => {}
-            (_, n) => parts.push(format!("{n} NaN")),
+            (_, n) => parts.push(format!("{n} {}", if self.time.is_some() { "NaT" } else { "NaN" })),
         }
         Ok(parts.join(", "))
     }
@@ -62,7 +65,7 @@ impl Stats {
     pub fn json(&self) -> Result<Value> {
         let mut out = Map::new();
         for (name, block) in &self.values {
-            let text = print::array(block)?;
+            let text = print::times(block, self.time)?;
             out.insert((*name).to_owned(), serde_json::from_str(&text).unwrap_or(Value::String(text)));
         }
         out.insert("nan".to_owned(), json!(self.nans));
@@ -95,7 +98,10 @@ fn summary(session: &mut Session, array: &Array) -> Result<Stats> {
         return Ok(Stats::default());
     }
     let reduce = |x: &Array, name: &str| x.try_reduce(name, .., Params::default());
-    let names: &[(&'static str, &str)] = if dtype.is_complex() {
+    let time = array.expr().time;
+    let names: &[(&'static str, &str)] = if time.is_some() {
+        &[("min", "nanmin"), ("max", "nanmax")]
+    } else if dtype.is_complex() {
         &[("mean", "nanmean")]
     } else if dtype.is_inexact() {
         &[("min", "nanmin"), ("max", "nanmax"), ("mean", "nanmean")]
@@ -106,7 +112,7 @@ fn summary(session: &mut Session, array: &Array) -> Result<Stats> {
     for (_, name) in names {
         goals.push(Goal::Show(reduce(array, name)?));
     }
-    if dtype.is_inexact() {
+    if dtype.is_inexact() || time.is_some() {
         goals.push(Goal::Show(reduce(&array.try_unary(ElementOp::Isnan)?, "count_nonzero")?));
     }
     let mut blocks = session.compute(goals)?.into_iter().flatten();
@@ -115,7 +121,7 @@ fn summary(session: &mut Session, array: &Array) -> Result<Stats> {
         Some(block) => block.values::<i64>()?.first().map_or(0, |n| n.unsigned_abs()),
         None => 0,
     };
-    Ok(Stats { values, nans, elements })
+    Ok(Stats { values, time, nans, elements })
 }
 
 /// Reads an array chunk by chunk on this thread, and collects what is wrong.

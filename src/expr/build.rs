@@ -5,6 +5,9 @@ pub use super::known::Arg;
 use super::names::{self, Name, of_store, without_coordinate};
 use super::node::{Expr, ExprKind, node};
 use super::pending::when_known;
+pub use super::programs::{cast, common_dtype, compose, compose_typed};
+use super::programs::{inexact_dtype, numbers_only};
+use super::times;
 use crate::chunk::groups::Groups;
 use crate::chunk::index_map::AxisMap;
 use crate::chunk::reshape::Reshape;
@@ -12,14 +15,14 @@ use crate::chunk::tiling::tiling;
 use crate::chunk::unify::unify;
 use crate::chunk::{AxisChunks, Chunks, IndexMap, auto};
 use crate::dtype::scalar::Scalar;
-use crate::dtype::{DType, Kind, promote::promote, promote::promote_weak, promote::to_inexact};
+use crate::dtype::{DType, promote::promote};
 use crate::error::{Error, Result};
 use crate::op::elementwise::{ElementOp, Typing};
 use crate::op::function::BlockFunction;
 use crate::op::kernel::Lanes;
 use crate::op::program::{Program, Value};
-use crate::op::reduction::{Params, Reducer, Reduction};
-use crate::op::scan::Scan;
+use crate::op::reduction::{Params, Reducer, Reduction, find};
+use crate::op::scan::{Scan, find as find_scan};
 use crate::shape::broadcast::broadcast;
 use crate::shape::slice::{Item, Resolved, resolve};
 use crate::shape::{Dim, Shape, checked_size, fits_memory, tuple};
@@ -74,6 +77,9 @@ pub fn full(shape: &[usize], value: Scalar, dtype: DType, chunks: Option<&[usize
 /// not broadcast, [`Argument`](crate::ErrorKind::Argument) for an integer constant out of range.
 #[track_caller]
 pub fn element(op: ElementOp, args: &[Arg]) -> Result<Expr> {
+    if times::are_among(args) {
+        return times::element(op, args);
+    }
     if let Some((input, answer)) = known::comparison(op, args) {
         return compose_typed(op.name(), &[Arg::Array(input.clone())], &[None], |p, _| {
             Ok(p.constant(answer, DType::Bool))
@@ -97,6 +103,9 @@ pub fn element(op: ElementOp, args: &[Arg]) -> Result<Expr> {
 /// As [`element`].
 #[track_caller]
 pub fn select(condition: &Arg, then: &Arg, otherwise: &Arg) -> Result<Expr> {
+    if times::are_among(&[then.clone(), otherwise.clone()]) {
+        return times::select(condition, then, otherwise);
+    }
     let wrapped = |arg: &Arg, beside: &Arg| match (arg, beside) {
         (Arg::Scalar(s @ Scalar::Int(_)), Arg::Array(e)) if e.dtype.is_integer() && !s.fits(e.dtype) => {
             Arg::Scalar(Scalar::from_bytes(e.dtype, &s.to_bytes(e.dtype)))
@@ -108,133 +117,6 @@ pub fn select(condition: &Arg, then: &Arg, otherwise: &Arg) -> Result<Expr> {
     compose_typed("where", &[condition.clone(), then, otherwise], &[None, Some(dtype), Some(dtype)], |p, v| {
         Ok(p.select(v[0], v[1], v[2]))
     })
-}
-
-/// A conversion of every element.
-///
-/// # Errors
-/// None that depends on the data.
-#[track_caller]
-pub fn cast(input: &Expr, dtype: DType) -> Result<Expr> {
-    if input.dtype == dtype {
-        return Ok(input.clone());
-    }
-    compose_typed("astype", &[Arg::Array(input.clone())], &[None], |p, v| Ok(p.cast(v[0], dtype)))
-}
-
-/// An elementwise function written as a program: `body` gets one value per argument, weak constants in the dtype that
-/// the arrays give them (when `weak`), and returns the result.
-///
-/// # Errors
-/// As [`element`].
-#[track_caller]
-pub fn compose(
-    op: &str,
-    args: &[Arg],
-    weak: bool,
-    body: impl FnOnce(&mut Program, &[Value]) -> Result<Value>,
-) -> Result<Expr> {
-    let dtype = if weak { Some(common_dtype(op, args)?) } else { None };
-    let dtypes: Vec<Option<DType>> =
-        args.iter().map(|a| if matches!(a, Arg::Scalar(_)) { dtype } else { None }).collect();
-    compose_typed(op, args, &dtypes, body)
-}
-
-/// As [`compose`], each argument converted to the dtype beside it where there is one.
-///
-/// # Errors
-/// As [`element`].
-#[track_caller]
-pub fn compose_typed(
-    op: &str,
-    args: &[Arg],
-    dtypes: &[Option<DType>],
-    body: impl FnOnce(&mut Program, &[Value]) -> Result<Value>,
-) -> Result<Expr> {
-    let mut program = Program::default();
-    let mut inputs: Vec<Expr> = Vec::new();
-    let mut values = Vec::new();
-    for (arg, want) in args.iter().zip(dtypes) {
-        let value = match arg {
-            Arg::Scalar(s) => program.constant(*s, want.unwrap_or(s.dtype())),
-            Arg::Array(e) => {
-                let v = if let Some(i) = inputs.iter().position(|i| i.id() == e.id()) {
-                    program.insts.iter().position(|x| *x == crate::op::program::Inst::Input(i)).unwrap_or(0)
-                } else {
-                    inputs.push(e.clone());
-                    program.input(e.dtype)
-                };
-                want.map_or(v, |d| program.cast(v, d))
-            }
-        };
-        values.push(value);
-    }
-    let out = body(&mut program, &values)?;
-    program.outputs = vec![out];
-    elementwise(op, &program, &inputs)
-}
-
-/// A program over broadcast arrays.
-#[track_caller]
-fn elementwise(op: &str, program: &Program, inputs: &[Expr]) -> Result<Expr> {
-    if !inputs.iter().all(|e| e.shape.is_known()) {
-        let (name, program) = (op.to_owned(), program.clone());
-        return when_known(op, inputs, move |e| elementwise(&name, &program, e));
-    }
-    let dtype = program.output_dtype(0);
-    let shapes: Vec<&Shape> = inputs.iter().map(|e| &e.shape).collect();
-    let shape = broadcast(op, &shapes)?;
-    let grids: Vec<&Chunks> = inputs.iter().map(|e| &e.chunks).collect();
-    let chunks = unify(&shape.max(), &grids);
-    let names = common_names(&shape, inputs);
-    let kind = ExprKind::Elementwise { program: program.clone(), args: inputs.to_vec() };
-    Ok(node(kind, dtype, shape, chunks, names))
-}
-
-/// The dtype in which an operation on floats takes weak constants: that of the arrays as floats, so that any integer goes.
-fn inexact_dtype(args: &[Arg]) -> Option<DType> {
-    let scalars = || args.iter().filter_map(|a| if let Arg::Scalar(s) = a { Some(s.kind()) } else { None });
-    // Beside an integer, truth values are integers of 64 bits.
-    let integers = scalars().any(|kind| matches!(kind, Kind::Signed | Kind::Unsigned));
-    let float = |dtype: DType| to_inexact(if dtype == DType::Bool && integers { DType::I64 } else { dtype });
-    let arrays = args.iter().filter_map(|a| if let Arg::Array(e) = a { Some(float(e.dtype)) } else { None });
-    arrays.reduce(promote).map(|dtype| scalars().fold(dtype, promote_weak))
-}
-
-/// The dtype in which arrays and weak constants meet.
-///
-/// # Errors
-/// [`Argument`](crate::ErrorKind::Argument) for an integer constant that the dtype does not hold.
-pub fn common_dtype(op: &str, args: &[Arg]) -> Result<DType> {
-    let arrays = args.iter().filter_map(|a| if let Arg::Array(e) = a { Some(e.dtype) } else { None });
-    let scalars = || args.iter().filter_map(|a| if let Arg::Scalar(s) = a { Some(*s) } else { None });
-    let Some(dtype) = arrays.reduce(promote) else {
-        return Ok(scalars().map(Scalar::dtype).reduce(promote).unwrap_or(DType::F64));
-    };
-    let dtype = scalars().fold(dtype, |d, s| promote_weak(d, s.kind()));
-    if let Some(wide) = scalars().find(|s| !s.fits(dtype)) {
-        return Err(Error::argument(op, format!("the integer {wide} is out of bounds for {dtype}")));
-    }
-    Ok(dtype)
-}
-
-/// Names of the result of broadcasting: those of the first argument that names an axis, with the coordinates on which all
-/// arguments agree.
-fn common_names(shape: &Shape, inputs: &[Expr]) -> Vec<Option<Name>> {
-    let mut names: Vec<Option<Name>> = vec![None; shape.rank()];
-    for input in inputs {
-        let shift = shape.rank() - input.shape.rank();
-        for (axis, name) in input.names.iter().enumerate() {
-            let stretched = input.shape.dims()[axis] == Dim::Known(1) && shape.dims()[axis + shift] != Dim::Known(1);
-            match (&mut names[axis + shift], name) {
-                _ if stretched => {}
-                (Some(have), Some(name)) => have.meet(name),
-                (None, name) => names[axis + shift].clone_from(name),
-                (Some(_), None) => {}
-            }
-        }
-    }
-    if names.iter().all(Option::is_none) { Vec::new() } else { names }
 }
 
 /// Another look at the same elements, of this shape.
@@ -350,7 +232,11 @@ pub fn concatenate(inputs: &[Expr], axis: usize) -> Result<Expr> {
         return Err(Error::shape("concatenate", format!("shapes {} differ outside axis {axis}", text.join(" and "))));
     }
     let dtype = inputs.iter().map(|e| e.dtype).reduce(promote).unwrap_or(first.dtype);
-    let inputs = inputs.iter().map(|e| cast(e, dtype)).collect::<Result<Vec<_>>>()?;
+    let inputs = if inputs.iter().any(|e| e.time.is_some()) {
+        times::alike("concatenate", inputs)?
+    } else {
+        inputs.iter().map(|e| cast(e, dtype)).collect::<Result<Vec<_>>>()?
+    };
     let mut shape = lists[0].clone();
     let joined = lists.iter().try_fold(0usize, |n, s| n.checked_add(s[axis]));
     shape[axis] = joined.ok_or_else(|| Error::shape("concatenate", "the arrays are too large together"))?;
@@ -441,6 +327,12 @@ pub fn reduce(input: &Expr, reduction: &'static dyn Reduction, axes: &[usize], p
             reduce(&e[0], reduction, &axes, params)
         });
     }
+    if let Some(time) = input.time {
+        return times::reduce(input, time, reduction.name(), &|x, name| match find(name) {
+            Some(own) => reduce(x, own, axes, params),
+            None => Err(Error::bug(format!("there is the reduction {name}"))),
+        });
+    }
     let reduced: Vec<bool> = (0..input.shape.rank()).map(|a| axes.contains(&a)).collect();
     reduce_in(input, reduction, axes, params, tiling(&input.chunks, &reduced))
 }
@@ -477,6 +369,12 @@ pub fn reduce_groups(input: &Expr, reduction: &dyn Reduction, groups: &Groups, p
     if !reduction.many_axes() {
         return Err(Error::unsupported(format!("{name} of groups, whose elements have no position of their own")));
     }
+    if let Some(time) = input.time {
+        return times::reduce(input, time, name, &|x, name| match find(name) {
+            Some(own) => reduce_groups(x, own, groups, params),
+            None => Err(Error::bug(format!("there is the reduction {name}"))),
+        });
+    }
     let sizes = groups.sizes();
     let count = sizes.iter().copied().min().unwrap_or(0);
     let params = Params { count, uneven: true, ..params };
@@ -501,6 +399,7 @@ fn reduce_tiled(
     groups: Option<Groups>,
     tiling: Chunks,
 ) -> Result<Expr> {
+    numbers_only(reducer.name, [input])?;
     let lengths = input.shape.known()?;
     let reduced: Vec<bool> = (0..lengths.len()).map(|a| axes.contains(&a)).collect();
     let left = |a: usize| groups.as_ref().filter(|g| g.axis == a).map_or(1, |g| g.count);
@@ -547,6 +446,12 @@ pub fn take(input: &Expr, axis: usize, positions: Arc<[u32]>, cuts: AxisChunks) 
 pub fn scan(input: &Expr, scan: &'static Scan, axis: usize, dtype: Option<DType>) -> Result<Expr> {
     if !input.shape.is_known() {
         return when_known(scan.name, std::slice::from_ref(input), move |e| self::scan(&e[0], scan, axis, dtype));
+    }
+    if let Some(time) = input.time {
+        return times::scan(input, time, scan.name, &|x, name| match find_scan(name) {
+            Some(own) => self::scan(x, own, axis, dtype),
+            None => Err(Error::bug(format!("there is the scan {name}"))),
+        });
     }
     let lengths = input.shape.known()?;
     let scanner = scan.scanner(input.dtype, dtype)?;

@@ -71,6 +71,7 @@ fn blank(of: &Expr) -> Expr {
     Expr::new(Node {
         kind: ExprKind::Iota,
         dtype: of.dtype,
+        time: None,
         shape: of.shape.clone(),
         chunks: of.chunks.clone(),
         names: Vec::new(),

@@ -66,7 +66,7 @@ fn write_tree(f: &mut fmt::Formatter<'_>, expr: &Expr, depth: usize, seen: &mut 
     }
     seen.push(expr.id());
     let at = seen.len() - 1;
-    writeln!(f, "{indent}#{at} {}  {} {} chunks {}", expr.label(), expr.dtype, expr.shape, expr.chunks)?;
+    writeln!(f, "{indent}#{at} {}  {} {} chunks {}", expr.label(), expr.type_name(), expr.shape, expr.chunks)?;
     for input in expr.inputs() {
         write_tree(f, input, depth + 1, seen)?;
     }

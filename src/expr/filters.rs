@@ -2,6 +2,7 @@
 //! share with their neighbours.
 
 use super::node::{Expr, ExprKind, node};
+use super::programs::numbers_only;
 use crate::chunk::{AxisChunks, Chunks};
 use crate::error::{Error, Result};
 use crate::op::regional::{Filter, Regional, Resample, Stretch, Stretches};
@@ -13,6 +14,7 @@ use crate::shape::Shape;
 /// [`Bug`](crate::ErrorKind::Bug) for an input of another shape or dtype than the filter's.
 #[track_caller]
 pub fn filter(input: &Expr, filter: Filter, chunks: Chunks) -> Result<Expr> {
+    numbers_only(filter.name, [input])?;
     let more = filter.lengths.iter().zip(&filter.more).map(|(n, m)| m.0 + n + m.1);
     if input.shape.known()? != more.collect::<Vec<_>>() || input.dtype != filter.input {
         return Err(Error::bug(format!("{} is planned for its input", filter.name)));
@@ -52,6 +54,7 @@ pub fn stretches(input: &Expr, name: &'static str, axes: &[Vec<Stretch>], chunks
 /// [`Bug`](crate::ErrorKind::Bug) for an input of another shape or dtype than the map's.
 #[track_caller]
 pub fn resample(input: &Expr, op: Resample, shape: &[usize], chunks: Chunks) -> Result<Expr> {
+    numbers_only(op.name, [input])?;
     let padded: Vec<usize> = op.lengths.iter().map(|n| n + 2 * op.pad).collect();
     if input.shape.known()? != padded || input.dtype != op.input {
         return Err(Error::bug(format!("{} is planned for its input", op.name)));

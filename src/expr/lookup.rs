@@ -3,7 +3,9 @@
 use super::build::{self, Arg};
 use super::node::{Expr, ExprKind, node};
 use super::pending::when_known;
+use super::programs::numbers_only;
 use super::regions;
+use super::times;
 use crate::dtype::DType;
 use crate::dtype::promote::promote;
 use crate::dtype::scalar::Scalar;
@@ -19,6 +21,10 @@ use crate::op::regional::{LineOp, Lookup, LookupOp, Regional};
 #[track_caller]
 pub fn searchsorted(table: &Expr, keys: &Expr, right: bool, sorter: Option<&Expr>) -> Result<Expr> {
     let name = "searchsorted";
+    if table.time.is_some() || keys.time.is_some() {
+        let [table, keys] = times::comparable(name, table, keys)?;
+        return searchsorted(&table, &keys, right, sorter);
+    }
     one_axis(name, "a", table)?;
     if let Some(sorter) = sorter {
         one_axis(name, "sorter", sorter)?;
@@ -50,6 +56,13 @@ pub fn digitize(keys: &Expr, bins: &Expr, right: bool) -> Result<Expr> {
 /// None that depends on the data.
 #[track_caller]
 pub fn isin(keys: &Expr, table: &Expr, invert: bool) -> Result<Expr> {
+    if keys.time.is_some() || table.time.is_some() {
+        let [a, b] = times::comparable("isin", keys, table)?;
+        let found = isin(&a, &b, invert)?;
+        // `NaT` is equal to nothing.
+        let missing = build::element(ElementOp::Isnan, &[Arg::Array(keys.clone())])?;
+        return build::select(&Arg::Array(missing), &Arg::Scalar(Scalar::Bool(invert)), &Arg::Array(found));
+    }
     let dtype = promote(keys.dtype, table.dtype);
     when_known("isin", &[keys.clone(), table.clone()], move |e| {
         let size = crate::shape::size(&e[1].shape.known()?);
@@ -119,6 +132,7 @@ pub fn interp(x: &Expr, xp: &Expr, fp: &Expr, beyond: Beyond) -> Result<Expr> {
 #[track_caller]
 fn found(op: LookupOp, dtype: DType, keys: &Expr, tables: &[Expr]) -> Result<Expr> {
     let inputs = [std::slice::from_ref(keys), tables].concat();
+    numbers_only(op.name(), &inputs)?;
     when_known(op.name(), &inputs, move |e| {
         let [keys, table, others @ ..] = e else { return Err(Error::bug("a lookup has a table")) };
         let len = table.shape.known()?[0];

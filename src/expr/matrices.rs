@@ -3,6 +3,7 @@
 use super::build::view;
 use super::node::{Expr, ExprKind, node};
 use super::pending::when_known;
+use super::programs::numbers_only;
 use crate::chunk::index_map::AxisMap;
 use crate::chunk::tiling::{cells, segments, square};
 use crate::chunk::unify::unify;
@@ -67,6 +68,7 @@ pub fn contract(a: &Expr, b: &Expr) -> Result<Expr> {
     if !(a.shape.is_known() && b.shape.is_known()) {
         return when_known("matmul", &[a.clone(), b.clone()], |e| contract(&e[0], &e[1]));
     }
+    numbers_only("matmul", [a, b])?;
     let (left, right) = (a.shape.known()?, b.shape.known()?);
     if a.dtype != b.dtype {
         return Err(Error::dtype("matmul", format!("{} and {} differ", a.dtype, b.dtype)));

@@ -6,6 +6,7 @@ use crate::chunk::reshape::Reshape;
 use crate::chunk::{AxisChunks, Chunks, IndexMap};
 use crate::device::block::Block;
 use crate::dtype::DType;
+use crate::dtype::time::TimeType;
 use crate::error::Result;
 use crate::op::contraction::Contraction;
 use crate::op::function::BlockFunction;
@@ -51,6 +52,8 @@ pub struct Node {
     pub kind: ExprKind,
     /// Element type.
     pub dtype: DType,
+    /// What elements are that are dates or lengths of time; they are `i64` then.
+    pub time: Option<TimeType>,
     /// Lengths of the axes.
     pub shape: Shape,
     /// Logical chunks: what storage has, what block functions see, what reductions are tiled by.
@@ -225,7 +228,25 @@ pub(super) fn node(kind: ExprKind, dtype: DType, shape: Shape, chunks: Chunks, n
         ExprKind::Source(store) => scalars_of_store(&**store),
         _ => scalars(inputs(&kind).into_iter().map(|e| e.scalars.as_slice()), &names),
     };
-    Expr::new(Node { kind, dtype, shape, chunks, names, scalars, site: Site::Code(Location::caller()) })
+    let time = carried(&kind);
+    Expr::new(Node { kind, dtype, time, shape, chunks, names, scalars, site: Site::Code(Location::caller()) })
+}
+
+/// What elements are that only moved.
+fn carried(kind: &ExprKind) -> Option<TimeType> {
+    match kind {
+        ExprKind::Source(store) => store.info().time,
+        ExprKind::View { input, .. }
+        | ExprKind::Rechunk { input }
+        | ExprKind::Take { input, .. }
+        | ExprKind::Reshape { input, .. } => input.time,
+        ExprKind::Concat { inputs, .. } => inputs.first()?.time,
+        ExprKind::Regional {
+            inputs,
+            op: Regional::Select(_) | Regional::Gather(_) | Regional::Slide(_) | Regional::Stretches(_),
+        } => inputs.first()?.time,
+        _ => None,
+    }
 }
 
 /// What a node reads.
@@ -360,6 +381,18 @@ impl Expr {
         Self::new(Node { names, scalars, ..self.parts() })
     }
 
+    /// The same integers, as dates or lengths of time, or as numbers.
+    #[must_use]
+    pub fn with_time(&self, time: Option<TimeType>) -> Self {
+        if self.time == time { self.clone() } else { Self::new(Node { time, ..self.parts() }) }
+    }
+
+    /// The name of the element type: `float32`, `datetime64[ns]`.
+    #[must_use]
+    pub fn type_name(&self) -> String {
+        self.time.map_or_else(|| self.dtype.to_string(), |time| time.to_string())
+    }
+
     /// The same node, with these scalar coordinates too.
     #[must_use]
     pub fn with_scalars(&self, more: &[Name]) -> Self {
@@ -374,6 +407,7 @@ impl Expr {
         Node {
             kind: self.kind.clone(),
             dtype: self.dtype,
+            time: self.time,
             shape: self.shape.clone(),
             chunks: self.chunks.clone(),
             names: self.names.clone(),

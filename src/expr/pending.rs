@@ -12,19 +12,34 @@ use crate::chunk::{Chunks, auto};
 use crate::device::block::Block;
 use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
+use crate::dtype::time::TimeType;
 use crate::error::{Error, Result};
 use crate::op::program::Program;
 use crate::shape::{Dim, Shape};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// An expression of this dtype and shape that `resume` builds when `facts` have been computed and the shapes of `inputs` are
-/// known.
+/// What is known of an expression before it is built.
+#[derive(Debug, Clone)]
+pub struct Outline {
+    dtype: DType,
+    time: Option<TimeType>,
+    shape: Shape,
+}
+
+impl From<(DType, Shape)> for Outline {
+    fn from((dtype, shape): (DType, Shape)) -> Self {
+        Self { dtype, time: None, shape }
+    }
+}
+
+/// An expression like this that `resume` builds when `facts` have been computed and the shapes of `inputs` are known.
 #[track_caller]
 #[must_use]
-pub fn pending(inputs: &[Expr], facts: &[Expr], (dtype, shape): (DType, Shape), resume: Resume) -> Expr {
+pub fn pending(inputs: &[Expr], facts: &[Expr], like: impl Into<Outline>, resume: Resume) -> Expr {
+    let Outline { dtype, time, shape } = like.into();
     let chunks = Chunks::whole(&shape.max());
     let kind = ExprKind::Pending { inputs: inputs.to_vec(), facts: facts.to_vec(), resume };
-    node(kind, dtype, shape, chunks, Vec::new())
+    node(kind, dtype, shape, chunks, Vec::new()).with_time(time)
 }
 
 /// What `body` builds of `inputs`: at once where their shapes are known, or when they are.
@@ -48,11 +63,11 @@ pub fn when_known(
 /// How many lengths below the largest are tried, where that cannot be.
 const FEWER: usize = 16;
 
-/// Dtypes and shapes of what `body` builds of `inputs`, whose shapes are not all known.
+/// What is known of what `body` builds of `inputs`, whose shapes are not all known.
 ///
 /// # Errors
 /// Those of `body`, for inputs as long as these may be.
-pub fn likely(inputs: &[Expr], mut body: impl FnMut(&[Expr]) -> Result<Vec<Expr>>) -> Result<Vec<(DType, Shape)>> {
+pub fn likely(inputs: &[Expr], mut body: impl FnMut(&[Expr]) -> Result<Vec<Expr>>) -> Result<Vec<Outline>> {
     let mut longest: BTreeMap<u64, usize> = BTreeMap::new();
     for dim in inputs.iter().flat_map(|e| e.shape.dims()) {
         if let Dim::Unknown { id, max } = dim {
@@ -105,7 +120,8 @@ pub fn likely(inputs: &[Expr], mut body: impl FnMut(&[Expr]) -> Result<Vec<Expr>
         };
         lengths.iter().enumerate().map(dim).collect()
     };
-    Ok(long.iter().enumerate().map(|(i, e)| (e.dtype, Shape::from(dims(i, e)))).collect())
+    let outline = |(i, e): (usize, &Expr)| Outline { dtype: e.dtype, time: e.time, shape: Shape::from(dims(i, e)) };
+    Ok(long.iter().enumerate().map(outline).collect())
 }
 
 /// An expression like `of` whose lengths are known: unknown ones are what `length` makes of the largest they can be.
@@ -119,7 +135,7 @@ fn stand_in(of: &Expr, length: &dyn Fn(usize) -> usize) -> Expr {
     program.outputs.push(zero);
     let kind = ExprKind::Elementwise { program, args: Vec::new() };
     let chunks = auto::auto(&lengths, of.dtype.size());
-    node(kind, of.dtype, Shape::new(&lengths), chunks, of.names.clone())
+    node(kind, of.dtype, Shape::new(&lengths), chunks, of.names.clone()).with_time(of.time)
 }
 
 /// `exprs` without anything pending: facts are computed by `compute`, as many at once as are known to be needed.
@@ -154,7 +170,7 @@ pub fn resolve(exprs: &[Expr], compute: &mut dyn FnMut(&[Expr]) -> Result<Vec<Bl
                 return Err(Error::bug("what was pending is what it was said to be").at(place()));
             }
             let old = |e: &Expr| inputs.iter().any(|i| i.id() == e.id());
-            built.insert(waiting.id(), new.placed(&waiting.site, &old));
+            built.insert(waiting.id(), new.placed(&waiting.site, &old).with_time(waiting.time));
         }
         exprs = replaced(&exprs, built);
     }

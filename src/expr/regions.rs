@@ -6,6 +6,8 @@ use super::known;
 use super::names::without_coordinate;
 use super::node::{Expr, ExprKind, Resume, node};
 use super::pending::{pending, when_known};
+use super::programs::numbers_only;
+use super::times;
 use crate::chunk::tiling::tiling;
 use crate::chunk::unify::unify;
 use crate::chunk::{AxisChunks, Chunks, auto};
@@ -68,7 +70,7 @@ pub fn compress(input: &Expr, mask: &Expr, axis: usize) -> Result<Expr> {
         }
         selected(inputs, axis, tiles.clone(), kept)
     });
-    Ok(pending(&[input.clone(), mask.clone()], &[counts], (input.dtype, dims.into()), resume))
+    Ok(pending(&[input.clone(), mask.clone()], &[counts], (input.dtype, dims.into()), resume).with_time(input.time))
 }
 
 /// The rows at which a mask is true, `kept` of them before each tile.
@@ -190,6 +192,15 @@ pub fn lines(inputs: &[Expr], op: LineOp, axis: usize, out: usize) -> Result<Exp
     };
     if let Some(other) = inputs.iter().find(|e| e.shape != first.shape) {
         return Err(Error::shape(op.name(), format!("shapes {} and {} differ", first.shape, other.shape)));
+    }
+    if let Some(time) = inputs.iter().find_map(|e| e.time) {
+        let keyed = inputs.iter().map(|e| if e.time.is_some() { times::keys(e) } else { Ok(e.clone()) });
+        let keyed = keyed.collect::<Result<Vec<_>>>()?;
+        return match op {
+            LineOp::Sort | LineOp::Top(_) => times::of_keys(&lines(&keyed, op, axis, out)?, time),
+            LineOp::Argsort | LineOp::Argtop(_) | LineOp::Lexsort(_) => lines(&keyed, op, axis, out),
+            LineOp::Quantiles(_) | LineOp::Fourier(_) => numbers_only(op.name(), inputs).map(|()| first.clone()),
+        };
     }
     let mut shape = first.shape.known()?;
     let grid = unify(&shape, &inputs.iter().map(|e| &e.chunks).collect::<Vec<_>>());

@@ -7,6 +7,7 @@ use super::lookup::{isin, searchsorted};
 use super::node::Expr;
 use super::pending::when_known;
 use super::regions;
+use super::times;
 use crate::dtype::promote::promote;
 use crate::dtype::scalar::Scalar;
 use crate::dtype::{DType, Kind};
@@ -37,6 +38,10 @@ pub enum Distinct {
 /// None that depends on the data.
 #[track_caller]
 pub fn unique(x: &Expr, what: Distinct, equal_nan: bool) -> Result<Expr> {
+    if let Some(time) = x.time {
+        let found = unique(&times::keys(x)?, what, equal_nan)?;
+        return if what == Distinct::Values { times::of_keys(&found, time) } else { Ok(found) };
+    }
     if what == Distinct::Inverse {
         return inverse(x, equal_nan);
     }

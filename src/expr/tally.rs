@@ -3,6 +3,7 @@
 use super::build::{self, Arg};
 use super::node::{Expr, ExprKind, Resume, node};
 use super::pending::{pending, when_known};
+use super::programs::numbers_only;
 use crate::chunk::tiling::tallies;
 use crate::chunk::unify::unify;
 use crate::chunk::{AxisChunks, Chunks};
@@ -347,6 +348,7 @@ fn counted(
     bins: &[Binning],
     (what, values): (Tallied, Option<&Expr>),
 ) -> Result<Expr> {
+    numbers_only(name, samples.iter().chain(values))?;
     let dtype = what.output();
     let values = values.map(|v| build::cast(v, dtype)).transpose()?;
     let inputs: Vec<Expr> = samples.iter().chain(table).chain(&values).cloned().collect();

@@ -54,7 +54,7 @@ pub fn trim_zeros(x: &Expr, front: bool, back: bool, axes: &[usize]) -> Result<E
             }
             build::index(&inputs[0], &items)
         });
-        Ok(pending(std::slice::from_ref(x), &facts, (x.dtype, shape), resume))
+        Ok(pending(std::slice::from_ref(x), &facts, (x.dtype, shape), resume).with_time(x.time))
     })
 }
 

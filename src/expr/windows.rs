@@ -5,6 +5,7 @@ use super::compose::{binary, choice, joined, range, reduce_away, without};
 use super::deviation;
 use super::node::{Expr, ExprKind, node};
 use super::pending::when_known;
+use super::programs::numbers_only;
 use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
 use crate::error::{Error, Result};
@@ -36,6 +37,7 @@ pub enum Boundary {
 /// [`Shape`](crate::ErrorKind::Shape) unless there is a window for each axis.
 #[track_caller]
 pub fn windows(input: &Expr, axes: Vec<Window>, reducer: Reducer) -> Result<Expr> {
+    numbers_only(reducer.name, [input])?;
     let lengths = input.shape.known()?;
     if axes.len() != lengths.len() || axes.iter().any(|w| w.len == 0 || w.step == 0) {
         return Err(Error::shape(reducer.name, format!("windows for the axes of {}", input.shape)));

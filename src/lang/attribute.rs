@@ -76,9 +76,9 @@ pub(super) fn attribute(value: &Value, name: &str) -> Result<Value, Missing> {
             Ok(if name == "statistic" { statistic } else { pvalue }.clone())
         }
         Value::Generator(_) => method("a generator of random numbers", value, functions::GENERATOR_METHODS, name),
-        Value::Type { dtype, .. } => match name {
+        Value::Type { dtype, time, .. } => match name {
             "itemsize" => Ok(Value::int(dtype.size())),
-            "name" => Ok(Value::Str(dtype.name().to_owned())),
+            "name" => Ok(Value::Str(time.map_or_else(|| dtype.to_string(), |time| time.to_string()))),
             _ => Err(none("a type", name, &["itemsize", "name"])),
         },
         Value::Callable(Callable::Element(op))
@@ -139,7 +139,7 @@ fn of_array(array: &Array, name: &str) -> Result<Value, Missing> {
         "ndim" => Value::int(array.ndim()),
         "size" if !array.shape().is_known() => counted(array)?,
         "size" => Value::int(size()?),
-        "dtype" => Value::Type { dtype: array.dtype(), python: false },
+        "dtype" => Value::Type { dtype: array.dtype(), time: array.expr().time, python: false },
         "itemsize" => Value::int(array.dtype().size()),
         "nbytes" => Value::int(size()?.saturating_mul(array.dtype().size())),
         "dims" => {

@@ -2,11 +2,9 @@
 
 use super::value::Value;
 use crate::array::Array;
-use crate::dtype::DType;
 use crate::error::{Error, ErrorKind, Result};
-use crate::expr::pending::{likely, pending};
+use crate::expr::pending::{Outline, likely, pending};
 use crate::expr::{Expr, Resume};
-use crate::shape::Shape;
 use std::sync::Arc;
 
 /// What `run` makes of `values`; where that needs lengths which are not known yet, arrays that wait for them.
@@ -42,7 +40,7 @@ pub(super) fn run(
         form.get_or_insert(value);
         Ok(arrays)
     })?;
-    let one = |i: usize, known: &(DType, Shape)| {
+    let one = |i: usize, known: &Outline| {
         let body = Arc::clone(&body);
         let resume = Resume::new(name, move |_, inputs| {
             arrays(&body(inputs)?)?.into_iter().nth(i).ok_or_else(|| Error::bug("as many arrays as were tried"))

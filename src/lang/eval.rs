@@ -310,7 +310,7 @@ impl<'a> Evaluator<'a> {
                 given.push(Given { keyword: None, column, value: *receiver });
                 callable
             }
-            Value::Type { dtype, python } => {
+            Value::Type { dtype, python, time: None } => {
                 let args = self.given(args)?;
                 return self.convert(dtype, python, &args, start);
             }

@@ -79,7 +79,7 @@ const MODULES: &[&str] = &["linalg", "fft", "random", "ndimage", "ma", "stats", 
 /// The built-in meaning of a name.
 pub(super) fn builtin(name: &str) -> Option<Value> {
     if let Some((_, dtype)) = PYTHON_TYPES.iter().find(|(n, _)| *n == name) {
-        return Some(Value::Type { dtype: *dtype, python: true });
+        return Some(Value::Type { dtype: *dtype, time: None, python: true });
     }
     match name {
         "np" | "numpy" => Some(Value::Module("")),
@@ -111,7 +111,7 @@ pub(super) fn member(prefix: &'static str, name: &str) -> Option<Value> {
     let named = DType::ALL.into_iter().find(|d| d.name() == name);
     let dtype = named.or_else(|| if TYPE_NAMES.contains(&name) { name.parse().ok() } else { None });
     match dtype {
-        Some(dtype) => Some(Value::Type { dtype, python: false }),
+        Some(dtype) => Some(Value::Type { dtype, time: None, python: false }),
         None => callable(name).map(Value::Callable),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::ast::{BinaryOp, CompareOp, UnaryOp};
 use super::number;
-use super::value::{Parts, Value, weak};
+use super::value::{Parts, Value, date, weak};
 use crate::array::Array;
 use crate::array::masked::Masked;
 use crate::dtype::DType;
@@ -10,6 +10,7 @@ use crate::dtype::scalar::Scalar;
 use crate::error::{Error, Result};
 use crate::expr::build::{self, Arg};
 use crate::expr::compose::aligned;
+use crate::expr::times;
 use crate::linalg::matmul as products;
 use crate::op::elementwise::ElementOp;
 
@@ -33,8 +34,19 @@ pub(super) fn element(op: ElementOp, args: &[&Value]) -> Result<Value> {
         let fill = given.iter().find_map(|v| masked(v)?.fill());
         return Ok(Value::Parts(Box::new(Parts::Masked(Masked::element(op, &args)?.with_fill(fill)))));
     }
-    let args = args.iter().map(|v| v.to_arg()).collect::<Result<Vec<_>>>()?;
+    let dated = args.iter().any(|v| dated(v));
+    let arg = |v: &&Value| match v {
+        // Beside dates, a text is one.
+        Value::Str(text) if dated => date(text, None)?.to_arg(),
+        other => other.to_arg(),
+    };
+    let args = args.iter().map(arg).collect::<Result<Vec<_>>>()?;
     Ok(build::element(op, &aligned(op, &args)?)?.into())
+}
+
+/// Whether these are dates.
+fn dated(value: &Value) -> bool {
+    matches!(value, Value::Array(x) if x.expr().time.is_some_and(|t| t.is_date))
 }
 
 /// A masked array, where that is one.
@@ -91,7 +103,9 @@ pub(super) fn matmul(left: &Value, right: &Value) -> Result<Value> {
 /// Whether an array decides what an operator between these means.
 fn numeric(left: &Value, right: &Value) -> bool {
     let array = |v: &Value| matches!(v, Value::Array(_)) || masked(v).is_some();
-    let operand = |v: &Value| array(v) || matches!(v, Value::Scalar(_)) || v.items().is_some();
+    let dated = dated(left) || dated(right);
+    let text = |v: &Value| dated && matches!(v, Value::Str(_));
+    let operand = |v: &Value| array(v) || matches!(v, Value::Scalar(_)) || v.items().is_some() || text(v);
     (array(left) || array(right)) && operand(left) && operand(right)
 }
 
@@ -153,6 +167,9 @@ fn power(base: &Value, exponent: &Value) -> Result<Value> {
 }
 
 fn power_of(x: &Array, exponent: Scalar) -> Option<Result<Value>> {
+    if x.expr().time.is_some() {
+        return None;
+    }
     let dtype = match exponent {
         // NumPy squares without widening, and truth values square as the narrowest integers.
         Scalar::Int(2) if x.dtype() == DType::Bool => DType::I8,
@@ -210,8 +227,11 @@ fn comparison(op: CompareOp) -> ElementOp {
 /// `==` and `!=` on what is neither number nor array.
 fn objects(op: CompareOp, left: &Value, right: &Value) -> Result<Value> {
     let equal = match (left, right) {
-        (Value::Type { dtype, .. }, other @ (Value::Type { .. } | Value::Str(_)))
-        | (other @ Value::Str(_), Value::Type { dtype, .. }) => other.to_dtype().is_ok_and(|d| d == *dtype),
+        (Value::Type { dtype, time, .. }, other @ (Value::Type { .. } | Value::Str(_)))
+        | (other @ Value::Str(_), Value::Type { dtype, time, .. }) => match time {
+            Some(time) => other.to_time() == Some(*time),
+            None => other.to_dtype().is_ok_and(|d| d == *dtype),
+        },
         (Value::Str(a), Value::Str(b)) => a == b,
         (Value::Tuple(a), Value::Tuple(b)) | (Value::List(a), Value::List(b)) => {
             let mut equal = a.len() == b.len();
@@ -235,9 +255,21 @@ fn identical(left: &Value, right: &Value) -> bool {
         (Value::None, Value::None) | (Value::Ellipsis, Value::Ellipsis) => true,
         (Value::Scalar(a), Value::Scalar(b)) => a == b,
         (Value::Array(a), Value::Array(b)) => a.expr().id() == b.expr().id(),
-        (Value::Type { dtype: a, .. }, Value::Type { dtype: b, .. }) => a == b,
+        (Value::Type { dtype: a, time: s, .. }, Value::Type { dtype: b, time: t, .. }) => (a, s) == (b, t),
         _ => false,
     }
+}
+
+/// Any value as an array of the type that `to` is or names: `x.astype(to)`.
+pub(super) fn astype(value: &Value, to: &Value) -> Result<Value> {
+    if let Some(time) = to.to_time() {
+        return Ok(times::astype(value.to_array()?.expr(), time)?.into());
+    }
+    let numbers = match value {
+        Value::Array(array) => Value::Array(Array::from_expr(times::ticks(array.expr()))),
+        other => other.clone(),
+    };
+    Ok(cast(&numbers, to.to_dtype()?)?.into())
 }
 
 /// `cast` of any value to an array of `dtype`; refuses an integer that it does not hold.

@@ -9,9 +9,11 @@ use crate::array::{Array, Dyn, Rng, creation};
 use crate::device::block::{Block, Buffer};
 use crate::dtype::promote::promote;
 use crate::dtype::scalar::Scalar;
+use crate::dtype::time::{TimeType, Unit};
 use crate::dtype::{DType, Kind};
 use crate::error::{Error, Result};
 use crate::expr::build::{self, Arg};
+use crate::op::dates;
 use crate::op::elementwise::ElementOp;
 use crate::op::reduction::Reduction;
 use crate::shape::slice::Item;
@@ -42,6 +44,8 @@ pub(super) enum Value {
     Type {
         /// The element type.
         dtype: DType,
+        /// What elements are that are dates or lengths of time.
+        time: Option<TimeType>,
         /// Whether it is Python's own type of that name.
         python: bool,
     },
@@ -173,6 +177,7 @@ impl Value {
             Self::None => "None".to_owned(),
             Self::Ellipsis => "`...`".to_owned(),
             Self::Slice(_) | Self::Span(_) => "a slice".to_owned(),
+            Self::Type { time: Some(time), .. } => format!("the type {time}"),
             Self::Type { dtype, .. } => format!("the type {dtype}"),
             Self::Tuple(_) => "a tuple".to_owned(),
             Self::List(_) => "a list".to_owned(),
@@ -279,9 +284,23 @@ impl Value {
     /// The value as an element type: a type, or its name.
     pub(super) fn to_dtype(&self) -> Result<DType> {
         match self {
-            Self::Type { dtype, .. } => Ok(*dtype),
-            Self::Str(name) => name.parse(),
+            Self::Type { dtype, time: None, .. } => Ok(*dtype),
+            Self::Str(name) if self.to_time().is_none() => name.parse(),
+            Self::Type { .. } | Self::Str(_) => {
+                Err(Error::unsupported(format!("{} here; convert with astype", self.describe())))
+            }
             other => Err(Error::dtype("dtype", format!("{} names no element type", other.describe()))),
+        }
+    }
+}
+
+impl Value {
+    /// The value as a type of dates or lengths of time, where it is one or names one.
+    pub(super) fn to_time(&self) -> Option<TimeType> {
+        match self {
+            Self::Type { time, .. } => *time,
+            Self::Str(name) => name.parse().ok(),
+            _ => None,
         }
     }
 }
@@ -302,6 +321,20 @@ impl From<crate::expr::Expr> for Value {
 pub(super) fn constant(scalar: Scalar, dtype: DType) -> Result<Array> {
     checked(scalar, dtype)?;
     Array::filled(&[], scalar, dtype, None)
+}
+
+/// The date that a text names, in the unit asked for or that of the text.
+pub(super) fn date(text: &str, unit: Option<Unit>) -> Result<Value> {
+    let (ticks, own) = dates::parse(text)?;
+    // `NaT` gives way to any other unit.
+    let unit = unit.or(own).unwrap_or(Unit::Year);
+    let ticks = if own.is_some() { dates::parse_in(text, unit)? } else { ticks };
+    moment(ticks, TimeType::date(unit))
+}
+
+/// One date or length of time.
+pub(super) fn moment(ticks: i64, time: TimeType) -> Result<Value> {
+    Ok(build::full(&[], Scalar::from(ticks), DType::I64, None)?.with_time(Some(time)).into())
 }
 
 /// Refuses an integer that `dtype` does not hold.

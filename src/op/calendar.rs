@@ -447,17 +447,17 @@ impl Resolution {
 }
 
 /// A date and time that a text names.
-struct Moment {
-    year: i64,
-    month: Option<i64>,
-    day: Option<i64>,
+pub(super) struct Moment {
+    pub(super) year: i64,
+    pub(super) month: Option<i64>,
+    pub(super) day: Option<i64>,
     /// Microseconds of the day; a zone has been taken off, so they may be negative or more than a day.
-    time: i64,
-    resolution: Resolution,
+    pub(super) time: i64,
+    pub(super) resolution: Resolution,
 }
 
 /// `2000`, `2000-3`, `2000-03-01`, `20000301`, `2000-03-01T12:30:15.5Z`, `2000-03-01 12:30 +1:00`.
-fn moment(text: &str) -> Option<Moment> {
+pub(super) fn moment(text: &str) -> Option<Moment> {
     let text = text.trim();
     let (sign, body) = text.strip_prefix('-').map_or((1, text), |rest| (-1, rest));
     let at = body.find(['T', 't', ' ']).unwrap_or(body.len());

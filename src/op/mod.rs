@@ -6,6 +6,8 @@ pub mod numbers;
 pub mod elementwise;
 pub mod random;
 pub mod program;
+pub mod calendar;
+pub mod dates;
 pub mod reduction;
 pub mod scan;
 pub mod contraction;

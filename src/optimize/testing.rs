@@ -43,6 +43,7 @@ pub(super) fn stored(path: &str, shape: &[usize], chunk: &[usize]) -> Expr {
         path: path.to_owned(),
         format: "test".to_owned(),
         dtype: DType::F32,
+        time: None,
         shape: shape.to_vec(),
         chunks,
         shards: None,

@@ -112,7 +112,7 @@ impl Raw {
         let lengths: Vec<usize> = self.shape.iter().map(|&n| usize::try_from(n).unwrap_or(rest)).collect();
         let fortran = self.fortran && lengths.len() > 1;
         let (dtype, swapped, offset) = (self.dtype, self.swapped, self.offset);
-        let header = Header { dtype, swapped, fortran, shape: lengths, offset, dates: None };
+        let header = Header { dtype, swapped, fortran, shape: lengths, offset, time: None };
         header.check(length)?;
         Ok(header)
     }

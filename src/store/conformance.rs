@@ -247,7 +247,7 @@ impl<'a> Suite<'a> {
         let mut how = self.how.clone();
         // Shards are given for two axes of six or more; other shapes are written without.
         how.shards = how.shards.filter(|s| s.len() == shape.len() && s.iter().zip(chunks).all(|(s, c)| s % c == 0));
-        Layout { dtype, shape: shape.to_vec(), chunks: chunks.to_vec(), how, run: None }
+        Layout { dtype, time: None, shape: shape.to_vec(), chunks: chunks.to_vec(), how, run: None }
     }
 
     fn path(&self, stem: &str) -> PathBuf {

@@ -4,6 +4,8 @@ use super::Attributes;
 use super::manifest::Fingerprint;
 use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
+use crate::dtype::time::TimeType;
+use crate::error::{Error, Result};
 
 /// How a new array is stored.
 ///
@@ -106,11 +108,34 @@ impl Create {
     }
 }
 
+impl Layout {
+    /// The attributes of the array in a format that has no dates: those that are wished, and what integers count that are
+    /// dates or lengths of time, as CF conventions say it.
+    ///
+    /// # Errors
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) for years and months, which CF does not count in.
+    pub(super) fn cf_attributes(&self) -> Result<Attributes> {
+        let mut attributes = self.how.attributes.clone();
+        if let Some(time) = self.time {
+            if time.unit.is_of_calendar() {
+                let why = format!(
+                    "{time} in a format of CF conventions, which count no years or months; convert to another unit"
+                );
+                return Err(Error::unsupported(why));
+            }
+            attributes.extend(time.attributes());
+        }
+        Ok(attributes)
+    }
+}
+
 /// A new array: what it holds and how it is stored.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Layout {
     /// Element type.
     pub dtype: DType,
+    /// What elements are that are dates or lengths of time; they are `i64` then.
+    pub time: Option<TimeType>,
     /// Lengths of the axes.
     pub shape: Vec<usize>,
     /// The chunk grid, always regular here.

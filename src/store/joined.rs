@@ -323,8 +323,14 @@ mod tests {
 
     /// A file of consecutive numbers.
     fn numbers(path: &Path, shape: &[usize], first: i32) {
-        let layout =
-            Layout { dtype: DType::I32, shape: shape.to_vec(), chunks: shape.to_vec(), how: Create::new(), run: None };
+        let layout = Layout {
+            dtype: DType::I32,
+            time: None,
+            shape: shape.to_vec(),
+            chunks: shape.to_vec(),
+            how: Create::new(),
+            run: None,
+        };
         let sink = Npy.create(path, "", &layout).unwrap();
         let n = i32::try_from(shape::size(shape)).unwrap();
         let bytes: Vec<u8> = (first..first + n).flat_map(i32::to_ne_bytes).collect();

@@ -6,6 +6,7 @@ use crate::chunk::{Chunks, Region};
 use crate::cpu::copy::{copy_box, copy_region};
 use crate::device::data::Data;
 use crate::dtype::DType;
+use crate::dtype::time::TimeType;
 use crate::error::{Error, Result};
 use std::collections::BTreeMap;
 
@@ -14,6 +15,7 @@ fn info(dtype: DType, chunks: Chunks) -> Info {
         path: "memory".to_owned(),
         format: "memory".to_owned(),
         dtype,
+        time: None,
         shape: chunks.shape(),
         chunks,
         shards: None,
@@ -45,6 +47,13 @@ impl MemoryStore {
     #[must_use]
     pub fn described(mut self, attributes: Attributes) -> Self {
         self.info.attributes = attributes;
+        self
+    }
+
+    /// The same, of dates or lengths of time where this says so.
+    #[must_use]
+    pub fn timed(mut self, time: Option<TimeType>) -> Self {
+        self.info.time = time;
         self
     }
 

@@ -11,7 +11,9 @@ use crate::chunk::{Chunks, Region};
 use crate::device::data::Data;
 use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
+use crate::dtype::time::TimeType;
 use crate::error::{Error, Result};
+use crate::op::dates;
 use remote::ahead::Ahead;
 use serde_json::{Map, Number, Value};
 use std::collections::BTreeMap;
@@ -27,7 +29,6 @@ mod create;
 pub(crate) mod staging;
 pub mod memory;
 pub mod ome;
-mod dates;
 #[cfg_attr(not(all(feature = "remote", feature = "zarr")), allow(dead_code, reason = "its users are left out"))]
 pub mod remote;
 pub mod index;
@@ -74,6 +75,8 @@ pub struct Info {
     pub format: String,
     /// Element type.
     pub dtype: DType,
+    /// What elements are that are dates or lengths of time; they are `i64` then.
+    pub time: Option<TimeType>,
     /// Lengths of the axes.
     pub shape: Vec<usize>,
     /// The smallest pieces that are read alone (inner chunks of a shard).
@@ -97,6 +100,22 @@ pub struct Info {
 }
 
 impl Info {
+    /// The name of the element type: `float32`, `datetime64[ns]`.
+    #[must_use]
+    pub fn type_name(&self) -> String {
+        self.time.map_or_else(|| self.dtype.to_string(), |time| time.to_string())
+    }
+
+    /// What missing chunks hold, as text.
+    #[must_use]
+    pub fn fill_text(&self) -> Option<String> {
+        let text = |fill: Scalar| match (self.time, i64::try_from(fill.to_i128())) {
+            (Some(time), Ok(ticks)) => dates::text(time, ticks),
+            _ => fill.to_string(),
+        };
+        self.fill.map(text)
+    }
+
     /// Whether decoding a chunk takes longer than copying it twice: anything but lz4 and its like.
     #[must_use]
     pub fn decodes_slowly(&self) -> bool {

@@ -147,6 +147,7 @@ impl<'a> Dataset<'a> {
             missing: None,
             fill: self.fill(variable, dtype),
             stored: Some(bytes as u64),
+            time: None,
             shape: lengths,
         };
         let step = if variable.is_record { self.header.record.and_then(|r| usize::try_from(r).ok()) } else { None };

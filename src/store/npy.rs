@@ -5,7 +5,7 @@
 
 use super::raw::{self, Extent};
 use super::staging::Staging;
-use super::{Create, Format, Info, Layout, Node, NodeKind, Sink, Store};
+use super::{Attributes, Create, Format, Info, Layout, Node, NodeKind, Sink, Store};
 use crate::chunk::region::Indices;
 use crate::chunk::{Chunks, Region, auto};
 use crate::cpu::copy::{copy_box, normalise_bools, reverse_axes, swap_bytes};
@@ -96,6 +96,7 @@ impl NpyStore {
             path: path.display().to_string(),
             format: format.to_owned(),
             dtype: header.dtype,
+            time: header.time,
             shape: header.shape.clone(),
             chunks: if header.fortran {
                 fortran_chunks(&header.shape, header.dtype.size())
@@ -105,7 +106,7 @@ impl NpyStore {
             shards: None,
             codecs: header.describe(),
             names: Vec::new(),
-            attributes: header.dates.clone().unwrap_or_default(),
+            attributes: Attributes::new(),
             types: BTreeMap::new(),
             missing: None,
             fill: None,
@@ -203,9 +204,9 @@ struct NpySink {
 
 impl NpySink {
     fn new(path: &Path, layout: &Layout) -> Result<Self> {
-        let Layout { dtype, shape, chunks, how, .. } = layout;
+        let Layout { dtype, time, shape, chunks, how, .. } = layout;
         refuse_options(how)?;
-        let header = header::print(*dtype, shape);
+        let header = header::print(*dtype, *time, shape);
         let bytes = shape::checked_size(shape)
             .and_then(|n| n.checked_mul(dtype.size()))
             .and_then(|n| u64::try_from(n).ok()?.checked_add(header.len() as u64))

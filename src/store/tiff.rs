@@ -190,6 +190,7 @@ impl Stack {
             format: "tiff".to_owned(),
             dtype: self.form.dtype,
             chunks: chunks(&self.form, &meaning.outer),
+            time: None,
             shape: lengths,
             shards: None,
             codecs: self.form.describe(self.swapped),

@@ -7,6 +7,7 @@ mod calculus;
 mod climate;
 mod contractions;
 mod counted;
+mod dates;
 mod devices;
 mod diagonals;
 mod factorisations;

@@ -122,7 +122,7 @@ fn write(folder: &Path, for_good: bool) -> (Result<()>, usize) {
     let chunks = vec![10, 10];
     let grid_of = Chunks::regular(&lengths, &chunks).unwrap();
     let dtype = hyperslab::dtype::DType::F32;
-    let layout = Layout { dtype, shape: lengths, chunks, how: Create::new(), run: None };
+    let layout = Layout { dtype, time: None, shape: lengths, chunks, how: Create::new(), run: None };
     let request = Request { expr: (grid() + 1.0).expr().clone(), stored: Some(grid_of), persists: false };
     let cx = small();
     let (plan, graph) = pipeline::prepare(&cx, &[request]).unwrap();

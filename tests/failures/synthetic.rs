@@ -37,6 +37,7 @@ impl Synthetic {
             path: "synthetic".to_owned(),
             format: "synthetic".to_owned(),
             dtype: DType::F32,
+            time: None,
             chunks: Chunks::regular(&lengths, &chunk).unwrap(),
             shape: lengths,
             shards: None,

@@ -170,7 +170,7 @@ def dates(judge, draw, count):
                     np.save(path, array.astype(array.dtype.newbyteorder(draw.choice("<>"))))
                 else:
                     zarr.create_array(path, data=array, chunks=(4,), zarr_format=int(form[-1]))
-                judge.check(f"{form} {array.dtype}", judge.eval("x", f"x={path}"), array.astype("i8"))
+                judge.check(f"{form} {array.dtype}", judge.eval("x", f"x={path}"), array)
             path, there = judge.folder / f"date{number}.{form}", ~np.isnat(values)
             for part, want in {"year": values.astype("M8[Y]").astype("i8") + 1970, "month": values.astype("M8[M]").astype("i8") % 12 + 1,
                                "second": values.astype("M8[s]").astype("i8") % 60}.items():

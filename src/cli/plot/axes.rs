@@ -5,7 +5,7 @@ use super::canvas::{CHAR_WIDTH, Canvas, Frame, TEXT_HEIGHT, TITLE_CHAR_WIDTH, TI
 use super::color::INK;
 use super::dates;
 use super::scale::{Scale, Ticks, count, pixel};
-use crate::array::calendar::Clock;
+use crate::op::calendar::Clock;
 use embedded_graphics::text::Alignment;
 
 /// Space at the edges of the picture.

@@ -1,7 +1,7 @@
 //! Ticks at round dates and times.
 
 use super::scale::{Scale, Ticks, real};
-use crate::array::calendar::Clock;
+use crate::op::calendar::Clock;
 
 /// How ticks follow each other.
 #[derive(Debug, Clone, Copy)]

@@ -203,7 +203,7 @@ fn long_text_is_shortened() {
 
 #[test]
 fn dates_at_ticks() {
-    let clock = |units: &str| crate::array::calendar::Clock::parse(units, Some("standard")).unwrap().unwrap();
+    let clock = |units: &str| crate::op::calendar::Clock::parse(units, Some("standard")).unwrap().unwrap();
     let texts = |units: &str, lo: f64, hi: f64| -> Vec<String> {
         let ticks = super::dates::ticks(super::scale::Scale { lo, hi }, 6, &clock(units));
         ticks.marks.into_iter().map(|(_, text)| text).collect()

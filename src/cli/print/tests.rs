@@ -2,10 +2,11 @@
 
 #![expect(clippy::unreadable_literal, reason = "written as NumPy reads them")]
 
-use super::{array, edges, gather, summarised};
+use super::{array, edges, gather, summarised, times};
 use crate::device::block::{Block, Buffer};
 use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
+use crate::dtype::time::{TimeType, Unit};
 use num_complex::Complex64;
 
 const INF: f64 = f64::INFINITY;
@@ -188,11 +189,21 @@ fn edges_are_all_that_is_needed() {
     let whole = counted("float64", &[30, 2, 40], |i| f64::from(i) / 7.0);
     let kept = gather(&whole, &edges(whole.shape())).unwrap();
     assert_eq!(kept.shape(), [6, 2, 6]);
-    assert_eq!(summarised(whole.shape(), &kept).unwrap(), array(&whole).unwrap());
+    assert_eq!(summarised(whole.shape(), &kept, None).unwrap(), array(&whole).unwrap());
 }
 
 #[test]
 fn edges_of_another_shape_are_refused() {
-    let error = summarised(&[5000], &counted("int8", &[7], f64::from)).unwrap_err();
+    let error = summarised(&[5000], &counted("int8", &[7], f64::from), None).unwrap_err();
     assert_eq!(error.to_string(), "print: the edges of (5000,) have shape (6,), not (7,)");
+}
+
+#[test]
+fn dates_and_lengths_of_time() {
+    let block = Block::from_vec(vec![10_957, i64::MIN, -1], &[3]).unwrap();
+    let days = TimeType::date(Unit::Day);
+    assert_eq!(times(&block, Some(days)).unwrap(), "['2000-01-01'        'NaT' '1969-12-31']");
+    assert_eq!(times(&block, Some(TimeType::delta(Unit::Hour))).unwrap(), "[10957 'NaT'    -1]");
+    let one = Block::from_vec(vec![36i64], &[]).unwrap();
+    assert_eq!(times(&one, Some(TimeType::delta(Unit::Hour))).unwrap(), "36 hours");
 }

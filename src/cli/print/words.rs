@@ -3,13 +3,18 @@
 use super::float::{self, FloatFormat};
 use crate::device::block::Block;
 use crate::dtype::scalar::Scalar;
+use crate::dtype::time::{NAT, TimeType};
 use crate::dtype::{DType, Kind};
+use crate::op::dates;
 use num_complex::Complex64;
 
 /// The elements of `block` in C order, padded to stand in columns.
-pub(super) fn words(block: &Block) -> Vec<String> {
+pub(super) fn words(block: &Block, time: Option<TimeType>) -> Vec<String> {
     let dtype = block.dtype();
     let values = values(block);
+    if let Some(time) = time {
+        return of_one_width(values.iter().map(|v| moment(*v, time)).collect());
+    }
     match dtype.kind() {
         Kind::Bool => values.iter().map(|v| format!("{:>5}", truth(v.to_bool()))).collect(),
         Kind::Signed | Kind::Unsigned => integers(&values),
@@ -23,9 +28,12 @@ pub(super) fn words(block: &Block) -> Vec<String> {
 }
 
 /// The one element of a 0-d block, as NumPy prints its scalars.
-pub(super) fn scalar(block: &Block) -> String {
+pub(super) fn scalar(block: &Block, time: Option<TimeType>) -> String {
     let dtype = block.dtype();
     let value = Scalar::from_bytes(dtype, block.bytes());
+    if let Some(time) = time {
+        return dates::text(time, ticks(value));
+    }
     match dtype.kind() {
         Kind::Bool => truth(value.to_bool()).to_owned(),
         Kind::Signed | Kind::Unsigned => value.to_i128().to_string(),
@@ -44,7 +52,22 @@ fn truth(value: bool) -> &'static str {
 }
 
 fn integers(values: &[Scalar]) -> Vec<String> {
-    let words: Vec<String> = values.iter().map(|v| v.to_i128().to_string()).collect();
+    of_one_width(values.iter().map(|v| v.to_i128().to_string()).collect())
+}
+
+fn ticks(value: Scalar) -> i64 {
+    i64::try_from(value.to_i128()).unwrap_or(NAT)
+}
+
+/// Dates stand between quotes, lengths of time as numbers.
+fn moment(value: Scalar, time: TimeType) -> String {
+    match ticks(value) {
+        ticks if ticks == NAT || time.is_date => format!("'{}'", dates::text(time, ticks)),
+        ticks => ticks.to_string(),
+    }
+}
+
+fn of_one_width(words: Vec<String>) -> Vec<String> {
     let width = words.iter().map(String::len).max().unwrap_or(0);
     words.iter().map(|word| format!("{word:>width$}")).collect()
 }

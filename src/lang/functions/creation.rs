@@ -3,7 +3,7 @@
 use super::super::operators::{cast, element};
 use super::super::value::{Call, Function};
 use super::super::value::{Value, checked};
-use super::row;
+use super::{dates, row};
 use crate::array::Array;
 use crate::array::creation::{self, full_like, linspace};
 use crate::array::places;
@@ -58,7 +58,7 @@ fn constant(call: &Call, shape: &[usize], value: &Value, dtype: Option<DType>) -
         }
         other => {
             let array = other.to_array()?;
-            let array = array.astype(dtype.unwrap_or(array.dtype()));
+            let array = dtype.map_or(array.clone(), |dtype| array.astype(dtype));
             let stretched = Array::from_expr(build::broadcast_to(array.expr(), &Shape::new(shape))?);
             match chunks {
                 None => Ok(stretched.into()),
@@ -85,6 +85,9 @@ fn like(call: &Call, value: &Value) -> Result<Value> {
 }
 
 fn arange(call: &Call) -> Result<Value> {
+    if let Some(made) = dates::arange(call)? {
+        return Ok(made);
+    }
     let given = |name: &str| match call.scalar(name)? {
         Some(Scalar::Complex(_)) => call.refuse(format!("`{name}` must be real")),
         other => Ok(other),
@@ -175,6 +178,9 @@ fn geomspace(call: &Call) -> Result<Value> {
 
 fn array(call: &Call, param: &str) -> Result<Value> {
     let value = call.required(param)?;
+    if let Some(time) = call.given("dtype").and_then(Value::to_time) {
+        return dates::array(value, time);
+    }
     match call.dtype("dtype")? {
         None => Ok(value.to_array()?.into()),
         Some(dtype) => Ok(cast(value, dtype)?.into()),

@@ -121,7 +121,7 @@ fn vacuous(value: &Value, limit: &Value, op: Op) -> bool {
 fn round(call: &Call) -> Result<Value> {
     let decimals = call.integer("decimals")?.unwrap_or(0);
     let array = call.array("a")?;
-    if array.dtype() == DType::Bool && decimals == 0 {
+    if array.dtype() == DType::Bool && decimals == 0 || array.expr().time.is_some() {
         return element(Op::Rint, &[&array.into()]);
     }
     // Beyond this no double has digits left, on either side.

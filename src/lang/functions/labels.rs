@@ -7,8 +7,10 @@ use crate::array::coordinates::{self, Choice, Label, Method};
 use crate::array::regrid::Missing;
 use crate::array::time::{Part, part};
 use crate::dtype::scalar::Scalar;
+use crate::dtype::time::{NAT, TimeType, Unit};
 use crate::error::{Error, Result};
-use crate::expr::build;
+use crate::expr::{build, times};
+use crate::op::dates;
 use crate::shape::axes::Axes;
 use crate::shape::slice::Item;
 
@@ -87,6 +89,10 @@ fn choice(call: &Call, name: &str, value: &Value) -> Result<Choice> {
         Value::Scalar(Scalar::Complex(_)) => call.refuse(format!("`{name}` is not complex")),
         Value::Scalar(scalar) => Ok(Label::At(scalar.to_f64())),
         Value::Str(text) => Ok(Label::Time(text.clone())),
+        Value::Array(array) if array.ndim() == 0 => match labels(array)?.as_slice() {
+            [one] => Ok(one.clone()),
+            _ => call.refuse("an array of rank 0 has one element"),
+        },
         other => {
             call.refuse(format!("`{name}` is selected by numbers, times, slices or lists, not {}", other.describe()))
         }
@@ -106,11 +112,9 @@ fn choice(call: &Call, name: &str, value: &Value) -> Result<Choice> {
             };
             Choice::Range(bound(&bounds[0])?, bound(&bounds[1])?, step)
         }
-        Value::Array(array) if array.ndim() == 1 => {
-            Choice::Many(coordinates::values(array.expr())?.into_iter().map(Label::At).collect())
-        }
-        Value::Array(array) if array.ndim() == 0 => match coordinates::values(array.expr())?.as_slice() {
-            [value] => Choice::One(Label::At(*value)),
+        Value::Array(array) if array.ndim() == 1 => Choice::Many(labels(array)?),
+        Value::Array(array) if array.ndim() == 0 => match labels(array)?.as_slice() {
+            [one] => Choice::One(one.clone()),
             _ => return call.refuse("an array of rank 0 has one element"),
         },
         other => match other.items() {
@@ -118,6 +122,20 @@ fn choice(call: &Call, name: &str, value: &Value) -> Result<Choice> {
             None => Choice::One(one(other)?),
         },
     })
+}
+
+/// The elements of an array as labels: dates to the microsecond.
+fn labels(array: &Array) -> Result<Vec<Label>> {
+    match array.expr().time {
+        Some(time) if time.is_date => {
+            let exact = TimeType::date(Unit::Micro);
+            let values = coordinates::values(&times::astype(array.expr(), exact)?)?;
+            #[expect(clippy::cast_possible_truncation, reason = "whole, and NaN is NaT")]
+            let text = |v: f64| dates::text(exact, if v.is_nan() { NAT } else { v as i64 });
+            Ok(values.into_iter().map(|v| Label::Time(text(v))).collect())
+        }
+        _ => Ok(coordinates::values(array.expr())?.into_iter().map(Label::At).collect()),
+    }
 }
 
 fn step_of(step: i128) -> isize {

@@ -6,6 +6,7 @@ use super::value::Value;
 use super::value::{Call, Callable, Function, Parts};
 use crate::error::Result;
 
+mod dates;
 mod creation;
 mod properties;
 mod elementwise;
@@ -43,6 +44,7 @@ pub(super) use shape::matrix_transpose;
 static TABLES: &[&[Function]] = &[
     calculus::TABLE,
     creation::TABLE,
+    dates::TABLE,
     elementwise::TABLE,
     fft::TABLE,
     groups::TABLE,

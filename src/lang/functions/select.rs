@@ -102,7 +102,11 @@ fn slice(call: &Call) -> Result<Value> {
     if ends.iter().all(whole) {
         return Ok(Value::Slice(ends.map(|v| v.as_integer())));
     }
-    match ends.iter().find(|v| !whole(v) && !matches!(v, Value::Str(_) | Value::Scalar(_))) {
+    let single = |v: &Value| match v {
+        Value::Array(x) => x.ndim() == 0,
+        other => matches!(other, Value::Str(_) | Value::Scalar(_)),
+    };
+    match ends.iter().find(|v| !whole(v) && !single(v)) {
         Some(other) => call.refuse(format!("takes numbers, times and None, not {}", other.describe())),
         None => Ok(Value::Span(Box::new(ends))),
     }

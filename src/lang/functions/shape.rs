@@ -1,12 +1,11 @@
 //! The same elements seen differently: axes moved, added, removed, reversed, stretched.
 
-use super::super::operators::cast;
+use super::super::operators::astype;
 use super::super::value::Value;
 use super::super::value::{Call, Function};
 use super::row;
 use crate::array::Array;
 use crate::array::manipulation::{expand_dims, flip, squeeze};
-use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::expr::build;
 use crate::shape::Shape;
@@ -60,8 +59,7 @@ pub(super) static TABLE: &[Function] = &[
 pub(super) const METHODS: &[Function] = &[
     row("transpose", "a, *axes", |call| transpose(call, "")),
     row("astype", "a, dtype, !order, !casting, !subok, copy=True", |call| {
-        let dtype: DType = call.required("dtype")?.to_dtype()?;
-        Ok(cast(call.required("a")?, dtype)?.into())
+        astype(call.required("a")?, call.required("dtype")?)
     }),
     row("rechunk", "a, chunks", rechunk),
     row("reshape", "a, *shape, !order, copy=None", |call| reshape(&call.array("a")?, &spread(call)?)),

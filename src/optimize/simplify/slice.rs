@@ -62,6 +62,7 @@ impl ExprRule for PushSlicesBelowReductions {
         let node = crate::expr::Node {
             kind,
             dtype: reduction.dtype,
+            time: reduction.time,
             shape: kept.into(),
             chunks,
             names: reduction.names.clone(),

@@ -108,6 +108,7 @@ impl Hdf5Array {
             format: "hdf5".to_owned(),
             dtype: stored.dtype,
             names: dimension_names(dataset, inner, dims.len(), scales),
+            time: None,
             shape: dims,
             chunks,
             shards: None,

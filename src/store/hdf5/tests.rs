@@ -21,7 +21,7 @@ fn sample(dtype: DType, len: usize) -> Vec<u8> {
 }
 
 fn layout(dtype: DType, shape: &[usize], chunks: &[usize], how: Create) -> Layout {
-    Layout { dtype, shape: shape.to_vec(), chunks: chunks.to_vec(), how, run: None }
+    Layout { dtype, time: None, shape: shape.to_vec(), chunks: chunks.to_vec(), how, run: None }
 }
 
 /// The elements of `region` of a whole array.

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::shape;
 use crate::store::lock::Lock;
 use crate::store::staging::Staging;
-use crate::store::{Layout, Sink};
+use crate::store::{Attributes, Layout, Sink};
 use std::cell::Cell;
 use std::ffi::CString;
 use std::path::{Path, PathBuf};
@@ -66,6 +66,7 @@ impl Writer {
             filters: chunk.as_ref().map_or_else(Vec::new, |c| codec.filters(itemsize, shape::size(c) * itemsize)),
             fill: fill.clone(),
         };
+        let attributes = layout.cf_attributes()?;
         staging.open()?;
         let mut writer = Self {
             target: path.to_path_buf(),
@@ -79,16 +80,16 @@ impl Writer {
             fill: fill.unwrap_or_else(|| vec![0; layout.dtype.size()]),
             overwrite,
         };
-        writer.begin(&new, layout).map_err(|e| Error::store(path.join(inner), e))?;
+        writer.begin(&new, layout, &attributes).map_err(|e| Error::store(path.join(inner), e))?;
         Ok(writer)
     }
 
-    fn begin(&mut self, new: &NewDataset, layout: &Layout) -> ffi::Res<()> {
+    fn begin(&mut self, new: &NewDataset, layout: &Layout, attributes: &Attributes) -> ffi::Res<()> {
         let name = ffi::c_name(&self.inner)?;
         ffi::locked(|| {
             let file = ffi::create_file(&self.staging.part())?;
             let dataset = raw::create(&file, &name, &types::native(self.dtype)?, new)?;
-            attributes::write_all(&dataset, &layout.how.attributes, &layout.how.names, self.dtype)?;
+            attributes::write_all(&dataset, attributes, &layout.how.names, self.dtype)?;
             self.open = Some((file, dataset));
             Ok(())
         })

@@ -1,9 +1,10 @@
 //! The header of a `.npy` file: a magic string, a version, and a Python dictionary.
 
 use crate::dtype::DType;
+use crate::dtype::time::TimeType;
 use crate::error::{Error, Result};
 use crate::shape;
-use crate::store::{Attributes, dates, raw};
+use crate::store::raw;
 use std::fs::File;
 use std::path::Path;
 
@@ -27,7 +28,7 @@ pub(in crate::store) struct Header {
     /// Where the elements begin.
     pub(in crate::store) offset: u64,
     /// What the elements are where they are dates or lengths of time.
-    pub(in crate::store) dates: Option<Attributes>,
+    pub(in crate::store) time: Option<TimeType>,
 }
 
 impl Header {
@@ -81,7 +82,7 @@ impl Header {
             let found = entries.iter().find(|(k, _)| *k == Literal::Text(key.to_owned()));
             found.map(|(_, v)| v).ok_or_else(|| damaged(&format!("`{key}` is missing")))
         };
-        let (dtype, swapped, dates) = match find("descr")? {
+        let (dtype, swapped, time) = match find("descr")? {
             Literal::Text(descr) => dtype_of(descr)?,
             _ => return Err(Refusal::Unsupported("with fields".to_owned())),
         };
@@ -95,7 +96,7 @@ impl Header {
             .collect::<Option<Vec<usize>>>()
             .filter(|s| s.len() <= 64)
             .ok_or_else(|| damaged("`shape` is not a tuple of lengths"))?;
-        Ok(Self { dtype, swapped, fortran: fortran && shape.len() > 1, shape, offset, dates })
+        Ok(Self { dtype, swapped, fortran: fortran && shape.len() > 1, shape, offset, time })
     }
 
     /// Order and endianness, where they are not the usual ones.
@@ -106,9 +107,10 @@ impl Header {
 }
 
 /// The whole header of a new file in C order: the elements follow at once.
-pub(super) fn print(dtype: DType, lengths: &[usize]) -> Vec<u8> {
+pub(super) fn print(dtype: DType, time: Option<TimeType>, lengths: &[usize]) -> Vec<u8> {
     let order = if cfg!(target_endian = "little") { '<' } else { '>' };
     let descr = match dtype {
+        _ if let Some(time) = time => format!("{order}{}", time.code()),
         DType::BF16 => format!("{order}V2"),
         DType::Bool => "|b1".to_owned(),
         DType::I8 => "|i1".to_owned(),
@@ -149,19 +151,18 @@ fn kind_code(dtype: DType) -> char {
 /// The element type that NumPy writes so, and whether its bytes must be swapped; `None` where there is none, and for what
 /// counts time.
 pub(in crate::store) fn element(descr: &str) -> Option<(DType, bool)> {
-    let numbers =
-        |(dtype, swapped, dates): (DType, bool, Option<Attributes>)| dates.is_none().then_some((dtype, swapped));
+    let numbers = |(dtype, swapped, time): (DType, bool, Option<TimeType>)| time.is_none().then_some((dtype, swapped));
     dtype_of(descr).ok().and_then(numbers).or_else(|| descr.parse().ok().map(|dtype| (dtype, false)))
 }
 
 /// The element type behind `descr`, whether its bytes must be swapped, and what it is where it counts time.
-fn dtype_of(descr: &str) -> Result<(DType, bool, Option<Attributes>), Refusal> {
+fn dtype_of(descr: &str) -> Result<(DType, bool, Option<TimeType>), Refusal> {
     let unsupported = || Refusal::Unsupported(format!("`{descr}`"));
     let order = descr.chars().next().filter(|c| matches!(c, '<' | '>' | '=' | '|'));
     let code = order.map_or(descr, |c| &descr[c.len_utf8()..]);
-    let dates = dates::of_code(code);
+    let time: Option<TimeType> = code.parse().ok();
     let dtype = match (code, order) {
-        _ if dates.is_some() => DType::I64,
+        _ if time.is_some() => DType::I64,
         // ml_dtypes stores bfloat16 so; real void data of two bytes is `|V2`.
         ("V2", Some('<' | '>')) | ("bfloat16", _) => DType::BF16,
         _ if code.starts_with(['b', 'i', 'u', 'f', 'c']) && code[1..].bytes().all(|b| b.is_ascii_digit()) => {
@@ -174,7 +175,7 @@ fn dtype_of(descr: &str) -> Result<(DType, bool, Option<Attributes>), Refusal> {
         Some('>') => cfg!(target_endian = "little"),
         _ => false,
     };
-    Ok((dtype, swapped && dtype.real().size() > 1, dates))
+    Ok((dtype, swapped && dtype.real().size() > 1, time))
 }
 
 /// Why a header is not accepted.
@@ -304,7 +305,7 @@ mod tests {
     fn printed_headers_are_understood() {
         for dtype in DType::ALL {
             for shape in [vec![], vec![3], vec![0, 7, 2]] {
-                let bytes = print(dtype, &shape);
+                let bytes = print(dtype, None, &shape);
                 assert_eq!(bytes.len() % 64, 0);
                 let text = String::from_utf8(bytes[10..].to_vec()).unwrap();
                 let header = Header::from_text(&text, 0).unwrap();

@@ -112,7 +112,7 @@ fn documents_v3(layout: &Layout, stored: &[usize], steps: &[Named], fill: &Value
         "zarr_format": 3,
         "node_type": "array",
         "shape": layout.shape,
-        "data_type": layout.dtype.name(),
+        "data_type": data_type(layout),
         "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": stored}},
         "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
         "fill_value": fill,
@@ -123,6 +123,13 @@ fn documents_v3(layout: &Layout, stored: &[usize], steps: &[Named], fill: &Value
         document["dimension_names"] = json!(how.names);
     }
     vec![("zarr.json", document)]
+}
+
+/// The element type as version 3 names it.
+fn data_type(layout: &Layout) -> Value {
+    let Some(time) = layout.time else { return layout.dtype.name().into() };
+    let name = if time.is_date { "numpy.datetime64" } else { "numpy.timedelta64" };
+    json!({"name": name, "configuration": {"unit": time.unit.code(), "scale_factor": 1}})
 }
 
 fn documents_v2(layout: &Layout, stored: &[usize], codec: &Compressor, fill: &Value) -> Vec<(&'static str, Value)> {
@@ -139,7 +146,7 @@ fn documents_v2(layout: &Layout, stored: &[usize], codec: &Compressor, fill: &Va
         "zarr_format": 2,
         "shape": layout.shape,
         "chunks": stored,
-        "dtype": format!("{order}{letter}{}", dtype.size()),
+        "dtype": layout.time.map_or_else(|| format!("{order}{letter}{}", dtype.size()), |time| format!("<{}", time.code())),
         "compressor": codec.numcodecs(),
         "fill_value": fill,
         "order": "C",

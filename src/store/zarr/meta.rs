@@ -6,9 +6,10 @@ use super::source::Source;
 use crate::chunk::{AxisChunks, Chunks};
 use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
+use crate::dtype::time::{NAT, TimeType, Unit};
 use crate::error::{Error, Result};
 use crate::shape;
-use crate::store::{Attributes, Info, dates};
+use crate::store::{Attributes, Info};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -114,9 +115,9 @@ fn array_v3(source: &Source, inner: &str, mut document: Value, path: &Path) -> R
     let bad = |why: String| Error::store(path, why);
     let unsupported = |why: String| Error::unsupported(format!("{}: {why}", path.display()));
     let codec_list = document.get("codecs").and_then(Value::as_array).cloned().unwrap_or_default();
-    let times = document.get("data_type").and_then(dates_v3);
-    if times.is_some() && document.get("fill_value") == Some(&Value::from("NaT")) {
-        document["fill_value"] = i64::MIN.into();
+    let time = document.get("data_type").and_then(time_v3);
+    if time.is_some() && document.get("fill_value") == Some(&Value::from("NaT")) {
+        document["fill_value"] = NAT.into();
     }
     let meta: ArrayMetadataV3 =
         serde_json::from_value(document).map_err(|e| bad(format!("is not the metadata of an array: {e}")))?;
@@ -126,7 +127,7 @@ fn array_v3(source: &Source, inner: &str, mut document: Value, path: &Path) -> R
     if let Some(transformer) = meta.storage_transformers.iter().find(|t| t.must_understand()) {
         return Err(unsupported(format!("storage transformer `{}` is not supported", transformer.name())));
     }
-    let dtype = if times.is_some() { DType::I64 } else { dtype_v3(meta.data_type.name()).map_err(unsupported)? };
+    let dtype = if time.is_some() { DType::I64 } else { dtype_v3(meta.data_type.name()).map_err(unsupported)? };
     let lengths = lengths(&meta.shape, dtype).map_err(bad)?;
     if meta.dimension_names.as_ref().is_some_and(|names| names.len() != lengths.len()) {
         return Err(bad(format!("has another number of dimension names than its shape {}", shape::tuple(&lengths))));
@@ -140,9 +141,10 @@ fn array_v3(source: &Source, inner: &str, mut document: Value, path: &Path) -> R
     let head = Head {
         version: 3,
         dtype,
+        time,
         lengths,
         names: meta.dimension_names.unwrap_or_default(),
-        attributes: dates::beside(meta.attributes, times),
+        attributes: meta.attributes,
         fill: Some(fill.as_ne_bytes().to_vec()),
         missing: None,
         codecs: describe(&codecs, None),
@@ -157,9 +159,9 @@ fn array_v2(source: &Source, inner: &str, document: &Value, attributes: Attribut
         let other = document.get("dtype").map(ToString::to_string).unwrap_or_default();
         return Err(unsupported(format!("element type {other} is not supported")));
     };
-    let times = dates::of_code(code.trim_start_matches(['<', '>', '|', '=']));
+    let time: Option<TimeType> = code.parse().ok();
     // Integers count time.
-    let own = if times.is_some() {
+    let own = if time.is_some() {
         format!("{}i8", &code[..code.len() - code.trim_start_matches(['<', '>']).len()])
     } else {
         code.clone()
@@ -195,10 +197,9 @@ fn array_v2(source: &Source, inner: &str, document: &Value, attributes: Attribut
     let (names, attributes) = names_v2(attributes, document, lengths.len());
     // For whoever names dimensions, version 2's fill value is the `_FillValue` of NetCDF; others write 0 there and mean 0.
     let missing =
-        fill.as_deref().filter(|_| !names.is_empty() && times.is_none()).map(|bytes| Scalar::from_bytes(dtype, bytes));
+        fill.as_deref().filter(|_| !names.is_empty() && time.is_none()).map(|bytes| Scalar::from_bytes(dtype, bytes));
     let codecs = describe(&codecs, Some(code));
-    let attributes = dates::beside(attributes, times);
-    let head = Head { version: 2, dtype, names, attributes, fill, missing, codecs, lengths };
+    let head = Head { version: 2, dtype, time, names, attributes, fill, missing, codecs, lengths };
     assemble(source, inner, head, pipeline, (grid, stored_shape), Keys::V2 { separator }).map_err(bad)
 }
 
@@ -206,6 +207,7 @@ fn array_v2(source: &Source, inner: &str, document: &Value, attributes: Attribut
 struct Head {
     version: u8,
     dtype: DType,
+    time: Option<TimeType>,
     lengths: Vec<usize>,
     names: Vec<Option<String>>,
     attributes: Attributes,
@@ -246,6 +248,7 @@ fn assemble(
         path: source.name(inner).display().to_string(),
         format: format!("zarr v{}", head.version),
         dtype: head.dtype,
+        time: head.time,
         shape: head.lengths,
         chunks,
         shards,
@@ -338,7 +341,7 @@ fn transpose(rank: usize) -> Named {
 }
 
 /// What the elements are, where they are dates or lengths of time.
-fn dates_v3(data_type: &Value) -> Option<Attributes> {
+fn time_v3(data_type: &Value) -> Option<TimeType> {
     let is_date = match data_type.get("name")?.as_str()? {
         "numpy.datetime64" => true,
         "numpy.timedelta64" => false,
@@ -346,7 +349,8 @@ fn dates_v3(data_type: &Value) -> Option<Attributes> {
     };
     let configuration = data_type.get("configuration")?;
     let counts = |key: &str| configuration.get(key).is_none_or(|factor| factor.as_u64() == Some(1));
-    dates::of_unit(is_date, configuration.get("unit")?.as_str().filter(|_| counts("scale_factor"))?)
+    let unit = configuration.get("unit")?.as_str().filter(|_| counts("scale_factor"))?;
+    Some(TimeType { is_date, unit: Unit::of_code(unit)? })
 }
 
 fn dtype_v3(name: &str) -> Outcome<DType> {

@@ -37,7 +37,7 @@ fn conforms_inside_groups_and_in_shards() {
 }
 
 fn layout(shape: &[usize], chunks: &[usize], how: Create) -> Layout {
-    Layout { dtype: DType::I16, shape: shape.to_vec(), chunks: chunks.to_vec(), how, run: None }
+    Layout { dtype: DType::I16, time: None, shape: shape.to_vec(), chunks: chunks.to_vec(), how, run: None }
 }
 
 /// An array of 4 by 6 numbers, counted, in chunks of 2 by 3.

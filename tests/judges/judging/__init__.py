@@ -33,7 +33,7 @@ class Judge:
         else:
             want = np.asarray(want)
             equal = value is not None and value.shape == want.shape and value.dtype == want.dtype
-            good = equal and np.array_equal(value, want, equal_nan=want.dtype.kind in "fc")
+            good = equal and np.array_equal(value, want, equal_nan=want.dtype.kind in "fcmM")
         if good:
             self.right += 1
         else:

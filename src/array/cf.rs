@@ -100,6 +100,11 @@ impl Packing {
         place[end] = value;
     }
 
+    /// Whether there is a number, other than NaN, for what is missing.
+    pub(super) fn fills(&self) -> bool {
+        self.missing.iter().any(|m| !m.to_f64().is_nan())
+    }
+
     fn is_packed(&self) -> bool {
         self.scale.is_some() || self.offset.is_some()
     }
@@ -302,11 +307,7 @@ fn missing(
     element: Register,
     (kept, stored): (DType, DType),
 ) -> Result<Option<Register>> {
-    // Attributes of numbers that are read with another sign are of the type that is stored.
-    let read = |s: Scalar| match s {
-        Scalar::Int(_) if kept != stored && s.fits(kept) => Scalar::from_bytes(stored, &s.to_bytes(kept)),
-        other => other,
-    };
+    let read = |s: Scalar| as_read(s, kept, stored);
     let mut condition = None;
     let mut known: Vec<Scalar> = packing.missing.iter().filter_map(|m| constant(read(*m), stored)).collect();
     known.dedup();
@@ -319,6 +320,86 @@ fn missing(
         condition = Some(either(p, condition, beyond)?);
     }
     Ok(condition)
+}
+
+/// An attribute of numbers that are read with another sign, which is of the type that is stored.
+fn as_read(number: Scalar, kept: DType, stored: DType) -> Scalar {
+    match number {
+        Scalar::Int(_) if kept != stored && number.fits(kept) => Scalar::from_bytes(stored, &number.to_bytes(kept)),
+        other => other,
+    }
+}
+
+/// The numbers of type `dtype` that stand for the values `x`: [`decode`] backwards. Values that no number stands for, and
+/// NaN where nothing says what is missing, end the run.
+///
+/// # Errors
+/// [`DType`](crate::ErrorKind::DType) for complex elements, and for floats that would be stored with fewer digits.
+#[track_caller]
+pub(super) fn encode(x: &Expr, packing: &Packing, dtype: DType) -> Result<Expr> {
+    let stored = packing.stored(dtype);
+    if x.dtype.is_complex() || dtype.is_complex() {
+        return Err(Error::dtype("pack", format!("CF conventions say nothing of {} elements", x.dtype)));
+    }
+    if !packing.is_packed() && promote(x.dtype, stored) == stored && (x.dtype.is_integer() || x.dtype == DType::Bool) {
+        return build::cast(&build::cast(x, stored)?, dtype);
+    }
+    if !packing.is_packed() && stored.is_inexact() && promote(x.dtype, stored) != stored {
+        return Err(Error::dtype("pack", format!("{} is not stored as {stored} without losing digits", x.dtype)));
+    }
+    let fill = packing.missing.iter().find_map(|m| constant(as_read(*m, dtype, stored), stored));
+    let wide = build::cast(x, if stored.is_inexact() && !packing.is_packed() { stored } else { DType::F64 })?;
+    let (scale, offset) = (packing.scale.map(|n| n.value), packing.offset.map(|n| n.value));
+    let code = build::compose_typed("pack", &[Arg::Array(wide.clone())], &[None], |p, v| {
+        let mut code = v[0];
+        for (op, by) in [(ElementOp::Subtract, offset), (ElementOp::Divide, scale)] {
+            let Some(by) = by else { continue };
+            let by = p.constant(by, DType::F64);
+            code = p.op(op, &[code, by])?;
+        }
+        if stored.is_integer() && packing.is_packed() { p.op(ElementOp::Rint, &[code]) } else { Ok(code) }
+    })?;
+    let code = if stored.is_integer() { checked(&code, stored, fill)? } else { code };
+    let code_dtype = wide.dtype;
+    build::compose_typed("pack", &[Arg::Array(code)], &[None], |p, v| {
+        let mut code = v[0];
+        if let Some(fill) = fill {
+            let missing = p.op(ElementOp::Isnan, &[code])?;
+            let fill = p.constant(fill, code_dtype);
+            code = p.select(missing, fill, code);
+        }
+        if stored.is_integer() && stored != DType::U64 {
+            code = p.cast(code, DType::I64);
+        }
+        let code = p.cast(code, stored);
+        Ok(p.cast(code, dtype))
+    })
+}
+
+/// The same numbers, all of which are whole ones of type `stored` and not the one that stands for what is missing, or NaN
+/// where there is one; others end the run.
+fn checked(code: &Expr, stored: DType, fill: Option<Scalar>) -> Result<Expr> {
+    let signed = stored.kind() == Kind::Signed;
+    let bits = i32::try_from(8 * stored.size()).unwrap_or(64) - i32::from(signed);
+    let (low, end) = (if signed { -(2f64.powi(bits)) } else { 0.0 }, 2f64.powi(bits));
+    let valid = build::compose_typed("pack", &[Arg::Array(code.clone())], &[None], |p, v| {
+        let (low, end) = (p.constant(low, DType::F64), p.constant(end, DType::F64));
+        let whole = p.op(ElementOp::Rint, &[v[0]])?;
+        let parts = [
+            p.op(ElementOp::GreaterEqual, &[v[0], low])?,
+            p.op(ElementOp::Less, &[v[0], end])?,
+            p.op(ElementOp::Equal, &[v[0], whole])?,
+        ];
+        let mut all = p.op(ElementOp::LogicalAnd, &[parts[0], parts[1]])?;
+        all = p.op(ElementOp::LogicalAnd, &[all, parts[2]])?;
+        let Some(fill) = fill else { return Ok(all) };
+        let fill = p.constant(fill, DType::F64);
+        let another = p.op(ElementOp::NotEqual, &[v[0], fill])?;
+        let missing = p.op(ElementOp::Isnan, &[v[0]])?;
+        all = p.op(ElementOp::LogicalAnd, &[all, another])?;
+        p.op(ElementOp::LogicalOr, &[all, missing])
+    })?;
+    where_all(code, &valid, "pack", "a value is none that the numbers of the stored array can stand for")
 }
 
 /// Whether a value lies below or above a range; `None` where the range has no ends.

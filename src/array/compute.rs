@@ -1,5 +1,6 @@
 //! Running what was asked for: one array, or several at once.
 
+use super::update::{self, Written};
 use super::{Array, Dyn, Kind};
 use super::{cf, coordinates};
 use crate::blockwise::lower::Request;
@@ -18,7 +19,7 @@ use crate::runtime::pipeline::{Stage, explain, prepare};
 use crate::runtime::report::Report;
 use crate::shape;
 use crate::store::memory::MemoryStore;
-use crate::store::{self, Create, Layout, Store};
+use crate::store::{self, Change, Create, Layout, Store, Update};
 use bytemuck::Pod;
 use ndarray::ArrayD;
 use std::collections::{BTreeMap, BTreeSet};
@@ -48,10 +49,42 @@ pub trait Compute {
 pub struct Wanted {
     expr: crate::expr::Expr,
     stored: Option<(PathBuf, Create)>,
+    changed: Option<Changed>,
     persists: bool,
 }
 
+/// An array that exists, and what becomes of it.
+#[derive(Debug, Clone)]
+enum Changed {
+    /// As asked for.
+    Asked(PathBuf, Update),
+    /// As found to fit.
+    Found(PathBuf, Box<Change>),
+}
+
 impl Wanted {
+    /// An answer in memory.
+    fn shown(expr: Expr) -> Self {
+        Self { expr, stored: None, changed: None, persists: false }
+    }
+
+    /// An array to be created.
+    fn stored(expr: Expr, path: PathBuf, how: Create) -> Self {
+        Self { stored: Some((path, how)), ..Self::shown(expr) }
+    }
+
+    /// A change of one that exists.
+    fn found(written: Written) -> Self {
+        let changed = Changed::Found(written.path, Box::new(written.change));
+        Self { changed: Some(changed), ..Self::shown(written.expr) }
+    }
+
+    /// Where it is written to.
+    fn target(&self) -> Option<&Path> {
+        let changed = self.changed.as_ref().map(|(Changed::Asked(path, _) | Changed::Found(path, _))| path);
+        self.stored.as_ref().map(|(path, _)| path).or(changed).map(PathBuf::as_path)
+    }
+
     /// The expression.
     #[must_use]
     pub fn expr(&self) -> &crate::expr::Expr {
@@ -143,7 +176,7 @@ impl<T: Kind + FromBlock> Compute for Array<T> {
     type Output = ArrayD<T>;
 
     fn collect(&self, wanted: &mut Vec<Wanted>) {
-        wanted.push(Wanted { expr: self.expr().clone(), stored: None, persists: false });
+        wanted.push(Wanted::shown(self.expr().clone()));
     }
 
     fn take(answers: &mut dyn Iterator<Item = Answer>) -> Result<ArrayD<T>> {
@@ -155,7 +188,7 @@ impl Compute for Array<Dyn> {
     type Output = Computed;
 
     fn collect(&self, wanted: &mut Vec<Wanted>) {
-        wanted.push(Wanted { expr: self.expr().clone(), stored: None, persists: false });
+        wanted.push(Wanted::shown(self.expr().clone()));
     }
 
     fn take(answers: &mut dyn Iterator<Item = Answer>) -> Result<Computed> {
@@ -228,7 +261,41 @@ impl<T: Kind> Array<T> {
     /// appears under its name when it is whole.
     #[must_use]
     pub fn store(&self, path: impl Into<PathBuf>, how: Create) -> Stored {
-        Stored { wanted: Wanted { expr: self.expr().clone(), stored: Some((path.into(), how)), persists: false } }
+        Stored { wanted: Wanted::stored(self.expr().clone(), path.into(), how) }
+    }
+
+    /// The array as a change of one that exists: written into a region of the array at `path`, or behind its end, when it is
+    /// computed. Chunks that the region covers in part keep the rest of what they hold.
+    ///
+    /// Its shape is that of the region, its element type one that the stored array holds without loss ([`Update::packed`]
+    /// packs values first), and names and coordinates of its axes agree with those there. Along an axis that grows, the
+    /// coordinate beside the array grows along, in the units that it has.
+    ///
+    /// In Zarr, everything is made beside the array and put into its place at the end, so that a run that fails changes
+    /// nothing, and the array itself may be read for what is written. A process that is killed while pieces take their
+    /// places leaves that to the next one to change the array; one that grows has its old shape until then. Behind a
+    /// network, every chunk is replaced when it is made, and an array that grows gets its new shape last. HDF5 files are
+    /// changed in place at the end of the run: what fails before that changes nothing, and a crash at that moment may
+    /// damage the file.
+    ///
+    /// ```
+    /// use hyperslab::{Context, store::{Create, Update}};
+    /// let cx = Context::default();
+    /// let path = std::env::temp_dir().join(format!("grows-{}.zarr", std::process::id()));
+    /// cx.compute(cx.arange(10)?.store(&path, Create::new().chunks([4])))?;
+    /// cx.compute(cx.arange(3)?.update(&path, Update::append(0)))?;
+    /// cx.compute((cx.open(&path)?.try_slice(..4)? * -1).update(&path, Update::region(2..6)))?;
+    /// let x = cx.compute(cx.open(&path)?)?.to_ndarray::<i64>()?;
+    /// assert_eq!(x.as_slice().unwrap(), &[0, 1, 0, -1, -2, -3, 6, 7, 8, 9, 0, 1, 2]);
+    /// # std::fs::remove_dir_all(path).unwrap();
+    /// # Ok::<(), hyperslab::Error>(())
+    /// ```
+    ///
+    /// What does not fit is an error when it is computed, before anything runs where that can be told.
+    #[must_use]
+    pub fn update(&self, path: impl Into<PathBuf>, how: Update) -> Stored {
+        let changed = Some(Changed::Asked(path.into(), how));
+        Stored { wanted: Wanted { changed, ..Wanted::shown(self.expr().clone()) } }
     }
 }
 
@@ -279,7 +346,7 @@ impl Context {
     /// As [`Context::persist`], for several that share their reads.
     #[track_caller]
     pub(super) fn persist_all(&self, arrays: &[Array]) -> Result<Vec<Array>> {
-        let wanted = |a: &Array| Wanted { expr: a.expr().clone(), stored: None, persists: true };
+        let wanted = |a: &Array| Wanted { persists: true, ..Wanted::shown(a.expr().clone()) };
         let answers = run(self, &arrays.iter().map(wanted).collect::<Vec<_>>())?;
         let kept = |(answer, array): (Answer, &Array)| match answer {
             Answer::Blocks(blocks) => Ok(named(array, Arc::new(blocks.named(&texts(&array.expr().names))))),
@@ -312,12 +379,12 @@ impl Context {
         let exprs: Vec<Expr> = wanted.iter().map(|w| w.expr.clone()).collect();
         let facts = first_facts(&exprs);
         if facts.is_empty() {
-            return explain(self, &requests(&wanted)?.0, stage);
+            return explain(self, &requests(&planned(&wanted)?)?.0, stage);
         }
         if stage == Stage::Expr {
             return Ok(exprs.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
         }
-        let facts: Vec<Wanted> = facts.into_iter().map(|expr| Wanted { expr, stored: None, persists: false }).collect();
+        let facts: Vec<Wanted> = facts.into_iter().map(Wanted::shown).collect();
         let text = explain(self, &requests(&facts)?.0, stage)?;
         Ok(format!("{}\nthe rest is planned when these numbers, on which lengths depend, are known", text.trim_end()))
     }
@@ -331,7 +398,7 @@ impl Context {
     pub fn plan<C: Compute>(&self, what: &C) -> Result<Plan> {
         let mut wanted = Vec::new();
         what.collect(&mut wanted);
-        Ok(prepare(self, &requests(&settled(self, &wanted)?.0)?.0)?.0)
+        Ok(prepare(self, &requests(&planned(&settled(self, &wanted)?.0)?)?.0)?.0)
     }
 }
 
@@ -340,14 +407,18 @@ fn requests(wanted: &[Wanted]) -> Result<(Vec<Request>, Vec<Option<Layout>>)> {
     let mut requests = Vec::new();
     let mut layouts = Vec::new();
     for (i, w) in wanted.iter().enumerate() {
-        if let Some((path, _)) = &w.stored
-            && wanted[..i].iter().filter_map(|v| v.stored.as_ref()).any(|(p, _)| p == path)
+        if let Some(path) = w.target()
+            && wanted[..i].iter().filter_map(Wanted::target).any(|p| p == path)
         {
             return Err(Error::argument("store", format!("{} is asked for twice", path.display())));
         }
         let layout = w.stored.as_ref().map(|(path, how)| layout(&w.expr, path, how)).transpose()?;
         let grid = layout.as_ref().map(|l| Chunks::regular(&l.shape, l.how.shards.as_ref().unwrap_or(&l.chunks)));
-        requests.push(Request { expr: w.expr.clone(), stored: grid.transpose()?, persists: w.persists });
+        let grid = match &w.changed {
+            Some(Changed::Found(path, change)) => Some(update::grid(path, change)?),
+            _ => grid.transpose()?,
+        };
+        requests.push(Request { expr: w.expr.clone(), stored: grid, persists: w.persists });
         layouts.push(layout);
     }
     Ok((requests, layouts))
@@ -407,8 +478,7 @@ fn settled(cx: &Context, wanted: &[Wanted]) -> Result<(Vec<Wanted>, Option<Repor
     let mut spent: Option<Report> = None;
     let exprs: Vec<Expr> = wanted.iter().map(|w| w.expr.clone()).collect();
     let exprs = resolve(&exprs, &mut |facts| {
-        let facts: Vec<Wanted> =
-            facts.iter().map(|e| Wanted { expr: e.clone(), stored: None, persists: false }).collect();
+        let facts: Vec<Wanted> = facts.iter().cloned().map(Wanted::shown).collect();
         let answers = run_known(cx, &facts)?;
         let now = cx.report();
         spent = Some(spent.take().map_or(now.clone(), |before| before.then(now)));
@@ -419,9 +489,10 @@ fn settled(cx: &Context, wanted: &[Wanted]) -> Result<(Vec<Wanted>, Option<Repor
 }
 
 fn run(cx: &Context, wanted: &[Wanted]) -> Result<Vec<Answer>> {
-    let (mut wanted, spent) = settled(cx, wanted)?;
+    let (wanted, spent) = settled(cx, wanted)?;
+    let (mut wanted, places) = changes(cx, wanted)?;
     let scalars = scalars(cx, &mut wanted)?;
-    let answers = run_known(cx, &wanted)?;
+    let mut answers: Vec<Option<Answer>> = run_known(cx, &wanted)?.into_iter().map(Some).collect();
     if let Some(before) = spent {
         cx.set_report(before.then(cx.report()));
     }
@@ -435,7 +506,44 @@ fn run(cx: &Context, wanted: &[Wanted]) -> Result<Vec<Answer>> {
             accompany(cx, &w.expr, path, how)?;
         }
     }
-    Ok(answers)
+    // What an interrupted run had done is written too.
+    let answer = |place: Option<usize>| {
+        place.map_or(Ok(Answer::Written), |at| {
+            answers[at].take().ok_or_else(|| Error::bug("an answer for each request"))
+        })
+    };
+    places.into_iter().map(answer).collect()
+}
+
+/// What is asked for, with the changes of arrays that exist as they fit those; and the place of each that was asked for among
+/// them, unless there is nothing left to do.
+fn changes(cx: &Context, wanted: Vec<Wanted>) -> Result<(Vec<Wanted>, Vec<Option<usize>>)> {
+    let (mut all, mut places) = (Vec::with_capacity(wanted.len()), Vec::with_capacity(wanted.len()));
+    for w in wanted {
+        if let Some(Changed::Asked(path, how)) = &w.changed {
+            let parts = update::changes(cx, &w.expr, path, how)?;
+            let done = parts.is_empty();
+            // A coordinate that several arrays share grows once.
+            let again = |part: &Written| all.iter().filter_map(Wanted::target).any(|p| p == part.path);
+            let (last, others) = parts.split_last().map_or((None, &[][..]), |(last, others)| (Some(last), others));
+            let new: Vec<Wanted> = others.iter().filter(|p| !again(p)).cloned().map(Wanted::found).collect();
+            all.extend(new.into_iter().chain(last.cloned().map(Wanted::found)));
+            places.push(if done { None } else { Some(all.len() - 1) });
+        } else {
+            all.push(w);
+            places.push(Some(all.len() - 1));
+        }
+    }
+    Ok((all, places))
+}
+
+/// The same, for a plan alone.
+fn planned(wanted: &[Wanted]) -> Result<Vec<Wanted>> {
+    let one = |w: &Wanted| match &w.changed {
+        Some(Changed::Asked(path, how)) => update::plain(&w.expr, path, how).map(Wanted::found),
+        _ => Ok(w.clone()),
+    };
+    wanted.iter().map(one).collect()
 }
 
 /// The scalar coordinates that are to be stored beside arrays, each once, where nothing else has their place: CF names them in
@@ -476,7 +584,7 @@ fn scalars(cx: &Context, wanted: &mut [Wanted]) -> Result<Vec<Wanted>> {
             named.push(name);
             if !stands && written.insert(place.clone()) {
                 let how = Create { zarr_version: how.zarr_version, overwrite: how.overwrite, ..Create::new() };
-                out.push(Wanted { expr: value, stored: Some((place, how)), persists: false });
+                out.push(Wanted::stored(value, place, how));
             }
         }
         if named.is_empty() {
@@ -513,7 +621,7 @@ fn accompany(cx: &Context, expr: &Expr, path: &Path, how: &Create) -> Result<()>
             _ => {}
         }
         how.names = texts(&expr.names[axis..=axis]);
-        let wanted = Wanted { expr: coordinate, stored: Some((place, how)), persists: false };
+        let wanted = Wanted::stored(coordinate, place, how);
         let before = cx.report();
         run_known(cx, &[wanted])?;
         cx.set_report(before.then(cx.report()));
@@ -528,8 +636,7 @@ fn is_same(cx: &Context, expr: &Expr, there: Expr) -> Result<bool> {
     if there.shape != expr.shape || there.dtype != expr.dtype || other_time {
         return Ok(false);
     }
-    let all: Vec<Wanted> =
-        [expr.clone(), there].into_iter().map(|expr| Wanted { expr, stored: None, persists: false }).collect();
+    let all: Vec<Wanted> = [expr.clone(), there].into_iter().map(Wanted::shown).collect();
     let mut answers = run_known(cx, &all)?.into_iter();
     Ok(answer(&mut answers)?.bytes() == answer(&mut answers)?.bytes())
 }
@@ -544,6 +651,12 @@ fn run_known(cx: &Context, wanted: &[Wanted]) -> Result<Vec<Answer>> {
     let mut settled = Vec::new();
     let mut sinks = Vec::new();
     for (w, layout) in wanted.iter().zip(layouts) {
+        if let Some(Changed::Found(path, change)) = &w.changed {
+            let mut change = change.clone();
+            change.run = Some(fingerprint(&w.expr, change.described(store::open(path)?.info())));
+            sinks.push(Some(store::change(path, &change)?));
+            continue;
+        }
         let (Some((path, _)), Some(mut layout)) = (&w.stored, layout) else {
             sinks.push(None);
             continue;

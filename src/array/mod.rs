@@ -8,7 +8,7 @@
 //! `periods.rs` of time), `windows.rs` block by block (`pyramid.rs` again and again),
 //! `weighted.rs` with weights, `masked.rs` without some elements, `stats.rs` has tests of hypotheses, `ndimage.rs` filters,
 //! `products.rs` multiplies them, `diagonals.rs` and `linalg.rs` are about matrices, `blocks.rs` maps user functions,
-//! `functions.rs` those that see more, `compute.rs` runs what was asked for, `stream.rs` chunk after chunk.
+//! `functions.rs` those that see more, `update.rs` writes into arrays that exist, `compute.rs` runs what was asked for, `stream.rs` chunk after chunk.
 
 use crate::chunk::Chunks;
 use crate::dtype::DType;
@@ -70,6 +70,7 @@ pub mod linalg;
 pub mod sampling;
 pub mod blocks;
 pub mod functions;
+mod update;
 pub mod compute;
 pub mod stream;
 

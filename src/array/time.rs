@@ -156,9 +156,14 @@ fn instant(p: &mut Program, value: Register, dtype: DType, clock: &Clock) -> Res
 #[track_caller]
 #[expect(clippy::cast_precision_loss, reason = "times are far smaller")]
 pub(super) fn on_clock(x: &Expr, from: &Clock, to: &Clock) -> Result<Expr> {
-    let later = (from.start - to.start) as f64 / to.microseconds();
-    let scaled = binary(ElementOp::Multiply, &build::cast(x, DType::F64)?, from.unit as f64 / to.unit as f64)?;
-    binary(ElementOp::Add, &scaled, later)
+    let (x, later) = (build::cast(x, DType::F64)?, (from.start - to.start) as f64);
+    if to.unit % from.unit == 0 {
+        // The division alone rounds, so that an hour of a day is the number that others make of it.
+        let moved = binary(ElementOp::Add, &x, later / from.microseconds())?;
+        return binary(ElementOp::Divide, &moved, (to.unit / from.unit) as f64);
+    }
+    let scaled = binary(ElementOp::Multiply, &x, from.unit as f64 / to.unit as f64)?;
+    binary(ElementOp::Add, &scaled, later / to.microseconds())
 }
 
 /// The times in `x`, by their clock, as dates counted in `unit`, rounded down; NaN as `NaT`.

@@ -3,7 +3,7 @@
 use crate::array::many::OpenMany;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
-use crate::store::Create;
+use crate::store::{Create, Update};
 use clap::{Args as Group, CommandFactory, Parser, Subcommand};
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -76,12 +76,52 @@ pub struct Eval {
     /// the range ends the run
     #[arg(long, value_name = "TYPE:LOW:HIGH", allow_hyphen_values = true)]
     pub pack: Option<Pack>,
+    /// How arrays that exist are changed.
+    #[command(flatten)]
+    pub updating: Updating,
     /// How results are stored.
     #[command(flatten)]
     pub storage: Storage,
     /// How to run.
     #[command(flatten)]
     pub running: Running,
+}
+
+/// How arrays that exist are changed.
+#[derive(Debug, Default, Group)]
+pub struct Updating {
+    /// Write into this region of an array that exists (Zarr, HDF5), by names of axes, time=0:10,lat=5:7, or by position,
+    /// 0:10,:,3. Its scale, offset and fill value are applied, unless --raw
+    #[arg(long, value_name = "SLICES", allow_hyphen_values = true,
+          conflicts_with_all = ["append", "chunks", "shards", "codec", "zarr_version", "overwrite"])]
+    pub region: Option<String>,
+    /// Append to an array that exists, along this axis (a name or a number), which gets longer; so does its coordinate
+    #[arg(long, value_name = "AXIS", allow_hyphen_values = true,
+          conflicts_with_all = ["chunks", "shards", "codec", "zarr_version", "overwrite"])]
+    pub append: Option<String>,
+    /// With --region or --append, leave coordinates alone: they need not agree, and none is appended
+    #[arg(long)]
+    pub ignore_coordinates: bool,
+}
+
+impl Updating {
+    /// The same for the library; `None` where results are arrays of their own. `running` says whether elements are values and
+    /// whether an interrupted run is gone on with.
+    ///
+    /// # Errors
+    /// [`Argument`](crate::ErrorKind::Argument) for texts that are no slices.
+    pub fn how(&self, running: &Running) -> Result<Option<Update>> {
+        let how = match (&self.region, &self.append) {
+            (Some(region), _) => region.parse::<Update>()?,
+            (None, Some(axis)) => Update::append_along(axis),
+            (None, None) if self.ignore_coordinates => {
+                return Err(Error::argument("ignore-coordinates", "it is about --region and --append"));
+            }
+            (None, None) => return Ok(None),
+        };
+        let coordinates = !self.ignore_coordinates;
+        Ok(Some(how.packed(!running.raw).coordinates(coordinates).resume(running.resume)))
+    }
 }
 
 /// `hyperslab explain`
@@ -93,6 +133,9 @@ pub struct Explain {
     /// Explain how the result would be written there, rather than shown; one -o for each result
     #[arg(short, long = "output", value_name = "OUT")]
     pub outputs: Vec<PathBuf>,
+    /// How arrays that exist would be changed.
+    #[command(flatten)]
+    pub updating: Updating,
     /// How results would be stored.
     #[command(flatten)]
     pub storage: Storage,

@@ -34,6 +34,12 @@ pub fn eval(args: &Eval) -> Result<(), Failure> {
     if args.pack.is_some() && args.outputs.is_empty() {
         return Err(Error::argument("pack", "there is no output to be packed").into());
     }
+    if args.outputs.is_empty() && args.updating.how(&args.running)?.is_some() {
+        return Err(Error::argument("update", "there is no output, so there is nothing to be changed").into());
+    }
+    if args.pack.is_some() && args.updating.how(&args.running)?.is_some() {
+        return Err(Error::argument("pack", "an array that exists says itself how its values are packed").into());
+    }
     let mut session = Session::start(&args.running)?;
     let arrays = program::arrays(session.cx(), &source, &args.program, args.running.raw)?;
     if let (Some(_), Some(first)) = (&args.plot, arrays.first()) {
@@ -144,6 +150,10 @@ impl Outputs {
             }
         }
         let (paths, staged) = match given {
+            [container] if results > 1 && args.updating.how(&args.running)?.is_some() => {
+                let why = format!("{} is one array, and there are {results} results", container.display());
+                return Err(Error::argument("update", why));
+            }
             [container] if results > 1 => within(container, results, args, source)?,
             _ if given.is_empty() || given.len() == results => (given.to_vec(), None),
             _ => {
@@ -158,10 +168,14 @@ impl Outputs {
     }
 
     fn goals(&self, args: &Eval, arrays: &[Array]) -> Result<Vec<Goal>> {
+        let update = args.updating.how(&args.running)?;
         self.paths
             .iter()
             .zip(arrays)
             .map(|(path, array)| {
+                if let Some(how) = &update {
+                    return Ok(Goal::Store(Box::new(array.update(path, how.clone()))));
+                }
                 let how = args.storage.create(&array.shape().max())?.resume(args.running.resume);
                 let how = if let Some(staged) = &self.staged { staged.within(how) } else { how };
                 let Some(Pack { dtype, low, high }) = args.pack else {

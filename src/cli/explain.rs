@@ -46,7 +46,11 @@ fn goals(args: &Explain, arrays: &[Array]) -> Result<Vec<Goal>> {
         let why = format!("{results} results and {outputs} outputs; give one for each");
         return Err(Error::argument("output", why));
     }
+    let update = args.updating.how(&args.running)?;
     let goal = |(path, array): (&PathBuf, &Array)| {
+        if let Some(how) = &update {
+            return Ok(Goal::Store(Box::new(array.update(path, how.clone()))));
+        }
         let how = args.storage.create(&array.shape().max())?;
         Ok(Goal::Store(Box::new(array.store(path, how))))
     };

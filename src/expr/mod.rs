@@ -34,4 +34,5 @@ pub mod check;
 pub mod groups;
 
 pub use names::Name;
+pub(crate) use node::walk;
 pub use node::{Expr, ExprKind, Node, Resume, Site};

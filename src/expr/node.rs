@@ -270,7 +270,7 @@ fn inputs(kind: &ExprKind) -> Vec<&Expr> {
 }
 
 /// Visits `exprs` and all that they are made of, each node once, inputs first. Deep expressions do not take stack.
-pub(super) fn walk(exprs: &[Expr], visit: &mut dyn FnMut(&Expr)) {
+pub(crate) fn walk(exprs: &[Expr], visit: &mut dyn FnMut(&Expr)) {
     let mut seen = BTreeSet::new();
     let mut left: Vec<Expr> = exprs.iter().rev().cloned().collect();
     while let Some(next) = left.last().cloned() {

@@ -82,7 +82,7 @@ pub fn run(
         answers.push(match (sinks.remove(&i), done.kept.remove(&i), block) {
             (Some(sink), _, Some(block)) => {
                 write_whole(&shared, sink.as_ref(), &block)?;
-                done.written.push(sink);
+                done.written.insert(i, sink);
                 Answer::Written
             }
             (None, Some(blocks), _) => Answer::Blocks(blocks),
@@ -94,9 +94,9 @@ pub fn run(
     if cx.cancel_token().is_cancelled() {
         return Err(ErrorKind::Cancelled.into());
     }
-    // Visible last, and together: a run that fails shows none of them.
+    // Visible last, together, in the order in which they were asked for: a run that fails shows none of them.
     if !done.written.is_empty() {
-        shared.trace.timed(Timed::Finish, || done.written.into_iter().try_for_each(Sink::finish))?;
+        shared.trace.timed(Timed::Finish, || done.written.into_values().try_for_each(Sink::finish))?;
     }
     let report = Report {
         projected_bytes: graph.projected_bytes(),
@@ -277,7 +277,7 @@ impl<'a> Job<'a, '_> {
         let bytes = |target: &Target, dtype: DType, block: &[usize]| match target {
             Target::Kept(..) | Target::Whole(_) => true,
             Target::Memory(_) => shape::size(block) * dtype.size() <= COMING_BYTES,
-            Target::Stored(_) | Target::Spilled(_) => false,
+            Target::Stored(..) | Target::Spilled(_) => false,
         };
         self.running.iter().all(|sink| match sink {
             Running::Blocks { id, targets } => {
@@ -418,7 +418,7 @@ impl<'a> Job<'a, '_> {
                 self.coming.lock().push_back(Coming { target, index, region, data });
                 self.take_in(COMING)
             }
-            Target::Memory(_) | Target::Stored(_) | Target::Spilled(_) => self.write(target, index, region, data),
+            Target::Memory(_) | Target::Stored(..) | Target::Spilled(_) => self.write(target, index, region, data),
         }
     }
 

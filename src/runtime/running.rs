@@ -23,8 +23,8 @@ use std::collections::BTreeMap;
 /// What sweeps have finished.
 #[derive(Default)]
 pub(crate) struct Done {
-    /// Arrays that are written, and not visible yet.
-    pub(crate) written: Vec<Box<dyn Sink>>,
+    /// Arrays that are written, and not visible yet, by the numbers of their answers.
+    pub(crate) written: BTreeMap<usize, Box<dyn Sink>>,
     /// Answers in blocks, by number.
     pub(crate) kept: BTreeMap<usize, BlockStore>,
 }
@@ -100,7 +100,7 @@ pub(crate) fn start(
         let own = matches!(stage.kind, StageKind::Substitute(_));
         let fits = !own && output.stored.as_ref().is_some_and(|g| g.shape() == stage.space);
         if let Some(sink) = if fits { sinks.remove(&i) } else { None } {
-            targets.push((Target::Stored(sink), None));
+            targets.push((Target::Stored(i, sink), None));
         }
     }
     if let Placement::Spill(read, _) = &stage.placement {
@@ -134,7 +134,7 @@ pub(crate) fn finish(shared: &mut Shared<'_>, sink: Running, done: &mut Done) ->
         Running::Blocks { id, targets } | Running::Scan { id, targets, .. } => {
             for (target, result) in targets {
                 match (result, target.finish()?) {
-                    (_, Finished::Stored(sink)) => done.written.push(sink),
+                    (_, Finished::Stored(number, sink)) => drop(done.written.insert(number, sink)),
                     (_, Finished::Kept(output, blocks)) => drop(done.kept.insert(output, blocks)),
                     (Some(result), Finished::Held(held)) => drop(shared.results[id][result].set(held)),
                     (None, Finished::Held(_)) => {}

@@ -22,8 +22,8 @@ use parking_lot::Mutex;
 pub(crate) enum Target {
     /// An array in memory, put together block by block.
     Memory(Assembly),
-    /// An array on disk.
-    Stored(Box<dyn Sink>),
+    /// An array on disk, which is the answer of this number.
+    Stored(usize, Box<dyn Sink>),
     /// An intermediate array on disk.
     Spilled(SpillLog),
     /// The answer of this number, whose blocks stay where they are.
@@ -73,8 +73,8 @@ impl Blocks {
 pub(crate) enum Finished {
     /// For those that read it.
     Held(Held),
-    /// An array on disk, not visible yet.
-    Stored(Box<dyn Sink>),
+    /// An array on disk, not visible yet: the answer of this number.
+    Stored(usize, Box<dyn Sink>),
     /// The answer of this number, in blocks.
     Kept(usize, BlockStore),
 }
@@ -89,7 +89,7 @@ impl Target {
         match self {
             Self::Spilled(log) => log.write(cx.memory(), region, block),
             Self::Memory(assembly) => assembly.write(index, block),
-            Self::Stored(sink) => retry(&cx.cancel_token(), || sink.write(region, block.bytes())),
+            Self::Stored(_, sink) => retry(&cx.cancel_token(), || sink.write(region, block.bytes())),
             Self::Kept(_, blocks) | Self::Whole(blocks) => {
                 blocks.put(index, Data::shared(block.clone()));
                 Ok(())
@@ -100,7 +100,7 @@ impl Target {
     /// What it is to write a block.
     pub(crate) fn work(&self, block: &Block) -> Timed {
         match self {
-            Self::Stored(_) => Timed::Write(block.bytes().len()),
+            Self::Stored(..) => Timed::Write(block.bytes().len()),
             Self::Spilled(_) => Timed::Spill(block.bytes().len()),
             Self::Memory(_) | Self::Kept(..) | Self::Whole(_) => Timed::Put,
         }
@@ -114,7 +114,7 @@ impl Target {
         match self {
             Self::Spilled(log) => log.leave(region),
             Self::Memory(assembly) => assembly.leave(index),
-            Self::Stored(_) | Self::Kept(..) | Self::Whole(_) => Err(Error::bug("an output's blocks are written")),
+            Self::Stored(..) | Self::Kept(..) | Self::Whole(_) => Err(Error::bug("an output's blocks are written")),
         }
     }
 
@@ -123,7 +123,7 @@ impl Target {
     pub(crate) fn has(&self, region: &Region) -> bool {
         match self {
             Self::Memory(_) | Self::Spilled(_) | Self::Kept(..) | Self::Whole(_) => false,
-            Self::Stored(sink) => sink.has(region),
+            Self::Stored(_, sink) => sink.has(region),
         }
     }
 
@@ -135,7 +135,7 @@ impl Target {
         match self {
             Self::Memory(assembly) => assembly.finish().map(Data::shared).map(Held::Data).map(Finished::Held),
             Self::Spilled(log) => Ok(Finished::Held(Held::Spilled(log))),
-            Self::Stored(sink) => Ok(Finished::Stored(sink)),
+            Self::Stored(number, sink) => Ok(Finished::Stored(number, sink)),
             Self::Kept(output, blocks) => Ok(Finished::Kept(output, blocks.finish()?)),
             Self::Whole(blocks) => Ok(Finished::Held(Held::Data(blocks.only()?))),
         }

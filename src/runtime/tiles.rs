@@ -199,7 +199,7 @@ impl Work<'_, '_> {
     fn read_back(&self, region: &Region) -> Result<Block> {
         let log = match (&self.tiles.log, &self.tiles.target) {
             (Some(log), _) | (None, Target::Spilled(log)) => log,
-            (None, Target::Memory(_) | Target::Stored(_) | Target::Kept(..) | Target::Whole(_)) => {
+            (None, Target::Memory(_) | Target::Stored(..) | Target::Kept(..) | Target::Whole(_)) => {
                 return Err(Error::bug("earlier panels are on disk"));
             }
         };

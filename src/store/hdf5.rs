@@ -8,9 +8,9 @@
 //!
 //! Written arrays are chunked, shuffled and deflated by default, by the threads that compute (`encode.rs`). They are built in a file of their own beside the target,
 //! which [`finish`](super::Sink::finish) renames; where the target exists by then, the array is copied into it, which is
-//! the one moment at which a crash can harm that file.
+//! the one moment at which a crash can harm that file. Arrays that exist are changed in the same way (`change.rs`).
 
-use super::{Create, Format, Layout, Node, Sink, Store};
+use super::{Change, Create, Format, Layout, Node, Sink, Store};
 use crate::error::{Error, Result};
 use attributes::Scales;
 use dataset::Hdf5Array;
@@ -31,6 +31,7 @@ mod encode;
 mod write;
 mod group;
 mod scales;
+mod change;
 #[cfg(test)]
 mod tests;
 
@@ -51,6 +52,21 @@ const SIGNATURE: [u8; 8] = *b"\x89HDF\r\n\x1a\n";
 #[derive(Debug)]
 pub struct Hdf5;
 
+impl Hdf5 {
+    /// The array of this name, or without one that for which the file stands.
+    fn array(path: &Path, inner: &str) -> Result<Hdf5Array> {
+        ffi::locked(|| {
+            let file = ffi::open_file(path, false).map_err(|e| Error::store(path, e))?;
+            let mut scales = Scales::default();
+            if inner.is_empty() {
+                let only = only_array(&file, path)?;
+                return Hdf5Array::open(&file, path, &only, &mut scales);
+            }
+            Hdf5Array::open(&file, path, inner, &mut scales)
+        })
+    }
+}
+
 impl Format for Hdf5 {
     fn name(&self) -> &'static str {
         "hdf5"
@@ -66,17 +82,7 @@ impl Format for Hdf5 {
     }
 
     fn open(&self, path: &Path, inner: &str) -> Result<Arc<dyn Store>> {
-        let inner = inner.trim_matches('/');
-        let array = ffi::locked(|| {
-            let file = ffi::open_file(path, false).map_err(|e| Error::store(path, e))?;
-            let mut scales = Scales::default();
-            if inner.is_empty() {
-                let only = only_array(&file, path)?;
-                return Hdf5Array::open(&file, path, &only, &mut scales);
-            }
-            Hdf5Array::open(&file, path, inner, &mut scales)
-        })?;
-        Ok(Arc::new(array))
+        Ok(Arc::new(Self::array(path, inner.trim_matches('/'))?))
     }
 
     fn tree(&self, path: &Path, inner: &str) -> Result<Vec<Node>> {
@@ -94,6 +100,10 @@ impl Format for Hdf5 {
 
     fn create(&self, path: &Path, inner: &str, layout: &Layout) -> Result<Box<dyn Sink>> {
         Ok(Box::new(write::Writer::create(path, inner.trim_matches('/'), layout)?))
+    }
+
+    fn change(&self, path: &Path, inner: &str, change: &Change) -> Result<Box<dyn Sink>> {
+        Ok(Box::new(change::ChangeSink::new(path, inner, change)?))
     }
 
     fn group(&self, path: &Path, inner: &str, how: &Create) -> Result<()> {
@@ -125,7 +135,8 @@ fn only_array(file: &ffi::Id, path: &Path) -> Result<String> {
     let root = ffi::open_object(file, c"/").map_err(fail)?;
     let mut arrays = Vec::new();
     for name in ffi::children(&root).map_err(fail)? {
-        let is_array = ffi::open_object(&root, &name).is_ok_and(|o| ffi::kind(&o) == ffi::ObjectKind::Dataset);
+        let is_array = ffi::open_object(&root, &name)
+            .is_ok_and(|o| ffi::kind(&o) == ffi::ObjectKind::Dataset && !attributes::is_bare_dimension(&o));
         if is_array {
             arrays.push(name.to_string_lossy().into_owned());
         }

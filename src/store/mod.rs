@@ -26,6 +26,7 @@ pub mod raw;
 pub(crate) mod lock;
 pub mod manifest;
 mod create;
+mod update;
 pub(crate) mod staging;
 pub mod memory;
 pub mod ome;
@@ -45,6 +46,7 @@ pub mod joined;
 pub mod conformance;
 
 pub use create::{Create, Layout};
+pub use update::{Change, Update};
 
 /// Attributes of an array or a group.
 pub type Attributes = Map<String, Value>;
@@ -140,6 +142,12 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// What tells whether the stored array has changed: sizes and times of files, a digest of metadata. Runs are resumed
     /// only when it is the same; a store that knows nothing is trusted.
     fn stamp(&self) -> Option<String> {
+        None
+    }
+
+    /// The shape of the pieces that are written whole (chunks, or shards), where all are alike; those at the edge of the array
+    /// are as large.
+    fn piece(&self) -> Option<Vec<usize>> {
         None
     }
 
@@ -303,6 +311,27 @@ pub trait Format: Sync {
     /// As [`Format::open`]; also when it exists and `layout.how.overwrite` is not set.
     fn create(&self, path: &Path, inner: &str, layout: &Layout) -> Result<Box<dyn Sink>>;
 
+    /// Begins to change the array `inner`, which exists: the sink's grid is that of what is written
+    /// ([`Change::grid`]). Nothing of the array changes before [`Sink::finish`] where the format can see to that.
+    ///
+    /// # Errors
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) where the format cannot; otherwise as [`Format::open`], also when the
+    /// array does not have the shape that the change starts from, or cannot grow.
+    fn change(&self, path: &Path, inner: &str, change: &Change) -> Result<Box<dyn Sink>> {
+        let (_, at) = (change, path.join(inner));
+        Err(Error::unsupported(format!("{}: arrays of {} are not changed in place", at.display(), self.name())))
+    }
+
+    /// Goes on with a change of the array `inner` that was interrupted when nothing was left but to put it into its place;
+    /// the token of that ([`Change::token`]), where there was one.
+    ///
+    /// # Errors
+    /// [`Store`](crate::ErrorKind::Store), naming the array.
+    fn recover(&self, path: &Path, inner: &str) -> Result<Option<String>> {
+        let _ = (path, inner);
+        Ok(None)
+    }
+
     /// The group in which coordinates of the array `inner` are looked for; `None` where there is no such place.
     fn neighbours(&self, inner: &str) -> Option<String> {
         let _ = inner;
@@ -392,6 +421,24 @@ pub fn create(path: impl AsRef<Path>, layout: &Layout) -> Result<Box<dyn Sink>> 
         return Err(Error::unsupported(format!("{}: behind a network, Zarr is written", path.display())));
     }
     format.create(&container, &inner, layout)
+}
+
+/// Begins to change the array at `path`; see [`Format::change`].
+///
+/// # Errors
+/// As [`Format::change`].
+pub fn change(path: impl AsRef<Path>, change: &Change) -> Result<Box<dyn Sink>> {
+    let (format, container, inner) = locate(path.as_ref())?;
+    format.change(&container, &inner, change)
+}
+
+/// Goes on with an interrupted change of the array at `path`; see [`Format::recover`].
+///
+/// # Errors
+/// As [`Format::recover`].
+pub fn recover(path: impl AsRef<Path>) -> Result<Option<String>> {
+    let (format, container, inner) = locate(path.as_ref())?;
+    format.recover(&container, &inner)
 }
 
 /// Makes a group, or adds attributes to one; see [`Format::group`].

@@ -5,7 +5,8 @@
 //! - `.lock.out.zarr%g%x`, held while somebody writes it;
 //! - `.partial.out.zarr%g%x`, the array so far, renamed last of all;
 //! - `.manifest.out.zarr%g%x`, the pieces that are done;
-//! - `.old.out.zarr%g%x`, what it replaces, for a moment, where a file system cannot exchange two names.
+//! - `.old.out.zarr%g%x`, what it replaces, for a moment, where a file system cannot exchange two names;
+//! - `.commit.out.zarr%g%x`, pieces of an array that is changed, all of them made, on their way into their places.
 //!
 //! The names follow from the output's, so that a later run finds what a killed one left: it goes on with it, or clears it
 //! away. Where the folder cannot be written to, or is on another device, they stand inside of the container.
@@ -19,7 +20,11 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// What the hidden names begin with.
-const KINDS: [&str; 4] = [".lock.", ".partial.", ".manifest.", ".old."];
+const KINDS: [&str; 5] = [".lock.", ".partial.", ".manifest.", ".old.", ".commit."];
+
+/// The file by which a change that is on its way into its place is known.
+#[cfg(feature = "zarr")]
+const TOKEN: &str = ".token";
 
 /// An output under construction. Dropped before it was placed, it leaves nothing behind, or, when it may be resumed, what
 /// is done.
@@ -258,8 +263,46 @@ impl Staging {
         if self.receipt { Ok(()) } else { remove(&self.place.path("manifest")) }
     }
 
+    /// Puts what was made for an array that exists into its places, piece by piece: whatever happens from here on, the next
+    /// one to write the array goes on with it. Documents with the names in `last` come last; `token` is by what the change
+    /// is known again.
+    ///
+    /// # Errors
+    /// [`Store`](crate::ErrorKind::Store), naming the array; nothing has changed, or the change is under way.
+    #[cfg(feature = "zarr")]
+    pub(crate) fn pour(&mut self, token: &str, last: &[&str]) -> Result<()> {
+        let (part, commit) = (self.part(), self.place.path("commit"));
+        let failed = |e: std::io::Error| Error::store(&self.target, format!("cannot be changed: {e}"));
+        std::fs::write(part.join(TOKEN), token).map_err(failed)?;
+        std::fs::rename(&part, &commit).map_err(failed)?;
+        self.state = State::Placed;
+        pour(&commit, &self.target, last)?;
+        remove(&self.place.path("manifest"))
+    }
+
+    /// Goes on with a change of the array `inner` of `container` that was interrupted when all of it was made; the token of
+    /// that, where there was one.
+    ///
+    /// # Errors
+    /// As [`Staging::begin`], and [`Staging::pour`].
+    #[cfg(feature = "zarr")]
+    pub(crate) fn poured(container: &Path, inner: &str, last: &[&str]) -> Result<Option<String>> {
+        let target = if inner.is_empty() { container.to_path_buf() } else { container.join(inner) };
+        let place = Place::take(container, inner, &target)?;
+        let commit = place.path("commit");
+        if !commit.exists() {
+            return Ok(None);
+        }
+        let token = std::fs::read_to_string(commit.join(TOKEN)).unwrap_or_default();
+        pour(&commit, &target, last).map(|()| Some(token))
+    }
+
     /// Puts back what a run had moved aside when it was killed at that moment.
     fn recover(&self) -> Result<()> {
+        if self.place.path("commit").exists() {
+            let why = "a change of it was interrupted on its way into its place; run that once more first";
+            return Err(Error::store(&self.target, why));
+        }
         let old = self.place.path("old");
         if old.exists() && !self.target.exists() {
             return std::fs::rename(&old, &self.target).map_err(|e| Error::store(&old, e));
@@ -359,6 +402,37 @@ impl Traces {
         }
         remove_empty(&self.made);
     }
+}
+
+/// Renames every file below `from` to the same place below `to`, those with the names in `last` at the end, and removes what
+/// is left.
+#[cfg(feature = "zarr")]
+fn pour(from: &Path, to: &Path, last: &[&str]) -> Result<()> {
+    let mut late = Vec::new();
+    let mut folders = vec![PathBuf::new()];
+    while let Some(folder) = folders.pop().filter(|_| to.is_dir()) {
+        let entries = std::fs::read_dir(from.join(&folder)).map_err(|e| Error::store(from, e))?;
+        let mut made = folder.as_os_str().is_empty();
+        for entry in entries {
+            let entry = entry.map_err(|e| Error::store(from, e))?;
+            let name = folder.join(entry.file_name());
+            if entry.path().is_dir() {
+                folders.push(name);
+            } else if last.iter().any(|l| name.as_os_str() == *l) {
+                late.push(name);
+            } else if name.as_os_str() != TOKEN {
+                if !std::mem::replace(&mut made, true) {
+                    let folder = to.join(&folder);
+                    std::fs::create_dir_all(&folder).map_err(|e| Error::store(&folder, e))?;
+                }
+                std::fs::rename(entry.path(), to.join(&name)).map_err(|e| Error::store(to.join(&name), e))?;
+            }
+        }
+    }
+    for name in late {
+        std::fs::rename(from.join(&name), to.join(&name)).map_err(|e| Error::store(to.join(&name), e))?;
+    }
+    remove(from)
 }
 
 /// Removes a file or a folder, if it is there.

@@ -3,10 +3,10 @@
 //!
 //! Begin with `zarr/read.rs`, which puts a region together. `zarr/meta.rs` reads metadata, `zarr/source.rs` finds keys in
 //! folders and archives, `zarr/objects.rs` those behind a network, `zarr/pipeline.rs` decodes a chunk with the codecs of the `zarrs` crate and a few of our own,
-//! `zarr/pipeline/shard.rs` finds inner chunks, `zarr/create.rs` and `zarr/write.rs` make new arrays.
+//! `zarr/pipeline/shard.rs` finds inner chunks, `zarr/create.rs` and `zarr/write.rs` make new arrays, `zarr/change.rs` changes those that exist.
 //! Everything runs on the calling thread. Sizes that files declare are checked before memory is taken for them.
 
-use super::{Create, Format, Layout, Node, Sink, Store, remote};
+use super::{Change, Create, Format, Layout, Node, Sink, Store, remote};
 use crate::error::{Error, Result};
 use meta::Found;
 use source::Source;
@@ -28,6 +28,8 @@ mod read;
 mod tree;
 mod write;
 mod upload;
+mod recode;
+mod change;
 mod group;
 
 /// The names of metadata documents that make a directory a node.
@@ -91,7 +93,16 @@ impl Format for Zarr {
         if path.is_file() {
             return Err(Error::store(path, "is a file; only folders are written to"));
         }
+        change::recover(path, inner)?;
         Ok(Box::new(write::ZarrSink::new(path, inner, layout)?))
+    }
+
+    fn change(&self, path: &Path, inner: &str, change: &Change) -> Result<Box<dyn Sink>> {
+        Ok(Box::new(change::ChangeSink::new(path, inner, change)?))
+    }
+
+    fn recover(&self, path: &Path, inner: &str) -> Result<Option<String>> {
+        change::recover(path, inner)
     }
 
     fn group(&self, path: &Path, inner: &str, how: &Create) -> Result<()> {

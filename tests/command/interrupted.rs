@@ -168,6 +168,54 @@ fn killed_runs_of_other_kinds_resume_to_the_same_bytes() {
     kill_and_resume(&both, "out.zarr", 6);
 }
 
+/// The elements of an array that others do not see half of.
+fn elements(path: &Path) -> (Vec<usize>, Vec<f64>) {
+    let cx = Context::builder().threads(1).build().unwrap();
+    let x = cx.compute(cx.open(path).unwrap()).unwrap().to_ndarray::<f64>().unwrap();
+    (x.shape().to_vec(), x.into_raw_vec_and_offset().0)
+}
+
+#[test]
+fn a_killed_append_leaves_the_array_as_it_was_and_runs_again() {
+    let bench = Bench::with_much();
+    let (out, part) = (bench.path("out.zarr"), ["--chunks", "30,500"]);
+    let make = || {
+        remove(&out);
+        bench.says(&[&["eval", "x[:110]", "x=big.zarr/a", "-o", "out.zarr"][..], &part].concat());
+    };
+    make();
+    let old = elements(&out);
+    let append = ["eval", "x[110:]", "x=big.zarr/a", "-o", "out.zarr", "--append", "0"];
+    let begin = Instant::now();
+    bench.says(&append);
+    let took = u64::try_from(begin.elapsed().as_micros()).unwrap();
+    let (shape, all) = elements(&bench.path("big.zarr/a"));
+    assert!(elements(&out) == (shape.clone(), all.clone()));
+    let (mut random, mut midway) = (Random(7), 0);
+    for round in 0..40 {
+        make();
+        let mut child = bench.start(&append);
+        let moment = if round % 2 == 0 { took / 2 + random.below(took / 2) } else { random.below(took) };
+        std::thread::sleep(Duration::from_micros(moment));
+        child.kill();
+        let there = elements(&out);
+        let done = there.0 == shape;
+        // Locks go with their process, whatever is left of their files.
+        let left = bench.hidden().iter().any(|name| !name.starts_with(".lock."));
+        assert!(there.0 == old.0 && there.1 == old.1 || done && there.1 == all, "round {round}");
+        midway += usize::from(left);
+        if !done || left {
+            let again: Vec<&str> = append.into_iter().chain((round % 4 == 0).then_some("--resume")).collect();
+            bench.says(&again);
+        }
+        assert!(elements(&out) == (shape.clone(), all.clone()), "round {round}");
+        if midway > 8 {
+            break;
+        }
+    }
+    assert!(midway > 0, "no run was killed before its end");
+}
+
 #[test]
 fn a_run_without_resume_clears_up_after_a_killed_one() {
     for out in ["out.zarr", "out.npy", "out.h5"] {

@@ -56,6 +56,12 @@ fn is_scale(object: &Id) -> bool {
     read_text(object, c"CLASS").as_deref() == Some("DIMENSION_SCALE")
 }
 
+/// Whether a dataset is there for the sake of a dimension of NetCDF-4 alone, which has no coordinate.
+pub(super) fn is_bare_dimension(object: &Id) -> bool {
+    const NAME: &str = "This is a netCDF dimension but not a netCDF variable";
+    is_scale(object) && read_text(object, c"NAME").is_some_and(|name| name.starts_with(NAME))
+}
+
 fn read_text(object: &Id, name: &CStr) -> Option<String> {
     if !raw::exists(object, name) {
         return None;

@@ -2,10 +2,12 @@
 //! writing of the result alone.
 
 use super::ffi::Res;
-use super::filters::{lzf, shuffle};
+use super::ffi::dataset::FilterInfo;
+use super::filters::{fletcher32, lzf, shuffle};
 use crate::error::{Error, Result};
 use crate::store::raw::encode_blosc;
 use libdeflater::{CompressionLvl, Compressor};
+use std::borrow::Cow;
 use std::ffi::CStr;
 
 /// The level of deflate where none is asked for.
@@ -159,6 +161,74 @@ impl Codec {
             }
             Self::None | Self::Blosc(..) => Ok(None),
         }
+    }
+}
+
+/// What encodes the chunks of a dataset that exists, by its own filters.
+#[derive(Debug)]
+pub(super) struct Repacker {
+    filters: Vec<FilterInfo>,
+    itemsize: usize,
+}
+
+impl Repacker {
+    /// For these filters.
+    pub(super) fn new(filters: &[FilterInfo], itemsize: usize) -> Self {
+        Self { filters: filters.to_vec(), itemsize }
+    }
+
+    /// The stored bytes of a chunk, and which filters were left out, one bit each: those that do not make it smaller, and those
+    /// that we only decode.
+    pub(super) fn encode<'a>(&self, elements: Cow<'a, [u8]>) -> Res<(u32, Cow<'a, [u8]>)> {
+        let (mut mask, mut data) = (0, elements);
+        for (i, filter) in self.filters.iter().enumerate() {
+            match self.apply(filter, &data)? {
+                Some(packed) => data = Cow::Owned(packed),
+                None if i < 32 => mask |= 1 << i,
+                None => return Err(format!("the filter {} is not left out", filter.id)),
+            }
+        }
+        Ok((mask, data))
+    }
+
+    fn apply(&self, filter: &FilterInfo, data: &[u8]) -> Res<Option<Vec<u8>>> {
+        let value = |i: usize| filter.values.get(i).copied();
+        let smaller = |out: Vec<u8>| (out.len() < data.len()).then_some(out);
+        let mut tools = Tools::default();
+        let codec = match filter.id {
+            2 => {
+                let mut out = vec![0; data.len()];
+                let width = value(0).and_then(|w| usize::try_from(w).ok()).unwrap_or(self.itemsize);
+                shuffle::apply(data, &mut out, width);
+                return Ok(Some(out));
+            }
+            3 => {
+                let mut out = data.to_vec();
+                out.extend_from_slice(&fletcher32(data).to_le_bytes());
+                return Ok(Some(out));
+            }
+            1 => match value(0).unwrap_or(DEFLATE_LEVEL) {
+                0 => return Ok(None),
+                level => Codec::Deflate(level.min(9)),
+            },
+            32000 => Codec::Lzf,
+            32015 => Codec::Zstd(value(0).map_or(ZSTD_LEVEL, u32::cast_signed).clamp(-7, 22)),
+            32001 => {
+                let width = value(2).and_then(|w| usize::try_from(w).ok()).unwrap_or(self.itemsize).clamp(1, 255);
+                let inner =
+                    value(6).and_then(|c| BLOSC.get(usize::try_from(c).ok()?)).map_or(c"lz4", |(_, name)| *name);
+                let mut out = vec![0; data.len()];
+                let len = encode_blosc(data, &mut out, width, value(4).unwrap_or(BLOSC_LEVEL).min(9), inner)?;
+                return Ok(len.map(|len| out[..len].to_vec()));
+            }
+            _ => return Ok(None),
+        };
+        tools.shuffled = data.to_vec();
+        let len = codec.pack(&mut tools)?;
+        Ok(len.and_then(|len| {
+            tools.packed.truncate(len);
+            smaller(tools.packed)
+        }))
     }
 }
 

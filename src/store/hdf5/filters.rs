@@ -421,7 +421,7 @@ fn check_fletcher32(data: &[u8]) -> Result<usize, String> {
 }
 
 /// The checksum of HDF5: big-endian words of 16 bits, an odd byte at the end counting as the upper half of one.
-fn fletcher32(data: &[u8]) -> u32 {
+pub(super) fn fletcher32(data: &[u8]) -> u32 {
     let fold = |sum: u32| (sum & 0xffff) + (sum >> 16);
     let (mut a, mut b) = (0u32, 0u32);
     let (words, odd) = data.as_chunks::<2>();

@@ -36,6 +36,15 @@ impl Store for Hdf5Array {
         &self.info
     }
 
+    fn piece(&self) -> Option<Vec<usize>> {
+        Some(match &self.source {
+            Source::Chunked(chunked) => chunked.chunk.clone(),
+            Source::Contiguous(..) | Source::Library { .. } => {
+                self.info.chunks.longest().iter().map(|&n| n.max(1)).collect()
+            }
+        })
+    }
+
     fn read(&self, region: &Region, out: &mut [u8]) -> Result<()> {
         let itemsize = self.info.dtype.size();
         let inside =

@@ -1,6 +1,6 @@
 //! Listing a file.
 
-use super::attributes::{Scales, read_all};
+use super::attributes::{Scales, is_bare_dimension, read_all};
 use super::dataset::Hdf5Array;
 use super::ffi::{self, Id, Identity, ObjectKind};
 use super::shown;
@@ -46,6 +46,12 @@ impl Walk<'_> {
             ObjectKind::Group => {
                 self.push(path, NodeKind::Group(read_all(&object).0));
                 self.follow(&object, path);
+            }
+            // Of the books of NetCDF-4, not one of its variables.
+            ObjectKind::Dataset if is_bare_dimension(&object) => {
+                if self.above.is_empty() {
+                    self.push(path, NodeKind::Other("is a dimension without values".to_owned()));
+                }
             }
             ObjectKind::Dataset => {
                 drop(object);

@@ -7,7 +7,10 @@ use crate::shape;
 use crate::store::Layout;
 use serde_json::{Map, Value, json};
 use std::path::Path;
-use zarrs::array::{ArrayToBytesCodecTraits, Codec, CodecChain, FillValue};
+use std::sync::Arc;
+use zarrs::array::{
+    ArrayToArrayCodecTraits, ArrayToBytesCodecTraits, BytesToBytesCodecTraits, Codec, CodecChain, FillValue,
+};
 
 /// A new array before anything is written.
 #[derive(Debug)]
@@ -218,8 +221,15 @@ fn sharding(inner_shape: &[usize], inner: &[Named]) -> Named {
     named(3, "sharding_indexed", &config)
 }
 
-/// The codecs as something that encodes.
-fn chain(steps: &[Named]) -> Outcome<CodecChain> {
+/// Codecs on arrays, the one from elements to bytes, and those on bytes.
+type Parts = (
+    Vec<Arc<dyn ArrayToArrayCodecTraits>>,
+    Option<Arc<dyn ArrayToBytesCodecTraits>>,
+    Vec<Arc<dyn BytesToBytesCodecTraits>>,
+);
+
+/// The codecs as `zarrs` has them, by their kinds.
+pub(super) fn parts(steps: &[Named]) -> Outcome<Parts> {
     let (mut arrays, mut core, mut packed) = (Vec::new(), None, Vec::new());
     for step in steps {
         match step.create()? {
@@ -228,8 +238,13 @@ fn chain(steps: &[Named]) -> Outcome<CodecChain> {
             Codec::BytesToBytes(codec) => packed.push(codec),
         }
     }
-    let core: std::sync::Arc<dyn ArrayToBytesCodecTraits> = core.ok_or("no codec turns elements into bytes")?;
-    Ok(CodecChain::new(arrays, core, packed))
+    Ok((arrays, core, packed))
+}
+
+/// The codecs as something that encodes.
+fn chain(steps: &[Named]) -> Outcome<CodecChain> {
+    let (arrays, core, packed) = parts(steps)?;
+    Ok(CodecChain::new(arrays, core.ok_or("no codec turns elements into bytes")?, packed))
 }
 
 /// The compression that a user asked for.

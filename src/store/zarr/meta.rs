@@ -320,7 +320,7 @@ fn grid_v3(meta: &ArrayMetadataV3, lengths: &[usize]) -> Outcome<Grid> {
     Ok((Chunks::new(axes), None))
 }
 
-fn codecs_v2(document: &Value) -> Outcome<Vec<Named>> {
+pub(super) fn codecs_v2(document: &Value) -> Outcome<Vec<Named>> {
     let filters = document.get("filters").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let compressor = document.get("compressor").filter(|c| !c.is_null());
     let mut out = Vec::new();
@@ -334,7 +334,7 @@ fn codecs_v2(document: &Value) -> Outcome<Vec<Named>> {
 }
 
 /// Fortran order as a codec of version 3.
-fn transpose(rank: usize) -> Named {
+pub(super) fn transpose(rank: usize) -> Named {
     let order: Vec<Value> = (0..rank).rev().map(Value::from).collect();
     let config = Map::from_iter([("order".to_owned(), Value::Array(order))]);
     Named { version: 3, name: "transpose".to_owned(), config }

@@ -48,7 +48,12 @@ struct Shard {
 
 impl ZarrStore {
     pub(super) fn new(source: Source, array: Array) -> Self {
-        Self { source, array: Arc::new(array), shards: Mutex::default() }
+        Self::shared(source, Arc::new(array))
+    }
+
+    /// As [`ZarrStore::new`], of metadata that others hold.
+    pub(super) fn shared(source: Source, array: Arc<Array>) -> Self {
+        Self { source, array, shards: Mutex::default() }
     }
 
     /// Decodes the common part of `region` and the stored chunk `index` into its place in `out`.
@@ -286,6 +291,10 @@ impl Store for ZarrStore {
 
     fn stamp(&self) -> Option<String> {
         self.source.stamp(&self.array.prefix)
+    }
+
+    fn piece(&self) -> Option<Vec<usize>> {
+        self.array.stored_shape.clone()
     }
 
     fn is_remote(&self) -> bool {

@@ -250,14 +250,14 @@ fn attributes(value: Option<&Value>) -> Attributes {
     value.and_then(Value::as_object).cloned().unwrap_or_default()
 }
 
-fn refuse_read_only(container: &Path) -> Result<()> {
+pub(super) fn refuse_read_only(container: &Path) -> Result<()> {
     if is_read_only(container) {
         return Err(Error::unsupported(format!("{}: HTTP servers are read, not written to", container.display())));
     }
     Ok(())
 }
 
-fn put_document(hierarchy: &Hierarchy, key: &str, document: &Value) -> Result<()> {
+pub(super) fn put_document(hierarchy: &Hierarchy, key: &str, document: &Value) -> Result<()> {
     let text = serde_json::to_vec_pretty(document).map_err(|e| Error::store(hierarchy.name(key), e))?;
     put_now(hierarchy.place(), &hierarchy.object(key), text)
 }
@@ -276,7 +276,7 @@ fn node(hierarchy: &Hierarchy, at: &str) -> Result<Option<Node>> {
 }
 
 /// The groups that hold a node, from the root down.
-fn above(inner: &str) -> Vec<&str> {
+pub(super) fn above(inner: &str) -> Vec<&str> {
     if inner.is_empty() {
         return Vec::new();
     }

@@ -76,6 +76,23 @@ pub(in super::super) fn filter_available(id: c_int) -> bool {
     h5!(h5z::H5Zfilter_avail(id)) > 0
 }
 
+/// Whether the library itself can encode a filter.
+pub(in super::super) fn filter_encodes(id: c_int) -> bool {
+    let mut flags = 0;
+    filter_available(id)
+        && h5!(h5z::H5Zget_filter_info(id, &raw mut flags)) >= 0
+        && flags & h5z::H5Z_FILTER_CONFIG_ENCODE_ENABLED != 0
+}
+
+/// Makes a dataset longer.
+pub(in super::super) fn set_extent(dataset: &Id, dims: &[u64]) -> Res<()> {
+    let found = types::extent(&types::space_of_dataset(dataset)?)?;
+    if found.is_none_or(|e| e.dims.len() != dims.len()) {
+        return Err("the dataset has another rank".to_owned());
+    }
+    checked(|| h5!(h5d::H5Dset_extent(dataset.0, dims.as_ptr()))).map(drop)
+}
+
 /// Whether chunks that reach over the edge are stored without filters.
 pub(in super::super) fn edge_chunks_unfiltered(creation: &Id) -> bool {
     let mut options = 0;

@@ -1,0 +1,363 @@
+//! Changing an array that exists: pieces of it, and how long its axes are.
+//!
+//! Pieces that are changed in part are read, changed and encoded anew. In files, all of them are made beside the array and
+//! renamed when the last one is there, metadata at the end; see [`Staging::pour`]. Behind a network, where nothing can be
+//! renamed, each is replaced when it is made, and metadata last: an array that grows is what it was until then.
+
+use super::json;
+use super::meta::{self, Array, Found, join};
+use super::objects::{Hierarchy, below};
+use super::read::ZarrStore;
+use super::recode::Recoder;
+use super::source::Source;
+use super::upload;
+use super::write::{above, node_at, write_document};
+use crate::chunk::{Chunks, Region};
+use crate::cpu::copy::copy_box;
+use crate::error::{Error, Result};
+use crate::shape;
+use crate::store::remote::uploads::{Uploads, put_now};
+use crate::store::staging::Staging;
+use crate::store::{Change, Create, Sink, Store, raw, remote};
+use serde_json::{Value, json};
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The documents that say how long the axes are.
+const SHAPES: [&str; 2] = ["zarr.json", ".zarray"];
+
+/// An array being changed.
+#[derive(Debug)]
+pub(super) struct ChangeSink {
+    /// The array as it is.
+    old: ZarrStore,
+    array: Arc<Array>,
+    change: Change,
+    grid: Chunks,
+    recoder: Recoder,
+    /// The document of the array and its name, where the array grows.
+    grown: Option<(&'static str, Value)>,
+    container: PathBuf,
+    inner: String,
+    place: Place,
+}
+
+/// Where pieces go.
+#[derive(Debug)]
+enum Place {
+    Files(Staging),
+    Remote(Arc<Hierarchy>, Arc<Uploads>),
+}
+
+impl ChangeSink {
+    pub(super) fn new(container: &Path, inner: &str, change: &Change) -> Result<Self> {
+        let inner = inner.trim_matches('/');
+        if !remote::is_url(container) && container.is_file() {
+            return Err(Error::store(container, "is a file; only folders are written to"));
+        }
+        let mut staging = None;
+        if remote::is_url(container) {
+            upload::refuse_read_only(container)?;
+        } else {
+            recover(container, inner)?;
+            let how = Create { resume: change.resume, ..Create::new() };
+            staging = Some(Staging::begin(container, inner, &how, change.run.as_ref())?);
+        }
+        let source = Source::open(container, inner)?;
+        let Found::Array(array) = meta::find(&source, inner)? else {
+            return Err(Error::store(source.name(inner), "no such array"));
+        };
+        let array = Arc::new(*array);
+        let shown = source.name(inner);
+        if array.info.shape != change.before {
+            let (now, then) = (shape::tuple(&array.info.shape), shape::tuple(&change.before));
+            let why = format!("has the shape {now} now, and had {then} when it was opened; run it again");
+            return Err(Error::store(shown, why));
+        }
+        let old = ZarrStore::shared(source.clone(), Arc::clone(&array));
+        let Some(piece) = old.piece() else {
+            return Err(Error::unsupported(format!("{}: an irregular grid of chunks is not changed", shown.display())));
+        };
+        let (name, mut document) = document(&source, inner)?;
+        let recoder = Recoder::new(&array, &piece, &document)
+            .map_err(|why| Error::unsupported(format!("{}: cannot be written to: {why}", shown.display())))?;
+        document["shape"] = json!(change.after());
+        let place = match (staging, source.remote()) {
+            (Some(mut staging), _) => {
+                if !staging.open()? {
+                    let part = staging.part();
+                    std::fs::create_dir(part).map_err(|e| Error::store(&shown, format!("cannot be changed: {e}")))?;
+                }
+                Place::Files(staging)
+            }
+            (None, Some(hierarchy)) => Place::Remote(Arc::clone(hierarchy), Arc::default()),
+            (None, None) => return Err(Error::bug("what is behind a network is an object")),
+        };
+        let grid = change.grid(Some(&piece), &array.grid);
+        let grown = change.grows().then_some((name, document));
+        let (container, inner) = (container.to_owned(), inner.to_owned());
+        Ok(Self { old, array, change: change.clone(), grid, recoder, grown, container, inner, place })
+    }
+
+    /// The shape of a piece.
+    fn piece(&self) -> Vec<usize> {
+        self.array.stored_shape.clone().unwrap_or_default()
+    }
+
+    /// The name of a piece below the array.
+    fn name(&self, index: &[usize]) -> String {
+        let key = self.array.key(index);
+        key.strip_prefix(&self.inner).unwrap_or(&key).trim_start_matches('/').to_owned()
+    }
+
+    /// The number of a piece, in row-major order.
+    fn number(&self, index: &[usize], piece: &[usize]) -> usize {
+        let counts: Vec<usize> = self.change.after().iter().zip(piece).map(|(n, p)| n.div_ceil(*p)).collect();
+        index.iter().zip(shape::strides(&counts)).map(|(i, step)| i * step).sum()
+    }
+
+    /// The elements of a piece, of which `own` comes from `data`, the elements of `written`.
+    fn elements<'a>(&self, chunk: &Region, own: &Region, written: &Region, data: &'a [u8]) -> Result<Cow<'a, [u8]>> {
+        if own == chunk && own == written {
+            return Ok(Cow::Borrowed(data));
+        }
+        let itemsize = self.array.info.dtype.size();
+        let mut out = self.array.fill.repeat(chunk.size());
+        let mut put = |from: &[u8], of: &Region, part: &Region| {
+            let (start, to) = (part.relative_to(of).start, part.relative_to(chunk).start);
+            copy_box(from, &of.shape, &start, &mut out, &chunk.shape, &to, &part.shape, itemsize);
+        };
+        let whole = chunk.intersect(&Region::full(&self.change.after()));
+        if whole.as_ref() != Some(own)
+            && let Some(kept) = chunk.intersect(&Region::full(&self.change.before))
+        {
+            let mut bytes = vec![0; kept.size() * itemsize];
+            self.old.read(&kept, &mut bytes)?;
+            put(&bytes, &kept, &kept);
+        }
+        put(data, written, own);
+        Ok(Cow::Owned(out))
+    }
+
+    /// Encodes and stores the piece `index`.
+    fn write_piece(&self, index: &[usize], own: &Region, written: &Region, data: &[u8]) -> Result<()> {
+        let piece = self.piece();
+        let start = index.iter().zip(&piece).map(|(i, n)| i * n).collect();
+        let elements = self.elements(&Region::new(start, piece.clone()), own, written, data)?;
+        let encoded = self.recoder.encode(elements).map_err(|why| Error::store(&self.array.info.path, why))?;
+        match &self.place {
+            Place::Files(staging) => {
+                raw::write_file(&staging.part().join(self.name(index)), &encoded)?;
+                staging.note(self.number(index, &piece), &encoded)
+            }
+            Place::Remote(hierarchy, uploads) => {
+                uploads.put(hierarchy.place(), &hierarchy.object(&self.array.key(index)), encoded)
+            }
+        }
+    }
+}
+
+impl Sink for ChangeSink {
+    fn grid(&self) -> &Chunks {
+        &self.grid
+    }
+
+    fn has(&self, region: &Region) -> bool {
+        let Place::Files(staging) = &self.place else { return false };
+        let piece = self.piece();
+        self.change.pieces(region, &piece).iter().all(|(index, _)| {
+            staging.has(self.number(index, &piece), |len| {
+                let path = staging.part().join(self.name(index));
+                std::fs::metadata(&path).is_ok_and(|m| m.len() == len).then(|| std::fs::read(&path).ok()).flatten()
+            })
+        })
+    }
+
+    fn write(&self, region: &Region, data: &[u8]) -> Result<()> {
+        if !self.grid.aligned(region) || data.len() != region.size() * self.array.info.dtype.size() {
+            return Err(Error::bug(format!("{region} is a union of pieces {} and its data fit", self.grid)));
+        }
+        let written = self.change.written(region);
+        self.change.pieces(region, &self.piece()).into_iter().try_for_each(|(index, own)| {
+            self.write_piece(&index, &own, &written, data).map_err(|e| {
+                let named = e.at(format!("changing chunk {}", shape::tuple(&index)));
+                named.at(format!("array {}", self.array.info.path))
+            })
+        })
+    }
+
+    fn finish(self: Box<Self>) -> Result<()> {
+        let Self { change, grown, container, inner, place, .. } = *self;
+        match place {
+            Place::Files(mut staging) => {
+                if let Some((name, document)) = &grown {
+                    write_document(&staging.part().join(name), document)?;
+                }
+                staging.pour(&change.token, &SHAPES)?;
+                grown.map_or(Ok(()), |_| renew_copies(&container, &inner))
+            }
+            Place::Remote(hierarchy, uploads) => {
+                uploads.wait()?;
+                let Some((name, document)) = grown else { return Ok(()) };
+                upload::put_document(&hierarchy, &below(&inner, name), &document)?;
+                renew_remote_copies(&container, &inner, name, &document)
+            }
+        }
+    }
+}
+
+/// The document that describes the array at `inner`, and its name.
+fn document(source: &Source, inner: &str) -> Result<(&'static str, Value)> {
+    for name in SHAPES {
+        let key = join(inner, name);
+        if let Some(text) = source.document(&key)? {
+            return Ok((name, json::parse(&source.name(&key), &text)?));
+        }
+    }
+    Err(Error::store(source.name(inner), "no such array"))
+}
+
+/// Goes on with a change of an array in files that was interrupted; see [`crate::store::Format::recover`].
+pub(super) fn recover(container: &Path, inner: &str) -> Result<Option<String>> {
+    let inner = inner.trim_matches('/');
+    if remote::is_url(container) || !container.is_dir() {
+        return Ok(None);
+    }
+    let token = Staging::poured(container, inner, &SHAPES)?;
+    if token.is_some() {
+        renew_copies(container, inner)?;
+    }
+    Ok(token)
+}
+
+/// Puts the document of an array into the copies that groups above it have of it.
+fn renew_copies(container: &Path, inner: &str) -> Result<()> {
+    let target = if inner.is_empty() { container.to_owned() } else { container.join(inner) };
+    let Some(own) = node_at(&target)? else { return Ok(()) };
+    let name = SHAPES[usize::from(own.version == 2)];
+    for folder in above(container, &target) {
+        let path = folder.join(if own.version == 2 { ".zmetadata" } else { "zarr.json" });
+        let below = target.strip_prefix(folder).unwrap_or(&target).to_string_lossy().into_owned();
+        if !path.is_file() {
+            continue;
+        }
+        let text = std::fs::read(&path).map_err(|e| Error::store(&path, e))?;
+        let mut group = json::parse(&path, &text)?;
+        if renew(&mut group, &below, name, &own.document) {
+            write_document(&path, &group)?;
+        }
+    }
+    Ok(())
+}
+
+/// The same behind a network.
+fn renew_remote_copies(container: &Path, inner: &str, name: &str, document: &Value) -> Result<()> {
+    // What is there now.
+    let hierarchy = Hierarchy::open(container, "")?;
+    for group in upload::above(inner) {
+        let key = below(group, if name == SHAPES[1] { ".zmetadata" } else { "zarr.json" });
+        let own = inner.strip_prefix(group).unwrap_or(inner).trim_start_matches('/');
+        let Some(text) = hierarchy.document(&key)? else { continue };
+        let mut copies = json::parse(&hierarchy.name(&key), &text)?;
+        if renew(&mut copies, own, name, document) {
+            let text = serde_json::to_vec_pretty(&copies).map_err(|e| Error::store(hierarchy.name(&key), e))?;
+            put_now(hierarchy.place(), &hierarchy.object(&key), text)?;
+        }
+    }
+    Ok(())
+}
+
+/// Replaces the copy of the document of the node `below` a group in the group's own, where there is one.
+fn renew(group: &mut Value, below: &str, name: &str, document: &Value) -> bool {
+    let copy = if name == SHAPES[1] {
+        group.get_mut("metadata").and_then(|all| all.get_mut(super::objects::below(below, name)))
+    } else {
+        group.get_mut("consolidated_metadata").and_then(|c| c.get_mut("metadata")).and_then(|all| all.get_mut(below))
+    };
+    let Some(copy) = copy else { return false };
+    // What the copy says beside stays.
+    copy["shape"] = document["shape"].clone();
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Zarr;
+    use super::*;
+    use crate::dtype::DType;
+    use crate::store::{Format, Layout};
+
+    fn array(path: &Path, shape: &[usize], values: &[u8]) {
+        let how = Create { zarr_version: Some(3), ..Create::new() };
+        let layout = Layout { dtype: DType::U8, shape: shape.to_vec(), chunks: vec![4], how, run: None };
+        let sink = Zarr.create(path, "x", &layout).unwrap();
+        sink.write(&Region::full(shape), values).unwrap();
+        sink.finish().unwrap();
+    }
+
+    fn elements(path: &Path) -> Vec<u8> {
+        let store = Zarr.open(path, "x").unwrap();
+        let mut out = vec![0; store.info().shape[0]];
+        store.read(&Region::full(&store.info().shape), &mut out).unwrap();
+        out
+    }
+
+    fn change(start: usize, len: usize, before: usize) -> Change {
+        let region = Region::new(vec![start], vec![len]);
+        Change { region, before: vec![before], resume: false, run: None, token: "mine".to_owned() }
+    }
+
+    #[test]
+    fn what_is_on_its_way_into_its_place_gets_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.zarr");
+        array(&path, &[6], &[0, 1, 2, 3, 4, 5]);
+        // The group has a copy of the metadata of the array.
+        let mut group = node_at(&path).unwrap().unwrap().document;
+        let copy = node_at(&path.join("x")).unwrap().unwrap().document;
+        group["consolidated_metadata"] = json!({"kind": "inline", "metadata": {"x": copy}});
+        write_document(&path.join("zarr.json"), &group).unwrap();
+        // All of a change is made, and a part of it in its place, when the process is killed.
+        let sink = ChangeSink::new(&path, "x", &change(6, 5, 6)).unwrap();
+        sink.write(&Region::full(&[5]), &[6, 7, 8, 9, 10]).unwrap();
+        let Place::Files(staging) = &sink.place else { panic!() };
+        let part = staging.part();
+        let (name, document) = sink.grown.clone().unwrap();
+        write_document(&part.join(name), &document).unwrap();
+        std::fs::write(part.join(".token"), "mine").unwrap();
+        std::fs::rename(&part, folder.path().join(".commit.a.zarr%x")).unwrap();
+        std::fs::rename(folder.path().join(".commit.a.zarr%x/c/2"), path.join("x/c/2")).unwrap();
+        drop(sink);
+        assert_eq!(elements(&path), [0, 1, 2, 3, 4, 5]);
+        assert_eq!(Zarr.recover(&path, "x").unwrap().as_deref(), Some("mine"));
+        assert_eq!(elements(&path), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+        let group = node_at(&path).unwrap().unwrap().document;
+        assert_eq!(group["consolidated_metadata"]["metadata"]["x"]["shape"], json!([11]));
+        assert_eq!(Zarr.recover(&path, "x").unwrap(), None);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_change_that_ends_early_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.zarr");
+        array(&path, &[6], &[0, 1, 2, 3, 4, 5]);
+        let sink = ChangeSink::new(&path, "x", &change(1, 4, 6)).unwrap();
+        assert_eq!(sink.grid().axes()[0].bounds(), [0, 3, 4]);
+        sink.write(&Region::new(vec![0], vec![3]), &[9, 9, 9]).unwrap();
+        let second = ChangeSink::new(&path, "x", &change(1, 4, 6)).unwrap_err().to_string();
+        assert!(second.contains("is being written by process"), "{second}");
+        drop(sink);
+        assert_eq!(elements(&path), [0, 1, 2, 3, 4, 5]);
+        let wrong = ChangeSink::new(&path, "x", &change(7, 4, 7)).unwrap_err().to_string();
+        assert!(wrong.ends_with("has the shape (6,) now, and had (7,) when it was opened; run it again"), "{wrong}");
+        // A chunk that is changed in part has to be read, and is damaged.
+        std::fs::write(path.join("x/c/0"), b"no zstd").unwrap();
+        let sink = ChangeSink::new(&path, "x", &change(1, 4, 6)).unwrap();
+        let error = sink.write(&Region::new(vec![0], vec![3]), &[9, 9, 9]).unwrap_err().to_string();
+        assert!(error.contains("changing chunk (0,)"), "{error}");
+        drop(sink);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}

@@ -1,0 +1,230 @@
+#!/usr/bin/env python3
+"""Changes of arrays that exist, judged by NumPy, zarr, h5py, netCDF4 and xarray.
+
+    python tests/judges/updates.py target/debug/hyperslab 50 --seed 1
+
+Others write random arrays, in every version of Zarr, in shards, and in HDF5 and NetCDF-4 with random filters; `hyperslab eval`
+writes into random regions of them and appends to them, with packed values and times in other units; what others read
+afterwards is compared with what NumPy makes of the same.  Needs xarray, netCDF4, h5py and zarr>=3.
+"""
+import argparse
+import os
+import pathlib
+import random
+import shutil
+import sys
+import tempfile
+import warnings
+
+import h5py
+import numpy as np
+import pandas as pd
+import xarray as xr
+import zarr
+from judging import Judge
+
+warnings.simplefilter("ignore")
+UNITS = ["hours since 1999-12-31", "days since 1970-01-01", "seconds since 2000-01-01 06:00", "minutes since 1850-01-01"]
+DTYPES = ["?", "i1", "u2", "i4", "i8", "f2", "f4", "f8", "c8", ">i2", ">f4"]
+
+
+def values(rng, shape, dtype):
+    """Random elements."""
+    dtype = np.dtype(dtype)
+    if dtype.kind == "c":
+        return (rng.normal(size=shape) + 1j * rng.normal(size=shape)).astype(dtype)
+    if dtype.kind == "f":
+        out = rng.normal(size=shape).astype(dtype)
+        out[rng.random(shape) < 0.05] = np.nan
+        return out
+    return rng.integers(0, 2 if dtype.kind == "b" else 100, shape).astype(dtype)
+
+
+def create_zarr(draw, path, data, chunks, version):
+    """An array, perhaps in shards, of which some chunks may be missing."""
+    from zarr import codecs
+    how = {}
+    if version == 3:
+        if draw.random() < 0.5:
+            how["shards"] = tuple(c * draw.randint(1, 3) for c in chunks)
+        packed = draw.choice([codecs.ZstdCodec(level=1), codecs.GzipCodec(), codecs.BloscCodec(cname="lz4"), None])
+        how["compressors"] = packed if packed is not None else None
+        if draw.random() < 0.3:
+            how["filters"] = [codecs.TransposeCodec(order=tuple(reversed(range(data.ndim))))]
+    else:
+        import numcodecs
+        how["compressors"] = draw.choice([
+            numcodecs.Blosc(cname="zstd", shuffle=draw.choice([0, 1, 2, -1])), numcodecs.Zlib(3), numcodecs.Zstd(2),
+            numcodecs.GZip(2), numcodecs.BZ2(1), numcodecs.LZ4(), None])
+        how["filters"] = [numcodecs.Shuffle(data.dtype.itemsize)] if draw.random() < 0.3 else None
+        how["order"] = draw.choice("CF")
+    if version == 3 and data.dtype.byteorder == ">":
+        data = data.astype(data.dtype.newbyteorder("="))
+    root = zarr.open_group(path, mode="w", zarr_format=version)
+    fill = draw.choice([0, 1])
+    x = root.create_array("g/x", shape=data.shape, dtype=data.dtype, chunks=chunks, fill_value=fill, **how)
+    x[...] = data
+    if draw.random() < 0.5:
+        zarr.consolidate_metadata(path)
+    return data
+
+
+def create_hdf5(draw, path, data, chunks):
+    """A dataset that may grow, with random filters."""
+    how = draw.choice([{}, {"compression": "gzip"}, {"compression": "lzf"}, {"compression": "gzip", "compression_opts": 9}])
+    how = {**how, "shuffle": draw.random() < 0.5, "fletcher32": draw.random() < 0.3}
+    with h5py.File(path, "w", libver=draw.choice(["earliest", "latest"])) as f:
+        f.create_group("g").create_dataset("x", data=data, chunks=chunks, maxshape=(None,) * data.ndim, **how)
+
+
+def stored(path, ending):
+    """All elements, as others read them."""
+    if ending == "h5":
+        with h5py.File(path) as f:
+            return f["g/x"][...]
+    return zarr.open_group(path, mode="r")["g/x"][...]
+
+
+def same(judge, name, got, want):
+    good = got.shape == want.shape and np.array_equal(got, want, equal_nan=want.dtype.kind in "fc")
+    if good:
+        judge.right += 1
+    else:
+        judge.wrong.append(name)
+        print(f"WRONG {name}: {got.shape} {got.ravel()[:6]} for {want.shape} {want.ravel()[:6]}")
+    return good
+
+
+def changes(judge, draw, rng, number):
+    """A run of changes of one array."""
+    ending = draw.choice(["v2.zarr", "v3.zarr", "h5"])
+    rank = draw.randint(1, 3)
+    shape = [draw.choice([0, 1, 5, 9, 14]) if draw.random() < 0.2 else draw.randint(1, 14) for _ in range(rank)]
+    chunks = tuple(draw.randint(1, 6) for _ in shape)
+    dtype = draw.choice(DTYPES)
+    path = judge.folder / f"x{number}.{ending}"
+    want = values(rng, shape, dtype)
+    if ending == "h5":
+        create_hdf5(draw, path, want, chunks)
+    else:
+        want = create_zarr(draw, path, want, chunks, int(ending[1]))
+    target = path / "g/x"
+    for step in range(4):
+        new = judge.folder / "new.npy"
+        if draw.random() < 0.4:
+            axis = draw.randrange(rank)
+            more = list(want.shape)
+            more[axis] = draw.randint(0, 9)
+            part = values(rng, more, want.dtype)
+            np.save(new, part)
+            code, error = judge.run("eval", "x", f"x={new}", "-o", target, "--append", axis - draw.choice([0, rank]), "--raw")
+            want = np.concatenate([want, part], axis)
+        else:
+            index, text = [], []
+            for n in want.shape:
+                a, b = sorted([draw.randint(0, n), draw.randint(0, n)])
+                if n and draw.random() < 0.2:
+                    index.append(draw.randrange(n))
+                    text.append(str(index[-1] - draw.choice([0, n])))
+                else:
+                    index.append(slice(a, b))
+                    text.append(draw.choice([f"{a}:{b}", f"{a - n}:{b}" if a < n else f"{a}:{b}"]))
+            index = tuple(index)
+            if draw.random() < 0.3 and want.dtype.kind in "fc":
+                # Of the very array that it changes.
+                reads = ",".join(f"{i}" if isinstance(i, int) else f"{i.start}:{i.stop}" for i in index)
+                code, error = judge.run("eval", f"x[{reads}] * 2", f"x={target}", "-o", target, "--region", ",".join(text), "--raw")
+                part = want[index] * 2
+            else:
+                part = values(rng, want[index].shape, want.dtype)
+                np.save(new, part)
+                code, error = judge.run("eval", "x", f"x={new}", "-o", target, "--region", ",".join(text), "--raw")
+            want = want.copy()
+            want[index] = part
+        name = f"{number} {ending} {dtype} {shape} {chunks} step {step}"
+        if code:
+            judge.wrong.append(name)
+            print(f"WRONG {name}: {error}")
+            return
+        try:
+            got = stored(path, ending)
+        except Exception as unreadable:  # noqa: BLE001, whatever a reader says is a fault of what was written
+            judge.wrong.append(name)
+            print(f"WRONG {name}: {unreadable}")
+            return
+        if not same(judge, name, got, want):
+            return
+    left = [p.name for p in judge.folder.iterdir() if p.name.startswith(".")]
+    if left:
+        judge.wrong.append(f"{number} leaves {left}")
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def dataset(draw, rng):
+    """An array over time, latitude and longitude."""
+    shape = [draw.randint(3, 24), draw.randint(1, 5), draw.randint(1, 6)]
+    time = pd.date_range("2000-01-01", periods=shape[0], freq=draw.choice(["6h", "D", "45min"]))
+    data = rng.normal(280, 9, shape).round(2)
+    data[rng.random(shape) < 0.1] = np.nan
+    lat, lon = np.linspace(50, 40, shape[1]), np.arange(shape[2]) * 0.5
+    return xr.Dataset({"t": (("time", "lat", "lon"), data, {"units": "K"})}, {"time": time, "lat": lat, "lon": lon})
+
+
+def write(draw, ds, path, ending):
+    """Written by xarray with random packing and units."""
+    t = {}
+    if draw.random() < 0.5:
+        t = {"dtype": "i2", "scale_factor": 0.01, "add_offset": 280.0, "_FillValue": -32768}
+    time = {"units": draw.choice(UNITS), "dtype": "f8"}
+    if ending == "nc":
+        ds.to_netcdf(path, engine="netcdf4", encoding={"t": t, "time": time}, unlimited_dims=["time"])
+    else:
+        ds.to_zarr(path, zarr_format=int(ending[1]), encoding={"t": t, "time": time}, consolidated=draw.random() < 0.5)
+
+
+def append(judge, draw, rng, number):
+    """A data set cut in two along time, each with its own packing and units, and put together again."""
+    endings = [draw.choice(["v2.zarr", "v3.zarr", "nc"]) for _ in range(2)]
+    ds = dataset(draw, rng)
+    cut = draw.randint(1, ds.sizes["time"] - 1)
+    paths = [judge.folder / f"t{number}{part}.{ending}" for part, ending in zip("ab", endings)]
+    for part, path, ending in zip([ds.isel(time=slice(0, cut)), ds.isel(time=slice(cut, None))], paths, endings):
+        write(draw, part, path, ending)
+    name = f"append {number} {endings} {ds.sizes}"
+    code, error = judge.run("eval", "x", f"x={paths[1]}/t", "-o", f"{paths[0]}/t", "--append", "time")
+    if code:
+        judge.wrong.append(name)
+        print(f"WRONG {name}: {error}")
+        return
+    with xr.open_dataset(paths[0], engine="netcdf4" if endings[0] == "nc" else "zarr") as got:
+        same(judge, name + " times", got.time.values.astype("M8[ms]"), ds.time.values.astype("M8[ms]"))
+        same(judge, name, got.t.values.round(2), ds.t.values)
+        # A part of it that lies elsewhere along time is refused.
+    code, error = judge.run("eval", "x", f"x={paths[1]}/t", "-o", f"{paths[0]}/t", "--region", f"time=0:{ds.sizes['time'] - cut}")
+    if code == 0 or "other values along `time`" not in error:
+        judge.wrong.append(name)
+        print(f"WRONG {name}: coordinates that differ are {code} {error}")
+    for path in paths:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("binary")
+    parser.add_argument("count", type=int, nargs="?", default=50)
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    # So that tiny arrays are many blocks.
+    os.environ["HYPERSLAB_BLOCK_BYTES"] = "256"
+    with tempfile.TemporaryDirectory() as folder:
+        judge = Judge(args.binary, pathlib.Path(folder))
+        for number in range(args.count):
+            draw, rng = random.Random(f"{args.seed} {number}"), np.random.default_rng([args.seed, number])
+            changes(judge, draw, rng, number)
+            append(judge, draw, rng, number)
+    print(f"{judge.right} right, {len(judge.wrong)} wrong")
+    return 1 if judge.wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

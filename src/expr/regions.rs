@@ -13,6 +13,7 @@ use crate::chunk::unify::unify;
 use crate::chunk::{AxisChunks, Chunks, auto};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
+use crate::op::regional::gather::Splines;
 use crate::op::regional::{Count, Gather, LineOp, Lines, Regional, Regrid, Select};
 use crate::shape::broadcast::broadcast;
 use crate::shape::slice::Item;
@@ -142,10 +143,31 @@ pub fn gather(input: &Expr, indices: &[Expr]) -> Result<Expr> {
     let mut names = vec![None; places.len()];
     names.extend(input.names.iter().skip(indices.len()).cloned());
     let names = if names.iter().all(Option::is_none) || names.len() != shape.len() { Vec::new() } else { names };
-    let op = Gather { rank: places.len(), cuts: cuts.to_vec(), dtype: input.dtype };
+    let op = Gather { rank: places.len(), cuts: cuts.to_vec(), dtype: input.dtype, between: None };
     let inputs = std::iter::once(input.clone()).chain(indices).collect();
     let kind = ExprKind::Regional { inputs, op: Regional::Gather(op) };
     Ok(node(kind, input.dtype, Shape::new(&shape), Chunks::new(axes), names))
+}
+
+/// What splines through the elements of `input` have at places that `coordinates`, `f64` and one for each axis, hold.
+///
+/// # Errors
+/// [`Bug`](crate::ErrorKind::Bug) for an input or places that do not fit the splines.
+#[track_caller]
+pub fn interpolate(input: &Expr, coordinates: &[Expr], splines: Splines) -> Result<Expr> {
+    let fits = input.shape.known()? == splines.knots.space() && coordinates.len() == input.shape.rank();
+    let Some(first) = coordinates.first().filter(|_| fits) else {
+        return Err(Error::bug(format!("{} is planned for its input", splines.name)));
+    };
+    let shape = first.shape.known()?;
+    let mut chunks = unify(&shape, &coordinates.iter().map(|c| &c.chunks).collect::<Vec<_>>()).axes().to_vec();
+    limit(&mut chunks, LARGEST_RESHAPED / splines.output.size().max(8));
+    let (dtype, names) = (splines.output, first.names.clone());
+    let cuts = input.chunks.axes().to_vec();
+    let op = Gather { rank: shape.len(), cuts, dtype: input.dtype, between: Some(splines) };
+    let inputs = std::iter::once(input).chain(coordinates).cloned().collect();
+    let kind = ExprKind::Regional { inputs, op: Regional::Gather(op) };
+    Ok(node(kind, dtype, Shape::new(&shape), Chunks::new(chunks), names))
 }
 
 /// Cuts chunks that hold more than `room` elements, the outer axes first.

@@ -17,11 +17,11 @@ use crate::dtype::DType;
 use std::fmt;
 
 pub mod filter;
-pub mod gather;
 pub mod quantile;
 pub mod fourier;
 pub mod lines;
 pub mod resample;
+pub mod gather;
 pub mod runs;
 pub mod select;
 pub mod stretches;
@@ -103,7 +103,7 @@ impl Regional {
             Self::Lookup(lookup) => lookup.op.name(),
             Self::Tally(tally) => tally.name,
             Self::Edges(edges) => edges.name,
-            Self::Gather(_) => "gather",
+            Self::Gather(gather) => gather.name(),
             Self::Windows(windows) => windows.reducer.name,
             Self::Filter(filter) => filter.name,
             Self::Stretches(stretches) => stretches.name,
@@ -124,7 +124,7 @@ impl Regional {
             Self::Lookup(lookup) => lookup.output(),
             Self::Tally(tally) => tally.output(),
             Self::Edges(edges) => edges.dtype,
-            Self::Gather(gather) => gather.dtype,
+            Self::Gather(gather) => gather.output(),
             Self::Filter(filter) => filter.output,
             Self::Stretches(stretches) => stretches.dtype,
             Self::Regrid(regrid) => regrid.dtype,
@@ -437,7 +437,7 @@ impl fmt::Display for Regional {
                 write!(f, "{what} of tiles {tiles} in {counts} bins")
             }
             Self::Edges(edges) => write!(f, "{} edges of bins", edges.count),
-            Self::Gather(gather) => write!(f, "gather along {} axes", gather.cuts.len()),
+            Self::Gather(gather) => write!(f, "{} along {} axes", gather.name(), gather.cuts.len()),
             Self::Slide(slide) => {
                 let (sizes, along) = (crate::shape::tuple(&slide.sizes), crate::shape::tuple(&slide.along));
                 write!(f, "windows {sizes} that slide along axes {along}")

@@ -361,3 +361,28 @@ fn places_between_elements_are_interpolated() {
     let finer = ramp.ndimage().zoom(&[61.0 / 21.0], &linear).unwrap();
     near(&finer, &(0..61).map(|k| f64::from(k) / 3.0).collect::<Vec<_>>(), "zoom");
 }
+
+/// Coordinates that are data give what the map that they are of gives, whatever the chunks of both.
+#[test]
+fn places_that_are_data_are_interpolated() {
+    let x = values(&[9, 14]);
+    let rims = [Rim::Constant, Rim::GridConstant, Rim::Nearest, Rim::Mirror, Rim::Reflect, Rim::Wrap, Rim::GridWrap];
+    for (chunks, pieces) in [([9, 14], [2, 9, 14]), ([4, 5], [1, 2, 14]), ([1, 3], [2, 5, 4])] {
+        let array = Context::default().from_ndarray(x.clone()).unwrap().into_dyn().rechunk(&chunks);
+        let by = [-2.375, 11.25];
+        let place = |i: usize, j: usize, a: usize| [i, j][a] as f64 - by[a];
+        let places = ArrayD::from_shape_fn(vec![2, 9, 14], |i| place(i[1], i[2], i[0]));
+        let places = Context::default().from_ndarray(places).unwrap().into_dyn().rechunk(&pieces);
+        for (rim, order) in rims.into_iter().flat_map(|rim| [0, 1, 3].map(|order| (rim, order))) {
+            let spline = Spline { order, rim, cval: -1.0, ..Spline::default() };
+            let moved = array.ndimage().shift(&by, &spline).unwrap();
+            let want = elements(&Context::default().compute(moved).unwrap()).iter().map(|z| z.re).collect::<Vec<_>>();
+            let have = array.ndimage().map_coordinates(&places, &spline).unwrap();
+            near(&have, &want, &format!("{rim:?} of order {order}"));
+        }
+    }
+    let line = Context::default().arange(5).unwrap().into_dyn();
+    let nowhere = Context::default().from_ndarray(ndarray::arr2(&[[f64::NAN, 4.0, 1e30, -0.5]]).into_dyn()).unwrap();
+    let spline = Spline { order: 1, cval: -7.0, ..Spline::default() };
+    near(&line.ndimage().map_coordinates(&nowhere, &spline).unwrap(), &[-7.0, 4.0, -7.0, -7.0], "no places");
+}

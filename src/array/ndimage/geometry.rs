@@ -8,12 +8,17 @@ use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
 use crate::error::{Error, Result};
 use crate::expr::Expr;
-use crate::expr::build;
+use crate::expr::build::{self, index};
 use crate::expr::filters::{filter, resample};
+use crate::expr::pending::when_known;
+use crate::expr::regions::interpolate;
 use crate::op::regional::filter::{Edge, Join, Number, Pass, PassOp};
-use crate::op::regional::resample::{HIGHEST, Rim};
+use crate::op::regional::gather::Splines;
+use crate::op::regional::resample::{HIGHEST, Knots, Rim};
 use crate::op::regional::{Filter, Resample};
 use crate::shape::axes::position;
+use crate::shape::slice::Item;
+use crate::shape::tuple;
 
 /// How places between elements are interpolated.
 #[derive(Debug, Clone)]
@@ -70,9 +75,9 @@ fn coefficients(name: &'static str, x: &Expr, axes: &[usize], order: usize, rim:
     let lengths = x.shape.known()?;
     let rank = lengths.len();
     let edge = match rim {
-        Rim::Reflect => Edge::Reflect,
+        Rim::Reflect | Rim::Nearest => Edge::Reflect,
         Rim::GridWrap => Edge::Wrap,
-        Rim::Constant | Rim::GridConstant | Rim::Nearest | Rim::Mirror | Rim::Wrap => Edge::Mirror,
+        Rim::Constant | Rim::GridConstant | Rim::Mirror | Rim::Wrap => Edge::Mirror,
     };
     let responses: Vec<Vec<Number>> = poles(order).into_iter().map(response).collect();
     let along = |(axis, weights): (usize, &Vec<Number>)| {
@@ -102,51 +107,120 @@ impl Map {
     }
 }
 
-/// `x` at the places of a map, in the shape `out`; only `axes` are interpolated.
-fn sampled(name: &'static str, x: &Expr, map: Map, out: &[usize], axes: &[usize], spline: &Spline) -> Result<Expr> {
+/// The splines through the elements of `x` along `axes`, and what they are made of.
+fn splines(name: &'static str, x: &Expr, axes: &[usize], spline: &Spline) -> Result<(Expr, Knots)> {
     let lengths = x.shape.known()?;
-    let output = spline.output.unwrap_or(x.dtype);
-    if x.dtype.is_complex() || output.is_complex() {
+    let (mut source, mut pad_by) = (x.clone(), 0);
+    if spline.prefilter && spline.order > 1 {
+        let border = match spline.rim {
+            Rim::Nearest => Some(Border::Edge),
+            Rim::GridConstant => {
+                // The constant is one of the elements.
+                let constant = Scalar::Float(if x.dtype.is_inexact() { spline.cval } else { spline.cval.trunc() });
+                Some(Border::Constant(vec![(constant, constant); lengths.len()]))
+            }
+            _ => None,
+        };
+        if let Some(border) = border {
+            pad_by = AROUND;
+            source = pad(&source, &vec![(AROUND, AROUND); lengths.len()], &border)?;
+        }
+        source = coefficients(name, &source, axes, spline.order, spline.rim)?;
+    }
+    let knots = Knots {
+        orders: (0..lengths.len()).map(|a| if axes.contains(&a) { spline.order } else { 0 }).collect(),
+        rim: spline.rim,
+        constant: Number::from(spline.cval),
+        lengths,
+        pad: pad_by,
+        around: 0,
+    };
+    Ok((source, knots))
+}
+
+/// Refuses what no spline goes through.
+fn refuse(name: &'static str, x: &Expr, spline: &Spline) -> Result<()> {
+    if x.dtype.is_complex() || spline.output.is_some_and(|d| d.is_complex()) {
         return Err(Error::dtype(name, "complex numbers are not offered; take their parts"));
     }
     if spline.order > HIGHEST {
         return Err(Error::argument(name, format!("there is no spline of order {}, above {HIGHEST}", spline.order)));
     }
+    Ok(())
+}
+
+/// What there is where nothing is asked for, or where there is nothing but what stands beyond.
+fn of_nothing(name: &'static str, empty: bool, out: &[usize], (output, spline): (DType, &Spline)) -> Result<Expr> {
+    if empty && spline.rim == Rim::Nearest && spline.prefilter && spline.order > 1 {
+        return Err(Error::argument(name, "an array of no elements has no nearest one"));
+    }
+    build::full(out, Scalar::Float(if out.contains(&0) { 0.0 } else { spline.cval }), output, None)
+}
+
+/// `x` at the places of a map, in the shape `out`; only `axes` are interpolated.
+fn sampled(name: &'static str, x: &Expr, map: Map, out: &[usize], axes: &[usize], spline: &Spline) -> Result<Expr> {
+    refuse(name, x, spline)?;
+    let lengths = x.shape.known()?;
+    let output = spline.output.unwrap_or(x.dtype);
     if lengths.contains(&0) || out.contains(&0) {
-        return build::full(out, Scalar::Float(if out.contains(&0) { 0.0 } else { spline.cval }), output, None);
+        return of_nothing(name, lengths.contains(&0), out, (output, spline));
     }
-    let (mut source, mut around) = (x.clone(), 0);
-    if spline.prefilter && spline.order > 1 {
-        let border = match spline.rim {
-            Rim::Nearest => Some(Border::Edge),
-            Rim::GridConstant => {
-                source = build::cast(&source, DType::F64)?;
-                Some(Border::Constant(vec![(spline.cval.into(), spline.cval.into()); lengths.len()]))
-            }
-            _ => None,
-        };
-        if let Some(border) = border {
-            around = AROUND;
-            source = pad(&source, &vec![(AROUND, AROUND); lengths.len()], &border)?;
-        }
-        source = coefficients(name, &source, axes, spline.order, spline.rim)?;
-    }
+    let (source, knots) = splines(name, x, axes, spline)?;
     let numbers = |list: Vec<f64>| list.into_iter().map(Number::from).collect::<Vec<_>>();
     let op = Resample {
         name,
         matrix: map.matrix.into_iter().map(numbers).collect(),
         before: numbers(map.before),
         after: numbers(map.after),
-        orders: (0..lengths.len()).map(|a| if axes.contains(&a) { spline.order } else { 0 }).collect(),
-        rim: spline.rim,
-        constant: Number::from(spline.cval),
-        lengths,
-        pad: around,
+        knots,
         input: source.dtype,
         output,
     };
-    let chunks = if out == op.lengths { x.chunks.clone() } else { auto::auto(out, output.size()) };
+    let chunks = if out == lengths { x.chunks.clone() } else { auto::auto(out, output.size()) };
     resample(&source, op, out, chunks)
+}
+
+/// What splines through the elements of `x` have at `coordinates`: along their first axis one for each axis of `x`; the result
+/// has their other axes.
+///
+/// Which elements a place needs is known when it is computed: a block reads each chunk that holds any of them once.
+///
+/// # Errors
+/// As [`shift`]; [`Shape`](crate::ErrorKind::Shape) for coordinates that are not those of an array of this rank, and
+/// [`DType`](crate::ErrorKind::DType) for complex ones.
+#[track_caller]
+pub fn map_coordinates(x: &Expr, coordinates: &Expr, spline: &Spline) -> Result<Expr> {
+    const NAME: &str = "map_coordinates";
+    let rank = refuse_numbers(NAME, x)?;
+    refuse(NAME, x, spline)?;
+    if coordinates.dtype.is_complex() {
+        return Err(Error::dtype(NAME, format!("coordinates are real numbers, not {}", coordinates.dtype)));
+    }
+    let spline = spline.clone();
+    when_known(NAME, &[x.clone(), coordinates.clone()], move |e| {
+        let (x, shape) = (&e[0], e[1].shape.known()?);
+        if shape.len() < 2 || shape[0] != rank {
+            let why = format!("coordinates of shape {} for an array of rank {rank}", tuple(&shape));
+            return Err(Error::shape(
+                NAME,
+                format!("{why}: along the first of at least two axes there is one for each axis"),
+            ));
+        }
+        let (out, output) = (&shape[1..], spline.output.unwrap_or(x.dtype));
+        let empty = x.shape.known()?.contains(&0);
+        if empty || out.contains(&0) {
+            return of_nothing(NAME, empty, out, (output, &spline));
+        }
+        let (mut source, mut knots) = splines(NAME, x, &all(rank), &spline)?;
+        if spline.rim == Rim::GridWrap && spline.order > 0 {
+            // No place needs elements of both ends.
+            knots.around = spline.order / 2 + 1;
+            source = pad(&source, &vec![(knots.around, knots.around); rank], &Border::Wrap)?;
+        }
+        let axis = |a: usize| build::cast(&index(&e[1], &[Item::Index(a.cast_signed())])?, DType::F64);
+        let coordinates = (0..rank).map(axis).collect::<Result<Vec<_>>>()?;
+        interpolate(&source, &coordinates, Splines { name: NAME, knots, output })
+    })
 }
 
 fn all(rank: usize) -> Vec<usize> {
@@ -337,6 +411,25 @@ impl<T: Kind> Ndimage<T> {
     #[track_caller]
     pub fn zoom(&self, factors: &[f64], spline: &Spline) -> Result<Array<T>> {
         Ok(Self::array(zoom(&self.x, factors, false, &self.typed(spline))?))
+    }
+
+    /// The array at places between its elements: along the first axis of `coordinates` there is one for each of its axes.
+    ///
+    /// ```
+    /// use hyperslab::array::ndimage::geometry::Spline;
+    /// let cx = hyperslab::Context::default();
+    /// let x = cx.linspace(0.0, 5.0, 6)?.reshape(&[2, 3]);
+    /// let places = cx.from_ndarray(ndarray::array![[0.0, 0.5, 1.0], [2.0, 1.0, 0.25]])?;
+    /// let y = x.ndimage().map_coordinates(&places, &Spline { order: 1, ..Spline::default() })?;
+    /// assert_eq!(cx.compute(y)?.as_slice().unwrap(), &[2.0, 2.5, 3.25]);
+    /// # Ok::<(), hyperslab::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`map_coordinates`].
+    #[track_caller]
+    pub fn map_coordinates<U: Kind>(&self, coordinates: &Array<U>, spline: &Spline) -> Result<Array<T>> {
+        Ok(Self::array(map_coordinates(&self.x, coordinates.expr(), &self.typed(spline))?))
     }
 
     /// The array rotated by an angle in degrees in the plane of two axes.

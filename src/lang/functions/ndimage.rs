@@ -6,7 +6,7 @@ use crate::array::ndimage::extremes::{Footprint, Place, extreme1d, placed};
 use crate::array::ndimage::gaussian::{
     Gaussian, derivative, gaussian_derivatives, gaussian_filter, gaussian_filter1d, laplace,
 };
-use crate::array::ndimage::geometry::{Spline, affine_transform, rotate, shift, zoom};
+use crate::array::ndimage::geometry::{Spline, affine_transform, map_coordinates, rotate, shift, zoom};
 use crate::array::ndimage::label::until_unchanged;
 use crate::array::ndimage::morphology::{
     Binary, Change, Grey, Made, binary, generate_binary_structure, grey, hit_or_miss, iterate_structure, made,
@@ -126,6 +126,14 @@ pub(super) static TABLE: &[Function] = &[
         |call| {
             let (factors, grid) = (one_each(call, "zoom")?, call.flag("grid_mode", false)?);
             Ok(zoom(call.array("input")?.expr(), &factors, grid, &spline(call)?)?.into())
+        },
+    ),
+    row(
+        "ndimage.map_coordinates",
+        "input, coordinates, output=None, order=3, mode='constant', cval=0.0, prefilter=True",
+        |call| {
+            let (x, coordinates) = (call.array("input")?, call.array("coordinates")?);
+            Ok(map_coordinates(x.expr(), coordinates.expr(), &spline(call)?)?.into())
         },
     ),
     row(

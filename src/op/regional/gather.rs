@@ -1,10 +1,12 @@
 //! Elements whose places are data.
 
+use super::resample::Knots;
 use crate::chunk::{AxisChunks, Region};
 use crate::dtype::DType;
 
 /// Elements of the first input at the places that the others, one for each of its first axes, hold: the result has the axes
-/// of the places, then the input's further ones. Places are `i64`, negative ones count from the end.
+/// of the places, then the input's further ones. Places are `i64`, negative ones count from the end; those between elements
+/// are `f64`, one for each axis.
 ///
 /// The inputs are seen from the result's axes and, after them, the first axes of the input.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -15,9 +17,33 @@ pub struct Gather {
     pub cuts: Vec<AxisChunks>,
     /// The dtype of the elements.
     pub dtype: DType,
+    /// What there is between them.
+    pub between: Option<Splines>,
+}
+
+/// Values at places between elements.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Splines {
+    /// The SciPy name, for messages.
+    pub name: &'static str,
+    /// The splines.
+    pub knots: Knots,
+    /// The dtype of the result.
+    pub output: DType,
 }
 
 impl Gather {
+    /// The name that `explain` and errors give it.
+    pub(super) fn name(&self) -> &'static str {
+        self.between.as_ref().map_or("gather", |b| b.name)
+    }
+
+    /// The dtype of the result.
+    #[must_use]
+    pub fn output(&self) -> DType {
+        self.between.as_ref().map_or(self.dtype, |b| b.output)
+    }
+
     /// `space` and the axes that places lie on.
     pub(super) fn input_space(&self, space: &[usize]) -> Vec<usize> {
         space.iter().copied().chain(self.cuts.iter().map(AxisChunks::len)).collect()
@@ -29,9 +55,11 @@ impl Gather {
         Region::new(start, self.input_space(&region.shape))
     }
 
-    /// A block, and one chunk of what it reads.
+    /// A block, and one chunk of what it reads, with the elements beside it that splines go through.
     pub(super) fn largest_part(&self, block: &[usize]) -> Vec<usize> {
-        block.iter().copied().chain(self.cuts.iter().map(AxisChunks::longest)).collect()
+        let more = |a: usize| self.between.as_ref().map_or(0, |b| b.knots.orders[a]);
+        let read = self.cuts.iter().enumerate().map(|(a, cuts)| (cuts.longest() + more(a)).min(cuts.len()));
+        block.iter().copied().chain(read).collect()
     }
 
     /// Bytes of the places of a block, as they come and as they are used, and of their order.

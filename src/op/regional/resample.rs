@@ -30,13 +30,14 @@ impl Rim {
     pub fn place(self, at: f64, n: usize) -> Option<f64> {
         #[expect(clippy::cast_precision_loss, reason = "lengths are exact")]
         let len = n as f64;
-        if self == Self::GridConstant || (0.0..=len - 1.0).contains(&at) {
+        // Around the last elements these go on, as far as a spline that goes through elements there does.
+        if matches!(self, Self::GridConstant | Self::Nearest) || (0.0..=len - 1.0).contains(&at) {
             return Some(at);
         }
         let single = n <= 1;
         match self {
-            Self::Constant | Self::GridConstant => None,
-            Self::Nearest => Some(at.clamp(0.0, len - 1.0)),
+            Self::Constant | Self::GridConstant | Self::Nearest => None,
+            _ if !at.is_finite() => None,
             _ if single => Some(0.0),
             Self::Mirror => {
                 let period = 2.0 * len - 2.0;
@@ -129,6 +130,54 @@ pub struct Taps {
     pub count: usize,
 }
 
+/// Splines through the elements of an array.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Knots {
+    /// The order along each axis, up to [`HIGHEST`].
+    pub orders: Vec<usize>,
+    /// What stands beyond.
+    pub rim: Rim,
+    /// The constant there.
+    pub constant: Number,
+    /// The lengths of the array.
+    pub lengths: Vec<usize>,
+    /// By how many elements the input is longer on every side. They count as elements of the array.
+    pub pad: usize,
+    /// By how many more it is longer, which stand for what wraps around: then elements around a place lie side by side.
+    pub around: usize,
+}
+
+impl Knots {
+    /// The lengths of the input.
+    #[must_use]
+    pub fn space(&self) -> Vec<usize> {
+        self.lengths.iter().map(|n| n + 2 * (self.pad + self.around)).collect()
+    }
+
+    /// What is taken of the input along `axis` for a place of the array; nothing where the constant stands.
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "places are inside an array")]
+    pub fn taps(&self, axis: usize, at: f64) -> Option<Taps> {
+        let order = self.orders[axis];
+        let (n, pad) = (self.lengths[axis] + 2 * self.pad, self.pad as f64);
+        let at = self.rim.place(at + pad, n)?;
+        let middle = if order.is_multiple_of(2) { (at + 0.5).floor() } else { at.floor() };
+        let start = (middle as isize).saturating_sub((order / 2).cast_signed());
+        let mut places = [None; HIGHEST + 1];
+        let place = |i: usize| {
+            let at = start.saturating_add_unsigned(i);
+            if self.around == 0 {
+                return self.rim.edge().index(at, n);
+            }
+            let last = (n + 2 * self.around).cast_signed() - 1;
+            Some(at.saturating_add_unsigned(self.around).clamp(0, last).cast_unsigned())
+        };
+        (0..=order).for_each(|i| places[i] = place(i));
+        let weights = weights(order, at - middle);
+        Some(Taps { places, weights, count: order + 1 })
+    }
+}
+
 /// An array at places that an affine map gives.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Resample {
@@ -140,16 +189,8 @@ pub struct Resample {
     pub before: Vec<Number>,
     /// and what is added to those of the input.
     pub after: Vec<Number>,
-    /// The order of the spline along each axis, up to [`HIGHEST`].
-    pub orders: Vec<usize>,
-    /// What stands beyond.
-    pub rim: Rim,
-    /// The constant there.
-    pub constant: Number,
-    /// The lengths of the array.
-    pub lengths: Vec<usize>,
-    /// By how many elements the input is longer on every side. They count as elements of the array.
-    pub pad: usize,
+    /// The splines.
+    pub knots: Knots,
     /// The dtype of the input.
     pub input: DType,
     /// The dtype of the result.
@@ -158,7 +199,7 @@ pub struct Resample {
 
 impl Resample {
     pub(super) fn input_space(&self) -> Vec<usize> {
-        self.lengths.iter().map(|n| n + 2 * self.pad).collect()
+        self.knots.space()
     }
 
     /// The place along `axis` of the array of a place of the result.
@@ -171,22 +212,6 @@ impl Resample {
             sum += k * m.value();
         }
         sum + self.after[axis].value()
-    }
-
-    /// What is taken of the input along `axis` for a place of the array; nothing where the constant stands.
-    #[must_use]
-    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "places are inside an array")]
-    pub fn taps(&self, axis: usize, at: f64) -> Option<Taps> {
-        let order = self.orders[axis];
-        let (n, pad) = (self.lengths[axis] + 2 * self.pad, self.pad as f64);
-        let at = self.rim.place(at + pad, n)?;
-        let middle = if order.is_multiple_of(2) { (at + 0.5).floor() } else { at.floor() };
-        let start = middle as isize - (order / 2).cast_signed();
-        let mut places = [None; HIGHEST + 1];
-        let place = |i: usize| self.rim.edge().index(start + i.cast_signed(), n);
-        (0..=order).for_each(|i| places[i] = place(i));
-        let weights = weights(order, at - middle);
-        Some(Taps { places, weights, count: order + 1 })
     }
 
     /// The lowest and the highest place along an axis of the array, for a box of the result.
@@ -203,22 +228,25 @@ impl Resample {
     #[must_use]
     pub fn hull(&self, region: &Region) -> Region {
         let mut out = Region::full(&self.input_space());
-        for (axis, &n) in self.lengths.iter().enumerate() {
+        for (axis, &n) in self.knots.lengths.iter().enumerate() {
             let (low, high) = self.ends(axis, region);
+            if !(low.is_finite() && high.is_finite()) {
+                continue;
+            }
             #[expect(clippy::cast_precision_loss, reason = "lengths are exact")]
             let last = n as f64 - 1.0;
             // Around the ends of what wraps around, a spline goes through elements at the other one.
             #[expect(clippy::cast_precision_loss, reason = "orders are small")]
-            let reach = if self.rim == Rim::GridWrap { (self.orders[axis] / 2 + 1) as f64 } else { 0.0 };
+            let reach = if self.knots.rim == Rim::GridWrap { (self.knots.orders[axis] / 2 + 1) as f64 } else { 0.0 };
             let inside = low >= reach && high <= last - reach;
-            if !inside && !matches!(self.rim, Rim::Constant | Rim::GridConstant | Rim::Nearest) {
+            if !inside && !matches!(self.knots.rim, Rim::Constant | Rim::GridConstant | Rim::Nearest) {
                 continue;
             }
             // What a spline goes through, on both sides, and what is mirrored there.
-            let margin = self.orders[axis].cast_signed() + 2;
-            let pad = self.pad.cast_signed();
+            let margin = self.knots.orders[axis].cast_signed() + 2;
+            let pad = self.knots.pad.cast_signed();
             #[expect(clippy::cast_precision_loss, reason = "it is short")]
-            let more = self.pad as f64;
+            let more = self.knots.pad as f64;
             let inside = |at: f64| at.clamp(-more, last + more).floor();
             #[expect(clippy::cast_possible_truncation, reason = "they are inside the array")]
             let (low, high) = (inside(low) as isize + pad - margin, inside(high) as isize + pad + margin + 1);
@@ -235,13 +263,13 @@ impl Resample {
     pub(super) fn largest_part(&self, block: &[usize]) -> Vec<usize> {
         let space = self.input_space();
         let along = |axis: usize| {
-            if !matches!(self.rim, Rim::Constant | Rim::GridConstant | Rim::Nearest) {
+            if !matches!(self.knots.rim, Rim::Constant | Rim::GridConstant | Rim::Nearest) {
                 return space[axis];
             }
             #[expect(clippy::cast_precision_loss, reason = "an estimate")]
             let span: f64 = self.matrix[axis].iter().zip(block).map(|(m, &n)| m.value().abs() * n as f64).sum();
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is cut to the axis")]
-            space[axis].min(span as usize + 2 * self.orders[axis] + 6)
+            space[axis].min(span as usize + 2 * self.knots.orders[axis] + 6)
         };
         (0..space.len()).map(along).collect()
     }

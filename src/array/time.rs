@@ -156,7 +156,7 @@ fn instant(p: &mut Program, value: Register, dtype: DType, clock: &Clock) -> Res
 #[track_caller]
 #[expect(clippy::cast_precision_loss, reason = "times are far smaller")]
 pub(super) fn on_clock(x: &Expr, from: &Clock, to: &Clock) -> Result<Expr> {
-    let (x, later) = (build::cast(x, DType::F64)?, (from.start - to.start) as f64);
+    let (x, later) = (build::cast(&times::ticks(x), DType::F64)?, (from.start - to.start) as f64);
     if to.unit % from.unit == 0 {
         // The division alone rounds, so that an hour of a day is the number that others make of it.
         let moved = binary(ElementOp::Add, &x, later / from.microseconds())?;

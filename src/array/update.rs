@@ -2,17 +2,17 @@
 //! type and coordinates; along an axis that grows, the coordinate grows first.
 
 use super::Array;
-use super::calendar::Clock;
 use super::cf::{self, Packing};
 use super::coordinates;
-use super::time::{clock, on_clock};
+use super::time::{clock, on_clock, to_datetime};
 use crate::dtype::DType;
 use crate::dtype::promote::promote;
 use crate::error::{Error, Result};
 use crate::expr::build::{self, Arg};
 use crate::expr::canonical::fingerprint;
 use crate::expr::check::where_all;
-use crate::expr::{Expr, ExprKind, walk};
+use crate::expr::{Expr, ExprKind, times, walk};
+use crate::op::calendar::Clock;
 use crate::op::elementwise::ElementOp;
 use crate::runtime::context::Context;
 use crate::shape;
@@ -108,6 +108,9 @@ fn check_names(expr: &Expr, info: &Info) -> Result<()> {
 fn fitting(expr: &Expr, info: &Info, packed: bool) -> Result<Expr> {
     let packing = if packed { Packing::of(info)? } else { Packing::default() };
     let named = |e: Error| e.at(format!("for {}", info.path));
+    if expr.time.is_some() || info.time.is_some() {
+        return like(expr, info).map_err(named);
+    }
     if !packing.keeps(info.dtype) || packed && expr.dtype.is_inexact() && packing.fills() {
         return cf::encode(expr, &packing, info.dtype).map_err(named);
     }
@@ -173,6 +176,15 @@ fn coordinate(cx: &Context, main: &Written, info: &Info, axis: usize) -> Result<
 /// The numbers that stand for the values of `coordinate` in a coordinate that is stored: in its units, its packing and its
 /// element type.
 fn like(coordinate: &Expr, there: &Info) -> Result<Expr> {
+    let refuse = || Err(Error::dtype("update", format!("{} are no {}", coordinate.type_name(), there.type_name())));
+    match (coordinate.time, there.time) {
+        (Some(from), Some(to)) if from.is_date == to.is_date => return times::astype(coordinate, to),
+        (None, Some(to)) if to.is_date && clock(coordinate)?.is_some() => return to_datetime(coordinate, to.unit),
+        (_, Some(_)) => return refuse(),
+        // Lengths of time have no clock.
+        (Some(_), None) if clock(coordinate)?.is_none() || clock_of(there)?.is_none() => return refuse(),
+        _ => {}
+    }
     let own = cf::attributes(coordinate).unwrap_or_default();
     let units = |of: &Attributes| of.get("units").and_then(Value::as_str).map(str::to_owned);
     let values = match (clock(coordinate)?, clock_of(there)?) {
@@ -188,7 +200,7 @@ fn like(coordinate: &Expr, there: &Info) -> Result<Expr> {
                     format!("values in `{new}` are written among values in `{old}`"),
                 ));
             }
-            _ => coordinate.clone(),
+            _ => times::ticks(coordinate),
         },
     };
     let packing = Packing::of(there)?;
@@ -226,7 +238,7 @@ fn agree(cx: &Context, a: &Expr, b: &Expr) -> Result<bool> {
         _ => 0.0,
     };
     let values = |x: &Expr| -> Result<Vec<f64>> {
-        let wide = Array::from_expr(build::cast(x, DType::F64)?);
+        let wide = Array::from_expr(build::cast(&times::ticks(x), DType::F64)?);
         Ok(cx.compute(wide)?.to_ndarray::<f64>()?.into_raw_vec_and_offset().0)
     };
     let (a, b) = (values(a)?, values(b)?);

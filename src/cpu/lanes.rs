@@ -1,5 +1,6 @@
 //! Lanes of accumulators: one loop over the elements of a tile, the tree by which steps of it join, and the merge of lanes.
 
+use super::folds::{Folds, Inputs};
 use super::strip::{Machine, STRIP};
 use crate::chunk::tiling::FAN_IN;
 use crate::device::block::Buffer;
@@ -34,6 +35,12 @@ impl Register {
         rest[..(n - 1) * self.size].chunks_exact_mut(self.size).for_each(|slot| slot.copy_from_slice(first));
     }
 
+    /// Copies the first `n` elements of a register of the same dtype.
+    pub(super) fn copy_from(&mut self, other: &Self, n: usize) {
+        let bytes = n * self.size;
+        self.data.bytes_mut()[..bytes].copy_from_slice(&other.data.bytes()[..bytes]);
+    }
+
     pub(super) fn ptr(&mut self, lane: usize) -> *mut u8 {
         self.data.bytes_mut()[lane * self.size..].as_mut_ptr()
     }
@@ -43,6 +50,8 @@ impl Register {
 pub(super) struct Loop {
     /// Inputs: the map's, the accumulators, results of earlier phases, the position.
     pub(super) step: Machine,
+    /// The step over several strips at once, where there are loops for that.
+    pub(super) folds: Option<Folds>,
     pub(super) merge: Machine,
     pub(super) result: Machine,
     /// Which earlier results the step reads.
@@ -118,8 +127,10 @@ impl Loop {
         let registers = || init.iter().map(|(d, _)| Register::new(*d)).collect::<Vec<_>>();
         let mut begin = registers();
         begin.iter_mut().zip(&init).for_each(|(register, &(dtype, value))| register.fill(value, dtype));
+        let inputs = Inputs { map: tile.map.inputs.len(), kinds: init.len(), known: earlier.len() };
         Ok(Self {
             step: Machine::new(&step)?,
+            folds: Folds::new(&step, &inputs, &init)?,
             merge: Machine::new(&merge)?,
             result: Machine::new(&result)?,
             earlier,

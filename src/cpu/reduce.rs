@@ -64,6 +64,12 @@ impl Reduce {
         Ok(Self { walks, sources: Vec::new() })
     }
 
+    /// Has every step take one strip after the other.
+    #[cfg(test)]
+    pub(crate) fn strip_by_strip(&mut self) {
+        self.walks.iter_mut().flat_map(|walk| &mut walk.loops).for_each(|phase| phase.folds = None);
+    }
+
     /// Reduces the tile at `region`; `outputs` holds, part by part, the bytes of each part of the state.
     ///
     /// # Errors
@@ -196,7 +202,13 @@ impl Walk {
             for phase in 0..self.loops.len() {
                 self.loops[phase].begin();
                 self.screen.iter_mut().for_each(Screen::begin);
-                for at in (0..len).step_by(STRIP) {
+                // What loops over several strips take.
+                let mut walked = 0;
+                if self.screen.is_none() && self.loops[phase].folds.is_some() {
+                    walked = len - len % STRIP;
+                    self.steps(phase, walked / STRIP, (STRIP, lanes), |strip| (output, strip * STRIP));
+                }
+                for at in (walked..len).step_by(STRIP) {
                     let n = STRIP.min(len - at);
                     if !self.matters(output, at, n) {
                         continue;
@@ -226,12 +238,16 @@ impl Walk {
         for (at, n) in self.space.strips() {
             for phase in 0..self.loops.len() {
                 self.loops[phase].begin();
-                for row in 0..rows {
-                    if self.uses_position {
-                        self.place(row, 1);
-                        self.position.spread(n);
+                if self.loops[phase].folds.is_some() {
+                    self.steps(phase, rows, (n, n), |row| (row, at));
+                } else {
+                    for row in 0..rows {
+                        if self.uses_position {
+                            self.place(row, 1);
+                            self.position.spread(n);
+                        }
+                        self.step(phase, row, at, (n, n));
                     }
-                    self.step(phase, row, at, (n, n));
                 }
                 self.loops[phase].gather(n);
                 self.conclude(phase, n);
@@ -305,6 +321,53 @@ impl Walk {
         current.steps += 1;
         if current.steps.is_multiple_of(FAN_IN) {
             current.climb(lanes);
+        }
+    }
+
+    /// Feeds `count` strips of `n` elements to `n` of `lanes` lanes, several at once: `place` gives the shift number and the
+    /// first element of each.
+    fn steps(
+        &mut self,
+        phase: usize,
+        count: usize,
+        (n, lanes): (usize, usize),
+        place: impl Fn(usize) -> (usize, usize),
+    ) {
+        let mut done = 0;
+        while done < count {
+            let current = &mut self.loops[phase];
+            let Some(folds) = &mut current.folds else { return };
+            let most = folds.at_once();
+            let now = most.min(FAN_IN - current.steps % FAN_IN).min(count - done);
+            for row in 0..now {
+                let (shift, at) = place(done + row);
+                let shifts = &self.shifts[shift * self.n_inputs..][..self.n_inputs];
+                let space = &mut self.space;
+                folds.set_row(row, n, self.n_inputs, |i| space.load_row(i, (row, most), shifts[i], at, n));
+            }
+            let (read, write) = (current.current, usize::from(current.current == 0));
+            for k in 0..current.kinds {
+                if let Some(same) = folds.same_as(k) {
+                    let (before, after) = current.acc[write].split_at_mut(k);
+                    after[0].copy_from(&before[same], n);
+                    continue;
+                }
+                let (from, to) = (current.acc[read][k].ptr(0).cast_const(), current.acc[write][k].ptr(0));
+                let results = &mut self.results;
+                let fixed = |known: usize| results[current.earlier[known]].ptr(0).cast_const();
+                // SAFETY: `load_row` gave `n` elements for each row, at most STRIP, which registers hold; accumulators that
+                // are written are not those that are read.
+                unsafe { folds.run(k, (now, n), from, to, fixed) };
+            }
+            if n < lanes {
+                current.keep_tail(n, lanes);
+            }
+            current.current = write;
+            current.steps += now;
+            if current.steps.is_multiple_of(FAN_IN) {
+                current.climb(lanes);
+            }
+            done += now;
         }
     }
 

@@ -113,18 +113,31 @@ impl Space {
     /// The address of elements `at .. at + n` of source `i` in row-major order, shifted by `shift` bytes: in place where
     /// they are contiguous, copied otherwise (valid until the next call for this source).
     pub(crate) fn load(&mut self, i: usize, shift: isize, at: usize, n: usize) -> *const u8 {
+        self.load_row(i, (0, 1), shift, at, n)
+    }
+
+    /// As [`Space::load`], for strip `row` of `rows`, each of which is valid until the next call for it.
+    pub(crate) fn load_row(
+        &mut self,
+        i: usize,
+        (row, rows): (usize, usize),
+        shift: isize,
+        at: usize,
+        n: usize,
+    ) -> *const u8 {
         if let Some(address) = self.in_place(i, shift, at, n) {
             return address;
         }
+        debug_assert!(row < rows);
         let source = &self.sources[i];
         let base = source.ptr.wrapping_offset(shift);
-        if self.scratch[i].len() < STRIP * source.size {
-            self.scratch[i] = Buffer::zeroed(STRIP * source.size);
+        if self.scratch[i].len() < rows * STRIP * source.size {
+            self.scratch[i] = Buffer::zeroed(rows * STRIP * source.size);
         }
-        let to = self.scratch[i].bytes_mut().as_mut_ptr();
+        let to = self.scratch[i].bytes_mut()[row * STRIP * source.size..].as_mut_ptr();
         let walk = Walk { dims: &self.dims, strides: &source.strides, base, at, n };
         // SAFETY: every address lies inside the source's block (checked in `source`, and `shift` moves between indices
-        // of the caller's larger space); the scratch holds STRIP elements and no other reference to it is live.
+        // of the caller's larger space); the scratch holds STRIP elements from there on and no other reference to it is live.
         unsafe {
             match source.size {
                 1 => walk.gather::<u8>(to.cast()),

@@ -9,10 +9,12 @@
 //! lines, `select.rs` keeps rows, `lookup.rs` finds elements in tables (`tables.rs`) and `tally.rs` counts them in bins,
 //! chosen by `regional.rs`; `gather.rs` copies elements from places that are data, `windows.rs` reduces boxes at regular
 //! distances, `regrid.rs` makes grids of others, `filter.rs` computes elements from windows, `resample.rs` what lies
-//! between them, `label.rs` connects them; `device.rs` is the [`crate::device::Device`].
+//! between them, `label.rs` connects them; `shuffle.rs` puts the bytes of elements together; `device.rs` is the
+//! [`crate::device::Device`].
 
 pub(crate) mod isa;
 pub(crate) mod copy;
+pub(crate) mod shuffle;
 pub(crate) mod loops;
 pub(crate) mod casts;
 pub(crate) mod fused;

@@ -23,6 +23,8 @@ use std::sync::Arc;
 
 pub mod meter;
 pub mod raw;
+#[cfg(any(feature = "zarr", feature = "hdf5"))]
+mod unpack;
 pub(crate) mod lock;
 pub mod manifest;
 mod create;

@@ -315,27 +315,49 @@ pub fn temporary_beside(path: &Path) -> PathBuf {
     path.with_file_name(format!(".{name}.{}.{n}.partial", std::process::id()))
 }
 
-/// Decodes a Blosc frame into `out`, which has exactly the size that the frame holds.
+/// Decodes an LZ4 block into `out`, and says how many bytes it has; `None` where it is damaged or does not fit.
+#[cfg(any(feature = "zarr", feature = "hdf5"))]
+pub(super) fn decode_lz4(block: &[u8], out: &mut [u8]) -> Option<usize> {
+    use std::ffi::c_int;
+    let (Ok(len), Ok(room)) = (c_int::try_from(block.len()), c_int::try_from(out.len())) else {
+        return lz4_flex::block::decompress_into(block, out).ok();
+    };
+    // SAFETY: the block is read and `out` written within their lengths, which are given.
+    let got = unsafe { lz4_sys::LZ4_decompress_safe(block.as_ptr().cast(), out.as_mut_ptr().cast(), len, room) };
+    usize::try_from(got).ok()
+}
+
+/// Refuses what does not begin as a Blosc frame of this length that holds `expected` bytes.
+///
+/// # Errors
+/// Why.
+#[cfg(feature = "zarr")]
+pub(super) fn check_blosc(frame: &[u8], expected: usize) -> std::result::Result<(), String> {
+    let mut holds = 0;
+    // SAFETY: the frame is valid for its length, which bounds every read of the header.
+    let valid = unsafe { blosc_src::blosc_cbuffer_validate(frame.as_ptr().cast(), frame.len(), &raw mut holds) };
+    if valid < 0 {
+        return Err("holds no valid Blosc frame".to_owned());
+    }
+    if holds != expected {
+        return Err(format!("decodes to {holds} bytes instead of {expected}"));
+    }
+    Ok(())
+}
+
+/// Decodes a Blosc frame into `out`, which has exactly the size that the frame holds, by the library.
 ///
 /// # Errors
 /// Why the frame is not valid.
 #[cfg(feature = "zarr")]
 pub(super) fn decode_blosc(frame: &[u8], out: &mut [u8]) -> std::result::Result<(), String> {
-    let mut holds = 0;
-    // SAFETY: the frame is valid for its length, which bounds every read of the header and the block offsets.
-    let valid = unsafe { blosc_src::blosc_cbuffer_validate(frame.as_ptr().cast(), frame.len(), &raw mut holds) };
-    if valid < 0 {
-        return Err("holds no valid Blosc frame".to_owned());
-    }
-    if holds != out.len() {
-        return Err(format!("decodes to {holds} bytes instead of {}", out.len()));
-    }
-    if holds == 0 {
+    check_blosc(frame, out.len())?;
+    if out.is_empty() {
         return Ok(());
     }
     // SAFETY: the frame was validated against its length; at most `out.len()` bytes are written to `out`; one thread.
     let got = unsafe { blosc_src::blosc_decompress_ctx(frame.as_ptr().cast(), out.as_mut_ptr().cast(), out.len(), 1) };
-    if usize::try_from(got) == Ok(holds) { Ok(()) } else { Err(format!("a Blosc frame is damaged (code {got})")) }
+    if usize::try_from(got) == Ok(out.len()) { Ok(()) } else { Err(format!("a Blosc frame is damaged (code {got})")) }
 }
 
 /// Packs `data` as a Blosc frame, and says how many bytes of `out` it takes; `None` where it does not fit.

@@ -3,7 +3,8 @@
 
 use super::ffi::Res;
 use super::ffi::dataset::FilterInfo;
-use super::filters::{fletcher32, lzf, shuffle};
+use super::filters::{fletcher32, lzf};
+use crate::cpu::shuffle;
 use crate::error::{Error, Result};
 use crate::store::raw::encode_blosc;
 use libdeflater::{CompressionLvl, Compressor};

@@ -7,21 +7,17 @@
 
 use super::ffi::dataset::FilterInfo;
 use super::ffi::filter::{Decoder, offer};
-use libdeflater::{DecompressionError, Decompressor};
+use crate::cpu::shuffle;
+use crate::store::unpack::{Cursor, KEPT, Tools, blosc, exactly, lz4};
 use serde_json::{Value, json};
 use std::io::Read;
 
 pub(super) mod bitshuffle;
 pub(super) mod lzf;
-pub(super) mod shuffle;
-pub(super) mod blosc;
 pub(super) mod szip;
 
 use bitshuffle::Bitshuffle;
 use szip::Szip;
-
-/// Bytes that a thread keeps between reads.
-pub(super) const KEPT: usize = 64 << 20;
 
 /// One filter of a pipeline.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,21 +56,12 @@ pub(super) struct Scratch {
     pub(super) tools: Tools,
 }
 
-/// Decoders that are costly to make.
-#[derive(Default)]
-pub(super) struct Tools {
-    deflate: Option<Decompressor>,
-    zstd: Option<zstd::bulk::Decompressor<'static>>,
-    /// Room for one block of a filter that works in blocks.
-    pub block: Vec<u8>,
-}
-
 impl Scratch {
     /// Gives memory back after unusually large chunks, so that idle threads do not hold it.
     pub(super) fn trimmed(self) -> Self {
         let held = self.stored.capacity() + self.chunk.capacity() + self.tools.block.capacity();
         let held = held + self.steps.iter().map(Vec::capacity).sum::<usize>();
-        if held <= KEPT { self } else { Self { tools: Tools { block: Vec::new(), ..self.tools }, ..Self::default() } }
+        if held <= KEPT { self } else { Self { tools: self.tools.trimmed(), ..Self::default() } }
     }
 }
 
@@ -305,62 +292,6 @@ impl Step {
             Self::Bitshuffle(how) => how.decode(from, out, tools),
             Self::Blosc => blosc::decode(from, out, tools),
         }
-    }
-}
-
-fn exactly(name: &str, found: usize, out: &[u8]) -> Result<(), String> {
-    if found == out.len() { Ok(()) } else { Err(format!("{name}: {found} bytes instead of {}", out.len())) }
-}
-
-impl Tools {
-    /// A zlib stream, its checksum verified.
-    pub(super) fn zlib(&mut self, from: &[u8], out: &mut [u8]) -> Result<(), String> {
-        let found = self.inflate(from, out)?;
-        exactly("deflate", found, out)
-    }
-
-    fn inflate(&mut self, from: &[u8], out: &mut [u8]) -> Result<usize, String> {
-        let tool = self.deflate.get_or_insert_with(Decompressor::new);
-        tool.zlib_decompress(from, out).map_err(|e| match e {
-            DecompressionError::BadData => "deflate: the data or its checksum is damaged".to_owned(),
-            DecompressionError::InsufficientSpace => format!("deflate: more than {} bytes", out.len()),
-        })
-    }
-
-    /// A Zstandard frame.
-    pub(super) fn zstd(&mut self, from: &[u8], out: &mut [u8]) -> Result<(), String> {
-        let found = self.unpack_zstd(from, out)?;
-        exactly("zstd", found, out)
-    }
-
-    fn unpack_zstd(&mut self, from: &[u8], out: &mut [u8]) -> Result<usize, String> {
-        if self.zstd.is_none() {
-            self.zstd = Some(zstd::bulk::Decompressor::new().map_err(|e| format!("zstd: {e}"))?);
-        }
-        let Some(tool) = self.zstd.as_mut() else { return Err("zstd: no decoder".to_owned()) };
-        tool.decompress_to_buffer(from, out).map_err(|e| format!("zstd: {e}"))
-    }
-}
-
-/// One LZ4 block that must fill `out`.
-pub(super) fn lz4(from: &[u8], out: &mut [u8]) -> Result<(), String> {
-    let found = lz4_flex::block::decompress_into(from, out).map_err(|e| format!("lz4: {e}"))?;
-    exactly("lz4", found, out)
-}
-
-/// Big-endian numbers and runs of bytes, taken from the front of a slice.
-pub(super) struct Cursor<'a>(pub &'a [u8]);
-
-impl<'a> Cursor<'a> {
-    pub(super) fn take(&mut self, n: usize) -> Result<&'a [u8], String> {
-        let (head, rest) = self.0.split_at_checked(n).ok_or("the chunk ends too early")?;
-        self.0 = rest;
-        Ok(head)
-    }
-
-    pub(super) fn number(&mut self, width: usize) -> Result<usize, String> {
-        let value = self.take(width)?.iter().fold(0u64, |n, &b| n << 8 | u64::from(b));
-        usize::try_from(value).map_err(|_| "a length is too large".to_owned())
     }
 }
 

@@ -74,6 +74,17 @@ impl Piece {
         Ok(out)
     }
 
+    /// All of them, in `room` unless they are in memory.
+    pub(super) fn read_within<'a>(&'a self, room: &'a mut Vec<u8>) -> Result<&'a [u8]> {
+        if let Bytes::Memory(bytes) = &self.bytes {
+            return Ok(bytes);
+        }
+        let len = usize::try_from(self.len).map_err(|e| Error::store(&self.path, e))?;
+        let out = grown(room, len).map_err(|why| Error::store(&self.path, why))?;
+        self.read_at(0, out)?;
+        Ok(out)
+    }
+
     /// Asks the kernel to start reading all of it.
     pub(super) fn prefetch(&self) {
         if let Bytes::File { file, offset } = &self.bytes {
@@ -90,9 +101,23 @@ pub(super) fn reserve(path: &Path, len: u64) -> Result<Vec<u8>> {
     Ok(out)
 }
 
+/// The first `len` bytes of `room`, which grows where it has to, or an error where memory has not that much.
+pub(super) fn grown(room: &mut Vec<u8>, len: usize) -> std::result::Result<&mut [u8], String> {
+    if room.len() < len {
+        let more = len - room.len();
+        room.try_reserve_exact(more).map_err(|_| too_much(len as u64))?;
+        room.resize(len, 0);
+    }
+    Ok(&mut room[..len])
+}
+
 /// Room for `len` bytes, or an error where memory has not that much.
 pub(super) fn reserve_exact(len: u64) -> std::result::Result<Vec<u8>, String> {
     let mut out = Vec::new();
     let done = usize::try_from(len).is_ok_and(|n| out.try_reserve_exact(n).is_ok());
-    if done { Ok(out) } else { Err(format!("needs {len} bytes of memory at once, which there are not")) }
+    if done { Ok(out) } else { Err(too_much(len)) }
+}
+
+fn too_much(len: u64) -> String {
+    format!("needs {len} bytes of memory at once, which there are not")
 }

@@ -7,7 +7,10 @@
 
 use crate::cpu::copy::swap_bytes;
 use crate::dtype::DType;
-use crate::store::raw::decode_blosc;
+use crate::error::{Error, Result};
+use crate::store::unpack::{Tools, blosc};
+use crate::store::zarr::piece::{Bytes, Piece, grown};
+use direct::{Direct, Scratch};
 use lzma::Lzma;
 use numcodecs::{ByteFilter, ElementFilter};
 use packed::ByteStage;
@@ -27,6 +30,7 @@ use zarrs::metadata::v3::MetadataV3;
 mod numcodecs;
 mod lzma;
 mod packed;
+pub(super) mod direct;
 pub(super) mod shard;
 
 /// A chunk that says it is larger is taken for damage.
@@ -157,8 +161,8 @@ pub(super) struct Pipeline {
     arrays: Vec<ArrayStage>,
     core: Core,
     packed: Vec<ByteStage>,
-    /// Whether a chunk is one Blosc frame of its elements.
-    blosc: bool,
+    /// The one stage, where that is all there is.
+    direct: Option<Direct>,
 }
 
 impl Pipeline {
@@ -185,9 +189,9 @@ impl Pipeline {
         }
         let otherwise = otherwise.map(|swapped| Core::Bytes { swapped });
         let core = core.or(otherwise).ok_or("no codec turns elements into bytes")?;
-        let alone = arrays.is_empty() && matches!(core, Core::Bytes { swapped: false });
-        let blosc = alone && packed.len() == 1 && codecs.last().is_some_and(|c| c.short() == "blosc");
-        Ok(Self { dtype, arrays, core, packed, blosc })
+        let alone = arrays.is_empty() && packed.len() == 1;
+        let direct = if alone { Direct::new(dtype, &core, codecs) } else { None };
+        Ok(Self { dtype, arrays, core, packed, direct })
     }
 
     /// Whether a codec is one that can be decoded.
@@ -231,8 +235,34 @@ impl Pipeline {
     }
 
     /// Decodes a chunk straight to where its elements go, where its codecs allow that.
-    pub(super) fn decode_into(&self, stored: &[u8], out: &mut [u8]) -> Option<Outcome<()>> {
-        self.blosc.then(|| decode_blosc(stored, out))
+    pub(super) fn decode_into(&self, stored: &[u8], out: &mut [u8], tools: &mut Tools) -> Option<Outcome<()>> {
+        self.direct?.decode(stored, out, tools)
+    }
+
+    /// Reads a chunk of a file and decodes it straight to where its elements go, where its codecs allow to do that bit by
+    /// bit.
+    pub(super) fn read_into(&self, piece: &Piece, out: &mut [u8], scratch: &mut Scratch) -> Option<Result<()>> {
+        let direct = self.direct.filter(|direct| direct.is_blosc() && matches!(piece.bytes, Bytes::File { .. }))?;
+        let (room, read) = ((&mut scratch.stored, &mut scratch.tools), |at, to: &mut [u8]| piece.read_at(at, to));
+        let done = blosc::decode_stored(piece.len, out, room, read, |why| Error::store(&piece.path, why))?;
+        Some(done.map(|()| direct.finish(out)))
+    }
+
+    /// As [`Pipeline::decode`], to `room` where the codecs allow that.
+    pub(super) fn decode_within<'a>(
+        &self,
+        stored: &[u8],
+        shape: &[usize],
+        room: &'a mut Vec<u8>,
+        tools: &mut Tools,
+    ) -> Outcome<Cow<'a, [u8]>> {
+        let bytes = usize::try_from(Form::new(shape, self.dtype)?.bytes()?).map_err(|e| e.to_string())?;
+        if self.direct.is_some_and(|direct| direct.can_hold(stored, bytes))
+            && let Some(done) = self.decode_into(stored, grown(room, bytes)?, tools)
+        {
+            return done.map(|()| Cow::Borrowed(&room[..bytes]));
+        }
+        self.decode(Cow::Borrowed(stored), shape).map(Cow::Owned)
     }
 
     /// The elements of a chunk of this shape, in C order and native endianness.

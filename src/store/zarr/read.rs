@@ -4,6 +4,7 @@ use super::meta::Array;
 use super::objects::Hierarchy;
 use super::piece::{Bytes, Piece};
 use super::pipeline::Outcome;
+use super::pipeline::direct::Scratch;
 use super::pipeline::shard::{Index, Sharding};
 use super::source::Source;
 use super::window::Window;
@@ -18,7 +19,7 @@ use crate::store::remote::ahead::Ahead;
 use crate::store::remote::{Got, Want};
 use crate::store::{Info, Store};
 use parking_lot::Mutex;
-use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -30,6 +31,10 @@ const KEPT_SHARDS: usize = 32;
 /// Chunks behind a network that one read asks for ahead, at most, and their bytes.
 const WIDE: usize = 16;
 const NEAR: u64 = 16 << 20;
+
+thread_local! {
+    static SCRATCH: Cell<Scratch> = Cell::default();
+}
 
 /// An open array.
 #[derive(Debug)]
@@ -57,7 +62,7 @@ impl ZarrStore {
     }
 
     /// Decodes the common part of `region` and the stored chunk `index` into its place in `out`.
-    fn read_chunk(&self, index: &[usize], region: &Region, out: &mut [u8]) -> Result<()> {
+    fn read_chunk(&self, index: &[usize], region: &Region, out: &mut [u8], scratch: &mut Scratch) -> Result<()> {
         let chunk = self.array.grid.region(index);
         let Some(common) = chunk.intersect(region) else { return Ok(()) };
         let (part, place) = (common.relative_to(&chunk), common.relative_to(region));
@@ -66,7 +71,7 @@ impl ZarrStore {
         let whole = Region::full(&place.shape);
         if let Some(sharding) = self.array.pipeline.sharding() {
             if let Some(shard) = self.shard(sharding, index)? {
-                return sharding.read(&shard.piece, &shard.index, &part, &mut window);
+                return sharding.read(&shard.piece, &shard.index, &part, &mut window, scratch);
             }
             window.fill(&whole, &self.array.fill);
             return Ok(());
@@ -89,14 +94,22 @@ impl ZarrStore {
         if piece.len > limit {
             return Err(Error::store(path, format!("holds {} bytes, far more than a chunk", piece.len)));
         }
-        let stored = piece.read_all()?;
+        let pipeline = &self.array.pipeline;
+        if place.shape == stored_shape
+            && let Some(out) = window.contiguous(&whole)
+            && let Some(done) = pipeline.read_into(&piece, out, scratch)
+        {
+            return done;
+        }
+        let Scratch { stored: room, chunk, tools } = scratch;
+        let stored = piece.read_within(room)?;
         if place.shape == stored_shape {
-            let direct = window.contiguous(&stored_shape).and_then(|out| self.array.pipeline.decode_into(&stored, out));
+            let direct = window.contiguous(&whole).and_then(|out| pipeline.decode_into(stored, out, tools));
             if let Some(done) = direct {
                 return done.map_err(|why| Error::store(path, why));
             }
         }
-        let decoded = self.array.pipeline.decode(Cow::Owned(stored), &stored_shape);
+        let decoded = pipeline.decode_within(stored, &stored_shape, chunk, tools);
         let decoded = decoded.map_err(|why| Error::store(path, why))?;
         window.put(&whole, &decoded, &stored_shape, &part.start);
         Ok(())
@@ -128,7 +141,7 @@ impl ZarrStore {
             return Ok(());
         };
         let extent = Extent { file, path: &piece.path, offset: *offset, shape: stored_shape, itemsize: dtype.size() };
-        if let Some(direct) = window.contiguous(&part.shape) {
+        if let Some(direct) = window.contiguous(&whole) {
             extent.read(part, direct)?;
             if swapped {
                 swap_bytes(direct, dtype.real().size());
@@ -181,7 +194,7 @@ impl ZarrStore {
     }
 
     /// Reads chunk by chunk, with requests for the next ones under way.
-    fn read_remote(&self, objects: &Hierarchy, region: &Region, out: &mut [u8]) -> Result<()> {
+    fn read_remote(&self, objects: &Hierarchy, region: &Region, out: &mut [u8], scratch: &mut Scratch) -> Result<()> {
         let touched = self.array.grid.touching(region);
         let place = |step: Vec<usize>| -> Vec<usize> { step.iter().zip(&touched.start).map(|(a, b)| a + b).collect() };
         let near = Ahead::of_read(NEAR);
@@ -200,15 +213,15 @@ impl ZarrStore {
                 coming.next();
                 asked += 1;
             }
-            self.read_whole(&index, region, out)?;
+            self.read_whole(&index, region, out, scratch)?;
         }
         Ok(())
     }
 
     /// As [`ZarrStore::read_chunk`], with an error that names the chunk.
-    fn read_whole(&self, index: &[usize], region: &Region, out: &mut [u8]) -> Result<()> {
+    fn read_whole(&self, index: &[usize], region: &Region, out: &mut [u8], scratch: &mut Scratch) -> Result<()> {
         let kind = if self.array.pipeline.sharding().is_some() { "shard" } else { "chunk" };
-        self.read_chunk(index, region, out)
+        self.read_chunk(index, region, out, scratch)
             .map_err(|e| e.at(format!("{kind} {}", shape::tuple(index))).at(format!("array {}", self.array.info.path)))
     }
 
@@ -279,10 +292,13 @@ impl Store for ZarrStore {
         if out.is_empty() {
             return Ok(());
         }
-        match self.source.remote() {
-            Some(objects) => self.read_remote(objects, region, out)?,
-            None => self.each_chunk(region, |index| self.read_whole(index, region, out))?,
-        }
+        let mut scratch = SCRATCH.take();
+        let done = match self.source.remote() {
+            Some(objects) => self.read_remote(objects, region, out, &mut scratch),
+            None => self.each_chunk(region, |index| self.read_whole(index, region, out, &mut scratch)),
+        };
+        SCRATCH.set(scratch.trimmed());
+        done?;
         if self.array.info.dtype == DType::Bool {
             normalise_bools(out);
         }

@@ -31,14 +31,15 @@ impl Window<'_> {
         fill_box(self.out, self.shape, &Region::new(to, place.shape.clone()), element);
     }
 
-    /// The elements of a box of this shape at the window's corner, where they lie side by side in the output.
-    pub(super) fn contiguous(&mut self, lengths: &[usize]) -> Option<&mut [u8]> {
+    /// The elements at `place` in the window, where they lie side by side in the output.
+    pub(super) fn contiguous(&mut self, place: &Region) -> Option<&mut [u8]> {
+        let lengths = &place.shape;
         let outer = lengths.iter().position(|&n| n != 1).unwrap_or(lengths.len());
         if (outer + 1..lengths.len()).any(|a| lengths[a] != self.shape[a]) {
             return None;
         }
         let strides = shape::strides(self.shape);
-        let at: usize = self.start.iter().zip(&strides).map(|(a, s)| a * s).sum();
+        let at: usize = self.corner(place).iter().zip(&strides).map(|(a, s)| a * s).sum();
         let at = at * self.itemsize;
         self.out.get_mut(at..at + shape::size(lengths) * self.itemsize)
     }

@@ -1,6 +1,7 @@
 //! Bitshuffle: the lowest bits of all elements of a block, then the next, with LZ4 or Zstandard after it or without.
 
-use super::{Cursor, Tools, lz4};
+use crate::cpu::shuffle::undo_bits;
+use crate::store::unpack::{Cursor, Tools, lz4};
 
 /// The parameters of the filter.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +55,7 @@ impl Bitshuffle {
         let mut room = std::mem::take(&mut tools.block);
         let result = body.chunks_mut(block * self.width).try_for_each(|piece| {
             if self.codec == Codec::None {
-                undo(from.take(piece.len())?, piece, self.width);
+                undo_bits(from.take(piece.len())?, piece, self.width);
                 return Ok(());
             }
             let size = from.number(4)?;
@@ -68,7 +69,7 @@ impl Bitshuffle {
             } else {
                 tools.zstd(data, bits)?;
             }
-            undo(bits, piece, self.width);
+            undo_bits(bits, piece, self.width);
             Ok::<(), String>(())
         });
         tools.block = room;
@@ -91,32 +92,6 @@ impl Bitshuffle {
     }
 }
 
-/// Puts the bits of a block together again; its elements are a multiple of 8.
-pub(super) fn undo(from: &[u8], out: &mut [u8], width: usize) {
-    let row = from.len() / width / 8;
-    for byte in 0..width {
-        let rows = &from[byte * 8 * row..(byte + 1) * 8 * row];
-        for group in 0..row {
-            let bits = u64::from_le_bytes(std::array::from_fn(|bit| rows[bit * row + group]));
-            let turned = transpose(bits).to_le_bytes();
-            let at = group * 8 * width + byte;
-            for (k, value) in turned.into_iter().enumerate() {
-                out[at + k * width] = value;
-            }
-        }
-    }
-}
-
-/// The transpose of a matrix of 8 by 8 bits, a byte to a row.
-fn transpose(mut x: u64) -> u64 {
-    let t = (x ^ (x >> 7)) & 0x00aa_00aa_00aa_00aa;
-    x ^= t ^ (t << 7);
-    let t = (x ^ (x >> 14)) & 0x0000_cccc_0000_cccc;
-    x ^= t ^ (t << 14);
-    let t = (x ^ (x >> 28)) & 0x0000_0000_f0f0_f0f0;
-    x ^ t ^ (t << 28)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -132,16 +107,6 @@ mod tests {
             }
         }
         out
-    }
-
-    #[test]
-    fn undo_undoes_the_definition() {
-        for width in [1, 2, 4, 8, 3] {
-            let data: Vec<u8> = (0..24 * width).map(|i| ((i * 37 + 11) % 256).try_into().unwrap()).collect();
-            let mut back = vec![0; data.len()];
-            undo(&apply(&data, width), &mut back, width);
-            assert_eq!(back, data);
-        }
     }
 
     #[test]

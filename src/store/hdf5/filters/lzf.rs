@@ -1,5 +1,7 @@
 //! LZF, h5py's fast compression.
 
+use crate::store::unpack::{exactly, repeat};
+
 /// Decodes a stream that must fill `out`.
 pub(in super::super) fn decode(from: &[u8], out: &mut [u8]) -> Result<(), String> {
     let (mut i, mut o) = (0, 0);
@@ -28,7 +30,7 @@ pub(in super::super) fn decode(from: &[u8], out: &mut [u8]) -> Result<(), String
         repeat(out, start, o, len);
         o += len;
     }
-    super::exactly("lzf", o, out)
+    exactly("lzf", o, out)
 }
 
 /// Where three bytes were seen last.
@@ -83,17 +85,6 @@ fn put(literals: &[u8], out: &mut [u8], mut o: usize) -> Option<usize> {
         o += run.len() + 1;
     }
     Some(o)
-}
-
-/// Copies `len` bytes from `start` to `to`; where they overlap, the bytes just written are read again.
-pub(super) fn repeat(out: &mut [u8], start: usize, to: usize, len: usize) {
-    if start + len <= to {
-        out.copy_within(start..start + len, to);
-    } else {
-        for k in 0..len {
-            out[to + k] = out[start + k];
-        }
-    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,8 @@
 //! samples are packed. Numbers of 32 and 64 bits are coded byte by byte, all first bytes before all second ones.
 //! Not a crate: those there are reserve what a damaged stream asks for.
 
-use super::{Tools, shuffle};
+use crate::cpu::shuffle;
+use crate::store::unpack::{Tools, exactly};
 
 /// Coded are differences of neighbours.
 const NEIGHBOURS: u32 = 32;
@@ -60,7 +61,7 @@ impl Szip {
     /// Decodes a chunk that must fill `out`.
     pub(in super::super) fn decode(self, from: &[u8], out: &mut [u8], tools: &mut Tools) -> Result<(), String> {
         let declared = Self::declared(from).ok_or("szip: the chunk is shorter than its header")?;
-        super::exactly("szip", declared, out)?;
+        exactly("szip", declared, out)?;
         let width = self.width();
         if !out.len().is_multiple_of(width * self.split) {
             return Err(format!("szip: {} bytes are no whole samples", out.len()));

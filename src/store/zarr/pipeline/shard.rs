@@ -3,13 +3,14 @@
 //! The index is read and checked here, so that a damaged one is an error, and it is kept for the next read. Inner
 //! chunks that lie near each other are read together.
 
+use super::direct::Scratch;
 use super::{Named, Outcome, Pipeline, codecs_v3};
 use crate::chunk::region::Indices;
 use crate::chunk::{Chunks, Region};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::shape;
-use crate::store::zarr::piece::{Bytes, Piece, reserve};
+use crate::store::zarr::piece::{Bytes, Piece, grown, reserve};
 use crate::store::zarr::window::Window;
 use serde_json::Value;
 use std::borrow::Cow;
@@ -19,6 +20,8 @@ use std::path::PathBuf;
 const GAP: u64 = 64 << 10;
 /// Neighbours are read together up to this many bytes.
 const TOGETHER: u64 = 4 << 20;
+/// The same in a file, where requests cost little, and what is read should still be in a near cache when it is decoded.
+const NEAR: u64 = 512 << 10;
 /// What the index says of an inner chunk that is not stored.
 const ABSENT: (u64, u64) = (u64::MAX, u64::MAX);
 
@@ -128,30 +131,38 @@ impl Sharding {
         index: &Index,
         part: &Region,
         out: &mut Window<'_>,
+        scratch: &mut Scratch,
     ) -> Result<()> {
         let shard: Vec<usize> = index.counts.iter().zip(&self.inner_shape).map(|(n, i)| n * i).collect();
         let grid = Chunks::regular(&shard, &self.inner_shape)?;
         let wanted = self.wanted(piece, index, &grid, part, out)?;
         let mut rest = wanted.as_slice();
-        let mut scratch = Vec::new();
+        let most = if matches!(piece.bytes, Bytes::File { .. }) { NEAR } else { TOGETHER };
+        let Scratch { stored: room, chunk: decoded, tools } = scratch;
         while !rest.is_empty() {
-            let (now, later) = rest.split_at(together(rest));
+            let (now, later) = rest.split_at(together(rest, most));
             let (first, end) = (now[0].offset, now.iter().map(Wanted::end).max().unwrap_or(0));
-            scratch.resize(usize::try_from(end - first).unwrap_or(0), 0);
-            piece.read_at(first, &mut scratch)?;
+            let together = usize::try_from(end - first).map_err(|e| Error::store(&piece.path, e))?;
+            let stored = grown(room, together).map_err(|why| Error::store(&piece.path, why))?;
+            piece.read_at(first, stored)?;
             for chunk in now {
-                // Both numbers lie within `scratch`, whose length is a usize.
+                // Both numbers lie within `stored`, whose length is a usize.
                 let from = usize::try_from(chunk.offset - first).unwrap_or(usize::MAX);
-                let stored = Cow::Borrowed(&scratch[from..from + usize::try_from(chunk.len).unwrap_or(0)]);
+                let stored = &stored[from..from + usize::try_from(chunk.len).unwrap_or(0)];
                 let at = grid_index(chunk.linear, &index.counts);
-                let decoded = self.inner.decode(stored, &self.inner_shape).map_err(|why| {
-                    Error::store(&piece.path, why).at(format!("inner chunk {} of the shard", shape::tuple(&at)))
-                })?;
                 let region = grid.region(&at);
-                if let Some(common) = region.intersect(part) {
-                    let from = common.relative_to(&region);
-                    out.put(&common.relative_to(part), &decoded, &self.inner_shape, &from.start);
+                let Some(common) = region.intersect(part) else { continue };
+                let (from, place) = (common.relative_to(&region), common.relative_to(part));
+                let fail = |why: String| {
+                    Error::store(&piece.path, why).at(format!("inner chunk {} of the shard", shape::tuple(&at)))
+                };
+                let direct = if common == region { out.contiguous(&place) } else { None };
+                if let Some(done) = direct.and_then(|to| self.inner.decode_into(stored, to, tools)) {
+                    done.map_err(fail)?;
+                    continue;
                 }
+                let decoded = self.inner.decode_within(stored, &self.inner_shape, decoded, tools).map_err(fail)?;
+                out.put(&place, &decoded, &self.inner_shape, &from.start);
             }
             rest = later;
         }
@@ -175,7 +186,7 @@ impl Sharding {
         wanted.sort_unstable();
         let (mut rest, mut out) = (wanted.as_slice(), Vec::new());
         while !rest.is_empty() {
-            let (now, later) = rest.split_at(together(rest));
+            let (now, later) = rest.split_at(together(rest, TOGETHER));
             out.push((now[0].offset, now.iter().map(Wanted::end).max().unwrap_or(0)));
             rest = later;
         }
@@ -223,7 +234,8 @@ impl Sharding {
         let mut out = reserve(&piece.path, bytes as u64).map_err(|e| e.to_string())?;
         let whole = Region::full(shard);
         let mut window = Window { out: &mut out, shape: shard, start: vec![0; shard.len()], itemsize: self.itemsize };
-        self.read(&piece, &index, &whole, &mut window).map_err(|e| e.to_string())?;
+        let mut scratch = Scratch::default();
+        self.read(&piece, &index, &whole, &mut window, &mut scratch).map_err(|e| e.to_string())?;
         Ok(out)
     }
 }
@@ -255,13 +267,13 @@ impl Wanted {
     }
 }
 
-/// How many of the first chunks are read at once.
-fn together(sorted: &[Wanted]) -> usize {
+/// How many of the first chunks are read at once, in at most so many bytes.
+fn together(sorted: &[Wanted], most: u64) -> usize {
     let first = sorted[0].offset;
     let mut end = sorted[0].end();
     let mut n = 1;
     for next in &sorted[1..] {
-        if next.offset > end.saturating_add(GAP) || next.end().max(end) - first > TOGETHER {
+        if next.offset > end.saturating_add(GAP) || next.end().max(end) - first > most {
             break;
         }
         end = end.max(next.end());

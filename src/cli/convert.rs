@@ -8,7 +8,7 @@ use crate::array::Array;
 use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
 use crate::error::{Error, Result};
-use crate::expr::build;
+use crate::expr::{ExprKind, build};
 use crate::store::remote::is_url;
 use crate::store::{self, Create, Info, Node, NodeKind};
 use std::path::{Path, PathBuf};
@@ -80,15 +80,20 @@ impl Job<'_> {
     /// Copies one array.
     fn array(&self, session: &mut Session, node: &Node, info: &Info, to: (&Path, Create)) -> Result<()> {
         let source = session.cx().open(self.path(node))?;
+        let coding = if let ExprKind::Source(store) = &source.expr().kind { store.coding() } else { None };
         let array = match self.dtype {
             Some(dtype) => Array::from_expr(build::cast(source.expr(), dtype)?),
             None => source,
         };
         let (target, how) = to;
+        // Without a word about how it is stored, it is stored as it was.
+        let (storage, same) = (&self.args.storage, array.dtype() == info.dtype);
+        let asked = storage.chunks.is_some() || storage.shards.is_some() || storage.codec.is_some();
+        let encoding = coding.filter(|_| same && !asked);
         // Stored as asked for, and otherwise as it was.
         let fill = info.fill.filter(|fill| keeps(*fill, array.dtype()));
         let (names, attributes, resume) = (info.names.clone(), info.attributes.clone(), self.args.running.resume);
-        let how = Create { names, attributes, fill, resume, coordinates: false, ..how };
+        let how = Create { names, attributes, fill, resume, encoding, coordinates: false, ..how };
         session.compute(vec![Goal::Store(Box::new(array.store(target, how)))])?;
         Ok(())
     }

@@ -95,6 +95,7 @@ impl Report {
             "stored_bytes_read": profile.map(|p| p.flow.stored_read),
             "bytes_written": self.bytes_written,
             "stored_bytes_written": profile.map(|p| p.flow.stored_written),
+            "bytes_copied": self.bytes_copied,
             "bytes_spilled": self.bytes_spilled,
             "bytes_unspilled": self.bytes_unspilled,
             "source_bytes": source_bytes,

@@ -22,6 +22,7 @@ pub(crate) mod recorder;
 pub mod trace;
 pub(crate) mod each;
 pub(crate) mod retry;
+pub(crate) mod copy;
 pub mod interrupt;
 pub(crate) mod launch;
 pub(crate) mod collage;

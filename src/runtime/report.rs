@@ -12,6 +12,8 @@ pub struct Report {
     pub bytes_read: u64,
     /// Bytes written to stores, before encoding.
     pub bytes_written: u64,
+    /// Bytes of chunks that were copied as they are stored.
+    pub bytes_copied: u64,
     /// Bytes of intermediate results written to disk.
     pub bytes_spilled: u64,
     /// Bytes of intermediate results read back from disk.
@@ -58,6 +60,7 @@ impl Report {
             tasks: self.tasks + next.tasks,
             bytes_read: self.bytes_read + next.bytes_read,
             bytes_written: self.bytes_written + next.bytes_written,
+            bytes_copied: self.bytes_copied + next.bytes_copied,
             bytes_spilled: self.bytes_spilled + next.bytes_spilled,
             bytes_unspilled: self.bytes_unspilled + next.bytes_unspilled,
             read: self.read + next.read,

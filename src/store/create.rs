@@ -1,7 +1,7 @@
 //! New arrays: what they hold and how they are stored.
 
-use super::Attributes;
 use super::manifest::Fingerprint;
+use super::{Attributes, Encoding};
 use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
 use crate::dtype::time::TimeType;
@@ -35,6 +35,10 @@ pub struct Create {
     pub attributes: Attributes,
     /// Fill value; zero where absent.
     pub fill: Option<Scalar>,
+    /// How chunks are encoded, in place of `chunks`, `shards` and `codec`. An array that is stored like this is copied chunk by
+    /// chunk, without being decoded, where it is the whole of what is asked for and the format can have such chunks; elsewhere
+    /// this says nothing.
+    pub encoding: Option<Encoding>,
     /// Whether an interrupted run of the same output is gone on with, and what is done of this one stays when it fails.
     pub resume: bool,
     /// Whether coordinates of named axes are stored beside the array, where the format has a place for them and they are

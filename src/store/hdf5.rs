@@ -10,7 +10,7 @@
 //! which [`finish`](super::Sink::finish) renames; where the target exists by then, the array is copied into it, which is
 //! the one moment at which a crash can harm that file. Arrays that exist are changed in the same way (`change.rs`).
 
-use super::{Change, Create, Format, Layout, Node, Sink, Store};
+use super::{Change, Create, Encoding, Format, Layout, Node, Sink, Store};
 use crate::error::{Error, Result};
 use attributes::Scales;
 use dataset::Hdf5Array;
@@ -100,6 +100,13 @@ impl Format for Hdf5 {
 
     fn create(&self, path: &Path, inner: &str, layout: &Layout) -> Result<Box<dyn Sink>> {
         Ok(Box::new(write::Writer::create(path, inner.trim_matches('/'), layout)?))
+    }
+
+    fn keeps(&self, _path: &Path, encoding: &Encoding, layout: &Layout) -> bool {
+        let fits = encoding.chunk.iter().zip(&layout.shape).all(|(c, n)| c <= n);
+        let foreign = if cfg!(target_endian = "little") { '>' } else { '<' };
+        let plain = !encoding.dtype.starts_with(foreign) && !encoding.dtype.ends_with("bfloat16");
+        !layout.shape.is_empty() && !layout.shape.contains(&0) && fits && plain && write::filters_of(encoding).is_some()
     }
 
     fn change(&self, path: &Path, inner: &str, change: &Change) -> Result<Box<dyn Sink>> {

@@ -60,8 +60,12 @@ impl Index {
             let mut bytes = vec![0; size];
             store.read(&Region::full(&info.shape), &mut bytes)?;
             let chunk: Vec<usize> = info.shape.iter().map(|&n| n.max(1)).collect();
-            let encoding =
-                Encoding { dtype: code(info.dtype, cfg!(target_endian = "big"))?, chunk, codecs: Vec::new() };
+            let encoding = Encoding {
+                dtype: code(info.dtype, cfg!(target_endian = "big"))?,
+                chunk,
+                codecs: Vec::new(),
+                filters: None,
+            };
             self.describe(path, (store, names), &encoding, false);
             if size > 0 {
                 let first = vec![0; info.shape.len()];

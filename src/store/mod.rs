@@ -14,6 +14,7 @@ use crate::dtype::scalar::Scalar;
 use crate::dtype::time::TimeType;
 use crate::error::{Error, Result};
 use crate::op::dates;
+use crate::shape;
 use remote::ahead::Ahead;
 use serde_json::{Map, Number, Value};
 use std::collections::BTreeMap;
@@ -162,6 +163,21 @@ pub trait Store: fmt::Debug + Send + Sync {
         Err(Error::unsupported(format!("{}: chunks of {} are not referred to", self.info().path, self.info().format)))
     }
 
+    /// How its pieces ([`Store::piece`]) are encoded, for whoever stores them elsewhere as they are; `None` where that has no
+    /// words.
+    fn coding(&self) -> Option<Encoding> {
+        None
+    }
+
+    /// The piece of this index as it is stored.
+    ///
+    /// # Errors
+    /// [`Store`](crate::ErrorKind::Store) when it cannot be read.
+    fn coded(&self, index: &[usize]) -> Result<Coded> {
+        let _ = index;
+        Ok(Coded::Otherwise)
+    }
+
     /// Where the chunk of this index in the grid of [`Store::encoding`] is; `None` where it was never written.
     ///
     /// # Errors
@@ -215,6 +231,19 @@ pub struct Encoding {
     pub dtype: String,
     /// Configurations of `numcodecs`, in the order in which they encode.
     pub codecs: Vec<Value>,
+    /// The filters of HDF5 that these are, by numbers and values, where they are that.
+    pub filters: Option<Vec<(i32, Vec<u32>)>>,
+}
+
+/// A piece of a stored array, not decoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Coded {
+    /// It was never written.
+    Missing,
+    /// Its bytes, by the array's [`Store::coding`].
+    Bytes(Vec<u8>),
+    /// It is encoded in another way than the others, and has to be decoded.
+    Otherwise,
 }
 
 /// Where the bytes of a chunk are.
@@ -246,6 +275,15 @@ pub trait Sink: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`Store`](crate::ErrorKind::Store), naming file, array and chunk.
     fn write(&self, region: &Region, data: &[u8]) -> Result<()>;
+
+    /// Stores the bytes of a piece, which are encoded as the array's own are ([`Create::encoding`]).
+    ///
+    /// # Errors
+    /// As [`Sink::write`].
+    fn write_coded(&self, index: &[usize], bytes: Vec<u8>) -> Result<()> {
+        let _ = bytes;
+        Err(Error::bug(format!("chunk {} of an array is written that does not take it", shape::tuple(index))))
+    }
 
     /// Makes the array visible under its name. Every piece has been written.
     ///
@@ -312,6 +350,12 @@ pub trait Format: Sync {
     /// # Errors
     /// As [`Format::open`]; also when it exists and `layout.how.overwrite` is not set.
     fn create(&self, path: &Path, inner: &str, layout: &Layout) -> Result<Box<dyn Sink>>;
+
+    /// Whether chunks that are encoded like this can be those of an array with this layout at `path`.
+    fn keeps(&self, path: &Path, encoding: &Encoding, layout: &Layout) -> bool {
+        let _ = (path, encoding, layout);
+        false
+    }
 
     /// Begins to change the array `inner`, which exists: the sink's grid is that of what is written
     /// ([`Change::grid`]). Nothing of the array changes before [`Sink::finish`] where the format can see to that.
@@ -423,6 +467,11 @@ pub fn create(path: impl AsRef<Path>, layout: &Layout) -> Result<Box<dyn Sink>> 
         return Err(Error::unsupported(format!("{}: behind a network, Zarr is written", path.display())));
     }
     format.create(&container, &inner, layout)
+}
+
+/// Whether chunks that are encoded like this can be those of an array at `path`; see [`Format::keeps`].
+pub(crate) fn keeps(path: &Path, encoding: &Encoding, layout: &Layout) -> bool {
+    place(path).is_ok_and(|(format, container, _)| format.keeps(&container, encoding, layout))
 }
 
 /// Begins to change the array at `path`; see [`Format::change`].

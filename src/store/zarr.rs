@@ -6,7 +6,7 @@
 //! `zarr/pipeline/shard.rs` finds inner chunks, `zarr/create.rs` and `zarr/write.rs` make new arrays, `zarr/change.rs` changes those that exist.
 //! Everything runs on the calling thread. Sizes that files declare are checked before memory is taken for them.
 
-use super::{Change, Create, Format, Layout, Node, Sink, Store, remote};
+use super::{Change, Create, Encoding, Format, Layout, Node, Sink, Store, remote};
 use crate::error::{Error, Result};
 use meta::Found;
 use source::Source;
@@ -22,6 +22,7 @@ mod source;
 mod window;
 mod pipeline;
 mod meta;
+mod coding;
 mod create;
 mod encode;
 mod read;
@@ -95,6 +96,14 @@ impl Format for Zarr {
         }
         change::recover(path, inner)?;
         Ok(Box::new(write::ZarrSink::new(path, inner, layout)?))
+    }
+
+    fn keeps(&self, path: &Path, encoding: &Encoding, layout: &Layout) -> bool {
+        let version = layout.how.zarr_version.or_else(|| write::version(path, path, None).ok()).unwrap_or(3);
+        match version {
+            2 => coding::v2(encoding).is_some(),
+            _ => coding::v3(encoding, layout.dtype).is_some(),
+        }
     }
 
     fn change(&self, path: &Path, inner: &str, change: &Change) -> Result<Box<dyn Sink>> {

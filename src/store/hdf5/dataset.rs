@@ -57,6 +57,8 @@ pub(super) struct Chunked {
     /// Shape of a stored chunk; it may reach over the edge.
     pub chunk: Vec<usize>,
     pub pipeline: Pipeline,
+    /// The filters of the pipeline, as the file has them.
+    pub filters: Vec<FilterInfo>,
     /// Whether chunks that reach over the edge bypass the pipeline.
     pub edges_unfiltered: bool,
     pub index: Mutex<Option<Arc<ChunkIndex>>>,
@@ -184,7 +186,8 @@ fn source(
             let edges_unfiltered = raw::edge_chunks_unfiltered(creation);
             let raw = RawFile::of(dataset, path)?;
             let index = Mutex::new(None);
-            Ok((grid, Source::Chunked(Box::new(Chunked { raw, chunk, pipeline, edges_unfiltered, index }))))
+            let filters = filters.to_vec();
+            Ok((grid, Source::Chunked(Box::new(Chunked { raw, chunk, pipeline, filters, edges_unfiltered, index }))))
         }
         _ => Ok((whole(), Source::Library { refusal: None })),
     }

@@ -14,7 +14,8 @@ use crate::error::{Error, Result};
 use crate::shape;
 use crate::store::index::code;
 use crate::store::raw::{self, prefetch, read_at};
-use crate::store::{Encoding, Info, Place, Store};
+use crate::store::{Coded, Encoding, Info, Place, Store};
+use serde_json::json;
 use std::cell::Cell;
 
 /// Contiguous data is read in spans of at most this many bytes where a region leaves gaps.
@@ -81,19 +82,55 @@ impl Store for Hdf5Array {
         let code = code(dtype, cfg!(target_endian = "big") != (self.stored.swap > 0))?;
         let whole = || self.info.shape.iter().map(|&n| n.max(1)).collect();
         match &self.source {
-            Source::Contiguous(..) => Ok(Encoding { chunk: whole(), dtype: code, codecs: Vec::new() }),
+            Source::Contiguous(..) => Ok(Encoding { chunk: whole(), dtype: code, codecs: Vec::new(), filters: None }),
             Source::Chunked(chunked) => {
                 let ragged = || chunked.chunk.iter().zip(&self.info.shape).any(|(c, n)| n % c != 0);
                 if chunked.edges_unfiltered && !chunked.pipeline.is_empty() && ragged() {
                     return refuse("stores the chunks at its edge without their filters");
                 }
                 match chunked.pipeline.codecs() {
-                    Ok(codecs) => Ok(Encoding { chunk: chunked.chunk.clone(), dtype: code, codecs }),
+                    Ok(codecs) => Ok(Encoding { chunk: chunked.chunk.clone(), dtype: code, codecs, filters: None }),
                     Err(filter) => refuse(&format!("is encoded by the HDF5 filter {filter}, which Zarr does not have")),
                 }
             }
             Source::Library { .. } => refuse("is stored in a way that only libhdf5 reads"),
         }
+    }
+
+    fn coding(&self) -> Option<Encoding> {
+        let Source::Chunked(chunked) = &self.source else { return None };
+        let ragged = || chunked.chunk.iter().zip(&self.info.shape).any(|(c, n)| n % c != 0);
+        if chunked.edges_unfiltered && ragged() {
+            return None;
+        }
+        // The library fills in values of its own for szip.
+        let own = chunked.filters.iter().map(|f| Some((f.id, f.values.clone())).filter(|(id, _)| *id != 4));
+        let filters: Option<Vec<_>> = own.collect();
+        let mut codecs = match (chunked.pipeline.codecs(), &filters) {
+            (Ok(codecs), _) => codecs,
+            (Err(_), Some(_)) => vec![json!({"id": "hdf5"})],
+            (Err(_), None) => return None,
+        };
+        for (codec, filter) in codecs.iter_mut().zip(&chunked.filters) {
+            if let (1 | 32015, Some(level)) = (filter.id, filter.values.first()) {
+                codec["level"] = level.cast_signed().into();
+            }
+        }
+        let dtype = code(self.info.dtype, cfg!(target_endian = "big") != (self.stored.swap > 0)).ok()?;
+        Some(Encoding { chunk: chunked.chunk.clone(), dtype, codecs, filters })
+    }
+
+    fn coded(&self, index: &[usize]) -> Result<Coded> {
+        let Source::Chunked(chunked) = &self.source else { return Ok(Coded::Otherwise) };
+        let number = self.info.chunks.number(index) as u64;
+        let Some(entry) = self.index(chunked)?.get(number) else { return Ok(Coded::Missing) };
+        if entry.mask != 0 || entry.size > chunked.pipeline.most_stored() {
+            return Ok(Coded::Otherwise);
+        }
+        let mut bytes = vec![0; usize::try_from(entry.size).unwrap_or(usize::MAX)];
+        let read = raw::read_at(&chunked.raw.file, &chunked.raw.path, entry.address, &mut bytes);
+        read.map_err(|e| e.at(format!("chunk {}", shape::tuple(index))).at(format!("dataset {}", self.info.path)))?;
+        Ok(Coded::Bytes(bytes))
     }
 
     fn place(&self, index: &[usize]) -> Result<Option<Place>> {

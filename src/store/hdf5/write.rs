@@ -1,7 +1,7 @@
 //! Writing a dataset: into a file of its own, which becomes the target or is merged into it.
 
-use super::encode::{Codec, Tools};
-use super::ffi::dataset::{self as raw, NewDataset};
+use super::encode::{Codec, Repacker, Tools};
+use super::ffi::dataset::{self as raw, FilterInfo, NewDataset};
 use super::ffi::types;
 use super::ffi::{self, Id, ObjectKind};
 use super::{DEFAULT_NAME, attributes, has_signature};
@@ -14,7 +14,9 @@ use crate::shape;
 use crate::store::lock::Lock;
 use crate::store::staging::Staging;
 use crate::store::unpack::KEPT;
-use crate::store::{Attributes, Layout, Sink};
+use crate::store::{Attributes, Encoding, Layout, Sink};
+use serde_json::Value;
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::ffi::CString;
 use std::path::{Path, PathBuf};
@@ -32,6 +34,8 @@ pub(super) struct Writer {
     /// Absent for arrays without an axis or an element, which are contiguous.
     chunk: Option<Vec<usize>>,
     codec: Codec,
+    /// What encodes chunks in place of the codec: filters of another array, whose chunks are copied.
+    repacker: Option<Repacker>,
     fill: Vec<u8>,
     overwrite: bool,
 }
@@ -57,13 +61,18 @@ impl Writer {
         check_target(path, inner, overwrite)?;
         let grid = Chunks::regular(&layout.shape, &layout.chunks)?;
         let chunk = (!layout.shape.is_empty() && !layout.shape.contains(&0)).then(|| grid.longest());
+        let kept = layout.how.encoding.as_ref().and_then(filters_of);
         let itemsize = layout.dtype.size();
         let fill = layout.how.fill.map(|f| f.to_bytes(layout.dtype)[..layout.dtype.size()].to_vec());
         let wide = |v: &[usize]| v.iter().map(|&n| n as u64).collect::<Vec<u64>>();
         let new = NewDataset {
             dims: wide(&layout.shape),
             chunk: chunk.as_deref().map(wide),
-            filters: chunk.as_ref().map_or_else(Vec::new, |c| codec.filters(itemsize, shape::size(c) * itemsize)),
+            filters: match (&kept, &chunk) {
+                (Some(kept), _) => kept.iter().map(|f| (f.id, f.values.clone())).collect(),
+                (None, Some(c)) => codec.filters(itemsize, shape::size(c) * itemsize),
+                (None, None) => Vec::new(),
+            },
             fill: fill.clone(),
         };
         let attributes = layout.cf_attributes()?;
@@ -77,6 +86,7 @@ impl Writer {
             grid,
             chunk,
             codec,
+            repacker: kept.map(|filters| Repacker::new(&filters, itemsize)),
             fill: fill.unwrap_or_else(|| vec![0; layout.dtype.size()]),
             overwrite,
         };
@@ -114,6 +124,10 @@ impl Writer {
     /// Writes one whole chunk, given as the library stores it before its filters.
     fn write_chunk(&self, start: &[usize], data: &[u8], scratch: &mut Scratch) -> Result<()> {
         let offset: Vec<u64> = start.iter().map(|&n| n as u64).collect();
+        if let Some(repacker) = &self.repacker {
+            let (mask, stored) = repacker.encode(Cow::Borrowed(data)).map_err(|e| self.fail(e))?;
+            return raw::write_chunk(self.dataset()?, &offset, mask, &stored).map_err(|e| self.fail(e));
+        }
         let (mask, stored) =
             self.codec.encode(data, self.dtype.size(), &mut scratch.tools).map_err(|e| self.fail(e))?;
         raw::write_chunk(self.dataset()?, &offset, mask, stored).map_err(|e| self.fail(e))
@@ -172,6 +186,27 @@ impl Writer {
         let names = ffi::open_file(&self.target, false).and_then(|f| ffi::children(&ffi::open_object(&f, c"/")?));
         names.is_ok_and(|names| names.len() == 1 && names[0].to_bytes() == self.inner.as_bytes())
     }
+}
+
+/// The filters that store chunks as `encoding` says; `None` where there are none.
+pub(super) fn filters_of(encoding: &Encoding) -> Option<Vec<FilterInfo>> {
+    let named = |(id, values): &(i32, Vec<u32>)| FilterInfo { id: *id, name: String::new(), values: values.clone() };
+    if let Some(filters) = &encoding.filters {
+        return Some(filters.iter().map(named).collect());
+    }
+    let filter = |codec: &Value| {
+        let number = |key: &str, other: i64| codec.get(key).and_then(Value::as_i64).unwrap_or(other);
+        let value = |key: &str, other: i64| i32::try_from(number(key, other)).ok().map(i32::cast_unsigned);
+        let (id, values) = match codec.get("id").and_then(Value::as_str)? {
+            "shuffle" => (2, vec![value("elementsize", 4)?]),
+            "fletcher32" => (3, Vec::new()),
+            "zlib" => (1, vec![value("level", 1)?.min(9)]),
+            // What every library reads; there are filters for others.
+            _ => return None,
+        };
+        Some(FilterInfo { id, name: String::new(), values })
+    };
+    encoding.codecs.iter().map(filter).collect()
 }
 
 /// Copies the array `name`; one that stands there already is replaced or left.
@@ -238,6 +273,11 @@ impl Sink for Writer {
             SCRATCH.set(scratch);
         }
         result
+    }
+
+    fn write_coded(&self, index: &[usize], bytes: Vec<u8>) -> Result<()> {
+        let start: Vec<u64> = self.grid.region(index).start.iter().map(|&n| n as u64).collect();
+        raw::write_chunk(self.dataset()?, &start, 0, &bytes).map_err(|e| self.fail(e))
     }
 
     fn finish(mut self: Box<Self>) -> Result<()> {

@@ -1,7 +1,8 @@
 //! What a new array will look like: its metadata documents and the codecs that encode it.
 
+use super::coding::{self, V2};
 use super::pipeline::{Named, Outcome, data_type_of};
-use crate::dtype::{DType, Kind};
+use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::shape;
 use crate::store::Layout;
@@ -21,8 +22,8 @@ pub(super) struct Plan {
     nested: bool,
     /// Metadata documents and their names.
     pub(super) documents: Vec<(&'static str, Value)>,
-    /// What encodes a stored chunk.
-    pub(super) chain: CodecChain,
+    /// What encodes a stored chunk; absent where chunks are only copied.
+    pub(super) chain: Option<CodecChain>,
     /// Shape of a stored chunk: of a shard where there are shards.
     pub(super) stored_shape: Vec<usize>,
     /// One element of the fill value.
@@ -42,6 +43,23 @@ impl Plan {
         if let Some(value) = how.fill.filter(|f| !f.fits(dtype)) {
             return Err(Error::dtype("create", format!("fill value {value} does not fit {dtype}")));
         }
+        let fill_json = fill_json(dtype, &fill, version).map_err(refuse)?;
+        let nested = how.nested;
+        if let Some(encoding) = &how.encoding {
+            let stored_shape = encoding.chunk.clone();
+            let no_words =
+                || refuse("its chunks are encoded in a way that this version of Zarr has no words for".to_owned());
+            let (steps, documents) = if version == 2 {
+                let words = coding::v2(encoding).ok_or_else(no_words)?;
+                (None, documents_v2(layout, &stored_shape, &words, &fill_json))
+            } else {
+                let steps = coding::v3(encoding, dtype).ok_or_else(no_words)?;
+                let documents = documents_v3(layout, &stored_shape, &steps, &fill_json);
+                (Some(steps), documents)
+            };
+            let chain = steps.or_else(|| coding::v3(encoding, dtype)).and_then(|steps| chain(&steps).ok());
+            return Ok(Self { version, nested, documents, chain, stored_shape, fill });
+        }
         let (chunks, shards) = shapes(layout)?;
         let codecs = Compressor::parse(how.codec.as_deref().unwrap_or("zstd")).map_err(refuse)?;
         let packed = codecs.named(version, dtype).map_err(refuse)?;
@@ -53,15 +71,20 @@ impl Plan {
         if shards.is_some() {
             steps = vec![sharding(&chunks, &steps)];
         }
-        let chain = chain(&steps).map_err(refuse)?;
+        let chain = Some(chain(&steps).map_err(refuse)?);
         let stored_shape = shards.unwrap_or(chunks);
-        let fill_json = fill_json(dtype, &fill, version).map_err(refuse)?;
         let documents = if version == 2 {
-            documents_v2(layout, &stored_shape, &codecs, &fill_json)
+            let words = V2 {
+                dtype: coding::code(dtype, '<'),
+                order: "C",
+                filters: Value::Null,
+                compressor: codecs.numcodecs(),
+            };
+            documents_v2(layout, &stored_shape, &words, &fill_json)
         } else {
             documents_v3(layout, &stored_shape, &steps, &fill_json)
         };
-        Ok(Self { version, nested: how.nested, documents, chain, stored_shape, fill })
+        Ok(Self { version, nested, documents, chain, stored_shape, fill })
     }
 
     /// Where a chunk lies below the array.
@@ -135,25 +158,17 @@ fn data_type(layout: &Layout) -> Value {
     json!({"name": name, "configuration": {"unit": time.unit.code(), "scale_factor": 1}})
 }
 
-fn documents_v2(layout: &Layout, stored: &[usize], codec: &Compressor, fill: &Value) -> Vec<(&'static str, Value)> {
-    let (dtype, how) = (layout.dtype, &layout.how);
-    let letter = match dtype.kind() {
-        Kind::Bool => 'b',
-        Kind::Unsigned => 'u',
-        Kind::Signed => 'i',
-        Kind::Float => 'f',
-        Kind::Complex => 'c',
-    };
-    let order = if dtype.size() == 1 { '|' } else { '<' };
+fn documents_v2(layout: &Layout, stored: &[usize], words: &V2, fill: &Value) -> Vec<(&'static str, Value)> {
+    let how = &layout.how;
     let document = json!({
         "zarr_format": 2,
         "shape": layout.shape,
         "chunks": stored,
-        "dtype": layout.time.map_or_else(|| format!("{order}{letter}{}", dtype.size()), |time| format!("<{}", time.code())),
-        "compressor": codec.numcodecs(),
+        "dtype": layout.time.map_or_else(|| words.dtype.clone(), |time| words.dtype.replace("i8", &time.code())),
+        "compressor": words.compressor,
         "fill_value": fill,
-        "order": "C",
-        "filters": null,
+        "order": words.order,
+        "filters": words.filters,
         "dimension_separator": separator(how.nested),
     });
     let mut document = document;

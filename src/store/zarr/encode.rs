@@ -67,8 +67,9 @@ impl Encoder {
         let elements: Cow<'_, [u8]> =
             if whole { Cow::Borrowed(data) } else { Cow::Owned(self.padded(&chunk, region, data)) };
         let fill = FillValue::from(self.plan.fill.as_slice());
-        self.plan
-            .chain
+        let chain = self.plan.chain.as_ref();
+        let chain = chain.ok_or_else(|| Error::unsupported("chunks of these codecs are copied and not made"))?;
+        chain
             .encode(ArrayBytes::new_flen(elements), &self.shape, &self.data_type, &fill, &options())
             .map(Cow::into_owned)
             .map_err(|e| Error::store(&self.target, format!("cannot be encoded: {e}")))

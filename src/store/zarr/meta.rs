@@ -32,6 +32,10 @@ pub(super) struct Array {
     pub(super) info: Info,
     /// The codecs.
     pub(super) pipeline: Pipeline,
+    /// The codecs as metadata names them.
+    pub(super) codecs: Vec<Named>,
+    /// Whether version 2 says that elements are big-endian.
+    pub(super) big: bool,
     /// One element of the fill value.
     pub(super) fill: Vec<u8>,
     /// Chunks as they are stored: shards where there are some.
@@ -148,6 +152,8 @@ fn array_v3(source: &Source, inner: &str, mut document: Value, path: &Path) -> R
         fill: Some(fill.as_ne_bytes().to_vec()),
         missing: None,
         codecs: describe(&codecs, None),
+        named: codecs,
+        big: false,
     };
     assemble(source, inner, head, pipeline, (grid, stored_shape), Keys::V3(keys)).map_err(bad)
 }
@@ -198,8 +204,9 @@ fn array_v2(source: &Source, inner: &str, document: &Value, attributes: Attribut
     // For whoever names dimensions, version 2's fill value is the `_FillValue` of NetCDF; others write 0 there and mean 0.
     let missing =
         fill.as_deref().filter(|_| !names.is_empty() && time.is_none()).map(|bytes| Scalar::from_bytes(dtype, bytes));
-    let codecs = describe(&codecs, Some(code));
-    let head = Head { version: 2, dtype, time, names, attributes, fill, missing, codecs, lengths };
+    let (named, codecs) = (codecs.clone(), describe(&codecs, Some(code)));
+    let big = code.starts_with('>') && dtype.size() > 1;
+    let head = Head { version: 2, dtype, time, names, attributes, fill, missing, codecs, lengths, named, big };
     assemble(source, inner, head, pipeline, (grid, stored_shape), Keys::V2 { separator }).map_err(bad)
 }
 
@@ -214,6 +221,8 @@ struct Head {
     fill: Option<Vec<u8>>,
     missing: Option<Scalar>,
     codecs: String,
+    named: Vec<Named>,
+    big: bool,
 }
 
 type Grid = (Chunks, Option<Vec<usize>>);
@@ -260,7 +269,8 @@ fn assemble(
         fill: head.fill.map(|bytes| Scalar::from_bytes(head.dtype, &bytes)),
         stored: None,
     };
-    Ok(Array { info, pipeline, fill, grid, stored_shape, keys, prefix: inner.to_owned() })
+    let (codecs, big) = (head.named, head.big);
+    Ok(Array { info, pipeline, codecs, big, fill, grid, stored_shape, keys, prefix: inner.to_owned() })
 }
 
 /// The shapes that occur in an irregular grid, axis by axis.

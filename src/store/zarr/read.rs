@@ -1,5 +1,6 @@
 //! Reading an array by region.
 
+use super::coding;
 use super::meta::Array;
 use super::objects::Hierarchy;
 use super::piece::{Bytes, Piece};
@@ -17,7 +18,7 @@ use crate::shape;
 use crate::store::raw::{self, Extent};
 use crate::store::remote::ahead::Ahead;
 use crate::store::remote::{Got, Want};
-use crate::store::{Info, Store};
+use crate::store::{Coded, Encoding, Info, Store};
 use parking_lot::Mutex;
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -311,6 +312,24 @@ impl Store for ZarrStore {
 
     fn piece(&self) -> Option<Vec<usize>> {
         self.array.stored_shape.clone()
+    }
+
+    fn coding(&self) -> Option<Encoding> {
+        coding::of(&self.array)
+    }
+
+    fn coded(&self, index: &[usize]) -> Result<Coded> {
+        let key = self.array.key(index);
+        let shape = self.array.stored_shape(index);
+        let (limit, piece) = match self.source.remote() {
+            Some(objects) => (self.limit(&shape), objects.piece(&key, self.limit(&shape))?),
+            None => (self.limit(&shape), self.source.piece(&key)?),
+        };
+        let Some(piece) = piece else { return Ok(Coded::Missing) };
+        if piece.len > limit {
+            return Err(Error::store(piece.path, format!("holds {} bytes, far more than a chunk", piece.len)));
+        }
+        piece.read_all().map(Coded::Bytes)
     }
 
     fn is_remote(&self) -> bool {

@@ -183,6 +183,12 @@ impl Sink for RemoteSink {
         })
     }
 
+    fn write_coded(&self, index: &[usize], bytes: Vec<u8>) -> Result<()> {
+        self.begin()?;
+        let object = self.hierarchy.object(&self.key(&self.encoder.plan.key(index)));
+        self.uploads.put(self.hierarchy.place(), &object, bytes)
+    }
+
     fn finish(self: Box<Self>) -> Result<()> {
         if *self.stage.lock() != Stage::Placed {
             self.begin()?;

@@ -98,6 +98,11 @@ impl Sink for ZarrSink {
         })
     }
 
+    fn write_coded(&self, index: &[usize], bytes: Vec<u8>) -> Result<()> {
+        raw::write_file(&self.path(index), &bytes)?;
+        self.staging.note(self.number(index), &bytes)
+    }
+
     fn has(&self, region: &Region) -> bool {
         self.encoder.chunks(region).all(|index| self.has_chunk(&index))
     }

@@ -1,0 +1,95 @@
+//! Copying a stored array piece by piece, as it is stored: nothing is decoded.
+
+use super::context::{Context, Progress};
+use super::report::Report;
+use super::retry::retry;
+use crate::error::{Error, ErrorKind, Result};
+use crate::store::{Coded, Sink, Store};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Instant;
+
+/// What is counted while pieces are copied.
+#[derive(Default)]
+struct Counters {
+    done: AtomicUsize,
+    copied: AtomicU64,
+    /// Bytes of pieces that had to be decoded.
+    decoded: AtomicU64,
+}
+
+/// Copies every piece of `store` to `sink`, whose pieces are encoded alike, and makes the array visible. Pieces that were never
+/// written stay so where that means the same there (`keeps_missing`).
+///
+/// # Errors
+/// The first failure of either; [`Memory`](crate::ErrorKind::Memory) when the budget does not hold one piece.
+pub(crate) fn copy(cx: &Context, store: &dyn Store, sink: Box<dyn Sink>, keeps_missing: bool) -> Result<Report> {
+    let (begin, counters) = (Instant::now(), Counters::default());
+    let grid = sink.grid().clone();
+    let (count, axes) = (grid.count(), (0..grid.rank()).collect::<Vec<_>>());
+    let itemsize = store.info().dtype.size();
+    // Stored bytes may exceed those that they decode to by little.
+    let largest = store.piece().unwrap_or_default().iter().product::<usize>().saturating_mul(itemsize) as u64;
+    let width = (cx.memory().budget() / largest.max(1)).min(cx.threads() as u64);
+    if width == 0 {
+        return Err(Error::memory("copying chunks", largest, cx.memory().budget()));
+    }
+    let width = usize::try_from(width).unwrap_or(1).min(count);
+    let cancel = cx.cancel_token();
+    let _held =
+        cx.memory().reserve("copying chunks", largest.saturating_mul(width as u64).min(cx.memory().budget()))?;
+    cx.each(width, |first| {
+        for number in (first..count).step_by(width) {
+            if cancel.is_cancelled() {
+                return Err(ErrorKind::Cancelled.into());
+            }
+            let index = grid.index(number, &axes);
+            let region = grid.region(&index);
+            if !sink.has(&region) {
+                let one = || piece(store, sink.as_ref(), &index, keeps_missing, &counters);
+                retry(&cancel, one)?;
+            }
+            let done = counters.done.fetch_add(1, Ordering::Relaxed) + 1;
+            cx.progress(|memory| Progress {
+                done,
+                total: count,
+                bytes_read: counters.decoded.load(Ordering::Relaxed),
+                bytes_written: counters.copied.load(Ordering::Relaxed),
+                live_bytes: memory.live(),
+            });
+        }
+        Ok(())
+    })?;
+    if cancel.is_cancelled() {
+        return Err(ErrorKind::Cancelled.into());
+    }
+    sink.finish()?;
+    let decoded = counters.decoded.load(Ordering::Relaxed);
+    Ok(Report {
+        tasks: count as u64,
+        bytes_copied: counters.copied.load(Ordering::Relaxed),
+        bytes_read: decoded,
+        bytes_written: decoded,
+        wall: begin.elapsed(),
+        projected_bytes: largest.saturating_mul(width as u64),
+        peak_bytes: cx.memory().peak_live(),
+        ..Report::default()
+    })
+}
+
+/// Copies one piece; what is encoded in another way than the others is decoded and written anew.
+fn piece(store: &dyn Store, sink: &dyn Sink, index: &[usize], keeps_missing: bool, counters: &Counters) -> Result<()> {
+    match store.coded(index)? {
+        Coded::Missing if keeps_missing => Ok(()),
+        Coded::Bytes(bytes) => {
+            counters.copied.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+            sink.write_coded(index, bytes)
+        }
+        Coded::Missing | Coded::Otherwise => {
+            let region = sink.grid().region(index);
+            let mut bytes = vec![0; region.size() * store.info().dtype.size()];
+            store.read(&region, &mut bytes)?;
+            counters.decoded.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+            sink.write(&region, &bytes)
+        }
+    }
+}

@@ -2,7 +2,8 @@
 //!
 //! `weigh.rs` has sums with weights, `gaussian.rs` Gaussian filters and derivatives, `extremes.rs` smallest, largest and ranked
 //! elements, `morphology.rs` erosion and dilation, `label.rs` connected elements, `measure.rs` what is measured of
-//! elements under a label (`labelled.rs`), `objects.rs` boxes around them, `geometry.rs` arrays at other places.
+//! elements under a label (`labelled.rs`), `objects.rs` boxes around them, `geometry.rs` arrays at other places, `coordinates.rs` at
+//! places that are data, `distance.rs` how far elements are from the next that is 0.
 
 use super::padding::{Border, pad};
 use super::{Array, Kind};
@@ -31,6 +32,8 @@ mod labelled;
 pub mod measure;
 pub mod objects;
 pub mod geometry;
+pub mod coordinates;
+pub mod distance;
 
 /// What stands beyond the ends of an axis, here for `a b c d`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

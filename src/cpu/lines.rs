@@ -5,7 +5,8 @@
 //! copied some at a time, so that whole cache lines are read, and are sorted digit by digit or only as far as needed
 //! (`select.rs`); those at one end are found in one pass (`extreme.rs`). `quantiles.rs` finds quantiles, with the
 //! arithmetic in `number.rs`; `runs.rs` is for lines that are sorted piece by piece. All ways give the same bits.
-//! `fourier.rs` transforms lines, which stay in order.
+//! `fourier.rs` transforms lines, `spline.rs` finds the coefficients of splines and `nearest.rs` the nearest elements: these
+//! leave lines in order.
 
 #![allow(
     clippy::cast_possible_truncation,
@@ -35,6 +36,8 @@ mod select;
 mod extreme;
 mod number;
 mod quantiles;
+mod spline;
+mod nearest;
 pub(crate) mod runs;
 pub(super) mod fourier;
 
@@ -53,8 +56,18 @@ pub(super) fn run(op: &Lines, region: &Region, inputs: &[View], outputs: &mut [&
     if region.size() == 0 {
         return Ok(());
     }
-    if let LineOp::Lexsort(keys) = &op.op {
-        return lexsort(op, region, keys, inputs, cast::<i64>(out)?);
+    match &op.op {
+        LineOp::Lexsort(keys) => return lexsort(op, region, keys, inputs, cast::<i64>(out)?),
+        LineOp::Spline(of) => {
+            let from: &[f64] = bytemuck::try_cast_slice(lines.block.bytes()).map_err(unaligned)?;
+            return spline::over(&Walk::new(op, region, lines), of, from, cast(out)?);
+        }
+        LineOp::Nearest(of) => {
+            let from: &[i64] = bytemuck::try_cast_slice(lines.block.bytes()).map_err(unaligned)?;
+            nearest::over(op, of, region, (lines, from), cast(out)?);
+            return Ok(());
+        }
+        _ => {}
     }
     macro_rules! by_dtype {
         ($($D:ident => $T:ty),*) => {
@@ -96,7 +109,9 @@ fn typed<T: Number>(op: &Lines, region: &Region, lines: &View, out: &mut [u8]) -
             positions(&walk, from, cast::<i64>(out)?, move |j| if end == End::Last { n - 1 - j } else { j });
         }
         LineOp::Quantiles(of) => quantiles::over(&walk, from, of, out)?,
-        LineOp::Lexsort(_) => return Err(Error::bug("keys have dtypes of their own")),
+        LineOp::Lexsort(_) | LineOp::Spline(_) | LineOp::Nearest(_) => {
+            return Err(Error::bug("these have dtypes of their own"));
+        }
         LineOp::Fourier(_) => return Err(Error::bug("a transform is made ready before it runs")),
     }
     Ok(())

@@ -5,7 +5,7 @@
 //! of them needs. Its kernel runs part by part, so that memory holds one part's inputs at a time. How a region is cut into
 //! parts may depend on the region, so no kernel lets it decide a bit.
 //!
-//! `lines.rs` has what is done to whole lines of an axis (`quantile.rs`, `fourier.rs`), `select.rs` what keeps some rows of an
+//! `lines.rs` has what is done to whole lines of an axis (`quantile.rs`, `fourier.rs`, `nearest.rs`), `select.rs` what keeps some rows of an
 //! axis, `lookup.rs` what finds elements in a table that they share, `tally.rs` what counts them in bins, `gather.rs`
 //! elements whose places are data, `windows.rs` reductions of boxes at regular distances, `slide.rs` such boxes as axes of
 //! their own, `filter.rs` what is computed from windows around elements, `stretches.rs` blocks with what they share,
@@ -19,6 +19,7 @@ use std::fmt;
 pub mod filter;
 pub mod quantile;
 pub mod fourier;
+pub mod nearest;
 pub mod lines;
 pub mod resample;
 pub mod gather;
@@ -342,12 +343,12 @@ impl Regional {
         }
     }
 
-    /// Whether it is swept: once over its space, whoever reads it. A transform of lines is evaluated with whoever reads whole
+    /// Whether it is swept: once over its space, whoever reads it. What leaves lines in order is evaluated with whoever reads whole
     /// ones; to put them in order is not worth doing twice. So are the states of pieces, which are few.
     #[must_use]
     pub fn is_swept(&self) -> bool {
         match self {
-            Self::Lines(lines) => !matches!(lines.op, LineOp::Fourier(_)),
+            Self::Lines(lines) => !lines.op.keeps_order(),
             Self::Call(call) => call.has_pieces(),
             Self::Merged(_)
             | Self::Select(_)

@@ -64,7 +64,9 @@ impl Shared<'_> {
             LineOp::Argsort => (End::First, true),
             LineOp::Top(end) => (*end, false),
             LineOp::Argtop(end) => (*end, true),
-            LineOp::Lexsort(_) | LineOp::Fourier(_) => return Err(Error::bug("lines that are not merged")),
+            LineOp::Lexsort(_) | LineOp::Fourier(_) | LineOp::Spline(_) | LineOp::Nearest(_) => {
+                return Err(Error::bug("lines that are not merged"));
+            }
             LineOp::Quantiles(of) => {
                 let valid = runs.valid(line);
                 let mut elements = Vec::new();

@@ -2,11 +2,13 @@
 
 use super::{contexts, elements};
 use hyperslab::array::blocks::{BlockFn, Boundary};
+use hyperslab::array::ndimage::distance::{Nowhere, distance_transform};
 use hyperslab::array::ndimage::geometry::Spline;
 use hyperslab::array::ndimage::label::{label, until_unchanged};
 use hyperslab::array::ndimage::morphology::{Binary, Change, Grey, binary, generate_binary_structure, grey};
 use hyperslab::array::ndimage::{Around, Mode};
 use hyperslab::dtype::DType;
+use hyperslab::op::regional::nearest::Metric;
 use hyperslab::op::regional::resample::Rim;
 use hyperslab::{Array, Context};
 use ndarray::{ArrayD, Dimension};
@@ -360,6 +362,39 @@ fn places_between_elements_are_interpolated() {
     let linear = Spline { order: 1, ..Spline::default() };
     let finer = ramp.ndimage().zoom(&[61.0 / 21.0], &linear).unwrap();
     near(&finer, &(0..61).map(|k| f64::from(k) / 3.0).collect::<Vec<_>>(), "zoom");
+}
+
+/// The nearest element that is 0 is found among all of them, by hand, whatever the chunks.
+#[test]
+fn distances_are_those_of_the_nearest() {
+    let cut = values(&[7, 5, 11]).mapv(|v| f64::from(u8::from(v.rem_euclid(7.0) > 0.5)));
+    let zeros: Vec<_> = cut.indexed_iter().filter(|(_, v)| **v == 0.0).map(|(i, _)| i.slice().to_vec()).collect();
+    assert!(zeros.len() > 3, "some are 0");
+    let steps = [1.0, 0.3, 2.5];
+    let apart = |i: &[usize], j: &[usize], a: usize| (i[a].abs_diff(j[a])) as f64;
+    let euclidean = |i: &[usize], j: &[usize]| (0..3).map(|a| (apart(i, j, a) * steps[a]).powi(2)).sum::<f64>().sqrt();
+    let taxicab = |i: &[usize], j: &[usize]| (0..3).map(|a| apart(i, j, a)).sum::<f64>();
+    let chessboard = |i: &[usize], j: &[usize]| (0..3).map(|a| apart(i, j, a)).fold(0.0, f64::max);
+    type Far<'a> = &'a dyn Fn(&[usize], &[usize]) -> f64;
+    let metrics: [(Metric, Far); 3] =
+        [(Metric::Euclidean, &euclidean), (Metric::Taxicab, &taxicab), (Metric::Chessboard, &chessboard)];
+    let mut bytes = Vec::new();
+    for chunks in [[7, 5, 11], [2, 5, 3], [1, 1, 1]] {
+        let array = Context::default().from_ndarray(cut.clone()).unwrap().into_dyn().rechunk(&chunks);
+        for (metric, far) in metrics {
+            let [have, which] = distance_transform(array.expr(), metric, &steps, Nowhere::Largest).unwrap();
+            let each = |i: &[usize]| zeros.iter().map(|z| far(i, z)).fold(f64::INFINITY, f64::min);
+            let want: Vec<f64> = cut.indexed_iter().map(|(i, _)| each(i.slice())).collect();
+            near(&Array::from_expr(have), &want, &format!("{metric:?} in chunks {chunks:?}"));
+            let which = elements(&contexts()[1].compute(Array::from_expr(which)).unwrap());
+            for (n, (i, _)) in cut.indexed_iter().enumerate() {
+                let place: Vec<usize> = (0..3).map(|a| which[a * cut.len() + n].re as usize).collect();
+                assert!((far(i.slice(), &place) - want[n]).abs() < 1e-9, "{metric:?}: {place:?} for {i:?}");
+            }
+            bytes.push(which);
+        }
+    }
+    assert!(bytes.chunks(3).all(|same| same == &bytes[..3]), "chunks change which is found");
 }
 
 /// Coordinates that are data give what the map that they are of gives, whatever the chunks of both.

@@ -1,6 +1,6 @@
 //! Arrays at other places: shifted, zoomed, rotated, under an affine map.
 
-use super::{Ndimage, per_axis};
+use super::{Ndimage, per_axis, run};
 use crate::array::padding::{Border, pad};
 use crate::array::{Array, Kind};
 use crate::chunk::auto;
@@ -8,17 +8,14 @@ use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
 use crate::error::{Error, Result};
 use crate::expr::Expr;
-use crate::expr::build::{self, index};
-use crate::expr::filters::{filter, resample};
-use crate::expr::pending::when_known;
-use crate::expr::regions::interpolate;
+use crate::expr::build;
+use crate::expr::filters::resample;
+use crate::expr::regions::lines;
+use crate::op::regional::Resample;
 use crate::op::regional::filter::{Edge, Join, Number, Pass, PassOp};
-use crate::op::regional::gather::Splines;
+use crate::op::regional::lines::{Around, Coefficients, LineOp};
 use crate::op::regional::resample::{HIGHEST, Knots, Rim};
-use crate::op::regional::{Filter, Resample};
 use crate::shape::axes::position;
-use crate::shape::slice::Item;
-use crate::shape::tuple;
 
 /// How places between elements are interpolated.
 #[derive(Debug, Clone)]
@@ -69,27 +66,49 @@ fn response(pole: f64) -> Vec<Number> {
 /// How many elements are put around an array that does not go on beyond its ends, before its coefficients are found.
 const AROUND: usize = 12;
 
-/// The coefficients of the spline through `x` along some axes. What SciPy finds by a recursion over whole lines is a weighted
-/// sum of neighbours, since what is far away counts for nothing.
+/// Lines up to this length are gone over by recursions; the coefficients of longer ones are weighted sums of neighbours, so that
+/// a region needs a border alone.
+const RECURSIVE: usize = 1 << 16;
+
+/// The coefficients of the spline through `x` along some axes, by recursions over whole lines, as SciPy has them. What is far
+/// away counts for nothing, so that in long lines they are weighted sums of neighbours.
 fn coefficients(name: &'static str, x: &Expr, axes: &[usize], order: usize, rim: Rim) -> Result<Expr> {
     let lengths = x.shape.known()?;
-    let rank = lengths.len();
-    let edge = match rim {
-        Rim::Reflect | Rim::Nearest => Edge::Reflect,
-        Rim::GridWrap => Edge::Wrap,
-        Rim::Constant | Rim::GridConstant | Rim::Mirror | Rim::Wrap => Edge::Mirror,
+    let around = match rim {
+        Rim::Reflect | Rim::Nearest => Around::Reflect,
+        Rim::GridWrap => Around::Wrap,
+        Rim::Constant | Rim::GridConstant | Rim::Mirror | Rim::Wrap => Around::Mirror,
     };
-    let responses: Vec<Vec<Number>> = poles(order).into_iter().map(response).collect();
-    let along = |(axis, weights): (usize, &Vec<Number>)| {
+    let mut out = build::cast(x, DType::F64)?;
+    for &axis in axes.iter().filter(|&&axis| lengths[axis] > 1) {
+        let poles = poles(order);
+        if lengths[axis] <= RECURSIVE {
+            let op = LineOp::Spline(Coefficients { poles: poles.into_iter().map(Number::from).collect(), around });
+            out = lines(&[out], op, axis, lengths[axis])?;
+        } else {
+            out = sums(name, &out, axis, (poles, around))?;
+        }
+    }
+    Ok(out)
+}
+
+/// The same as weighted sums of neighbours along one axis.
+fn sums(name: &'static str, x: &Expr, axis: usize, (poles, around): (Vec<f64>, Around)) -> Result<Expr> {
+    let lengths = x.shape.known()?;
+    let rank = lengths.len();
+    let edge = match around {
+        Around::Mirror => Edge::Mirror,
+        Around::Reflect => Edge::Reflect,
+        Around::Wrap => Edge::Wrap,
+    };
+    let along = |pole: f64| {
+        let weights = response(pole);
         let (mut window, mut before) = (vec![1; rank], vec![0; rank]);
         (window[axis], before[axis]) = (weights.len(), weights.len() / 2);
-        let op = PassOp::Weighted { axis, weights: weights.clone() };
+        let op = PassOp::Weighted { axis, weights };
         Pass { op, window, before, edges: vec![edge; rank], constant: Number::from(0.0) }
     };
-    let chain = axes.iter().flat_map(|&axis| responses.iter().map(move |weights| (axis, weights))).map(along).collect();
-    let more = vec![(0, 0); rank];
-    let made = Filter { name, chains: vec![chain], join: Join::Sum, lengths, more, input: x.dtype, output: DType::F64 };
-    filter(x, made, x.chunks.clone())
+    run(name, x, vec![poles.into_iter().map(along).collect()], Join::Sum, DType::F64)
 }
 
 /// An affine map: what is added to places of the result, times a matrix, and what is added then.
@@ -108,7 +127,7 @@ impl Map {
 }
 
 /// The splines through the elements of `x` along `axes`, and what they are made of.
-fn splines(name: &'static str, x: &Expr, axes: &[usize], spline: &Spline) -> Result<(Expr, Knots)> {
+pub(super) fn splines(name: &'static str, x: &Expr, axes: &[usize], spline: &Spline) -> Result<(Expr, Knots)> {
     let lengths = x.shape.known()?;
     let (mut source, mut pad_by) = (x.clone(), 0);
     if spline.prefilter && spline.order > 1 {
@@ -139,8 +158,8 @@ fn splines(name: &'static str, x: &Expr, axes: &[usize], spline: &Spline) -> Res
 }
 
 /// Refuses what no spline goes through.
-fn refuse(name: &'static str, x: &Expr, spline: &Spline) -> Result<()> {
-    if x.dtype.is_complex() || spline.output.is_some_and(|d| d.is_complex()) {
+pub(super) fn refuse(name: &'static str, x: &Expr, spline: &Spline) -> Result<()> {
+    if x.dtype.is_complex() || spline.output.is_some_and(DType::is_complex) {
         return Err(Error::dtype(name, "complex numbers are not offered; take their parts"));
     }
     if spline.order > HIGHEST {
@@ -150,7 +169,12 @@ fn refuse(name: &'static str, x: &Expr, spline: &Spline) -> Result<()> {
 }
 
 /// What there is where nothing is asked for, or where there is nothing but what stands beyond.
-fn of_nothing(name: &'static str, empty: bool, out: &[usize], (output, spline): (DType, &Spline)) -> Result<Expr> {
+pub(super) fn of_nothing(
+    name: &'static str,
+    empty: bool,
+    out: &[usize],
+    (output, spline): (DType, &Spline),
+) -> Result<Expr> {
     if empty && spline.rim == Rim::Nearest && spline.prefilter && spline.order > 1 {
         return Err(Error::argument(name, "an array of no elements has no nearest one"));
     }
@@ -180,54 +204,11 @@ fn sampled(name: &'static str, x: &Expr, map: Map, out: &[usize], axes: &[usize]
     resample(&source, op, out, chunks)
 }
 
-/// What splines through the elements of `x` have at `coordinates`: along their first axis one for each axis of `x`; the result
-/// has their other axes.
-///
-/// Which elements a place needs is known when it is computed: a block reads each chunk that holds any of them once.
-///
-/// # Errors
-/// As [`shift`]; [`Shape`](crate::ErrorKind::Shape) for coordinates that are not those of an array of this rank, and
-/// [`DType`](crate::ErrorKind::DType) for complex ones.
-#[track_caller]
-pub fn map_coordinates(x: &Expr, coordinates: &Expr, spline: &Spline) -> Result<Expr> {
-    const NAME: &str = "map_coordinates";
-    let rank = refuse_numbers(NAME, x)?;
-    refuse(NAME, x, spline)?;
-    if coordinates.dtype.is_complex() {
-        return Err(Error::dtype(NAME, format!("coordinates are real numbers, not {}", coordinates.dtype)));
-    }
-    let spline = spline.clone();
-    when_known(NAME, &[x.clone(), coordinates.clone()], move |e| {
-        let (x, shape) = (&e[0], e[1].shape.known()?);
-        if shape.len() < 2 || shape[0] != rank {
-            let why = format!("coordinates of shape {} for an array of rank {rank}", tuple(&shape));
-            return Err(Error::shape(
-                NAME,
-                format!("{why}: along the first of at least two axes there is one for each axis"),
-            ));
-        }
-        let (out, output) = (&shape[1..], spline.output.unwrap_or(x.dtype));
-        let empty = x.shape.known()?.contains(&0);
-        if empty || out.contains(&0) {
-            return of_nothing(NAME, empty, out, (output, &spline));
-        }
-        let (mut source, mut knots) = splines(NAME, x, &all(rank), &spline)?;
-        if spline.rim == Rim::GridWrap && spline.order > 0 {
-            // No place needs elements of both ends.
-            knots.around = spline.order / 2 + 1;
-            source = pad(&source, &vec![(knots.around, knots.around); rank], &Border::Wrap)?;
-        }
-        let axis = |a: usize| build::cast(&index(&e[1], &[Item::Index(a.cast_signed())])?, DType::F64);
-        let coordinates = (0..rank).map(axis).collect::<Result<Vec<_>>>()?;
-        interpolate(&source, &coordinates, Splines { name: NAME, knots, output })
-    })
-}
-
-fn all(rank: usize) -> Vec<usize> {
+pub(super) fn all(rank: usize) -> Vec<usize> {
     (0..rank).collect()
 }
 
-fn refuse_numbers(name: &str, x: &Expr) -> Result<usize> {
+pub(super) fn refuse_numbers(name: &str, x: &Expr) -> Result<usize> {
     match x.shape.rank() {
         0 => Err(Error::shape(name, "a number has no axes")),
         rank => Ok(rank),
@@ -413,25 +394,6 @@ impl<T: Kind> Ndimage<T> {
         Ok(Self::array(zoom(&self.x, factors, false, &self.typed(spline))?))
     }
 
-    /// The array at places between its elements: along the first axis of `coordinates` there is one for each of its axes.
-    ///
-    /// ```
-    /// use hyperslab::array::ndimage::geometry::Spline;
-    /// let cx = hyperslab::Context::default();
-    /// let x = cx.linspace(0.0, 5.0, 6)?.reshape(&[2, 3]);
-    /// let places = cx.from_ndarray(ndarray::array![[0.0, 0.5, 1.0], [2.0, 1.0, 0.25]])?;
-    /// let y = x.ndimage().map_coordinates(&places, &Spline { order: 1, ..Spline::default() })?;
-    /// assert_eq!(cx.compute(y)?.as_slice().unwrap(), &[2.0, 2.5, 3.25]);
-    /// # Ok::<(), hyperslab::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`map_coordinates`].
-    #[track_caller]
-    pub fn map_coordinates<U: Kind>(&self, coordinates: &Array<U>, spline: &Spline) -> Result<Array<T>> {
-        Ok(Self::array(map_coordinates(&self.x, coordinates.expr(), &self.typed(spline))?))
-    }
-
     /// The array rotated by an angle in degrees in the plane of two axes.
     ///
     /// # Errors
@@ -441,7 +403,7 @@ impl<T: Kind> Ndimage<T> {
         Ok(Self::array(rotate(&self.x, degrees, axes, reshape, &self.typed(spline))?))
     }
 
-    fn typed(&self, spline: &Spline) -> Spline {
+    pub(super) fn typed(&self, spline: &Spline) -> Spline {
         Spline { output: self.around.output.or(spline.output), ..spline.clone() }
     }
 }

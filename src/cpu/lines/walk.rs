@@ -17,6 +17,8 @@ pub(super) struct Walk<'a> {
 
 /// Neighbouring lines.
 pub(super) struct Group {
+    /// The index of the first element of the first in the region.
+    pub(super) corner: Vec<usize>,
     pub(super) count: usize,
     /// Where the first element of the first is,
     pub(super) from: isize,
@@ -64,6 +66,7 @@ impl<'a> Walk<'a> {
                 to: corner.iter().zip(&strides).map(|(i, s)| i * s).sum(),
                 step_out: strides[axis],
                 across_out: across.map_or(0, |a| strides[a]),
+                corner,
             }
         })
     }

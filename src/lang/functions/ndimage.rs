@@ -2,11 +2,12 @@
 
 use super::super::value::{Call, Function, Value};
 use super::row;
+use crate::array::ndimage::coordinates::map_coordinates;
 use crate::array::ndimage::extremes::{Footprint, Place, extreme1d, placed};
 use crate::array::ndimage::gaussian::{
     Gaussian, derivative, gaussian_derivatives, gaussian_filter, gaussian_filter1d, laplace,
 };
-use crate::array::ndimage::geometry::{Spline, affine_transform, map_coordinates, rotate, shift, zoom};
+use crate::array::ndimage::geometry::{Spline, affine_transform, rotate, shift, zoom};
 use crate::array::ndimage::label::until_unchanged;
 use crate::array::ndimage::morphology::{
     Binary, Change, Grey, Made, binary, generate_binary_structure, grey, hit_or_miss, iterate_structure, made,

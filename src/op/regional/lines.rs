@@ -1,6 +1,8 @@
 //! What is done to whole lines of an axis.
 
+use super::filter::Number;
 use super::fourier::Fourier;
+use super::nearest::Nearest;
 use super::quantile::{Levels, Quantiles};
 use crate::chunk::Region;
 use crate::dtype::DType;
@@ -39,6 +41,30 @@ pub enum LineOp {
     Quantiles(Quantiles),
     /// Its Fourier transform.
     Fourier(Fourier),
+    /// The coefficients of the spline through its elements.
+    Spline(Coefficients),
+    /// For each of its elements the nearest of some.
+    Nearest(Nearest),
+}
+
+/// The coefficients of a spline.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Coefficients {
+    /// The poles of the recursions that find them.
+    pub poles: Vec<Number>,
+    /// What stands beyond the line.
+    pub around: Around,
+}
+
+/// What stands beyond a line that a spline goes through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Around {
+    /// The line mirrored about its last element.
+    Mirror,
+    /// The line mirrored, with the last element.
+    Reflect,
+    /// The line again.
+    Wrap,
 }
 
 /// An end of a line in order.
@@ -63,7 +89,15 @@ impl LineOp {
             Self::Quantiles(of) if of.levels == Levels::Middle => "median",
             Self::Quantiles(_) => "quantile",
             Self::Fourier(fourier) => fourier.name(),
+            Self::Spline(_) => "spline_filter",
+            Self::Nearest(_) => "distance_transform",
         }
+    }
+
+    /// Whether lines stay in order, so that they are made with whoever reads whole ones.
+    #[must_use]
+    pub fn keeps_order(&self) -> bool {
+        matches!(self, Self::Fourier(_) | Self::Spline(_) | Self::Nearest(_))
     }
 
     /// Whether it gives positions.
@@ -91,6 +125,9 @@ impl Extreme {
 /// Lines up to this length are sorted side by side, by a network.
 pub const SHORT: usize = 1024;
 
+/// Lines that splines go through side by side.
+pub const LANES: usize = 8;
+
 /// Bytes of a row of lines side by side, at most.
 pub const ROW: usize = 256;
 
@@ -99,7 +136,7 @@ impl Lines {
     #[must_use]
     pub fn output(&self) -> DType {
         match &self.op {
-            LineOp::Sort | LineOp::Top(_) => self.dtype,
+            LineOp::Sort | LineOp::Top(_) | LineOp::Spline(_) | LineOp::Nearest(_) => self.dtype,
             LineOp::Argsort | LineOp::Argtop(_) | LineOp::Lexsort(_) => DType::I64,
             LineOp::Quantiles(quantiles) => quantiles.output,
             LineOp::Fourier(fourier) => fourier.output(self.dtype),
@@ -157,6 +194,14 @@ impl Lines {
             LineOp::Fourier(fourier) => {
                 let along = self.across(block.len()).map_or(1, |a| block[a]);
                 return fourier.scratch(self.dtype, (self.len, self.out), along);
+            }
+            LineOp::Spline(_) => {
+                let along = self.across(block.len()).map_or(1, |a| block[a]);
+                return self.len * size_of::<f64>() * if along == 1 { 1 } else { LANES };
+            }
+            LineOp::Nearest(_) => {
+                let along = self.across(block.len()).map_or(1, |a| block[a]);
+                return self.len * (2 * self.together(along) * size_of::<i64>() + size_of::<(usize, f64, usize)>());
             }
             LineOp::Quantiles(_) => 0,
             LineOp::Sort | LineOp::Top(_) => self.dtype.size(),

@@ -43,7 +43,8 @@ impl PlanRule for SortOnDisk {
 fn too_long(plan: &Plan, id: StageId, machine: &Machine) -> Option<Lines> {
     let stage = &plan.stages[id];
     let StageKind::Regional(Regional::Lines(lines)) = &stage.kind else { return None };
-    if matches!(lines.op, LineOp::Lexsort(_) | LineOp::Fourier(_))
+    if matches!(lines.op, LineOp::Lexsort(_))
+        || lines.op.keeps_order()
         || stage.inputs.len() != 1
         || shape::size(&stage.space) == 0
     {

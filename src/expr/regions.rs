@@ -221,7 +221,7 @@ pub fn lines(inputs: &[Expr], op: LineOp, axis: usize, out: usize) -> Result<Exp
         return match op {
             LineOp::Sort | LineOp::Top(_) => times::of_keys(&lines(&keyed, op, axis, out)?, time),
             LineOp::Argsort | LineOp::Argtop(_) | LineOp::Lexsort(_) => lines(&keyed, op, axis, out),
-            LineOp::Quantiles(_) | LineOp::Fourier(_) => numbers_only(op.name(), inputs).map(|()| first.clone()),
+            _ => numbers_only(op.name(), inputs).map(|()| first.clone()),
         };
     }
     let mut shape = first.shape.known()?;

@@ -6,7 +6,6 @@ use super::known;
 use super::names::without_coordinate;
 use super::node::{Expr, ExprKind, Resume, node};
 use super::pending::{pending, when_known};
-use super::programs::numbers_only;
 use super::times;
 use crate::chunk::tiling::tiling;
 use crate::chunk::unify::unify;
@@ -221,7 +220,7 @@ pub fn lines(inputs: &[Expr], op: LineOp, axis: usize, out: usize) -> Result<Exp
         return match op {
             LineOp::Sort | LineOp::Top(_) => times::of_keys(&lines(&keyed, op, axis, out)?, time),
             LineOp::Argsort | LineOp::Argtop(_) | LineOp::Lexsort(_) => lines(&keyed, op, axis, out),
-            _ => numbers_only(op.name(), inputs).map(|()| first.clone()),
+            other => Err(Error::dtype(other.name(), format!("is not defined for {time}"))),
         };
     }
     let mut shape = first.shape.known()?;

@@ -276,6 +276,6 @@ pub(super) fn astype(value: &Value, to: &Value) -> Result<Value> {
 pub(super) fn cast(value: &Value, dtype: DType) -> Result<Array> {
     match value {
         Value::Scalar(scalar) => super::value::constant(*scalar, dtype),
-        other => Ok(other.to_array()?.astype(dtype)),
+        other => Ok(Array::from_expr(build::cast(other.to_array()?.expr(), dtype)?)),
     }
 }

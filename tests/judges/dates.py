@@ -45,7 +45,7 @@ d + datetime64("2000-01-01") | d - datetime64("2000-01-01") | d > datetime64("20
 datetime64("2000-01-01T12:30:05.25") - datetime64("1999") | datetime64("2000-03") + timedelta64(1, "D") | datetime64(5, "D")
 arange(datetime64("2000-01-01"), datetime64("2000-03-01")) | arange("2000-01", "2001-01", dtype="datetime64[M]")
 arange(datetime64("2000-01-01"), datetime64("2000-01-05"), timedelta64(6, "h")) | array(["2000-01-01", "NaT"], dtype="datetime64[D]")
-array([[1, 2], [3, 4]], dtype="timedelta64[s]") | full((2, 3), datetime64("1969-12-31T23")) | h * k | d * 2 | d + e | h - d | sqrt(h)
+array([[1, 2], [3, 4]], dtype="timedelta64[s]") | full((2, 3), datetime64("1969-12-31T23")) | zeros_like(d) | ones_like(h) | full_like(d, e.ravel()[0]) | piecewise(d, [b], [d[0], d[1]])[0] | h * k | d * 2 | d + e | h - d | sqrt(h)
 sum(d) | mean(d) | std(h) | prod(h) | d > 0 | where(b, d, 0) | concatenate([d, n]) | exp(d) | h ** 2 | d % e | h & k | ~h | cumprod(h)
 cumsum(d) | d @ d | floor(h) | d / 2 | sin(h) | h % 3 | f + h | round(h) | abs(d) | -d | bitwise_or(h, k) | arctan2(h, k) | power(h, 2)
 """

@@ -10,7 +10,7 @@ use crate::array::places;
 use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
 use crate::error::{Error, Result};
-use crate::expr::build;
+use crate::expr::{build, times};
 use crate::op::elementwise::ElementOp as Op;
 use crate::shape::Shape;
 
@@ -58,8 +58,8 @@ fn constant(call: &Call, shape: &[usize], value: &Value, dtype: Option<DType>) -
         }
         other => {
             let array = other.to_array()?;
-            let array = dtype.map_or(array.clone(), |dtype| array.astype(dtype));
-            let stretched = Array::from_expr(build::broadcast_to(array.expr(), &Shape::new(shape))?);
+            let expr = dtype.map_or(Ok(array.expr().clone()), |dtype| build::cast(array.expr(), dtype))?;
+            let stretched = Array::from_expr(build::broadcast_to(&expr, &Shape::new(shape))?);
             match chunks {
                 None => Ok(stretched.into()),
                 Some(c) => {
@@ -73,7 +73,19 @@ fn constant(call: &Call, shape: &[usize], value: &Value, dtype: Option<DType>) -
 
 fn like(call: &Call, value: &Value) -> Result<Value> {
     let model = call.array(if call.value("a").is_some() { "a" } else { "prototype" })?;
+    if let Some(time) = model.expr().time.filter(|_| call.given("dtype").is_none()) {
+        let numbers = match value {
+            Value::Array(x) => times::astype(x.expr(), time).map(|e| times::ticks(&e).into())?,
+            other => other.clone(),
+        };
+        let made = filled_like(call, &Array::from_expr(times::ticks(model.expr())), &numbers, DType::I64)?;
+        return Ok(times::astype(made.to_array()?.expr(), time)?.into());
+    }
     let dtype = call.dtype("dtype")?.unwrap_or(model.dtype());
+    filled_like(call, &model, value, dtype)
+}
+
+fn filled_like(call: &Call, model: &Array, value: &Value, dtype: DType) -> Result<Value> {
     let shape = match call.given("shape") {
         Some(_) => call.shape("shape")?,
         None => match value {

@@ -592,7 +592,8 @@ fn scalars(cx: &Context, wanted: &mut [Wanted]) -> Result<Vec<Wanted>> {
             };
             named.push(name);
             if !stands && written.insert(place.clone()) {
-                let how = Create { zarr_version: how.zarr_version, overwrite: how.overwrite, ..Create::new() };
+                let (zarr_version, format) = (how.zarr_version, how.format.clone());
+                let how = Create { zarr_version, format, overwrite: how.overwrite, ..Create::new() };
                 out.push(Wanted::stored(value, place, how));
             }
         }
@@ -620,7 +621,11 @@ fn accompany(cx: &Context, expr: &Expr, path: &Path, how: &Create) -> Result<()>
         let Some(place) = name.as_ref().map_or(Ok(None), |name| store::beside(path, name))? else { continue };
         let Some(coordinate) = coordinates::of_axis(expr, axis)? else { continue };
         linked = true;
-        let mut how = Create { zarr_version: how.zarr_version, overwrite: how.overwrite, ..Create::new() };
+        let (zarr_version, format) = (how.zarr_version, how.format.clone());
+        let unlimited =
+            how.unlimited.iter().filter(|axis| axis.as_str() == name.as_deref().unwrap_or_default()).cloned();
+        let unlimited = unlimited.collect();
+        let mut how = Create { zarr_version, format, unlimited, overwrite: how.overwrite, ..Create::new() };
         match store::open(&place) {
             Ok(there) if is_same(cx, &coordinate, build::source(Arc::clone(&there)))? => continue,
             Ok(_) if !how.overwrite => {

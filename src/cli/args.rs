@@ -305,6 +305,14 @@ pub struct Storage {
     /// Compression: zstd:3, gzip:5, blosc-lz4, lzf, none, ...; each format has its own
     #[arg(long)]
     pub codec: Option<String>,
+    /// netcdf3 for names in .nc, which are NetCDF-4 otherwise; netcdf3-classic, netcdf3-64bit or netcdf3-cdf5 instead of the first
+    /// of these that can hold it
+    #[arg(long, value_name = "FORMAT",
+          value_parser = ["netcdf3", "netcdf3-classic", "netcdf3-64bit", "netcdf3-cdf5"])]
+    pub format: Option<String>,
+    /// Axes that may grow later, by name or number (HDF5, NetCDF)
+    #[arg(long, value_name = "AXIS,..", value_delimiter = ',')]
+    pub unlimited: Vec<String>,
     /// Zarr version
     #[arg(long, value_name = "2|3", value_parser = clap::value_parser!(u8).range(2..=3))]
     pub zarr_version: Option<u8>,
@@ -417,6 +425,8 @@ impl Storage {
             chunks: self.chunks.as_ref().map(|c| c.resolve(shape)).transpose()?,
             shards: self.shards.as_ref().map(shards).transpose()?,
             codec: self.codec.clone(),
+            format: self.format.clone(),
+            unlimited: self.unlimited.clone(),
             zarr_version: self.zarr_version,
             overwrite: self.overwrite,
             ..Create::new()
@@ -433,8 +443,9 @@ impl Storage {
         if fits(&self.chunks) && fits(&self.shards) {
             return self.create(shape);
         }
-        let (codec, zarr_version, overwrite) = (self.codec.clone(), self.zarr_version, self.overwrite);
-        Self { chunks: None, shards: None, codec, zarr_version, overwrite, expand: self.expand }.create(shape)
+        let (codec, format, unlimited) = (self.codec.clone(), self.format.clone(), self.unlimited.clone());
+        let Self { zarr_version, overwrite, expand, .. } = *self;
+        Self { chunks: None, shards: None, codec, format, unlimited, zarr_version, overwrite, expand }.create(shape)
     }
 }
 

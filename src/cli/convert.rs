@@ -93,7 +93,8 @@ impl Job<'_> {
         // Stored as asked for, and otherwise as it was.
         let fill = info.fill.filter(|fill| keeps(*fill, array.dtype()));
         let (names, attributes, resume) = (info.names.clone(), info.attributes.clone(), self.args.running.resume);
-        let how = Create { names, attributes, fill, resume, encoding, coordinates: false, ..how };
+        let types = info.types.clone();
+        let how = Create { names, attributes, types, fill, resume, encoding, coordinates: false, ..how };
         session.compute(vec![Goal::Store(Box::new(array.store(target, how)))])?;
         Ok(())
     }
@@ -141,7 +142,8 @@ impl Job<'_> {
             match &node.kind {
                 NodeKind::Group(attributes) => {
                     let zarr_version = self.args.storage.zarr_version;
-                    let how = Create { attributes: attributes.clone(), zarr_version, ..Create::new() };
+                    let format = self.args.storage.format.clone();
+                    let how = Create { attributes: attributes.clone(), zarr_version, format, ..Create::new() };
                     store::group(&path, &how)?;
                 }
                 NodeKind::Array(info) => {

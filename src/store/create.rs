@@ -6,6 +6,8 @@ use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
 use crate::dtype::time::TimeType;
 use crate::error::{Error, Result};
+use crate::shape;
+use std::collections::BTreeMap;
 
 /// How a new array is stored.
 ///
@@ -23,6 +25,11 @@ pub struct Create {
     /// `zstd`, `gzip`, `blosc-lz4`, `blosc-zstd`, `none`, with an optional level: `zstd:3`. The format's default where
     /// absent.
     pub codec: Option<String>,
+    /// The format, where the name does not say it: `netcdf3` (or `netcdf3-classic`, `netcdf3-64bit`, `netcdf3-cdf5`; otherwise the
+    /// first of these that can hold the array), for names in `.nc`.
+    pub format: Option<String>,
+    /// Axes that others may make longer later, by name or number: HDF5 and NetCDF. Zarr arrays may grow along any.
+    pub unlimited: Vec<String>,
     /// Zarr version, 2 or 3 (default).
     pub zarr_version: Option<u8>,
     /// Whether Zarr v2 keeps chunks in nested folders, as v3 always does: `0/1/2` rather than `0.1.2`.
@@ -33,6 +40,8 @@ pub struct Create {
     pub names: Vec<Option<String>>,
     /// Attributes.
     pub attributes: Attributes,
+    /// Element types of attributes that are numbers, where the format has them and they matter.
+    pub types: BTreeMap<String, DType>,
     /// Fill value; zero where absent.
     pub fill: Option<Scalar>,
     /// How chunks are encoded, in place of `chunks`, `shards` and `codec`. An array that is stored like this is copied chunk by
@@ -130,6 +139,27 @@ impl Layout {
             attributes.extend(time.attributes());
         }
         Ok(attributes)
+    }
+}
+
+impl Create {
+    /// The axes that may grow, of an array of this rank.
+    ///
+    /// # Errors
+    /// [`Axis`](crate::ErrorKind::Axis) for one that there is not.
+    pub(super) fn grows(&self, rank: usize) -> Result<Vec<usize>> {
+        let mut axes = Vec::new();
+        for text in &self.unlimited {
+            match (self.names.iter().position(|n| n.as_ref() == Some(text)), text.parse::<isize>()) {
+                (Some(axis), _) => axes.push(axis),
+                (None, Ok(axis)) => axes.push(shape::axes::position("create", axis, rank)?),
+                // Of several arrays, not all have it.
+                (None, Err(_)) => {}
+            }
+        }
+        axes.sort_unstable();
+        axes.dedup();
+        Ok(axes)
     }
 }
 

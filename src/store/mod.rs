@@ -463,6 +463,7 @@ pub fn tree(path: impl AsRef<Path>) -> Result<Vec<Node>> {
 pub fn create(path: impl AsRef<Path>, layout: &Layout) -> Result<Box<dyn Sink>> {
     let path = path.as_ref();
     let (format, container, inner) = place(path)?;
+    let format = wanted(format, &layout.how)?;
     if remote::is_url(path) && !format.is_remote() {
         return Err(Error::unsupported(format!("{}: behind a network, Zarr is written", path.display())));
     }
@@ -471,7 +472,8 @@ pub fn create(path: impl AsRef<Path>, layout: &Layout) -> Result<Box<dyn Sink>> 
 
 /// Whether chunks that are encoded like this can be those of an array at `path`; see [`Format::keeps`].
 pub(crate) fn keeps(path: &Path, encoding: &Encoding, layout: &Layout) -> bool {
-    place(path).is_ok_and(|(format, container, _)| format.keeps(&container, encoding, layout))
+    let Ok((format, container, _)) = place(path) else { return false };
+    wanted(format, &layout.how).is_ok_and(|format| format.keeps(&container, encoding, layout))
 }
 
 /// Begins to change the array at `path`; see [`Format::change`].
@@ -498,7 +500,22 @@ pub fn recover(path: impl AsRef<Path>) -> Result<Option<String>> {
 /// As [`Format::group`], and when the path names no format.
 pub fn group(path: impl AsRef<Path>, how: &Create) -> Result<()> {
     let (format, container, inner) = place(path.as_ref())?;
-    format.group(&container, &inner, how)
+    wanted(format, how)?.group(&container, &inner, how)
+}
+
+/// The format that is asked for in place of that of a name.
+fn wanted(named: &'static dyn Format, how: &Create) -> Result<&'static dyn Format> {
+    match how.format.as_deref() {
+        None => Ok(named),
+        Some("netcdf3" | "netcdf3-classic" | "netcdf3-64bit" | "netcdf3-cdf5")
+            if ["hdf5", "netcdf3"].contains(&named.name()) =>
+        {
+            Ok(&netcdf3::Netcdf3)
+        }
+        Some(other) => {
+            Err(Error::argument("create", format!("`{other}` is no format for such a name; netcdf3 is one for .nc")))
+        }
+    }
 }
 
 /// Whether an array at `path` would be in a format in which interrupted writing can be resumed.

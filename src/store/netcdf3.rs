@@ -1,10 +1,11 @@
 //! NetCDF-3 files: classic, with 64-bit offsets (CDF-2), and with 64-bit data (CDF-5).
 //!
 //! `netcdf3/header.rs` parses the header. Every variable is one run of big-endian numbers, or one for each record, among
-//! those of the other variables that have records; so any region is read by itself. Written are NetCDF-4 files.
+//! those of the other variables that have records; so any region is read by itself. `netcdf3/write.rs` writes, `netcdf3/model.rs`
+//! says what a header holds and where data goes.
 
 use super::raw::{self, Extent};
-use super::{Attributes, Format, Info, Layout, Node, NodeKind, Sink, Store, json};
+use super::{Attributes, Create, Format, Info, Layout, Node, NodeKind, Sink, Store, json};
 use crate::chunk::{Region, auto};
 use crate::cpu::copy::swap_bytes;
 use crate::dtype::DType;
@@ -19,6 +20,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 mod header;
+mod model;
+mod write;
 #[cfg(test)]
 mod tests;
 
@@ -28,7 +31,7 @@ const DEFAULT_NAME: &str = "data";
 /// Attributes of more numbers are left out.
 const LONGEST_ATTRIBUTE: usize = 1 << 16;
 
-/// NetCDF-3 files, which are read.
+/// NetCDF-3 files.
 ///
 /// Opened without the name of an array, a file gives its array `data`, or the only one.
 #[derive(Debug)]
@@ -46,8 +49,11 @@ impl Format for Netcdf3 {
             && Version::of(magic).is_some()
     }
 
-    fn creates(&self, _path: &Path) -> bool {
-        false
+    /// By the endings `.nc3` and `.cdf`; `.nc` is NetCDF-4 unless [`Create::format`](super::Create::format) says otherwise, or
+    /// such a file is there.
+    fn creates(&self, path: &Path) -> bool {
+        let ending = path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase);
+        matches!(ending.as_deref(), Some("nc3" | "cdf")) || ending.is_some() && self.recognises(path)
     }
 
     fn open(&self, path: &Path, inner: &str) -> Result<Arc<dyn Store>> {
@@ -66,8 +72,12 @@ impl Format for Netcdf3 {
         Ok(nodes)
     }
 
-    fn create(&self, path: &Path, _inner: &str, _layout: &Layout) -> Result<Box<dyn Sink>> {
-        Err(Error::unsupported(format!("{}: NetCDF-3 files are read, not written", path.display())))
+    fn create(&self, path: &Path, inner: &str, layout: &Layout) -> Result<Box<dyn Sink>> {
+        Ok(Box::new(write::Writer::new(path, inner.trim_matches('/'), layout)?))
+    }
+
+    fn group(&self, path: &Path, inner: &str, how: &Create) -> Result<()> {
+        write::group(path, inner.trim_matches('/'), how)
     }
 
     fn neighbours(&self, _inner: &str) -> Option<String> {

@@ -6,7 +6,8 @@
 An S3 server (moto) holds Zarr hierarchies of both versions, sharded or not, with consolidated metadata or without.  Between it
 and the command stands a proxy that answers late, answers 503, drops connections and cuts bodies short.  What the command reads
 through s3:// and http:// must be what NumPy has, what it writes must be what zarr reads, a run that fails must leave nothing,
-and opening must take the same few requests however many chunks there are.  Needs numpy>=2.4, zarr>=3 and moto[server]>=5.
+opening must take the same few requests however many chunks there are, and conversions and appends that are killed must be
+gone on with.  Needs numpy>=2.4, zarr>=3 and moto[server]>=5.
 
     python tests/judges/remote.py target/release/hyperslab --latency 50
 
@@ -221,6 +222,62 @@ def check(args, proxy, bucket, number):
     return None
 
 
+def interrupted(args, proxy, bucket, number):
+    """A conversion to the server that is killed, and gone on with, and an append that is killed, and run again."""
+    draw = random.Random(args.seed * 7919 + number)
+    keys = {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret"}
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "HTTP", "http"))}
+    env |= {"AWS_ENDPOINT_URL": proxy.url, "AWS_REGION": "us-east-1", **keys}
+
+    def kill(words, longest):
+        run = subprocess.Popen([str(w) for w in (args.bin, *words)], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(draw.random() * longest)
+        run.kill()
+        run.wait()
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        root = zarr.open_group(folder / "x.zarr", mode="w", zarr_format=draw.choice([2, 3]))
+        x = np.random.default_rng(number).integers(0, 100, (120, 50)).astype("f4")
+        for inner in ("a", "g/b"):
+            root.create_array(inner, data=x, chunks=(draw.randint(3, 9), 25))
+        # With other chunks everything is decoded, without a word it is copied.
+        how = draw.choice([[], ["--chunks", "7,50"], ["--zarr-version", "3", "--shards", "20,50", "--chunks", "10,25"]])
+        direct, resumed = f"direct{number}.zarr", f"resumed{number}.zarr"
+        convert = lambda out: ["convert", folder / "x.zarr", f"s3://bucket/{out}", *how, "--threads", 2, "--quiet"]
+        proxy.be(draw, 0, 0.002)
+        began = time.monotonic()
+        code, text = command(args, proxy, *convert(direct))
+        took = time.monotonic() - began
+        if code:
+            return f"converting to s3 {how}: {text}"
+        for _ in range(3):
+            kill([*convert(resumed), "--resume"], took)
+        code, text = command(args, proxy, *convert(resumed), "--resume")
+        have = {k.removeprefix(resumed): bucket.client.get_object(Bucket="bucket", Key=k)["Body"].read() for k in bucket.keys(resumed + "/")}
+        want = {k.removeprefix(direct): bucket.client.get_object(Bucket="bucket", Key=k)["Body"].read() for k in bucket.keys(direct + "/")}
+        if code or have != want:
+            return f"a conversion to s3 that was killed {how}: {text} {have.keys() ^ want.keys()}"
+        append = ["eval", "x[:33] + 1", f"x={folder}/x.zarr/a", "-o", f"s3://bucket/{direct}/a", "--append", "0", "--quiet"]
+        kill(append, took)
+        y = zarr.open_array(bucket.download(direct, folder) / "a", mode="r")[...]
+        if len(y) == 120:
+            if not np.array_equal(y, x):
+                return "an append to s3 that was killed changes what was there"
+            code, text = command(args, proxy, *append)
+            y = zarr.open_array(bucket.download(direct, folder) / "a", mode="r")[...]
+        if code or not np.array_equal(y, np.concatenate([x, x[:33] + 1])):
+            return f"an append to s3 that was killed and run again: {y.shape} {text}"
+        code, text = command(args, proxy, "eval", "x * 2", f"x=s3://bucket/{direct}/a", "-o", f"s3://bucket/{direct}/a", "--region", ":")
+        if code != 2 or "written from what it holds itself" not in text:
+            return f"a region of s3 that is written from itself: {code} {text}"
+        code, text = command(args, proxy, "eval", "x[:5] * 2", f"x={folder}/x.zarr/a", "-o", f"s3://bucket/{direct}/a", "--region", "2:7")
+        y[2:7] = x[:5] * 2
+        if code or not np.array_equal(zarr.open_array(bucket.download(direct, folder) / "a", mode="r")[...], y):
+            return f"a region of s3: {text}"
+    return None
+
+
 def measure(args, proxy, bucket):
     """A cold read of 200 chunks of a megabyte."""
     with tempfile.TemporaryDirectory() as name:
@@ -258,8 +315,9 @@ def main():
         raise SystemExit
     count = min(args.count, 10)
     problems = [f"case {n}: {problem}" for n in range(count) if (problem := check(args, proxy, bucket, n))]
+    problems += [f"interrupted {n}: {problem}" for n in range(count) if (problem := interrupted(args, proxy, bucket, n))]
     print(*problems, sep="\n", end="\n" if problems else "")
-    print(f"{count - len(problems)} of {count} hierarchies agree")
+    print(f"{2 * count - len(problems)} of {2 * count} hierarchies agree")
     server.stop()
     raise SystemExit(bool(problems))
 

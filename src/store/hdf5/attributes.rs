@@ -182,9 +182,15 @@ fn labels(dataset: &Id) -> Option<Vec<String>> {
 }
 
 /// Adds the attributes and the dimension labels of a new array. Objects become JSON text; nulls are left out.
-pub(super) fn write_all(object: &Id, attributes: &Attributes, names: &[Option<String>], dtype: DType) -> ffi::Res<()> {
+pub(super) fn write_all(
+    object: &Id,
+    attributes: &Attributes,
+    names: &[Option<String>],
+    dtype: DType,
+    types: &BTreeMap<String, DType>,
+) -> ffi::Res<()> {
     for (key, value) in attributes {
-        write(object, key, value, dtype).map_err(|e| format!("attribute `{key}`: {e}"))?;
+        write(object, key, value, dtype, types.get(key).copied()).map_err(|e| format!("attribute `{key}`: {e}"))?;
     }
     if names.iter().any(Option::is_some) {
         let labels: Vec<&str> = names.iter().map(|n| n.as_deref().unwrap_or("")).collect();
@@ -193,7 +199,7 @@ pub(super) fn write_all(object: &Id, attributes: &Attributes, names: &[Option<St
     Ok(())
 }
 
-fn write(object: &Id, key: &str, value: &Value, dtype: DType) -> ffi::Res<()> {
+fn write(object: &Id, key: &str, value: &Value, dtype: DType, typed: Option<DType>) -> ffi::Res<()> {
     let (items, list) = match value {
         Value::Null => return Ok(()),
         Value::Array(items) => (items.as_slice(), true),
@@ -201,7 +207,7 @@ fn write(object: &Id, key: &str, value: &Value, dtype: DType) -> ffi::Res<()> {
     };
     let in_dtype = matches!(key, "_FillValue" | "missing_value" | "valid_min" | "valid_max" | "valid_range");
     if let Some(values) = items.iter().map(|v| number(v, in_dtype)).collect::<Option<Vec<Scalar>>>() {
-        return write_numbers(object, key, &values, list, if in_dtype { Some(dtype) } else { None });
+        return write_numbers(object, key, &values, list, if in_dtype { Some(dtype) } else { typed });
     }
     if let Some(values) = items.iter().map(Value::as_str).collect::<Option<Vec<&str>>>() {
         return write_texts(object, key, &values, list);
@@ -231,7 +237,7 @@ fn number(value: &Value, special: bool) -> Option<Scalar> {
 fn write_numbers(object: &Id, key: &str, values: &[Scalar], list: bool, wanted: Option<DType>) -> ffi::Res<()> {
     let any = |d: DType| values.iter().any(|v| v.dtype() == d);
     let dtype = match wanted {
-        Some(d) if values.iter().all(|v| v.fits(d)) => d,
+        Some(d) if values.iter().all(|v| v.fits(d) && (d.is_inexact() || !matches!(v, Scalar::Float(_)))) => d,
         _ if any(DType::F64) || values.is_empty() => DType::F64,
         _ if any(DType::U64) => DType::U64,
         _ if any(DType::I64) => DType::I64,

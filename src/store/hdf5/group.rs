@@ -36,7 +36,7 @@ fn add(file: Id, inner: &str, how: &Create) -> ffi::Res<()> {
                 attribute::remove(&group, &key)?;
             }
         }
-        attributes::write_all(&group, &how.attributes, &[], DType::F64)
+        attributes::write_all(&group, &how.attributes, &[], DType::F64, &how.types)
     });
     let closed = ffi::close_file(file);
     done.and(closed)

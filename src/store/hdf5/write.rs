@@ -60,13 +60,16 @@ impl Writer {
         let mut staging = Staging::begin(path, inner, &layout.how, None)?;
         check_target(path, inner, overwrite)?;
         let grid = Chunks::regular(&layout.shape, &layout.chunks)?;
-        let chunk = (!layout.shape.is_empty() && !layout.shape.contains(&0)).then(|| grid.longest());
+        let unlimited = layout.how.grows(layout.shape.len())?;
+        let chunked = !layout.shape.is_empty() && (!layout.shape.contains(&0) || !unlimited.is_empty());
+        let chunk = chunked.then(|| grid.longest().iter().map(|&n| n.max(1)).collect::<Vec<_>>());
         let kept = layout.how.encoding.as_ref().and_then(filters_of);
         let itemsize = layout.dtype.size();
         let fill = layout.how.fill.map(|f| f.to_bytes(layout.dtype)[..layout.dtype.size()].to_vec());
         let wide = |v: &[usize]| v.iter().map(|&n| n as u64).collect::<Vec<u64>>();
         let new = NewDataset {
             dims: wide(&layout.shape),
+            unlimited,
             chunk: chunk.as_deref().map(wide),
             filters: match (&kept, &chunk) {
                 (Some(kept), _) => kept.iter().map(|f| (f.id, f.values.clone())).collect(),
@@ -99,7 +102,8 @@ impl Writer {
         ffi::locked(|| {
             let file = ffi::create_file(&self.staging.part())?;
             let dataset = raw::create(&file, &name, &types::native(self.dtype)?, new)?;
-            attributes::write_all(&dataset, attributes, &layout.how.names, self.dtype)?;
+            let how = &layout.how;
+            attributes::write_all(&dataset, attributes, &how.names, self.dtype, &how.types)?;
             self.open = Some((file, dataset));
             Ok(())
         })

@@ -40,6 +40,15 @@ impl Version {
         }
     }
 
+    /// The number in those bytes.
+    pub(super) fn number(self) -> u8 {
+        match self {
+            Self::Classic => 1,
+            Self::Offset64 => 2,
+            Self::Data64 => 5,
+        }
+    }
+
     /// As a user reads it.
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -100,7 +109,7 @@ pub(super) struct Attribute {
 pub(super) struct Dimension {
     pub(super) name: String,
     pub(super) length: u64,
-    is_record: bool,
+    pub(super) is_record: bool,
 }
 
 /// An array as the header describes it.

@@ -7,7 +7,7 @@ use crate::dtype::scalar::Scalar;
 use crate::error::Result;
 use crate::shape;
 use crate::store::conformance::Suite;
-use crate::store::{Format, NodeKind};
+use crate::store::{Create, Format, Layout, NodeKind};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -146,4 +146,94 @@ fn arrays_that_share_bytes_are_refused() {
     let path = changed(folder.path(), "classic", begin_of(b"fixed_i4").start, &other);
     let error = Netcdf3.open(&path, "records_i2").unwrap_err().to_string();
     assert!(error.ends_with("x.nc/records_i2: lies where `records_i1` lies"), "{error}");
+}
+
+/// Writes an array of the numbers 0, 1, ... in pieces.
+fn written(path: &Path, name: &str, shape: &[usize], names: &[&str], how: Create) -> Result<()> {
+    let names = names.iter().map(|n| Some((*n).to_owned())).collect();
+    let layout = Layout {
+        dtype: DType::I16,
+        shape: shape.to_vec(),
+        chunks: shape.iter().map(|&n| n.clamp(1, 2)).collect(),
+        how: Create { names, ..how },
+        run: None,
+    };
+    let sink = Netcdf3.create(path, name, &layout)?;
+    let all: Vec<u8> = (0..crate::shape::size(shape)).flat_map(|i| i16::try_from(i).unwrap().to_ne_bytes()).collect();
+    for index in crate::chunk::region::Indices::new(&sink.grid().counts()) {
+        let region = sink.grid().region(&index);
+        let mut part = vec![0; region.size() * 2];
+        crate::cpu::copy::copy_region(&all, shape, &region, &mut part, 2);
+        sink.write(&region, &part)?;
+    }
+    sink.finish()
+}
+
+fn counted(path: &Path, name: &str) -> Vec<i16> {
+    let store = Netcdf3.open(path, name).unwrap();
+    let mut out = vec![0; crate::shape::size(&store.info().shape) * 2];
+    store.read(&Region::full(&store.info().shape), &mut out).unwrap();
+    out.as_chunks::<2>().0.iter().map(|b| i16::from_ne_bytes(*b)).collect()
+}
+
+#[test]
+fn what_is_written_is_read() {
+    for unlimited in [vec![], vec!["t".to_owned()]] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.nc3");
+        let how = || Create { unlimited: unlimited.clone(), ..Create::new() };
+        let mut group = how();
+        group.attributes.insert("title".to_owned(), "one".into());
+        Netcdf3.group(&path, "", &group).unwrap();
+        let all: &[(&str, &[usize], &[&str])] = &[
+            ("a", &[3, 5], &["t", "y"]),
+            ("t", &[3], &["t"]),
+            ("b", &[5, 3], &["y", "z"]),
+            ("c", &[3], &["t"]),
+            ("s", &[], &[]),
+        ];
+        for (n, (name, shape, names)) in all.iter().enumerate() {
+            written(&path, name, shape, names, how()).unwrap();
+            for (name, shape, _) in &all[..=n] {
+                let size = i16::try_from(crate::shape::size(shape)).unwrap();
+                assert_eq!(counted(&path, name), (0..size).collect::<Vec<_>>(), "{name} {unlimited:?}");
+            }
+        }
+        let refused = |result: Result<()>| result.unwrap_err().to_string();
+        let error = refused(written(&path, "a", &[3, 5], &["t", "y"], how()));
+        assert!(error.ends_with("a: exists already and is not to be replaced"), "{error}");
+        let error = refused(written(&path, "d", &[4], &["t"], how()));
+        assert!(error.contains("dimension `t` has length 4, and 3 in the file"), "{error}");
+        written(&path, "a", &[3, 5], &["t", "y"], how().overwrite(true)).unwrap();
+        assert_eq!(counted(&path, "b"), (0..15).collect::<Vec<_>>());
+        let nodes = Netcdf3.tree(&path, "").unwrap();
+        assert!(matches!(&nodes[0].kind, NodeKind::Group(a) if a["title"] == "one") && nodes.len() == 6);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}
+
+#[test]
+fn what_no_version_holds_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.nc3");
+    let create = |dtype, shape: &[usize], how: Create| {
+        let chunks = shape.iter().map(|&n| n.max(1)).collect();
+        let layout = Layout { dtype, shape: shape.to_vec(), chunks, how, run: None };
+        Netcdf3.create(&path, "x", &layout).unwrap_err().to_string()
+    };
+    let check = |error: String, end: &str| assert!(error.contains(end), "{error}");
+    check(create(DType::C64, &[2], Create::new()), "x: NetCDF-3 has no complex64; convert it first");
+    let classic = Create { format: Some("netcdf3-classic".to_owned()), ..Create::new() };
+    check(create(DType::I64, &[2], classic), "`x` of int64 needs 64-bit data (CDF-5)");
+    check(
+        create(DType::F32, &[2, 0], Create::new()),
+        "axis 1 has length 0, which in NetCDF-3 only an unlimited one has",
+    );
+    check(
+        create(DType::F32, &[2], Create::new().codec("zstd")),
+        "a NetCDF-3 file is not compressed; `zstd` needs NetCDF-4 or Zarr",
+    );
+    let second = Create { unlimited: vec!["1".to_owned()], ..Create::new() };
+    check(create(DType::F32, &[2, 2], second), "only the first axis is unlimited in NetCDF-3");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }

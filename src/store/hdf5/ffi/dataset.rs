@@ -233,6 +233,8 @@ pub(in super::super) fn write_chunk(dataset: &Id, offset: &[u64], mask: u32, dat
 #[derive(Debug, Clone)]
 pub(in super::super) struct NewDataset {
     pub dims: Vec<u64>,
+    /// Axes that may grow.
+    pub unlimited: Vec<usize>,
     /// Contiguous where absent.
     pub chunk: Option<Vec<u64>>,
     /// Filter ids and their parameters.
@@ -258,6 +260,6 @@ pub(in super::super) fn create(at: &Id, name: &CStr, of: &Id, new: &NewDataset) 
         }
         checked(|| h5!(h5p::H5Pset_fill_value(list.0, of.0, fill.as_ptr().cast())))?;
     }
-    let (space, links) = (types::space(&new.dims)?, with_groups()?);
+    let (space, links) = (types::growing_space(&new.dims, &new.unlimited)?, with_groups()?);
     own(|| h5!(h5d::H5Dcreate2(at.0, name.as_ptr(), of.0, space.0, links.0, list.0, H5P_DEFAULT)))
 }

@@ -273,6 +273,17 @@ pub(in super::super) fn space(dims: &[u64]) -> Res<Id> {
     own(|| h5!(h5s::H5Screate_simple(rank, dims.as_ptr(), null())))
 }
 
+/// A dataspace of these lengths, of which those of some axes may grow without limit.
+pub(in super::super) fn growing_space(dims: &[u64], unlimited: &[usize]) -> Res<Id> {
+    if dims.is_empty() || unlimited.is_empty() {
+        return space(dims);
+    }
+    let rank = c_int::try_from(dims.len()).map_err(|_| "too many axes".to_owned())?;
+    let most = |(axis, &n): (usize, &u64)| if unlimited.contains(&axis) { h5s::H5S_UNLIMITED } else { n };
+    let most: Vec<hsize_t> = dims.iter().enumerate().map(most).collect();
+    own(|| h5!(h5s::H5Screate_simple(rank, dims.as_ptr(), most.as_ptr())))
+}
+
 /// Narrows a dataspace to a box of it.
 pub(super) fn select(space: &Id, start: &[u64], count: &[u64]) -> Res<()> {
     let extent = extent(space)?.ok_or("the dataspace is empty")?;

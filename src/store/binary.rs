@@ -3,13 +3,14 @@
 //! [`Raw`] says it in a program, and a path such as `field.bin?dtype=>f4&shape=100,200&offset=16&order=F` anywhere else.
 //! The rest is what `.npy` files do.
 
+use super::input::Input;
 use super::npy::NpyStore;
 use super::npy::header::{Header, element};
+use super::remote::is_url;
 use super::{Format, Layout, Node, NodeKind, Sink, Store};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::shape;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -127,11 +128,9 @@ pub fn open(path: impl AsRef<Path>, raw: &Raw) -> Result<Arc<dyn Store>> {
 }
 
 fn opened(path: &Path, raw: &Raw) -> Result<NpyStore> {
-    let fail = |e: std::io::Error| Error::store(path, e);
-    let file = File::open(path).map_err(fail)?;
-    let length = file.metadata().map_err(fail)?.len();
-    let header = raw.header(length).map_err(|why| Error::store(path, why))?;
-    Ok(NpyStore::described(file, path, header, "raw"))
+    let file = Input::open(path)?;
+    let header = raw.header(file.length()).map_err(|why| Error::store(path, why))?;
+    Ok(NpyStore::described(file, header, "raw"))
 }
 
 /// Files without a header, whose paths end in what they hold: `field.bin?dtype=<f4&shape=100,200`.
@@ -150,7 +149,8 @@ impl Format for Binary {
     }
 
     fn recognises(&self, path: &Path) -> bool {
-        split(path).is_some_and(|(file, _)| file.is_file()) && !path.exists()
+        split(path).is_some_and(|(file, text)| if is_url(path) { text.contains("dtype=") } else { file.is_file() })
+            && !path.exists()
     }
 
     fn creates(&self, _path: &Path) -> bool {

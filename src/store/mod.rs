@@ -35,6 +35,8 @@ pub mod memory;
 pub mod ome;
 #[cfg_attr(not(all(feature = "remote", feature = "zarr")), allow(dead_code, reason = "its users are left out"))]
 pub mod remote;
+mod input;
+mod extent;
 pub mod index;
 pub mod npy;
 pub mod binary;
@@ -328,7 +330,7 @@ pub trait Format: Sync {
         false
     }
 
-    /// Whether it is read behind a network.
+    /// Whether its arrays are made of many objects behind a network, and can be written there.
     fn is_remote(&self) -> bool {
         false
     }
@@ -554,6 +556,12 @@ pub fn container(path: impl AsRef<Path>) -> Result<(PathBuf, String)> {
     locate(path.as_ref()).map(|(_, container, inner)| (container, inner))
 }
 
+/// Bytes of the file that holds the array at `path`; `None` where it is in many of them.
+pub(crate) fn file_length(path: &Path) -> Option<u64> {
+    let (_, file, _) = locate(path).ok()?;
+    input::Input::find(&file).ok().flatten().map(|file| file.length())
+}
+
 /// The format, container and inner path of something that exists.
 fn locate(path: &Path) -> Result<(&'static dyn Format, PathBuf, String)> {
     if binary::Binary.recognises(path) {
@@ -576,30 +584,48 @@ fn locate(path: &Path) -> Result<(&'static dyn Format, PathBuf, String)> {
     })
 }
 
-/// As [`locate`], behind a network: the ending of a part of the path tells the format. Where none does, what stands there
-/// is asked for, from the whole path upwards.
+/// As [`locate`], behind a network. What is there is asked for: the first part of the path whose ending is that of a file,
+/// else the whole path, and what is above it.
 fn locate_remote(path: &Path) -> Result<(&'static dyn Format, PathBuf, String)> {
-    if let Ok((format, container, inner)) = place(path) {
-        if !format.is_remote() {
-            let why = format!("{}: {} is read from files, not behind a network", path.display(), format.name());
-            return Err(Error::unsupported(why));
-        }
+    if let Ok((format, container, inner)) = place(path)
+        && format.is_remote()
+    {
         return Ok((format, container, inner));
     }
-    let mut found = None;
-    for part in path.ancestors().take_while(|p| remote::is_url(p)) {
-        match FORMATS.iter().find(|f| f.recognises(part)) {
+    let parts = || path.ancestors().take_while(|p| remote::is_url(p));
+    let named = parts().filter(|part| is_file_name(part)).last();
+    let (mut found, mut fault) = (None, None);
+    for part in named.into_iter().chain(parts().filter(|part| named != Some(part))) {
+        let is_object = match input::Input::find(part) {
+            Ok(object) => object.is_some(),
+            Err(error) => {
+                fault.get_or_insert(error);
+                false
+            }
+        };
+        // An object may be in any format, and a prefix in one of those that are made of objects.
+        let mut formats = FORMATS.iter().filter(|f| is_object || f.is_remote());
+        match formats.find(|f| f.recognises(part)) {
             Some(format) => found = Some((*format, part.to_path_buf(), inner_of(path, part))),
+            None if is_object => return Err(Error::store(part, "is in no format that can be read")),
             None if found.is_some() => break,
             None => {}
         }
+        if is_object {
+            break;
+        }
     }
-    if found.is_none() {
-        remote::reach(path)?;
-    }
-    found.ok_or_else(|| {
-        Error::store(path, "no such array, or in no format that can be read behind a network (which is Zarr)")
-    })
+    found.ok_or_else(|| fault.unwrap_or_else(|| Error::store(path, "no such file or array")))
+}
+
+/// Endings of files that hold arrays, beside those that are created.
+const ENDINGS: [&str; 10] = ["tif", "tiff", "btf", "cdf", "nc3", "zip", "json", "npy", "bin", "raw"];
+
+/// Whether a name is that of a file in which there are arrays, as far as one can tell by its ending.
+fn is_file_name(path: &Path) -> bool {
+    let ending = path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase);
+    let made = || FORMATS.iter().any(|f| !f.is_remote() && f.creates(path));
+    ending.is_some_and(|e| ENDINGS.contains(&e.as_str())) || made()
 }
 
 /// The format, container and inner path of something to be created: an existing container above it, or the first part

@@ -4,7 +4,10 @@
 //! those of the other variables that have records; so any region is read by itself. `netcdf3/write.rs` writes, `netcdf3/model.rs`
 //! says what a header holds and where data goes.
 
-use super::raw::{self, Extent};
+use super::extent::{Extent, fetch_chunks};
+use super::input::Input;
+use super::raw;
+use super::remote::ahead::Ahead;
 use super::{Attributes, Create, Format, Info, Layout, Node, NodeKind, Sink, Store, json};
 use crate::chunk::{Region, auto};
 use crate::cpu::copy::swap_bytes;
@@ -15,7 +18,6 @@ use crate::shape;
 use header::{Attribute, Header, Kind, Variable, Version};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -43,10 +45,8 @@ impl Format for Netcdf3 {
     }
 
     fn recognises(&self, path: &Path) -> bool {
-        let mut magic = [0; 4];
-        path.is_file()
-            && File::open(path).is_ok_and(|f| raw::read_at(&f, path, 0, &mut magic).is_ok())
-            && Version::of(magic).is_some()
+        let file = Input::find(path).ok().flatten();
+        file.and_then(|file| file.magic()).and_then(Version::of).is_some()
     }
 
     /// By the endings `.nc3` and `.cdf`; `.nc` is NetCDF-4 unless [`Create::format`](super::Create::format) says otherwise, or
@@ -88,17 +88,15 @@ impl Format for Netcdf3 {
 /// An open file.
 struct Dataset<'a> {
     path: &'a Path,
-    file: Arc<File>,
-    length: u64,
+    file: Arc<Input>,
     header: Header,
 }
 
 impl<'a> Dataset<'a> {
     fn open(path: &'a Path) -> Result<Self> {
-        let file = File::open(path).map_err(|e| Error::store(path, e))?;
-        let length = file.metadata().map_err(|e| Error::store(path, e))?.len();
-        let header = Header::read(&file, path, length).map_err(|why| Error::store(path, why))?;
-        Ok(Self { path, file: Arc::new(file), length, header })
+        let file = Input::open(path)?;
+        let header = Header::read(&file).map_err(|why| Error::store(path, why))?;
+        Ok(Self { path, file, header })
     }
 
     /// The variable of this name; without a name, the one that the file stands for.
@@ -161,8 +159,7 @@ impl<'a> Dataset<'a> {
             shape: lengths,
         };
         let step = if variable.is_record { self.header.record.and_then(|r| usize::try_from(r).ok()) } else { None };
-        let (file, path) = (Arc::clone(&self.file), self.path.to_path_buf());
-        Ok(Netcdf3Array { info, file, path, shown, offset: variable.begin, step })
+        Ok(Netcdf3Array { info, file: Arc::clone(&self.file), shown, offset: variable.begin, step })
     }
 
     /// Whether the data is in the file, and nothing else in its place.
@@ -170,9 +167,13 @@ impl<'a> Dataset<'a> {
         if lengths.contains(&0) {
             return Ok(());
         }
-        let extent = self.header.extent(variable).filter(|e| e.end <= self.length);
+        let extent = self.header.extent(variable).filter(|e| e.end <= self.file.length());
         let extent = extent.ok_or_else(|| {
-            format!("is cut short: {dtype} of shape {} does not fit in {} bytes", shape::tuple(lengths), self.length)
+            format!(
+                "is cut short: {dtype} of shape {} does not fit in {} bytes",
+                shape::tuple(lengths),
+                self.file.length()
+            )
         })?;
         if extent.start < self.header.end {
             return Err(format!("begins at byte {}, within the header of the file", extent.start));
@@ -231,8 +232,7 @@ fn to_native(data: &mut [u8], dtype: DType) {
 #[derive(Debug)]
 struct Netcdf3Array {
     info: Info,
-    file: Arc<File>,
-    path: PathBuf,
+    file: Arc<Input>,
     /// The path through the file.
     shown: PathBuf,
     offset: u64,
@@ -243,7 +243,13 @@ struct Netcdf3Array {
 impl Netcdf3Array {
     fn extent(&self) -> Extent<'_> {
         let Self { file, shown, offset, .. } = self;
-        Extent { file, path: shown, offset: *offset, shape: &self.info.shape, itemsize: self.info.dtype.size() }
+        Extent {
+            file: file.as_ref(),
+            path: shown,
+            offset: *offset,
+            shape: &self.info.shape,
+            itemsize: self.info.dtype.size(),
+        }
     }
 }
 
@@ -262,6 +268,21 @@ impl Store for Netcdf3Array {
         Ok(())
     }
 
+    fn is_remote(&self) -> bool {
+        self.file.is_remote()
+    }
+
+    fn fetch_ahead(&self, region: &Region, ahead: &Arc<Ahead>) -> bool {
+        if !self.is_remote() {
+            self.prefetch(region);
+            return true;
+        }
+        fetch_chunks(&self.file, &self.info.chunks, region, ahead, |chunk| match self.step {
+            Some(step) => self.extent().ranges_of_records(step, chunk),
+            None => self.extent().ranges(chunk),
+        })
+    }
+
     fn prefetch(&self, region: &Region) {
         match self.step {
             Some(step) => self.extent().prefetch_records(step, region),
@@ -270,10 +291,10 @@ impl Store for Netcdf3Array {
     }
 
     fn random_access(&self) -> bool {
-        true
+        !self.is_remote()
     }
 
     fn stamp(&self) -> Option<String> {
-        raw::stamp(&self.path)
+        self.file.stamp()
     }
 }

@@ -3,7 +3,10 @@
 //! `npy/header.rs` parses and prints the header; nothing in a file is trusted before it was checked against the file's
 //! length. `bfloat16` is stored as `<V2`, as the `ml_dtypes` package does.
 
-use super::raw::{self, Extent};
+use super::extent::{Extent, fetch_chunks};
+use super::input::Input;
+use super::raw;
+use super::remote::ahead::Ahead;
 use super::staging::Staging;
 use super::{Attributes, Create, Format, Info, Layout, Node, NodeKind, Sink, Store};
 use crate::chunk::region::Indices;
@@ -30,7 +33,8 @@ impl Format for Npy {
     }
 
     fn recognises(&self, path: &Path) -> bool {
-        path.is_file() && (self.creates(path) || begins_with_magic(path))
+        Input::find(path)
+            .is_ok_and(|file| file.is_some_and(|file| self.creates(path) || file.magic() == Some(header::MAGIC)))
     }
 
     fn creates(&self, path: &Path) -> bool {
@@ -61,11 +65,6 @@ impl Format for Npy {
     }
 }
 
-fn begins_with_magic(path: &Path) -> bool {
-    let mut start = [0; header::MAGIC.len()];
-    File::open(path).is_ok_and(|f| raw::read_at(&f, path, 0, &mut start).is_ok()) && start == header::MAGIC
-}
-
 fn refuse_inner(path: &Path, inner: &str) -> Result<()> {
     if inner.is_empty() {
         return Ok(());
@@ -76,24 +75,22 @@ fn refuse_inner(path: &Path, inner: &str) -> Result<()> {
 /// An open `.npy` file, or another one that holds an array as it is.
 #[derive(Debug)]
 pub(super) struct NpyStore {
-    file: File,
-    path: PathBuf,
+    file: Arc<Input>,
     header: Header,
     info: Info,
 }
 
 impl NpyStore {
     fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path).map_err(|e| Error::store(path, e))?;
-        let length = file.metadata().map_err(|e| Error::store(path, e))?.len();
-        let header = Header::read(&file, path, length)?;
-        Ok(Self::described(file, path, header, "npy"))
+        let file = Input::open(path)?;
+        let header = Header::read(&file)?;
+        Ok(Self::described(file, header, "npy"))
     }
 
     /// The array that `header` describes, in a file that holds its elements.
-    pub(super) fn described(file: File, path: &Path, header: Header, format: &str) -> Self {
+    pub(super) fn described(file: Arc<Input>, header: Header, format: &str) -> Self {
         let info = Info {
-            path: path.display().to_string(),
+            path: file.path().display().to_string(),
             format: format.to_owned(),
             dtype: header.dtype,
             time: header.time,
@@ -110,9 +107,9 @@ impl NpyStore {
             types: BTreeMap::new(),
             missing: None,
             fill: None,
-            stored: file.metadata().ok().map(|m| m.len()),
+            stored: Some(file.length()),
         };
-        Self { file, path: path.to_path_buf(), header, info }
+        Self { file, header, info }
     }
 
     /// The same array, as it is called when it was opened.
@@ -125,7 +122,7 @@ impl NpyStore {
     fn extent<'a>(&'a self, shape: &'a [usize]) -> Extent<'a> {
         Extent {
             file: &self.file,
-            path: &self.path,
+            path: self.file.path(),
             offset: self.header.offset,
             shape,
             itemsize: self.header.dtype.size(),
@@ -171,6 +168,25 @@ impl Store for NpyStore {
         Ok(())
     }
 
+    fn is_remote(&self) -> bool {
+        self.file.is_remote()
+    }
+
+    fn fetch_ahead(&self, region: &Region, ahead: &Arc<Ahead>) -> bool {
+        if !self.is_remote() {
+            self.prefetch(region);
+            return true;
+        }
+        let stored: Vec<usize> = self.info.shape.iter().rev().copied().collect();
+        fetch_chunks(&self.file, &self.info.chunks, region, ahead, |chunk| {
+            if self.header.fortran {
+                self.extent(&stored).ranges(&reversed(chunk))
+            } else {
+                self.extent(&self.info.shape).ranges(chunk)
+            }
+        })
+    }
+
     fn prefetch(&self, region: &Region) {
         if self.header.fortran {
             let stored: Vec<usize> = self.info.shape.iter().rev().copied().collect();
@@ -181,11 +197,11 @@ impl Store for NpyStore {
     }
 
     fn random_access(&self) -> bool {
-        true
+        !self.is_remote()
     }
 
     fn stamp(&self) -> Option<String> {
-        raw::stamp(&self.path)
+        self.file.stamp()
     }
 }
 
@@ -231,7 +247,7 @@ impl NpySink {
         Ok(Self { file, path, offset, shape: shape.clone(), itemsize: dtype.size(), grid, staging })
     }
 
-    fn extent<'a>(&'a self, file: &'a File) -> Extent<'a> {
+    fn extent<'a>(&'a self, file: &'a File) -> Extent<'a, File> {
         Extent { file, path: &self.path, offset: self.offset, shape: &self.shape, itemsize: self.itemsize }
     }
 
@@ -266,7 +282,7 @@ impl Sink for NpySink {
         self.pieces(region).all(|(number, piece)| {
             self.staging.has(number, |_| {
                 let mut bytes = vec![0; piece.size() * self.itemsize];
-                self.extent(file).read(&piece, &mut bytes).is_ok().then_some(bytes)
+                self.extent(file).read_back(&piece, &mut bytes).is_ok().then_some(bytes)
             })
         })
     }

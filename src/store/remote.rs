@@ -4,7 +4,7 @@
 //! once (`Place::get_all`), names below a prefix, and for writing to put and to delete. `Objects` is that as a trait;
 //! `client.rs` is the one implementation, over the crate `object_store`, which signs, times out, and makes requests again
 //! with growing, jittered pauses. Nothing above this folder knows of it. Formats ask for keys where they would open files:
-//! `zarr/source.rs`, and `file.rs` for formats in one file.
+//! `zarr/source.rs`, and `input.rs` for formats in one file, which is an [`Object`].
 //!
 //! **Who waits.** A request that a reader asks for blocks the thread that asks, like any store's. So that compute threads
 //! do not wait, the executor says what tasks will read ([`Store::fetch_ahead`](super::Store::fetch_ahead)), far ahead of
@@ -17,6 +17,11 @@
 //! belongs to no context, since arrays are opened, listed and coordinates found without one, and since connections,
 //! sessions and credentials are worth sharing. These threads decode nothing; they wait for sockets.
 //!
+//! **Files.** Formats in one file read it by position. What describes an array comes through blocks of 64 KiB, of which a
+//! place keeps 32 MiB (`blocks.rs`); opening takes one request, for the first 256 KiB, and one more for each place elsewhere
+//! that the format has to look at. What holds elements is asked for as it is, ranges near each other by one request
+//! (`Place::fetch_all`). All answers must come from one and the same version of the object.
+//!
 //! **Keys.** A path that begins with a scheme is a URL and stays one through `Path`s: joining adds after a slash, the way
 //! up ends at the host or bucket. Nothing may put such a path together from its components, which would lose a slash.
 
@@ -26,11 +31,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub mod ahead;
+pub(crate) mod blocks;
 pub(crate) mod place;
+pub(crate) mod object;
 pub(crate) mod uploads;
 #[cfg(feature = "remote")]
 mod client;
 
+pub(crate) use blocks::BLOCK;
+pub(crate) use object::Object;
 pub(crate) use place::Place;
 
 /// What begins the paths that are URLs.
@@ -49,12 +58,6 @@ pub(crate) const RUN: &str = ".hyperslab-run";
 /// Whether a place is only read.
 pub(crate) fn is_read_only(path: &Path) -> bool {
     path.to_str().is_some_and(|text| text.starts_with("http"))
-}
-
-/// Asks for what is at a URL, to learn whether there is an answer at all.
-pub(crate) fn reach(path: &Path) -> Result<()> {
-    let (place, key) = locate(path)?;
-    if key.is_empty() { Ok(()) } else { place.get(&key, Want::Range(0, 1)).map(drop) }
 }
 
 /// Removes what a finished array has kept to be known by.
@@ -83,6 +86,8 @@ pub(crate) struct Got {
     pub(crate) start: u64,
     /// How long the object is.
     pub(crate) total: u64,
+    /// What changes when the object does: its tag, or when it was written.
+    pub(crate) tag: String,
 }
 
 impl Got {

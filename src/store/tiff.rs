@@ -4,7 +4,10 @@
 //! `axes.rs` finds what the pages of a stack stand for. Pages of one shape and type are one array; other sizes, as the
 //! levels of a pyramid, are arrays of their own. Every read has a decoder of its own, on the thread that calls.
 
-use super::raw::{self, Extent};
+use super::extent::{Extent, fetch_chunks};
+use super::input::Input;
+use super::raw;
+use super::remote::ahead::Ahead;
 use super::{Attributes, Format, Info, Layout, Node, NodeKind, Sink, Store};
 use crate::chunk::grid::AxisChunks;
 use crate::chunk::region::Indices;
@@ -16,7 +19,6 @@ use codec::{Compression, Predictor, Rows};
 use directory::Reader;
 use page::{Form, Page, Refusal};
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -40,10 +42,8 @@ impl Format for Tiff {
     }
 
     fn recognises(&self, path: &Path) -> bool {
-        let mut magic = [0; 4];
-        path.is_file()
-            && File::open(path).is_ok_and(|f| raw::read_at(&f, path, 0, &mut magic).is_ok())
-            && [*b"II*\0", *b"MM\0*", *b"II+\0", *b"MM\0+"].contains(&magic)
+        let magic = Input::find(path).ok().flatten().and_then(|file| file.magic());
+        magic.is_some_and(|magic| [*b"II*\0", *b"MM\0*", *b"II+\0", *b"MM\0+"].contains(&magic))
     }
 
     fn creates(&self, _path: &Path) -> bool {
@@ -52,16 +52,18 @@ impl Format for Tiff {
 
     fn open(&self, path: &Path, inner: &str) -> Result<Arc<dyn Store>> {
         let inner = inner.trim_matches('/');
-        let stacks = stacks(path)?;
+        let file = Input::open(path)?;
+        let stacks = stacks(&file)?;
         let number = if inner.is_empty() { Some(0) } else { inner.parse().ok().filter(|_| stacks.len() > 1) };
         let stack = number.and_then(|n: usize| stacks.into_iter().nth(n));
         let stack = stack.ok_or_else(|| Error::store(path.join(inner), "no such array in this file"))?;
-        Ok(Arc::new(opened(stack, path, inner)?))
+        Ok(Arc::new(opened(stack, &file, inner)?))
     }
 
     fn tree(&self, path: &Path, inner: &str) -> Result<Vec<Node>> {
         let inner = inner.trim_matches('/');
-        let stacks = stacks(path)?;
+        let file = Input::open(path)?;
+        let stacks = stacks(&file)?;
         let (alone, mut nodes) = (stacks.len() == 1, Vec::new());
         if !alone && inner.is_empty() {
             nodes.push(Node { path: String::new(), kind: NodeKind::Group(Attributes::new()) });
@@ -69,7 +71,7 @@ impl Format for Tiff {
         for (number, stack) in stacks.into_iter().enumerate() {
             let name = if alone { String::new() } else { number.to_string() };
             if inner.is_empty() || inner == name {
-                let kind = match opened(stack, path, &name) {
+                let kind = match opened(stack, &file, &name) {
                     Ok(array) => NodeKind::Array(Box::new(array.info)),
                     Err(error) => NodeKind::Other(error.to_string()),
                 };
@@ -85,10 +87,10 @@ impl Format for Tiff {
 }
 
 /// A stack as an array, or why it is none.
-fn opened(stack: std::result::Result<Stack, String>, path: &Path, inner: &str) -> Result<TiffArray> {
+fn opened(stack: std::result::Result<Stack, String>, file: &Arc<Input>, inner: &str) -> Result<TiffArray> {
     match stack {
-        Ok(stack) => stack.open(path, inner),
-        Err(why) => Err(Error::unsupported(format!("{}: {why}", shown(path, inner).display()))),
+        Ok(stack) => stack.open(file, inner),
+        Err(why) => Err(Error::unsupported(format!("{}: {why}", shown(file.path(), inner).display()))),
     }
 }
 
@@ -112,11 +114,9 @@ struct Stack {
 }
 
 /// The arrays of a file, and why other pages are none.
-fn stacks(path: &Path) -> Result<Vec<std::result::Result<Stack, String>>> {
-    let file = File::open(path).map_err(|e| Error::store(path, e))?;
-    let length = file.metadata().map_err(|e| Error::store(path, e))?.len();
-    let fail = |why: String| Error::store(path, why);
-    let (mut reader, first) = Reader::open(&file, path, length).map_err(fail)?;
+fn stacks(file: &Input) -> Result<Vec<std::result::Result<Stack, String>>> {
+    let (length, fail) = (file.length(), |why: String| Error::store(file.path(), why));
+    let (mut reader, first) = Reader::open(file).map_err(fail)?;
     let directories = reader.chain(first).map_err(fail)?;
     let swapped = reader.big_endian == cfg!(target_endian = "little");
     let mut stacks: Vec<std::result::Result<Stack, String>> = Vec::new();
@@ -169,8 +169,8 @@ impl Stack {
         }
     }
 
-    fn open(self, path: &Path, inner: &str) -> Result<TiffArray> {
-        let shown = shown(path, inner);
+    fn open(self, file: &Arc<Input>, inner: &str) -> Result<TiffArray> {
+        let shown = shown(file.path(), inner);
         let meaning = axes::of(&self.form, self.pages.len(), self.about.as_deref(), self.is_first);
         let mut pages = self.pages;
         if let Some(order) = &meaning.order {
@@ -202,9 +202,8 @@ impl Stack {
             stored: Some(pages.iter().flatten().map(|p| p.1).fold(0, u64::saturating_add)),
         };
         check(&self.form, &pages, self.length).map_err(|why| Error::store(&shown, why))?;
-        let file = File::open(path).map_err(|e| Error::store(path, e))?;
-        let (form, swapped, outer) = (self.form, self.swapped, meaning.outer);
-        Ok(TiffArray { info, file, path: path.to_path_buf(), shown, form, pages, swapped, outer })
+        let (form, swapped, outer, file) = (self.form, self.swapped, meaning.outer, Arc::clone(file));
+        Ok(TiffArray { info, file, shown, form, pages, swapped, outer })
     }
 }
 
@@ -257,8 +256,7 @@ impl Form {
 #[derive(Debug)]
 struct TiffArray {
     info: Info,
-    file: File,
-    path: PathBuf,
+    file: Arc<Input>,
     /// The path through the file.
     shown: PathBuf,
     form: Form,
@@ -278,6 +276,14 @@ struct Touched {
     wanted: Region,
     /// Where that goes, in the region.
     to: Vec<usize>,
+}
+
+impl Touched {
+    /// What is wanted of it, from where it begins.
+    fn inside(&self) -> Region {
+        let start = self.wanted.start.iter().zip(&self.start).map(|(w, s)| w - s).collect();
+        Region::new(start, self.wanted.shape.clone())
+    }
 }
 
 impl TiffArray {
@@ -311,28 +317,50 @@ impl TiffArray {
         place.ok_or_else(|| Error::bug(format!("{} has no page {}", self.info.path, touched.page)))
     }
 
+    /// The ranges of the file that a strip or tile is read by.
+    fn ranges(&self, touched: &Touched) -> Vec<(u64, u64)> {
+        let Ok((at, count)) = self.place(touched) else { return Vec::new() };
+        if count == 0 {
+            Vec::new()
+        } else if self.form.is_plain() {
+            self.extent(at).ranges(&touched.inside())
+        } else {
+            vec![(at, at.saturating_add(count.min(self.most_packed() as u64)))]
+        }
+    }
+
+    /// A strip or tile as it lies in the file, where it is not packed.
+    fn extent(&self, offset: u64) -> Extent<'_> {
+        let (shape, itemsize) = (self.form.tile.as_slice(), self.form.dtype.size());
+        Extent { file: &self.file, path: &self.shown, offset, shape, itemsize }
+    }
+
+    /// The most bytes of a strip or tile: nothing is packed to more than twice its size.
+    fn most_packed(&self) -> usize {
+        2 * self.form.tile[usize::from(self.form.planar)] * self.form.row_bytes() + (64 << 10)
+    }
+
     /// The elements of a strip or tile that are wanted.
     fn part(&self, touched: &Touched) -> Result<Vec<u8>> {
         let (form, itemsize) = (&self.form, self.form.dtype.size());
         let (at, count) = self.place(touched)?;
         let mut part = vec![0; touched.wanted.size() * itemsize];
-        let inside: Vec<usize> = touched.wanted.start.iter().zip(&touched.start).map(|(w, s)| w - s).collect();
+        let inside = touched.inside();
         if count == 0 {
             // Nothing was written there.
             return Ok(part);
         }
         if form.is_plain() {
-            let extent = Extent { file: &self.file, path: &self.shown, offset: at, shape: &form.tile, itemsize };
-            extent.read(&Region::new(inside, touched.wanted.shape.clone()), &mut part)?;
+            self.extent(at).read(&inside, &mut part)?;
             if self.swapped {
                 swap_bytes(&mut part, form.dtype.real().size());
             }
             return Ok(part);
         }
         let whole = self.decode(touched, at, count)?;
-        let zero = vec![0; inside.len()];
+        let zero = vec![0; inside.rank()];
         let lengths = &touched.wanted.shape;
-        copy_box(&whole, &form.tile, &inside, &mut part, lengths, &zero, lengths, itemsize);
+        copy_box(&whole, &form.tile, &inside.start, &mut part, lengths, &zero, lengths, itemsize);
         Ok(part)
     }
 
@@ -346,10 +374,10 @@ impl TiffArray {
         let axis = usize::from(form.planar);
         let row_bytes = form.row_bytes();
         let mut out = vec![0; form.tile[axis] * row_bytes];
-        // Nothing is packed to more than twice its size; a count beyond that is not believed.
-        let most = 2 * out.len() + (64 << 10);
+        // A count beyond that is not believed.
+        let most = self.most_packed();
         let mut packed = vec![0; usize::try_from(count).map_or(most, |count| count.min(most))];
-        raw::read_at(&self.file, &self.shown, at, &mut packed)?;
+        self.file.read_at(at, &mut packed).map_err(|e| e.at(&self.info.path))?;
         let found = form.compression.decode(&packed, &mut out).map_err(&fail)?;
         // The last strip may end where the page does.
         let rows = form.tile[axis].min(form.shape[axis] - touched.start[axis]);
@@ -379,7 +407,11 @@ impl Store for TiffArray {
             return Ok(());
         }
         let depth = self.outer.len();
+        let mut coming = self.file.coming(|| self.touched(region).flat_map(|touched| self.ranges(&touched)).collect());
         for touched in self.touched(region) {
+            if self.is_remote() {
+                self.ranges(&touched).iter().for_each(|_| coming.next());
+            }
             let part = self.part(&touched)?;
             let lengths: Vec<usize> = vec![1; depth].into_iter().chain(touched.wanted.shape.iter().copied()).collect();
             let zero = vec![0; lengths.len()];
@@ -388,17 +420,31 @@ impl Store for TiffArray {
         Ok(())
     }
 
+    fn is_remote(&self) -> bool {
+        self.file.is_remote()
+    }
+
+    fn fetch_ahead(&self, region: &Region, ahead: &Arc<Ahead>) -> bool {
+        if !self.is_remote() {
+            self.prefetch(region);
+            return true;
+        }
+        fetch_chunks(&self.file, &self.info.chunks, region, ahead, |chunk| {
+            self.touched(chunk).flat_map(|touched| self.ranges(&touched)).collect()
+        })
+    }
+
     fn prefetch(&self, region: &Region) {
         for (at, count) in self.touched(region).take(256).filter_map(|t| self.place(&t).ok()) {
-            raw::prefetch(&self.file, at, count);
+            self.file.prefetch(at, count);
         }
     }
 
     fn random_access(&self) -> bool {
-        self.form.is_plain()
+        self.form.is_plain() && !self.is_remote()
     }
 
     fn stamp(&self) -> Option<String> {
-        raw::stamp(&self.path)
+        self.file.stamp()
     }
 }

@@ -6,6 +6,7 @@
 //! `zarr/pipeline/shard.rs` finds inner chunks, `zarr/create.rs` and `zarr/write.rs` make new arrays, `zarr/change.rs` changes those that exist.
 //! Everything runs on the calling thread. Sizes that files declare are checked before memory is taken for them.
 
+use super::input::Input;
 use super::{Change, Create, Encoding, Format, Layout, Node, Sink, Store, remote};
 use crate::error::{Error, Result};
 use meta::Found;
@@ -46,10 +47,11 @@ impl Format for Zarr {
     }
 
     fn recognises(&self, path: &Path) -> bool {
-        if remote::is_url(path) {
-            return objects::Hierarchy::open(path, "").is_ok_and(|h| h.is_one());
+        if remote::is_url(path) && !source::ends_as_file(path) {
+            let is_object = Input::find(path).is_ok_and(|object| object.is_some());
+            return !is_object && objects::Hierarchy::open(path, "").is_ok_and(|h| h.is_one());
         }
-        if path.is_file() {
+        if remote::is_url(path) || path.is_file() {
             return (zip::Archive::is_one(path) && zip::Archive::open(path).is_ok_and(|a| a.holds_zarr()))
                 || references::References::is_one(path);
         }

@@ -4,10 +4,8 @@
 //! compared with the length of the file, and memory is taken for what was read, never for what is announced.
 
 use crate::dtype::DType;
-use crate::store::raw;
-use std::fs::File;
+use crate::store::input::Input;
 use std::ops::Range;
-use std::path::Path;
 
 /// What is read of a file at first.
 const FIRST: usize = 64 << 10;
@@ -145,12 +143,13 @@ pub(super) struct Header {
 }
 
 impl Header {
-    /// Reads the header of a file of `length` bytes.
+    /// Reads the header of a file.
     ///
     /// # Errors
     /// Why it cannot be read.
-    pub(super) fn read(file: &File, path: &Path, length: u64) -> Result<Self, String> {
-        let mut reader = Reader { file, path, length, version: Version::Classic, bytes: Vec::new(), at: 0 };
+    pub(super) fn read(file: &Input) -> Result<Self, String> {
+        let length = file.length();
+        let mut reader = Reader { file, version: Version::Classic, bytes: Vec::new(), at: 0 };
         let magic: [u8; 4] = reader.array()?;
         reader.version = Version::of(magic).ok_or("does not begin as a NetCDF-3 file does")?;
         let streamed = match reader.version {
@@ -249,9 +248,7 @@ fn complete_records(variables: &[Variable], record: Option<u64>, length: u64) ->
 
 /// The bytes of a header, read as far as they are asked for.
 struct Reader<'a> {
-    file: &'a File,
-    path: &'a Path,
-    length: u64,
+    file: &'a Input,
     version: Version,
     bytes: Vec<u8>,
     at: usize,
@@ -260,7 +257,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     /// The place of the next `count` bytes.
     fn take(&mut self, count: u64) -> Result<Range<usize>, String> {
-        let end = (self.at as u64).checked_add(count).filter(|&end| end <= self.length);
+        let end = (self.at as u64).checked_add(count).filter(|&end| end <= self.file.length());
         let end = end.and_then(|end| usize::try_from(end).ok()).ok_or("ends within its header")?;
         if end > LONGEST {
             return Err(format!("has a header of more than {} MiB", LONGEST >> 20));
@@ -268,8 +265,8 @@ impl Reader<'_> {
         if end > self.bytes.len() {
             let from = self.bytes.len();
             let wanted = (2 * from).max(end).max(FIRST) as u64;
-            self.bytes.resize(usize::try_from(wanted.min(self.length)).unwrap_or(end), 0);
-            raw::read_at(self.file, self.path, from as u64, &mut self.bytes[from..]).map_err(|e| e.to_string())?;
+            self.bytes.resize(usize::try_from(wanted.min(self.file.length())).unwrap_or(end), 0);
+            self.file.tell(from as u64, &mut self.bytes[from..])?;
         }
         let start = std::mem::replace(&mut self.at, end);
         Ok(start..end)

@@ -10,8 +10,10 @@ use super::{DEFAULT_NAME, to_native};
 use crate::chunk::{Chunks, Region};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
+use crate::store::extent::Extent;
+use crate::store::input::Input;
 use crate::store::lock::Lock;
-use crate::store::raw::{self, Extent};
+use crate::store::raw;
 use crate::store::staging::Staging;
 use crate::store::{Create, Layout, Sink};
 use std::borrow::Cow;
@@ -114,8 +116,8 @@ fn check_target(path: &Path, name: &str, overwrite: bool) -> Result<()> {
 /// An existing file.
 fn read(path: &Path) -> Outcome<(File, Model, Header)> {
     let file = File::open(path).map_err(|e| e.to_string())?;
-    let length = file.metadata().map_err(|e| e.to_string())?.len();
-    let header = Header::read(&file, path, length)?;
+    let whole = file.try_clone().map_err(|e| e.to_string())?;
+    let header = Header::read(&*Input::of(whole, path).map_err(|e| e.to_string())?)?;
     let model = Model::of(&header);
     Ok((file, model, header))
 }

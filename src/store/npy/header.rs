@@ -4,9 +4,7 @@ use crate::dtype::DType;
 use crate::dtype::time::TimeType;
 use crate::error::{Error, Result};
 use crate::shape;
-use crate::store::raw;
-use std::fs::File;
-use std::path::Path;
+use crate::store::input::Input;
 
 /// What every `.npy` file begins with.
 pub(super) const MAGIC: [u8; 6] = *b"\x93NUMPY";
@@ -33,17 +31,24 @@ pub(in crate::store) struct Header {
 
 impl Header {
     /// Reads the header of a file of `length` bytes and checks that the elements are there.
-    pub(super) fn read(file: &File, path: &Path, length: u64) -> Result<Self> {
+    pub(super) fn read(file: &Input) -> Result<Self> {
+        let (path, length) = (file.path(), file.length());
         let bad = |why: &str| Error::store(path, why);
         let mut start = [0; 12];
-        raw::read_at(file, path, 0, &mut start[..10]).map_err(|_| bad("is too short to be a .npy file"))?;
+        if length < 10 {
+            return Err(bad("is too short to be a .npy file"));
+        }
+        file.describe(0, &mut start[..10])?;
         if start[..6] != MAGIC {
             return Err(bad("does not begin as a .npy file does"));
         }
         let (text_at, text_len) = match start[6] {
             1 => (10, usize::from(u16::from_le_bytes([start[8], start[9]]))),
             2 | 3 => {
-                raw::read_at(file, path, 0, &mut start).map_err(|_| bad("ends within its header"))?;
+                if length < 12 {
+                    return Err(bad("ends within its header"));
+                }
+                file.describe(0, &mut start)?;
                 (12, u32::from_le_bytes([start[8], start[9], start[10], start[11]]) as usize)
             }
             version => return Err(bad(&format!("has version {version} of the .npy format; 1 to 3 are known"))),
@@ -53,7 +58,7 @@ impl Header {
             return Err(bad(&format!("declares a header of {text_len} bytes in a file of {length}")));
         }
         let mut text = vec![0; text_len];
-        raw::read_at(file, path, text_at, &mut text)?;
+        file.describe(text_at, &mut text)?;
         let text = String::from_utf8_lossy(&text);
         let header = Self::from_text(&text, offset).map_err(|why| match why {
             Refusal::Damaged(why) => bad(&format!("has a header that cannot be read: {why}")),

@@ -12,6 +12,9 @@ use std::sync::Arc;
 /// So many requests are remembered, so that what was fetched and read is not fetched again.
 const REMEMBERED: usize = 1 << 16;
 
+/// Ranges among which one is looked for that holds another.
+const LOOKED_AT: usize = 16;
+
 /// What is done with bytes before those who wait for them get them: it may fetch more.
 pub(crate) type Then = Box<dyn FnOnce(&Got) + Send>;
 
@@ -37,8 +40,18 @@ impl fmt::Debug for Slot {
 impl Slot {
     /// What fills the slot; dropped without being called, it fills it with an error, so that nobody waits for ever.
     pub(crate) fn filler(self: &Arc<Self>) -> Done<Outcome> {
-        let mut fill = Fill(Some(Arc::clone(self)));
-        Box::new(move |outcome| fill.with(outcome))
+        Self::filler_of([self])
+    }
+
+    /// What fills several slots with the answer to one request, which brings the bytes of all of them.
+    pub(crate) fn filler_of<'a>(slots: impl IntoIterator<Item = &'a Arc<Self>>) -> Done<Outcome> {
+        let mut fills: Vec<Fill> = slots.into_iter().map(|slot| Fill(Some(Arc::clone(slot)))).collect();
+        Box::new(move |outcome| {
+            let outcome = outcome.map(|got| got.map(Arc::new));
+            for fill in &mut fills {
+                fill.with(outcome.clone());
+            }
+        })
     }
 
     /// Calls `then` with the bytes, once they are here.
@@ -68,9 +81,8 @@ impl Slot {
 struct Fill(Option<Arc<Slot>>);
 
 impl Fill {
-    fn with(&mut self, outcome: Outcome) {
+    fn with(&mut self, outcome: Result<Option<Arc<Got>>>) {
         let Some(slot) = self.0.take() else { return };
-        let outcome = outcome.map(|got| got.map(Arc::new));
         let mut state = slot.state.lock();
         while let Some(then) = state.thens.pop() {
             drop(state);
@@ -107,7 +119,7 @@ pub struct Ahead {
 struct State {
     taken: u64,
     task: usize,
-    held: BTreeMap<String, Vec<Held>>,
+    held: BTreeMap<String, BTreeMap<Want, Held>>,
     recent: VecDeque<u64>,
     known: BTreeSet<u64>,
 }
@@ -115,7 +127,6 @@ struct State {
 /// A request under way, or its bytes.
 #[derive(Debug)]
 struct Held {
-    want: Want,
     slot: Arc<Slot>,
     task: usize,
     bytes: u64,
@@ -144,12 +155,12 @@ impl Ahead {
         let mut gone = Vec::new();
         let mut state = self.state.lock();
         let State { held, taken, .. } = &mut *state;
-        held.retain(|_, list| {
-            let (keep, old): (Vec<Held>, Vec<Held>) = std::mem::take(list).into_iter().partition(|h| h.task >= task);
-            *taken -= old.iter().map(|h| h.bytes).sum::<u64>();
+        held.retain(|_, of_key| {
+            let old = of_key.extract_if(.., |_, held| held.task < task).map(|(_, held)| held);
+            let before = gone.len();
             gone.extend(old);
-            *list = keep;
-            !list.is_empty()
+            *taken -= gone[before..].iter().map(|held: &Held| held.bytes).sum::<u64>();
+            !of_key.is_empty()
         });
         drop(state);
     }
@@ -165,7 +176,7 @@ impl Ahead {
         let mut state = self.state.lock();
         let full = state.taken.saturating_add(bytes) > self.room && !state.held.is_empty() || self.room == 0;
         let mark = hash(format!("{key} {want:?}").as_bytes());
-        if let Some(held) = state.held.get_mut(key).and_then(|list| list.iter_mut().find(|h| h.want == want)) {
+        if let Some(held) = state.held.get_mut(key).and_then(|of_key| of_key.get_mut(&want)) {
             let slot = Arc::clone(&held.slot);
             if how == How::Leads {
                 if full {
@@ -192,9 +203,9 @@ impl Ahead {
         let slot = Arc::new(Slot::default());
         let length = usize::try_from(bytes).unwrap_or(usize::MAX);
         let claim = self.memory.as_ref().map(|memory| memory.claim(length));
-        let held = Held { want, slot: Arc::clone(&slot), task: state.task, bytes, _claim: claim };
+        let held = Held { slot: Arc::clone(&slot), task: state.task, bytes, _claim: claim };
         state.taken += bytes;
-        state.held.entry(key.to_owned()).or_default().push(held);
+        state.held.entry(key.to_owned()).or_default().insert(want, held);
         Opened::New(slot)
     }
 
@@ -202,7 +213,7 @@ impl Ahead {
     pub(crate) fn lead(&self, key: &str, want: Want, bytes: u64) {
         let mut state = self.state.lock();
         let State { held, taken, .. } = &mut *state;
-        if let Some(held) = held.get_mut(key).and_then(|list| list.iter_mut().find(|h| h.want == want)) {
+        if let Some(held) = held.get_mut(key).and_then(|of_key| of_key.get_mut(&want)) {
             *taken -= held.bytes.saturating_sub(bytes);
             held.bytes = held.bytes.min(bytes);
         }
@@ -211,27 +222,51 @@ impl Ahead {
     /// The request that brings what is wanted. One that brings no more than that is handed over.
     pub(crate) fn take(&self, key: &str, want: Want) -> Option<Arc<Slot>> {
         let mut state = self.state.lock();
-        let list = state.held.get_mut(key)?;
-        if let Some(at) = list.iter().position(|h| h.want == want) {
-            let held = list.swap_remove(at);
-            if list.is_empty() {
+        let of_key = state.held.get_mut(key)?;
+        if let Some(held) = of_key.remove(&want) {
+            if of_key.is_empty() {
                 state.held.remove(key);
             }
             state.taken -= held.bytes;
             return Some(held.slot);
         }
-        let within = |h: &&Held| match (h.want, want) {
-            (Want::AtMost(_), Want::Range(..)) => true,
-            (Want::Range(a, b), Want::Range(c, d)) => a <= c && d <= b,
-            _ => false,
+        let Want::Range(from, to) = want else { return None };
+        let around = |other: &Want| match *other {
+            Want::AtMost(_) => true,
+            Want::Range(a, b) => a <= from && to <= b,
+            Want::Last(_) => false,
         };
-        list.iter().find(within).map(|h| Arc::clone(&h.slot))
+        // All of the object, or else a range that begins before; of these, the nearest.
+        let whole = of_key.range(..Want::Range(0, 0)).next();
+        let before = of_key.range(Want::Range(0, 0)..=Want::Range(from, u64::MAX)).rev().take(LOOKED_AT);
+        whole.into_iter().chain(before).find(|(other, _)| around(other)).map(|(_, held)| Arc::clone(&held.slot))
     }
 
     /// The request for just what is wanted, if it was made and not taken.
     pub(crate) fn slot(&self, key: &str, want: Want) -> Option<Arc<Slot>> {
+        self.state.lock().held.get(key)?.get(&want).map(|held| Arc::clone(&held.slot))
+    }
+
+    /// The end of the longest range that begins at a place and goes no further than `to`, if there is one.
+    pub(crate) fn begun(&self, key: &str, from: u64, to: u64) -> Option<u64> {
         let state = self.state.lock();
-        state.held.get(key)?.iter().find(|h| h.want == want).map(|h| Arc::clone(&h.slot))
+        let (want, _) = state.held.get(key)?.range(Want::Range(from, from)..=Want::Range(from, to)).next_back()?;
+        if let Want::Range(_, end) = want { Some(*end) } else { None }
+    }
+
+    /// Whether the byte at a place is held or under way.
+    pub(crate) fn covers(&self, key: &str, at: u64) -> bool {
+        let state = self.state.lock();
+        let before = |of_key: &BTreeMap<Want, Held>| {
+            let near = of_key.range(Want::Range(0, 0)..=Want::Range(at, u64::MAX)).rev().take(LOOKED_AT);
+            near.into_iter().any(|(want, _)| matches!(want, Want::Range(_, end) if *end > at))
+        };
+        state.held.get(key).is_some_and(before)
+    }
+
+    /// Bytes that are held or under way.
+    pub(crate) fn taken(&self) -> u64 {
+        self.state.lock().taken
     }
 }
 
@@ -264,7 +299,7 @@ mod tests {
     use super::*;
 
     fn got(n: usize) -> Got {
-        Got { bytes: vec![7; n], start: 0, total: n as u64 }
+        Got { bytes: vec![7; n], start: 0, total: n as u64, tag: String::new() }
     }
 
     #[test]

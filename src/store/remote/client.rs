@@ -115,6 +115,12 @@ impl Client {
     /// An error that names the object.
     fn fault(&self, key: &str, failure: &Failure) -> Error {
         let mut why = text_of(failure);
+        if ["non-partial response", "Range request not supported"].iter().any(|text| why.contains(text)) {
+            why = format!("the server sends only whole files, and this one is read in parts: {why}");
+        }
+        if why.contains("416 Range Not Satisfiable") {
+            why = format!("is empty, or shorter than what is read of it: {why}");
+        }
         if self.anonymous && matches!(failure, Failure::Unauthenticated { .. } | Failure::PermissionDenied { .. }) {
             why.push_str("; it was sent without credentials, since the environment has none (AWS_ACCESS_KEY_ID, ");
             why.push_str("GOOGLE_APPLICATION_CREDENTIALS, AZURE_STORAGE_ACCOUNT_KEY and their like)");
@@ -163,6 +169,7 @@ impl Client {
         };
         let answer = self.store.get_opts(&key, GetOptions { range, ..GetOptions::default() }).await?;
         let (start, expected, total) = (answer.range.start, answer.range.end - answer.range.start, answer.meta.size);
+        let tag = answer.meta.e_tag.clone().unwrap_or_else(|| answer.meta.last_modified.to_string());
         if let Want::AtMost(most) = want
             && total > most
         {
@@ -173,7 +180,7 @@ impl Client {
         if body.len() as u64 != expected {
             return Err(short(format!("the answer holds {} bytes instead of {expected}", body.len())));
         }
-        Ok(Got { bytes: body, start, total })
+        Ok(Got { bytes: body, start, total, tag })
     }
 
     /// Whether the last bytes of an object can be asked for by their number.

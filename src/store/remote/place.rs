@@ -1,11 +1,17 @@
 //! One bucket or host: getting bytes, through what was fetched ahead.
 
 use super::ahead::{Ahead, How, Opened, Slot, Then};
+use super::blocks::Blocks;
 use super::{Done, Got, Listing, Objects, Want};
 use crate::error::Result;
 use parking_lot::Mutex;
 use std::path::PathBuf;
 use std::sync::{Arc, Weak};
+
+/// Ranges that lie no further apart are asked for by one request,
+const NEAR: u64 = 32 << 10;
+/// which brings no more than this.
+const TOGETHER: u64 = 4 << 20;
 
 /// A bucket or host.
 #[derive(Debug)]
@@ -14,12 +20,14 @@ pub(crate) struct Place {
     objects: Box<dyn Objects>,
     /// Where bytes may be that were fetched ahead.
     aheads: Mutex<Vec<Weak<Ahead>>>,
+    /// Blocks of objects that are read by position.
+    pub(super) blocks: Mutex<Blocks>,
 }
 
 impl Place {
     /// The place `url`, without a slash at its end.
     pub(crate) fn new(url: &str, objects: Box<dyn Objects>) -> Arc<Self> {
-        Arc::new(Self { url: url.to_owned(), objects, aheads: Mutex::default() })
+        Arc::new(Self { url: url.to_owned(), objects, aheads: Mutex::default(), blocks: Mutex::default() })
     }
 
     /// How errors name a key.
@@ -40,6 +48,11 @@ impl Place {
     pub(crate) fn get_all(&self, keys: &[String], most: u64) -> Vec<Result<Option<Arc<Got>>>> {
         let slots: Vec<Arc<Slot>> = keys.iter().map(|key| self.begin(key, Want::AtMost(most))).collect();
         slots.iter().map(|slot| slot.wait()).collect()
+    }
+
+    /// The end of a range that was fetched ahead, begins at a place and goes no further than `to`.
+    pub(crate) fn begun(&self, key: &str, from: u64, to: u64) -> Option<u64> {
+        self.aheads().iter().filter_map(|ahead| ahead.begun(key, from, to)).max()
     }
 
     fn begin(&self, key: &str, want: Want) -> Arc<Slot> {
@@ -66,6 +79,48 @@ impl Place {
         ahead.lead(key, lead, bytes);
     }
 
+    /// Begins to get these ranges of an object for `ahead`, in order, as far as there is room; says how many of them are under
+    /// way or were before. Those that lie near each other come by one request.
+    pub(crate) fn fetch_all(&self, ahead: &Arc<Ahead>, key: &str, ranges: &[(u64, u64)]) -> usize {
+        let others = self.join(ahead);
+        let (mut new, mut done) = (Vec::new(), 0);
+        for &(from, to) in ranges {
+            let elsewhere = || others.iter().any(|other| other.covers(key, from));
+            if from < to && !elsewhere() {
+                match ahead.open(key, Want::Range(from, to), to - from, How::Alone) {
+                    Opened::New(slot) => new.push((from, to, slot)),
+                    Opened::Full => break,
+                    Opened::Here(_) | Opened::Known => {}
+                }
+            }
+            done += 1;
+        }
+        new.sort_unstable_by_key(|&(from, to, _)| (from, to));
+        let mut rest = new.as_slice();
+        while let Some(&(from, mut end, _)) = rest.first() {
+            let near = |&(a, b, _): &(u64, u64, _)| {
+                let fits = a <= end.saturating_add(NEAR) && (b <= end || b - from <= TOGETHER);
+                end = if fits { end.max(b) } else { end };
+                fits
+            };
+            let count = 1 + rest[1..].iter().map(near).take_while(|&fits| fits).count();
+            let slots = rest[..count].iter().map(|(_, _, slot)| slot);
+            self.objects.begin(key, Want::Range(from, end), Slot::filler_of(slots));
+            rest = &rest[count..];
+        }
+        done
+    }
+
+    /// Where else bytes may be than in `ahead`, which is known from now on.
+    fn join(&self, ahead: &Arc<Ahead>) -> Vec<Arc<Ahead>> {
+        let mut aheads = self.aheads();
+        match aheads.iter().position(|known| Arc::ptr_eq(known, ahead)) {
+            Some(own) => drop(aheads.swap_remove(own)),
+            None => self.aheads.lock().push(Arc::downgrade(ahead)),
+        }
+        aheads
+    }
+
     fn fetch_as(
         &self,
         ahead: &Arc<Ahead>,
@@ -74,17 +129,11 @@ impl Place {
         how: How,
         then: Option<Then>,
     ) -> bool {
-        let aheads = self.aheads();
-        let elsewhere =
-            aheads.iter().filter(|other| !Arc::ptr_eq(other, ahead)).find_map(|other| other.slot(key, want));
-        if let Some(slot) = elsewhere {
+        if let Some(slot) = self.join(ahead).iter().find_map(|other| other.slot(key, want)) {
             if let Some(then) = then {
                 slot.then(then);
             }
             return true;
-        }
-        if !aheads.iter().any(|known| Arc::ptr_eq(known, ahead)) {
-            self.aheads.lock().push(Arc::downgrade(ahead));
         }
         match ahead.open(key, want, bytes, how) {
             Opened::Known => {}
@@ -118,6 +167,7 @@ impl Place {
     pub(crate) fn list(&self, folder: &str, all: bool) -> Result<Listing> {
         self.objects.list(folder, all)
     }
+
     /// Begins to store an object.
     pub(crate) fn put(&self, key: &str, data: Vec<u8>, done: Done<Result<()>>) {
         self.objects.put(key, data, done);

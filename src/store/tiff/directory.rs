@@ -3,10 +3,8 @@
 //! A directory is believed as far as the file can bear it out: all that is read of directories together is no longer than
 //! the file, and none is read twice.
 
-use crate::store::raw;
+use crate::store::input::Input;
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::path::Path;
 
 /// The tags that are looked at.
 pub(super) mod tag {
@@ -51,9 +49,7 @@ pub(super) struct Directory(Vec<Entry>);
 
 /// A file and its byte order.
 pub(super) struct Reader<'a> {
-    file: &'a File,
-    path: &'a Path,
-    pub(super) length: u64,
+    file: &'a Input,
     /// Whether the most significant byte comes first.
     pub(super) big_endian: bool,
     /// Whether offsets have 64 bits.
@@ -62,9 +58,9 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Opens a file of `length` bytes; also where its first directory is.
-    pub(super) fn open(file: &'a File, path: &'a Path, length: u64) -> Result<(Self, u64), String> {
-        let mut reader = Self { file, path, length, big_endian: false, big: false, spent: 0 };
+    /// Opens a file; also where its first directory is.
+    pub(super) fn open(file: &'a Input) -> Result<(Self, u64), String> {
+        let mut reader = Self { file, big_endian: false, big: false, spent: 0 };
         let start = reader.bytes(0, 8)?;
         reader.big_endian = start[0] == b'M';
         reader.big = reader.number(&start[2..4]) == 43;
@@ -150,14 +146,14 @@ impl<'a> Reader<'a> {
     }
 
     fn bytes(&mut self, at: u64, count: u64) -> Result<Vec<u8>, String> {
-        let inside = at.checked_add(count).is_some_and(|end| end <= self.length);
+        let inside = at.checked_add(count).is_some_and(|end| end <= self.file.length());
         self.spent = self.spent.saturating_add(count);
         // Directories that share bytes would make a small file take much memory.
-        if !inside || self.spent > self.length.saturating_add(1 << 16) {
+        if !inside || self.spent > self.file.length().saturating_add(1 << 16) {
             return Err(format!("is cut short or damaged: {count} bytes at {at} are not there"));
         }
         let mut out = vec![0; usize::try_from(count).map_err(|e| e.to_string())?];
-        raw::read_at(self.file, self.path, at, &mut out).map_err(|e| e.to_string())?;
+        self.file.tell(at, &mut out)?;
         Ok(out)
     }
 

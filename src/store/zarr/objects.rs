@@ -84,7 +84,7 @@ impl Hierarchy {
         let got = self.place.get(&object, want)?;
         Ok(got.map(|got| {
             let got = own(got);
-            let bytes = Bytes::Remote { place: Arc::clone(&self.place), key: object };
+            let bytes = Bytes::Remote { place: Arc::clone(&self.place), key: object, offset: 0 };
             (got.bytes, Piece { len: got.total, bytes, path: self.name(key) })
         }))
     }
@@ -180,5 +180,9 @@ pub(super) fn below(node: &str, name: &str) -> String {
 
 /// The bytes for oneself.
 fn own(got: Arc<Got>) -> Got {
-    Arc::try_unwrap(got).unwrap_or_else(|shared| Got { bytes: shared.bytes.clone(), ..*shared })
+    Arc::try_unwrap(got).unwrap_or_else(|shared| Got {
+        bytes: shared.bytes.clone(),
+        tag: shared.tag.clone(),
+        ..*shared
+    })
 }

@@ -1,9 +1,8 @@
 //! Byte strings of a store: parts of files, or memory.
 
 use crate::error::{Error, Result};
-use crate::store::raw;
+use crate::store::input::Input;
 use crate::store::remote::{Place, Want};
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -24,16 +23,18 @@ pub(super) enum Bytes {
     /// A part of a file.
     File {
         /// The open file.
-        file: File,
+        file: Arc<Input>,
         /// Where the part begins.
         offset: u64,
     },
-    /// An object behind a network.
+    /// A part of an object behind a network.
     Remote {
         /// Where it is.
         place: Arc<Place>,
         /// Its key there.
         key: String,
+        /// Where the part begins.
+        offset: u64,
     },
     /// Memory: an entry of a zip archive that had to be inflated, or the inside of a decoded chunk.
     Memory(Vec<u8>),
@@ -47,10 +48,13 @@ impl Piece {
             return Err(Error::store(&self.path, why));
         }
         match &self.bytes {
-            Bytes::File { file, offset } => raw::read_at(file, &self.path, offset + at, out),
-            Bytes::Remote { place, key } => {
+            Bytes::File { file, offset } => file.read_as(&self.path, offset + at, out),
+            Bytes::Remote { place, key, offset } => {
+                // The check above, and whoever made the piece, bound the sum.
+                let at = offset + at;
                 let got = place.get(key, Want::Range(at, at + out.len() as u64))?;
-                let got = got.ok_or_else(|| Error::store(&self.path, "is not there any more"))?;
+                let gone = || Error::store(&self.path, format!("{} is not there any more", place.name(key).display()));
+                let got = got.ok_or_else(gone)?;
                 let part = got.part(at, out.len()).ok_or_else(|| Error::store(&self.path, "has changed meanwhile"))?;
                 out.copy_from_slice(part);
                 Ok(())
@@ -88,7 +92,7 @@ impl Piece {
     /// Asks the kernel to start reading all of it.
     pub(super) fn prefetch(&self) {
         if let Bytes::File { file, offset } = &self.bytes {
-            raw::prefetch(file, *offset, self.len);
+            file.prefetch(*offset, self.len);
         }
     }
 }

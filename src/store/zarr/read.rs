@@ -2,7 +2,6 @@
 
 use super::coding;
 use super::meta::Array;
-use super::objects::Hierarchy;
 use super::piece::{Bytes, Piece};
 use super::pipeline::Outcome;
 use super::pipeline::direct::Scratch;
@@ -15,9 +14,10 @@ use crate::cpu::copy::{normalise_bools, swap_bytes};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::shape;
-use crate::store::raw::{self, Extent};
+use crate::store::extent::Extent;
+use crate::store::raw;
 use crate::store::remote::ahead::Ahead;
-use crate::store::remote::{Got, Want};
+use crate::store::remote::{Got, Place, Want};
 use crate::store::{Coded, Encoding, Info, Store};
 use parking_lot::Mutex;
 use std::cell::Cell;
@@ -50,6 +50,13 @@ pub(super) struct ZarrStore {
 struct Shard {
     piece: Piece,
     index: Index,
+}
+
+/// Ranges of one object.
+struct Parts {
+    place: Arc<Place>,
+    key: String,
+    ranges: Vec<(u64, u64)>,
 }
 
 impl ZarrStore {
@@ -141,7 +148,13 @@ impl ZarrStore {
             window.put(&whole, &all, stored_shape, &part.start);
             return Ok(());
         };
-        let extent = Extent { file, path: &piece.path, offset: *offset, shape: stored_shape, itemsize: dtype.size() };
+        let extent = Extent {
+            file: file.as_ref(),
+            path: &piece.path,
+            offset: *offset,
+            shape: stored_shape,
+            itemsize: dtype.size(),
+        };
         if let Some(direct) = window.contiguous(&whole) {
             extent.read(part, direct)?;
             if swapped {
@@ -165,7 +178,11 @@ impl ZarrStore {
     }
 
     /// Begins to get what `region` needs of the stored chunk `index`, for `ahead`. Whether that has room for it.
-    fn fetch(&self, objects: &Hierarchy, index: &[usize], region: &Region, ahead: &Arc<Ahead>) -> bool {
+    fn fetch(&self, index: &[usize], region: &Region, ahead: &Arc<Ahead>) -> bool {
+        let Some(objects) = self.source.remote() else {
+            let range = self.source.range(&self.array.key(index));
+            return range.is_none_or(|(place, object, range)| place.fetch_all(ahead, &object, &[range]) == 1);
+        };
         let chunk = self.array.grid.region(index);
         let Some(common) = chunk.intersect(region) else { return true };
         let lengths = self.array.stored_shape(index);
@@ -194,8 +211,24 @@ impl ZarrStore {
         place.fetch_leading(ahead, &object, want, bytes, then)
     }
 
+    /// Begins to get the chunks that `region` touches, which are parts of other objects, for `ahead`; those that lie near each
+    /// other by one request. Whether that has room for them.
+    fn fetch_ranges(&self, region: &Region, ahead: &Arc<Ahead>) -> bool {
+        let mut objects: Vec<Parts> = Vec::new();
+        // This never fails.
+        let _ = self.each_chunk(region, |index| {
+            let Some((place, object, range)) = self.source.range(&self.array.key(index)) else { return Ok(()) };
+            match objects.last_mut() {
+                Some(last) if Arc::ptr_eq(&last.place, &place) && last.key == object => last.ranges.push(range),
+                _ => objects.push(Parts { place, key: object, ranges: vec![range] }),
+            }
+            Ok(())
+        });
+        objects.iter().all(|of| of.place.fetch_all(ahead, &of.key, &of.ranges) == of.ranges.len())
+    }
+
     /// Reads chunk by chunk, with requests for the next ones under way.
-    fn read_remote(&self, objects: &Hierarchy, region: &Region, out: &mut [u8], scratch: &mut Scratch) -> Result<()> {
+    fn read_remote(&self, region: &Region, out: &mut [u8], scratch: &mut Scratch) -> Result<()> {
         let touched = self.array.grid.touching(region);
         let place = |step: Vec<usize>| -> Vec<usize> { step.iter().zip(&touched.start).map(|(a, b)| a + b).collect() };
         let near = Ahead::of_read(NEAR);
@@ -204,7 +237,7 @@ impl ZarrStore {
         for (number, index) in Indices::new(&touched.shape).map(place).enumerate() {
             while asked < number + WIDE
                 && let Some(next) = coming.peek()
-                && (touched.size() == 1 || self.fetch(objects, next, region, &near))
+                && (touched.size() == 1 || self.fetch(next, region, &near))
             {
                 coming.next();
                 asked += 1;
@@ -294,9 +327,10 @@ impl Store for ZarrStore {
             return Ok(());
         }
         let mut scratch = SCRATCH.take();
-        let done = match self.source.remote() {
-            Some(objects) => self.read_remote(objects, region, out, &mut scratch),
-            None => self.each_chunk(region, |index| self.read_whole(index, region, out, &mut scratch)),
+        let done = if self.is_remote() {
+            self.read_remote(region, out, &mut scratch)
+        } else {
+            self.each_chunk(region, |index| self.read_whole(index, region, out, &mut scratch))
         };
         SCRATCH.set(scratch.trimmed());
         done?;
@@ -333,18 +367,21 @@ impl Store for ZarrStore {
     }
 
     fn is_remote(&self) -> bool {
-        self.source.remote().is_some()
+        self.source.is_remote()
     }
 
     fn fetch_ahead(&self, region: &Region, ahead: &Arc<Ahead>) -> bool {
-        let Some(objects) = self.source.remote() else {
+        if !self.is_remote() {
             self.prefetch(region);
             return true;
-        };
+        }
+        if self.source.remote().is_none() {
+            return !self.holds(region) || self.fetch_ranges(region, ahead);
+        }
         let touched = self.array.grid.touching(region);
         let mut all =
             Indices::new(&touched.shape).map(|step| step.iter().zip(&touched.start).map(|(a, b)| a + b).collect());
-        !self.holds(region) || all.all(|index: Vec<usize>| self.fetch(objects, &index, region, ahead))
+        !self.holds(region) || all.all(|index: Vec<usize>| self.fetch(&index, region, ahead))
     }
 
     fn prefetch(&self, region: &Region) {

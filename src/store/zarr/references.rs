@@ -7,7 +7,9 @@
 use super::json;
 use super::piece::{Bytes, Piece};
 use crate::error::{Error, Result};
+use crate::store::input::Input;
 use crate::store::raw;
+use crate::store::remote::{Place, is_url, locate};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -22,7 +24,7 @@ const LONGEST: u64 = 4 << 30;
 /// An index, read.
 #[derive(Debug)]
 pub(super) struct References {
-    path: PathBuf,
+    file: Arc<Input>,
     entries: BTreeMap<String, Reference>,
 }
 
@@ -43,10 +45,9 @@ impl References {
         if !ending || path.file_name().is_some_and(|n| n == "zarr.json") {
             return false;
         }
-        let Ok(file) = File::open(path) else { return false };
-        let length = file.metadata().map_or(0, |m| m.len());
-        let mut head = vec![0; usize::try_from(length).unwrap_or(HEAD).min(HEAD)];
-        if raw::read_at(&file, path, 0, &mut head).is_err() {
+        let Ok(Some(file)) = Input::find(path) else { return false };
+        let mut head = vec![0; usize::try_from(file.length()).unwrap_or(HEAD).min(HEAD)];
+        if file.describe(0, &mut head).is_err() {
             return false;
         }
         let text = String::from_utf8_lossy(&head);
@@ -56,11 +57,8 @@ impl References {
 
     /// Reads an index.
     pub(super) fn open(path: &Path) -> Result<Self> {
-        let length = std::fs::metadata(path).map_err(|e| Error::store(path, e))?.len();
-        if length > LONGEST {
-            return Err(Error::store(path, format!("is {length} bytes long, too much for an index")));
-        }
-        let text = std::fs::read(path).map_err(|e| Error::store(path, e))?;
+        let file = Input::open(path)?;
+        let text = file.read_all(LONGEST)?;
         let Value::Object(mut document) = json::parse(path, &text)? else {
             return Err(Error::store(path, "is no index of references: it is no JSON object"));
         };
@@ -80,11 +78,23 @@ impl References {
             let entry = files.reference(value).map_err(|why| Error::store(path, format!("reference `{key}` {why}")))?;
             entries.insert(key, entry);
         }
-        Ok(Self { path: path.to_owned(), entries })
+        Ok(Self { file, entries })
     }
 
     pub(super) fn path(&self) -> &Path {
-        &self.path
+        self.file.path()
+    }
+
+    /// Whether any of the bytes are behind a network.
+    pub(super) fn is_remote(&self) -> bool {
+        self.entries.values().any(|entry| matches!(entry, Reference::File(target, _) if is_url(target)))
+    }
+
+    /// The object behind a network, and the range of it, that a key refers to.
+    pub(super) fn range(&self, key: &str) -> Option<(Arc<Place>, String, (u64, u64))> {
+        let Some(Reference::File(target, Some((offset, len)))) = self.entries.get(key) else { return None };
+        let (place, object) = is_url(target).then(|| locate(target).ok()).flatten()?;
+        Some((place, object, (*offset, offset.checked_add(*len)?)))
     }
 
     /// The bytes of a key; `None` where there is none. What is referred to and not there is an error, never missing.
@@ -97,6 +107,9 @@ impl References {
             Reference::Other(why) => Err(Error::unsupported(format!("{}: {why}", path.display()))),
             Reference::File(target, part) => {
                 let fail = |why: String| Error::store(&path, format!("refers to {}, which {why}", target.display()));
+                if is_url(target) {
+                    return distant(target, *part, path).map(Some);
+                }
                 let file = File::open(target).map_err(|e| fail(format!("cannot be opened: {e}")))?;
                 let meta = file.metadata().map_err(|e| fail(format!("cannot be read: {e}")))?;
                 if !meta.is_file() {
@@ -107,6 +120,7 @@ impl References {
                     let have = meta.len();
                     return Err(fail(format!("has {have} bytes, and {len} of them from {offset} on are meant")));
                 }
+                let file = Input::of(file, target)?;
                 Ok(Some(Piece { bytes: Bytes::File { file, offset }, len, path }))
             }
         }
@@ -117,6 +131,7 @@ impl References {
         match self.entries.get(key)? {
             Reference::Inline(bytes) => Some(bytes.len() as u64),
             Reference::File(_, Some((_, len))) => Some(*len),
+            Reference::File(path, None) if is_url(path) => None,
             Reference::File(path, None) => std::fs::metadata(path).ok().map(|m| m.len()),
             Reference::Other(_) => None,
         }
@@ -135,14 +150,30 @@ impl References {
         let below = self.entries.iter().filter(|(key, _)| key.starts_with(prefix));
         let files: BTreeSet<&Arc<Path>> =
             below.filter_map(|(_, e)| if let Reference::File(file, _) = e { Some(file) } else { None }).collect();
-        let own = raw::stamp(&self.path)?;
-        let others: Vec<String> = files.iter().map(|f| raw::stamp(f)).collect::<Option<_>>()?;
+        let own = self.file.stamp()?;
+        // Objects are known by their names: to ask for each would take as many requests.
+        let stamp = |f: &Arc<Path>| if is_url(f) { Some(f.display().to_string()) } else { raw::stamp(f) };
+        let others: Vec<String> = files.into_iter().map(stamp).collect::<Option<_>>()?;
         Some(format!(
             "{own}; {} files {:016x}",
             others.len(),
             crate::store::manifest::hash(others.join("\n").as_bytes())
         ))
     }
+}
+
+/// The bytes of an object behind a network that are referred to.
+fn distant(target: &Path, part: Option<(u64, u64)>, path: PathBuf) -> Result<Piece> {
+    let Some((offset, len)) = part else {
+        let file = Input::open(target)?;
+        let len = file.length();
+        return Ok(Piece { bytes: Bytes::File { file, offset: 0 }, len, path });
+    };
+    if offset.checked_add(len).is_none() {
+        return Err(Error::store(path, format!("refers to {len} bytes from {offset} on, which no object has")));
+    }
+    let (place, key) = locate(target)?;
+    Ok(Piece { bytes: Bytes::Remote { place, key, offset }, len, path })
 }
 
 /// The names of files, each kept once.
@@ -198,11 +229,16 @@ impl Files<'_> {
             name = format!("{before}{text}{after}");
         }
         let path = match name.split_once("://") {
-            Some(("file" | "local", path)) => path,
+            Some(("file" | "local", path)) if !is_url(self.folder) => path,
+            Some(_) if is_url(Path::new(&name)) => return Ok(Ok(Path::new(&name).into())),
             Some((scheme, _)) => return Ok(Err(format!("refers to {name}; nothing is read by {scheme}"))),
             None => name.as_str(),
         };
-        Ok(Ok(self.folder.join(path).into()))
+        let path = self.folder.join(path);
+        if is_url(self.folder) && !is_url(&path) {
+            return Ok(Err(format!("refers to {name}, a file of this machine, from an index behind a network")));
+        }
+        Ok(Ok(path.into()))
     }
 }
 
@@ -293,7 +329,7 @@ mod tests {
             (r#""x/0":["none.bin",0,4]"#, "none.bin, which cannot be opened"),
             (r#""x/0":["raw.bin",2,4]"#, "raw.bin, which has 5 bytes, and 4 of them from 2 on are meant"),
             (r#""x/0":["raw.bin",2,18446744073709551615]"#, "of them from 2 on are meant"),
-            (r#""x/0":["s3://bucket/a",0,4]"#, "refers to s3://bucket/a; nothing is read by s3"),
+            (r#""x/0":["ftp://host/a",0,4]"#, "refers to ftp://host/a; nothing is read by ftp"),
             (r#""x/0":["{{v}}",0,4]"#, "reference `x/0` uses the template `v`, which is not defined"),
             (r#""x/0":["raw.bin",-1,4]"#, "has -1, which is no number of bytes"),
             (r#""x/0":[]"#, "is neither [file] nor [file, offset, length]"),

@@ -7,7 +7,9 @@ use super::piece::{Bytes, Piece};
 use super::references::References;
 use super::zip::Archive;
 use crate::error::{Error, Result};
+use crate::store::input::Input;
 use crate::store::manifest::hash;
+use crate::store::remote::Place;
 use crate::store::{raw, remote};
 use std::fs::File;
 use std::io::ErrorKind::{NotADirectory, NotFound};
@@ -36,11 +38,12 @@ pub(super) enum Source {
 impl Source {
     /// The directory, archive, index or prefix at `path`, of which `inner` is looked at first.
     pub(super) fn open(path: &Path, inner: &str) -> Result<Self> {
-        if remote::is_url(path) {
-            Ok(Self::Remote(Arc::new(Hierarchy::open(path, inner)?)))
-        } else if path.is_file() && References::is_one(path) {
+        let is_file = if remote::is_url(path) { ends_as_file(path) } else { path.is_file() };
+        if is_file && References::is_one(path) {
             Ok(Self::References(Arc::new(References::open(path)?)))
-        } else if path.is_file() {
+        } else if remote::is_url(path) && !is_file {
+            Ok(Self::Remote(Arc::new(Hierarchy::open(path, inner)?)))
+        } else if is_file {
             Ok(Self::Zip(Arc::new(Archive::open(path)?)))
         } else {
             Ok(Self::Directory(path.to_owned()))
@@ -72,6 +75,7 @@ impl Source {
                 if meta.is_dir() {
                     return Err(Error::store(path, "is a folder"));
                 }
+                let file = Input::of(file, &path)?;
                 Ok(Some(Piece { bytes: Bytes::File { file, offset: 0 }, len: meta.len(), path }))
             }
             Self::Zip(archive) => archive.piece(key, path),
@@ -83,6 +87,29 @@ impl Source {
     /// The objects, where they are behind a network.
     pub(super) fn remote(&self) -> Option<&Arc<Hierarchy>> {
         if let Self::Remote(hierarchy) = self { Some(hierarchy) } else { None }
+    }
+
+    /// Whether bytes come from behind a network.
+    pub(super) fn is_remote(&self) -> bool {
+        match self {
+            Self::Directory(_) => false,
+            Self::Zip(archive) => archive.file().is_remote(),
+            Self::Remote(_) => true,
+            Self::References(index) => index.is_remote(),
+        }
+    }
+
+    /// The object behind a network, and the range of it, by which the bytes of a key are read, where that is known.
+    pub(super) fn range(&self, key: &str) -> Option<(Arc<Place>, String, (u64, u64))> {
+        match self {
+            Self::Directory(_) | Self::Remote(_) => None,
+            Self::Zip(archive) => {
+                let (file, range) = archive.range(key)?;
+                let object = file.object()?;
+                Some((Arc::clone(object.place()), object.key().to_owned(), range))
+            }
+            Self::References(index) => index.range(key),
+        }
     }
 
     /// How many bytes a key holds in the file system; where that takes a request, nobody asks.
@@ -115,7 +142,7 @@ impl Source {
     pub(super) fn stamp(&self, prefix: &str) -> Option<String> {
         match self {
             Self::Directory(_) => {}
-            Self::Zip(archive) => return raw::stamp(archive.path()),
+            Self::Zip(archive) => return archive.file().stamp(),
             Self::Remote(hierarchy) => return hierarchy.stamp(prefix),
             Self::References(index) => return index.stamp(prefix),
         }
@@ -163,4 +190,10 @@ impl Source {
         names.sort_unstable();
         Ok(names)
     }
+}
+
+/// Whether a URL is taken for that of one file, an archive or an index, by its ending.
+pub(super) fn ends_as_file(path: &Path) -> bool {
+    let is = |ending: &str| path.extension().is_some_and(|e| e.eq_ignore_ascii_case(ending));
+    is("zip") || (is("json") && path.file_name().is_some_and(|name| name != METADATA[0]))
 }

@@ -2,31 +2,36 @@
 
 use super::piece::{Bytes, Piece, reserve};
 use crate::error::{Error, Result};
-use crate::store::raw;
+use crate::store::input::Input;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 const END: u32 = 0x0605_4b50;
 const END64: u32 = 0x0606_4b50;
 const LOCATOR64: u32 = 0x0706_4b50;
 const ENTRY: u32 = 0x0201_4b50;
 const LOCAL: u32 = 0x0403_4b50;
+/// Entries behind a network that are not longer are read with what stands before them, by one request.
+const SMALL: u64 = 16 << 20;
+/// What a local header has beyond what the table says of it, at most, where writers are as one knows them.
+const BEYOND: u64 = 64;
 /// The end record, its longest comment and the locator before it.
 const TAIL: u64 = 22 + 65_535 + 20;
 
 /// An open archive and its table of entries.
 #[derive(Debug)]
 pub(super) struct Archive {
-    file: File,
-    path: PathBuf,
-    length: u64,
+    file: Arc<Input>,
     entries: BTreeMap<String, Entry>,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Entry {
     method: u16,
+    /// Bytes of its name and of the extra field in the table.
+    named: u64,
     encrypted: bool,
     packed: u64,
     size: u64,
@@ -36,16 +41,13 @@ struct Entry {
 impl Archive {
     /// Whether `path` begins as a zip archive does.
     pub(super) fn is_one(path: &Path) -> bool {
-        let mut start = [0; 4];
-        File::open(path).is_ok_and(|f| raw::read_at(&f, path, 0, &mut start).is_ok())
-            && u32::from_le_bytes(start) == LOCAL
+        let start = Input::find(path).ok().flatten().and_then(|file| file.magic());
+        start.map(u32::from_le_bytes) == Some(LOCAL)
     }
 
     /// Reads the table of entries.
     pub(super) fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path).map_err(|e| Error::store(path, e))?;
-        let length = file.metadata().map_err(|e| Error::store(path, e))?.len();
-        let mut archive = Self { file, path: path.to_owned(), length, entries: BTreeMap::new() };
+        let mut archive = Self { file: Input::open(path)?, entries: BTreeMap::new() };
         let (at, size) = archive.find_table()?;
         let table = archive.bytes(at, size)?;
         archive.read_table(&table)?;
@@ -53,7 +55,7 @@ impl Archive {
     }
 
     pub(super) fn path(&self) -> &Path {
-        &self.path
+        self.file.path()
     }
 
     /// Whether any entry is Zarr metadata.
@@ -74,25 +76,48 @@ impl Archive {
         names.into_iter().filter(|n| !n.is_empty()).map(str::to_owned).collect()
     }
 
+    /// The file, and the range of it by which an entry is read; `None` where that is not known in advance.
+    pub(super) fn range(&self, key: &str) -> Option<(&Arc<Input>, (u64, u64))> {
+        let entry = self.entries.get(key).filter(|entry| self.file.is_remote() && entry.packed <= SMALL)?;
+        let end = entry.header.checked_add(30 + entry.named + BEYOND + entry.packed)?;
+        Some((&self.file, (entry.header, end.min(self.file.length()))))
+    }
+
     /// The bytes of an entry; `None` where there is none of that name.
     pub(super) fn piece(&self, key: &str, path: PathBuf) -> Result<Option<Piece>> {
         let Some(entry) = self.entries.get(key) else { return Ok(None) };
-        let local = self.bytes(entry.header, 30)?;
-        if u32_at(&local, 0) != Some(LOCAL) || entry.encrypted {
+        let near = match self.range(key) {
+            Some((file, (from, to))) if from < to => {
+                let mut near = reserve(self.path(), to - from)?;
+                file.read_at(from, &mut near)?;
+                near
+            }
+            _ => self.bytes(entry.header, 30)?,
+        };
+        if u32_at(&near, 0) != Some(LOCAL) || entry.encrypted {
             return Err(Error::store(path, "the entry of the zip archive is damaged or encrypted"));
         }
-        let skip = u64::from(u16_at(&local, 26).unwrap_or(0)) + u64::from(u16_at(&local, 28).unwrap_or(0));
-        let offset = entry.header.saturating_add(30 + skip);
-        if offset.checked_add(entry.packed).is_none_or(|end| end > self.length) {
+        let skip = 30 + u64::from(u16_at(&near, 26).unwrap_or(0)) + u64::from(u16_at(&near, 28).unwrap_or(0));
+        let offset = entry.header.saturating_add(skip);
+        if offset.checked_add(entry.packed).is_none_or(|end| end > self.file.length()) {
             return Err(self.damaged("an entry reaches beyond its end"));
         }
+        // What came with the header, where that is all of it.
+        let own = usize::try_from(skip).ok().zip(usize::try_from(entry.packed).ok());
+        let own = own.and_then(|(at, len)| near.get(at..at.checked_add(len)?));
         match entry.method {
             0 => {
-                let file = self.file.try_clone().map_err(|e| Error::store(&self.path, e))?;
-                Ok(Some(Piece { bytes: Bytes::File { file, offset }, len: entry.packed, path }))
+                let bytes = match own {
+                    Some(own) if self.file.is_remote() => Bytes::Memory(own.to_vec()),
+                    _ => Bytes::File { file: Arc::clone(&self.file), offset },
+                };
+                Ok(Some(Piece { bytes, len: entry.packed, path }))
             }
             8 => {
-                let packed = self.bytes(offset, entry.packed)?;
+                let packed = match own {
+                    Some(own) => Cow::Borrowed(own),
+                    None => Cow::Owned(self.bytes(offset, entry.packed)?),
+                };
                 // DEFLATE cannot shrink more than this.
                 let possible = entry.packed.saturating_mul(1032).saturating_add(64);
                 let mut out = reserve(&path, entry.size.min(possible))?;
@@ -106,23 +131,28 @@ impl Archive {
         }
     }
 
+    /// The file that it is.
+    pub(super) fn file(&self) -> &Input {
+        &self.file
+    }
+
     fn damaged(&self, why: &str) -> Error {
-        Error::store(&self.path, format!("is not a zip archive that can be read: {why}"))
+        Error::store(self.path(), format!("is not a zip archive that can be read: {why}"))
     }
 
     fn bytes(&self, at: u64, len: u64) -> Result<Vec<u8>> {
-        if at.checked_add(len).is_none_or(|end| end > self.length) {
+        if at.checked_add(len).is_none_or(|end| end > self.file.length()) {
             return Err(self.damaged("it is cut short"));
         }
-        let mut out = reserve(&self.path, len)?;
-        raw::read_at(&self.file, &self.path, at, &mut out)?;
+        let mut out = reserve(self.path(), len)?;
+        self.file.describe(at, &mut out)?;
         Ok(out)
     }
 
     /// Where the table of entries lies, and how long it is.
     fn find_table(&self) -> Result<(u64, u64)> {
-        let tail_at = self.length.saturating_sub(TAIL);
-        let tail = self.bytes(tail_at, self.length - tail_at)?;
+        let tail_at = self.file.length().saturating_sub(TAIL);
+        let tail = self.bytes(tail_at, self.file.length() - tail_at)?;
         let end = (0..tail.len().saturating_sub(21)).rev().find(|&i| u32_at(&tail, i) == Some(END));
         let end = end.ok_or_else(|| self.damaged("its table of entries is missing"))?;
         let (size, at) = (u32_at(&tail, end + 12).unwrap_or(0), u32_at(&tail, end + 16).unwrap_or(0));
@@ -146,6 +176,7 @@ impl Archive {
             let long = |i: usize| u32_at(table, at + i).map_or(0, u64::from);
             let mut entry = Entry {
                 method: u16_at(table, at + 10).unwrap_or(0),
+                named: (name_len + extra_len) as u64,
                 encrypted: short(8) & 1 == 1,
                 packed: long(20),
                 size: long(24),

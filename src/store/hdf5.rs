@@ -10,12 +10,11 @@
 //! which [`finish`](super::Sink::finish) renames; where the target exists by then, the array is copied into it, which is
 //! the one moment at which a crash can harm that file. Arrays that exist are changed in the same way (`change.rs`).
 
+use super::input::Input;
 use super::{Change, Create, Encoding, Format, Layout, Node, Sink, Store};
 use crate::error::{Error, Result};
 use attributes::Scales;
 use dataset::Hdf5Array;
-use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -55,15 +54,17 @@ pub struct Hdf5;
 impl Hdf5 {
     /// The array of this name, or without one that for which the file stands.
     fn array(path: &Path, inner: &str) -> Result<Hdf5Array> {
-        ffi::locked(|| {
-            let file = ffi::open_file(path, false).map_err(|e| Error::store(path, e))?;
+        let input = Input::open(path)?;
+        let open = || {
+            let file = ffi::open_input(&input).map_err(|e| Error::store(path, e))?;
             let mut scales = Scales::default();
             if inner.is_empty() {
                 let only = only_array(&file, path)?;
-                return Hdf5Array::open(&file, path, &only, &mut scales);
+                return Hdf5Array::open(&file, &input, &only, &mut scales);
             }
-            Hdf5Array::open(&file, path, inner, &mut scales)
-        })
+            Hdf5Array::open(&file, &input, inner, &mut scales)
+        };
+        ffi::watched(|| ffi::locked(open))
     }
 }
 
@@ -73,7 +74,7 @@ impl Format for Hdf5 {
     }
 
     fn recognises(&self, path: &Path) -> bool {
-        path.is_file() && has_signature(path)
+        is_one(path)
     }
 
     fn creates(&self, path: &Path) -> bool {
@@ -118,14 +119,17 @@ impl Format for Hdf5 {
     }
 }
 
+/// Whether a file of this format is there.
+fn is_one(path: &Path) -> bool {
+    Input::find(path).ok().flatten().is_some_and(|file| has_signature(&file))
+}
+
 /// Whether the signature stands at 0, 512, 1024, 2048, ...
-fn has_signature(path: &Path) -> bool {
-    let Ok(file) = File::open(path) else { return false };
-    let size = file.metadata().map_or(0, |m| m.len());
+fn has_signature(file: &Input) -> bool {
     let mut at = 0;
-    while at + 8 <= size {
+    while at + 8 <= file.length() {
         let mut found = [0; 8];
-        if file.read_exact_at(&mut found, at).is_err() {
+        if file.describe(at, &mut found).is_err() {
             return false;
         }
         if found == SIGNATURE {

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -16,6 +17,8 @@ struct Server {
     folder: PathBuf,
     latency: Duration,
     faults: bool,
+    /// Whether it answers requests for a part of a file with that part.
+    ranges: bool,
     asked: Mutex<BTreeMap<String, usize>>,
     now: AtomicUsize,
     most: AtomicUsize,
@@ -23,11 +26,16 @@ struct Server {
 
 impl Server {
     fn start(folder: PathBuf, latency: u64, faults: bool) -> (Arc<Self>, String) {
+        Self::start_as(folder, latency, faults, true)
+    }
+
+    fn start_as(folder: PathBuf, latency: u64, faults: bool, ranges: bool) -> (Arc<Self>, String) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let asked = Mutex::default();
         let (now, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        let server = Arc::new(Self { folder, latency: Duration::from_millis(latency), faults, asked, now, most });
+        let server =
+            Arc::new(Self { folder, latency: Duration::from_millis(latency), faults, ranges, asked, now, most });
         let own = Arc::clone(&server);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -49,6 +57,7 @@ impl Server {
         let mut range = None;
         for line in lines.map_while(Result::ok).take_while(|line| !line.is_empty()) {
             if let Some((name, value)) = line.split_once(':')
+                && self.ranges
                 && name.eq_ignore_ascii_case("range")
             {
                 range = Some(value.trim().trim_start_matches("bytes=").to_owned());
@@ -65,7 +74,8 @@ impl Server {
         std::thread::sleep(self.latency);
         self.now.fetch_sub(1, Ordering::SeqCst);
         let fault = if self.faults && count == 1 { path.bytes().map(usize::from).sum::<usize>() % 4 } else { 3 };
-        let Ok(bytes) = fs::read(self.folder.join(&path)) else {
+        let file = fs::File::open(self.folder.join(&path)).ok().filter(|f| f.metadata().is_ok_and(|m| m.is_file()));
+        let Some(file) = file else {
             return stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n").ok();
         };
         match fault {
@@ -73,13 +83,15 @@ impl Server {
             1 => return stream.shutdown(std::net::Shutdown::Both).ok().and(None),
             _ => {}
         }
-        let total = bytes.len();
+        let total = usize::try_from(file.metadata().ok()?.len()).ok()?;
         let (from, to) = match range.as_deref().and_then(|r| r.split_once('-')) {
             None => (0, total),
             Some(("", last)) => (total - last.parse::<usize>().ok()?.min(total), total),
             Some((from, to)) => (from.parse().ok()?, to.parse::<usize>().map_or(total, |to| to + 1).min(total)),
         };
-        let (status, body) = (if range.is_some() { "206 Partial Content" } else { "200 OK" }, &bytes[from..to]);
+        let status = if range.is_some() { "206 Partial Content" } else { "200 OK" };
+        let mut body = vec![0; to - from];
+        file.read_exact_at(&mut body, from as u64).ok()?;
         let content =
             if range.is_some() { format!("Content-Range: bytes {from}-{}/{total}\r\n", to - 1) } else { String::new() };
         let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n{content}\r\n", body.len());
@@ -139,8 +151,124 @@ fn errors_name_the_url() {
     let open = |path: &str| store::open(format!("{url}/{path}")).unwrap_err().to_string();
     assert_eq!(open("era5_surface_v3.zarr/none"), format!("{url}/era5_surface_v3.zarr/none: no such array"));
     assert!(open("era5_surface_v3.zarr").contains("is a group, not an array"));
-    assert!(open("nothing/here").starts_with(&format!("{url}/nothing/here: no such array")));
-    assert!(open("etopo40.nc/rose").contains("hdf5 is read from files"));
+    assert!(open("nothing/here").starts_with(&format!("{url}/nothing/here: no such file or array")));
+    let none = open("etopo40.nc/none");
+    assert!(none.starts_with(&format!("{url}/etopo40.nc/none: ")) && none.contains("'none' doesn't exist"), "{none}");
+    assert!(open("nothing.nc/x").starts_with(&format!("{url}/nothing.nc/x: no such file or array")));
+    assert!(open("README.md").contains("is in no format that can be read"));
     let dead = store::open("s3:///x.zarr").unwrap_err().to_string();
     assert_eq!(dead, "s3:///x.zarr: names no bucket");
+}
+
+/// Bytes of a mean and of a part of the array at `path`.
+fn answers(cx: &Context, path: &str) -> [Vec<u8>; 2] {
+    let x = cx.open(path).unwrap();
+    let part = x.try_slice(ndarray::s![1.., ..;2]).unwrap_or(x.clone());
+    let (mean, part) = cx.compute((x.mean(0), part)).unwrap();
+    [mean.block().bytes().to_vec(), part.block().bytes().to_vec()]
+}
+
+#[test]
+fn files_are_read_by_ranges_in_spite_of_faults() {
+    let cx = Context::builder().threads(2).memory("256 MiB").build().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let x = cx.arange(900 * 2001).unwrap().reshape(&[900, 2001]);
+    let how = |chunks| Create::new().chunks(chunks);
+    cx.compute(x.store(folder.path().join("x.npy"), Create::new())).unwrap();
+    cx.compute(x.store(folder.path().join("many.h5/x"), how([13, 1000]))).unwrap();
+    cx.compute(x.store(folder.path().join("plain.h5/x"), how([13, 1000]).codec("none"))).unwrap();
+    for name in ["etopo40.nc", "a1b_air_temperature.h5", "indian_pines_tall.h5", "netcdf3", "tiff"] {
+        std::os::unix::fs::symlink(data().join(name), folder.path().join(name)).unwrap();
+    }
+    let mut arrays: Vec<String> = ["x.npy", "x.npy?dtype=<i8&shape=900,2001&offset=128", "many.h5/x", "plain.h5/x"]
+        .into_iter()
+        .chain(["etopo40.nc/rose", "a1b_air_temperature.h5/air_temperature", "indian_pines_tall.h5/radiance"])
+        .chain(["netcdf3/classic.nc/records_i1", "netcdf3/data64.nc/fixed_i1", "netcdf3/one_record_variable.nc"])
+        .map(str::to_owned)
+        .collect();
+    arrays.extend(fs::read_dir(data().join("tiff")).unwrap().flatten().filter_map(|entry| {
+        let name = entry.file_name().into_string().ok()?;
+        name.ends_with(".tif").then(|| format!("tiff/{name}"))
+    }));
+    let (_, url) = Server::start(folder.path().to_owned(), 0, true);
+    for array in &arrays {
+        let (there, here) = (format!("{url}/{array}"), folder.path().join(array).display().to_string());
+        assert!(answers(&cx, &there) == answers(&cx, &here), "{array}");
+    }
+}
+
+#[test]
+fn a_file_is_opened_and_read_by_few_requests() {
+    let cx = Context::builder().threads(1).memory("256 MiB").build().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let x = cx.arange(400 * 40_000).unwrap().reshape(&[400, 40_000]);
+    let how = Create::new().chunks([4, 40_000]).codec("none");
+    cx.compute(x.store(folder.path().join("x.h5/x"), how)).unwrap();
+    let (server, url) = Server::start(folder.path().to_owned(), 20, false);
+    let there = cx.open(format!("{url}/x.h5/x")).unwrap();
+    // The first 256 KiB, and what describes the array behind its chunks.
+    assert!(server.requests() <= 2, "{} requests", server.requests());
+    let sum = cx.compute(there.sum(..)).unwrap();
+    assert_eq!(sum.to_ndarray::<i64>().unwrap(), cx.compute(x.sum(..)).unwrap());
+    let (asked, most) = (server.requests(), server.most.load(Ordering::SeqCst));
+    assert!((100..106).contains(&asked) && most >= 20, "{asked} requests, {most} at once");
+    // Small chunks that lie near each other come together.
+    let x = cx.arange(200 * 4000).unwrap().reshape(&[200, 4000]);
+    let how = Create::new().chunks([1, 400]).codec("none");
+    cx.compute(x.store(folder.path().join("small.h5/x"), how)).unwrap();
+    let there = cx.open(format!("{url}/small.h5/x")).unwrap();
+    assert_eq!(cx.compute(there.sum(..)).unwrap().to_ndarray::<i64>().unwrap(), cx.compute(x.sum(..)).unwrap());
+    let asked = server.requests() - asked;
+    assert!(asked < 40, "{asked} requests");
+}
+
+#[test]
+fn one_version_of_a_file_is_read() {
+    let cx = Context::builder().threads(1).memory("256 MiB").build().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.npy");
+    cx.compute(cx.arange(600_000).unwrap().store(&path, Create::new())).unwrap();
+    let (_, url) = Server::start(folder.path().to_owned(), 0, false);
+    let there = cx.open(format!("{url}/x.npy")).unwrap();
+    cx.compute(cx.arange(700_000).unwrap().store(&path, Create::new().overwrite(true))).unwrap();
+    let error = cx.compute(there.sum(..)).unwrap_err().to_string();
+    assert!(
+        error.starts_with(&format!("{url}/x.npy: ")) && error.contains("has changed since it was opened"),
+        "{error}"
+    );
+}
+
+#[test]
+fn servers_without_ranges_are_refused() {
+    let (_, url) = Server::start_as(data(), 0, false, false);
+    let error = store::open(format!("{url}/etopo40.nc/rose")).unwrap_err().to_string();
+    assert!(error.contains("etopo40.nc") && error.contains("the server sends only whole files"), "{error}");
+}
+
+#[test]
+fn indexes_refer_to_objects() {
+    let cx = Context::builder().threads(2).memory("256 MiB").build().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (_, url) = Server::start(folder.path().to_owned(), 0, true);
+    fs::write(folder.path().join("raw.bin"), (0..4000u16).flat_map(u16::to_le_bytes).collect::<Vec<_>>()).unwrap();
+    let meta = r#"{"zarr_format":2,"shape":[4000],"chunks":[500],"dtype":"<u2","compressor":null,"filters":null,"order":"C","fill_value":7}"#;
+    let places = |target: &str| -> Vec<String> {
+        (0..8).map(|i| format!(r#""x/{i}":["{target}",{},1000]"#, i * 1000)).collect()
+    };
+    for (name, target) in [("here", format!("{url}/raw.bin")), ("there", "raw.bin".to_owned())] {
+        let index = format!(
+            r#"{{"version":1,"refs":{{".zgroup":"{{\"zarr_format\":2}}","x/.zarray":{meta},{}}}}}"#,
+            places(&target).join(",")
+        );
+        fs::write(folder.path().join(format!("{name}.json")), index).unwrap();
+    }
+    let local = folder.path().join("here.json/x").display().to_string();
+    for path in [local, format!("{url}/there.json/x")] {
+        let x = cx.compute(cx.open(&path).unwrap()).unwrap().to_ndarray::<u16>().unwrap();
+        assert!(x.iter().copied().eq(0..4000), "{path}");
+    }
+    fs::write(folder.path().join("bad.json"), format!(r#"{{"refs":{{"x/.zarray":{meta},"x/0":["/etc/hostname"]}}}}"#))
+        .unwrap();
+    let error = cx.compute(cx.open(format!("{url}/bad.json/x")).unwrap()).unwrap_err().to_string();
+    assert!(error.contains("a file of this machine, from an index behind a network"), "{error}");
 }

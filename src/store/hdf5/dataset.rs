@@ -12,18 +12,17 @@ use crate::dtype::scalar::Scalar;
 use crate::error::{Error, Result};
 use crate::shape;
 use crate::store::Info;
+use crate::store::input::Input;
 use parking_lot::Mutex;
 use std::ffi::CString;
-use std::fs::File;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A readable dataset. Nothing of the library stays open between calls.
 #[derive(Debug)]
 pub(super) struct Hdf5Array {
     pub info: Info,
-    /// The file as the library opens it, and the dataset in it.
-    pub path: PathBuf,
+    /// The file, and the dataset in it.
+    pub file: Arc<Input>,
     pub inner: CString,
     /// One element of what was never written.
     pub fill: Vec<u8>,
@@ -35,25 +34,17 @@ pub(super) struct Hdf5Array {
 #[derive(Debug)]
 pub(super) enum Source {
     /// One run of bytes; `None` when nothing was ever written.
-    Contiguous(Option<RawFile>, u64),
+    Contiguous(Option<Arc<Input>>, u64),
     /// Chunks that we decode.
     Chunked(Box<Chunked>),
     /// Whatever the library makes of it; the reason why it cannot, where that is known.
     Library { refusal: Option<String> },
 }
 
-/// The file that holds the bytes; through an external link it is another one than was opened.
-#[derive(Debug)]
-pub(super) struct RawFile {
-    pub file: File,
-    pub path: PathBuf,
-    pub size: u64,
-}
-
 /// A dataset in chunks, through filters of our own.
 #[derive(Debug)]
 pub(super) struct Chunked {
-    pub raw: RawFile,
+    pub file: Arc<Input>,
     /// Shape of a stored chunk; it may reach over the edge.
     pub chunk: Vec<usize>,
     pub pipeline: Pipeline,
@@ -64,19 +55,18 @@ pub(super) struct Chunked {
     pub index: Mutex<Option<Arc<ChunkIndex>>>,
 }
 
-impl RawFile {
-    fn of(dataset: &Id, opened: &Path) -> Result<Self> {
-        let path = ffi::file_of(dataset).unwrap_or_else(|| opened.to_path_buf());
-        let file = File::open(&path).map_err(|e| Error::store(&path, e))?;
-        let size = file.metadata().map_err(|e| Error::store(&path, e))?.len();
-        Ok(Self { file, path, size })
+/// The file that holds the bytes of a dataset; through an external link it is another one than was opened.
+fn holder(dataset: &Id, opened: &Arc<Input>) -> Result<Arc<Input>> {
+    match ffi::file_of(dataset) {
+        Some(path) if path != opened.path() => Input::open(&path),
+        _ => Ok(Arc::clone(opened)),
     }
 }
 
 impl Hdf5Array {
     /// The dataset at `inner` of the open `file`.
-    pub(super) fn open(file: &Id, path: &Path, inner: &str, scales: &mut Scales) -> Result<Self> {
-        let shown = path.join(inner);
+    pub(super) fn open(file: &Id, input: &Arc<Input>, inner: &str, scales: &mut Scales) -> Result<Self> {
+        let shown = input.path().join(inner);
         let fail = |why: String| Error::store(&shown, why);
         let name = ffi::c_name(&format!("/{inner}")).map_err(fail)?;
         let object = ffi::open_object(file, &name).map_err(fail)?;
@@ -86,11 +76,11 @@ impl Hdf5Array {
             _ => return Err(Error::unsupported(format!("{}: is not an array", shown.display()))),
         }
         let dataset = ffi::open_dataset(file, &name).map_err(fail)?;
-        Self::describe(&dataset, path, inner, name, scales)
+        Self::describe(&dataset, input, inner, name, scales)
     }
 
-    fn describe(dataset: &Id, path: &Path, inner: &str, name: CString, scales: &mut Scales) -> Result<Self> {
-        let shown = path.join(inner);
+    fn describe(dataset: &Id, input: &Arc<Input>, inner: &str, name: CString, scales: &mut Scales) -> Result<Self> {
+        let shown = input.path().join(inner);
         let fail = |why: String| Error::store(&shown, why);
         let datatype = types::of_dataset(dataset).map_err(fail)?;
         let stored =
@@ -100,7 +90,7 @@ impl Hdf5Array {
         let memory = stored.memory(&datatype).map_err(fail)?;
         let fill = raw::fill_value(&creation, &memory).unwrap_or_default();
         let filters = raw::filters(&creation).map_err(fail)?;
-        let (chunks, source) = source(dataset, &creation, path, &stored, &dims, &filters)
+        let (chunks, source) = source(dataset, &creation, input, &stored, &dims, &filters)
             .map_err(|e| if e.frames().is_empty() { e.at(format!("dataset {inner}")) } else { e })?;
         // For chunks, the library adds up its whole index.
         let cheap_size = !matches!(source, Source::Chunked(_)) || chunks.count() <= 4096;
@@ -122,7 +112,7 @@ impl Hdf5Array {
             stored: cheap_size.then(|| raw::stored_bytes(dataset)),
         };
         let fill = if fill.is_empty() { vec![0; stored.dtype.size()] } else { fill };
-        Ok(Self { info, path: path.to_path_buf(), inner: name, fill, stored, source })
+        Ok(Self { info, file: Arc::clone(input), inner: name, fill, stored, source })
     }
 
     /// The chunk index, read on first use.
@@ -133,12 +123,13 @@ impl Hdf5Array {
         }
         let chunk: Vec<u64> = chunked.chunk.iter().map(|&c| c as u64).collect();
         let counts = self.info.chunks.counts();
-        let index = ffi::locked(|| {
-            let file = ffi::open_file(&self.path, false)?;
+        let read = || {
+            let file = ffi::open_input(&self.file)?;
             let dataset = ffi::open_dataset(&file, &self.inner)?;
-            ChunkIndex::read(&dataset, &chunk, &counts, self.info.dtype.size(), chunked.raw.size)
-        });
-        let index = Arc::new(index.map_err(|e| Error::store(&self.info.path, e).at("reading the chunk index"))?);
+            ChunkIndex::read(&dataset, &chunk, &counts, self.info.dtype.size(), chunked.file.length())
+        };
+        let read = || ffi::locked(read).map_err(|e| Error::store(&self.info.path, e));
+        let index = Arc::new(ffi::watched(read).map_err(|e| e.at("reading the chunk index"))?);
         *slot = Some(Arc::clone(&index));
         Ok(index)
     }
@@ -158,17 +149,17 @@ fn lengths(dataset: &Id, itemsize: usize) -> ffi::Res<Vec<usize>> {
 fn source(
     dataset: &Id,
     creation: &Id,
-    path: &Path,
+    input: &Arc<Input>,
     stored: &Stored,
     dims: &[usize],
     filters: &[FilterInfo],
 ) -> Result<(Chunks, Source)> {
-    let fail = |why: String| Error::store(path, why);
+    let fail = |why: String| Error::store(input.path(), why);
     let whole = || auto::auto(dims, stored.dtype.size());
     match raw::layout(creation) {
         Layout::Contiguous if stored.direct && !raw::is_external(creation) => {
             let source = match raw::offset(dataset) {
-                Some(at) => Source::Contiguous(Some(RawFile::of(dataset, path)?), at),
+                Some(at) => Source::Contiguous(Some(holder(dataset, input)?), at),
                 None => Source::Contiguous(None, 0),
             };
             Ok((whole(), source))
@@ -184,10 +175,14 @@ fn source(
                 return Ok((grid, Source::Library { refusal: refusal(filters) }));
             };
             let edges_unfiltered = raw::edge_chunks_unfiltered(creation);
-            let raw = RawFile::of(dataset, path)?;
+            let file = holder(dataset, input)?;
             let index = Mutex::new(None);
             let filters = filters.to_vec();
-            Ok((grid, Source::Chunked(Box::new(Chunked { raw, chunk, pipeline, filters, edges_unfiltered, index }))))
+            Ok((grid, Source::Chunked(Box::new(Chunked { file, chunk, pipeline, filters, edges_unfiltered, index }))))
+        }
+        _ if input.is_remote() && raw::is_external(creation) => {
+            let refusal = Some("keeps its elements in other files, which are not read behind a network".to_owned());
+            Ok((whole(), Source::Library { refusal }))
         }
         _ => Ok((whole(), Source::Library { refusal: None })),
     }

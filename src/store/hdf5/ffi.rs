@@ -4,6 +4,7 @@
 //! the library and silences its printing of errors; [`locked`] holds the lock over several calls. An [`Id`] owns one
 //! reference to an object of the library. Failures are texts from the library's error stack.
 
+use crate::store::input::Input;
 use hdf5::sync::sync;
 use hdf5_sys::h5::{H5_index_t, H5_iter_order_t, herr_t};
 use hdf5_sys::h5i::{H5I_type_t, hid_t};
@@ -15,6 +16,7 @@ use std::mem::ManuallyDrop;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::ptr::null_mut;
+use std::sync::Arc;
 
 /// One call under the lock.
 ///
@@ -33,6 +35,9 @@ pub(super) mod types;
 pub(super) mod attribute;
 pub(super) mod dataset;
 pub(super) mod filter;
+mod driver;
+
+pub(super) use driver::watched;
 
 /// What a call yields, or the library's words.
 pub(super) type Res<T> = Result<T, String>;
@@ -142,6 +147,11 @@ pub(super) fn open_file(path: &Path, write: bool) -> Res<Id> {
     own(|| h5!(h5f::H5Fopen(name.as_ptr(), flags, access.0))).or_else(|e| {
         if e.contains("locking flag") { own(|| h5!(h5f::H5Fopen(name.as_ptr(), flags, H5P_DEFAULT))) } else { Err(e) }
     })
+}
+
+/// Opens a file to read it, on this machine or behind a network.
+pub(super) fn open_input(input: &Arc<Input>) -> Res<Id> {
+    if input.is_remote() { driver::open(input) } else { open_file(input.path(), false) }
 }
 
 /// Creates a file that must not exist, readable by every library since 1.10.

@@ -1,7 +1,7 @@
 //! Reading a region of a dataset.
 
-use super::chunks::Entry;
-use super::dataset::{Chunked, Hdf5Array, RawFile, Source};
+use super::chunks::{ChunkIndex, Entry};
+use super::dataset::{Chunked, Hdf5Array, Source};
 use super::ffi;
 use super::ffi::dataset as raw_dataset;
 use super::ffi::types;
@@ -12,11 +12,14 @@ use crate::cpu::copy::{copy_box, swap_bytes};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::shape;
+use crate::store::extent::{Extent, fetch_chunks};
 use crate::store::index::code;
-use crate::store::raw::{self, prefetch, read_at};
+use crate::store::input::Input;
+use crate::store::remote::ahead::Ahead;
 use crate::store::{Coded, Encoding, Info, Place, Store};
 use serde_json::json;
 use std::cell::Cell;
+use std::sync::Arc;
 
 /// Contiguous data is read in spans of at most this many bytes where a region leaves gaps.
 const SPAN: usize = 1 << 20;
@@ -30,7 +33,7 @@ thread_local! {
 
 impl Store for Hdf5Array {
     fn stamp(&self) -> Option<String> {
-        raw::stamp(&self.path)
+        self.file.stamp()
     }
 
     fn info(&self) -> &Info {
@@ -61,8 +64,8 @@ impl Store for Hdf5Array {
                 fill_box(out, &region.shape, &vec![0; region.rank()], &region.shape, &self.fill);
                 Ok(())
             }
-            Source::Contiguous(Some(raw), at) => {
-                self.contiguous(raw, *at, region, out).map_err(|e| e.at(&self.info.path))?;
+            Source::Contiguous(Some(file), at) => {
+                self.contiguous(file, *at, region, out).map_err(|e| e.at(&self.info.path))?;
                 self.finish(out);
                 Ok(())
             }
@@ -128,7 +131,7 @@ impl Store for Hdf5Array {
             return Ok(Coded::Otherwise);
         }
         let mut bytes = vec![0; usize::try_from(entry.size).unwrap_or(usize::MAX)];
-        let read = raw::read_at(&chunked.raw.file, &chunked.raw.path, entry.address, &mut bytes);
+        let read = chunked.file.read_at(entry.address, &mut bytes);
         read.map_err(|e| e.at(format!("chunk {}", shape::tuple(index))).at(format!("dataset {}", self.info.path)))?;
         Ok(Coded::Bytes(bytes))
     }
@@ -136,9 +139,9 @@ impl Store for Hdf5Array {
     fn place(&self, index: &[usize]) -> Result<Option<Place>> {
         match &self.source {
             Source::Contiguous(None, _) => Ok(None),
-            Source::Contiguous(Some(raw), at) => {
+            Source::Contiguous(Some(file), at) => {
                 let length = (shape::size(&self.info.shape) * self.info.dtype.size()) as u64;
-                Ok(Some(Place { path: raw.path.clone(), offset: *at, length }))
+                Ok(Some(Place { path: file.path().to_path_buf(), offset: *at, length }))
             }
             Source::Chunked(chunked) => {
                 let number = self.info.chunks.number(index) as u64;
@@ -147,23 +150,23 @@ impl Store for Hdf5Array {
                     let why = format!("{} stores a chunk without some of its filters", self.info.path);
                     return Err(Error::unsupported(why));
                 }
-                Ok(Some(Place { path: chunked.raw.path.clone(), offset: entry.address, length: entry.size }))
+                Ok(Some(Place { path: chunked.file.path().to_path_buf(), offset: entry.address, length: entry.size }))
             }
             Source::Library { .. } => self.encoding().map(|_| None),
         }
     }
 
     fn prefetch(&self, region: &Region) {
-        if region.shape.contains(&0) {
+        if region.shape.contains(&0) || self.is_remote() {
             return;
         }
         match &self.source {
-            Source::Contiguous(Some(raw), at) => {
+            Source::Contiguous(Some(file), at) => {
                 let strides = shape::strides(&self.info.shape);
                 let element = |axis: usize, i: usize| (i * strides[axis] * self.info.dtype.size()) as u64;
                 let first: u64 = (0..region.rank()).map(|a| element(a, region.start[a])).sum();
                 let last: u64 = (0..region.rank()).map(|a| element(a, region.end(a) - 1)).sum();
-                prefetch(&raw.file, at + first, last - first + self.info.dtype.size() as u64);
+                file.prefetch(at + first, last - first + self.info.dtype.size() as u64);
             }
             Source::Chunked(chunked) => {
                 // Without the index nothing is known, and reading it would be waiting.
@@ -171,7 +174,7 @@ impl Store for Hdf5Array {
                 let (touching, counts) = (self.info.chunks.touching(region), self.info.chunks.counts());
                 for step in Indices::new(&touching.shape) {
                     if let Some(entry) = index.get(number(&touching, &step, &counts)) {
-                        prefetch(&chunked.raw.file, entry.address, entry.size);
+                        chunked.file.prefetch(entry.address, entry.size);
                     }
                 }
             }
@@ -179,8 +182,30 @@ impl Store for Hdf5Array {
         }
     }
 
+    fn is_remote(&self) -> bool {
+        self.file.is_remote()
+    }
+
+    fn fetch_ahead(&self, region: &Region, ahead: &Arc<Ahead>) -> bool {
+        if !self.is_remote() {
+            self.prefetch(region);
+            return true;
+        }
+        match &self.source {
+            Source::Contiguous(Some(file), at) => {
+                fetch_chunks(file, &self.info.chunks, region, ahead, |chunk| self.extent(file, *at).ranges(chunk))
+            }
+            Source::Chunked(chunked) if !region.shape.contains(&0) => {
+                // Errors come up again when the chunks are read.
+                let Ok(index) = self.index(chunked) else { return true };
+                chunked.file.fetch(ahead, &self.ranges(&index, region))
+            }
+            _ => true,
+        }
+    }
+
     fn random_access(&self) -> bool {
-        matches!(self.source, Source::Contiguous(..))
+        matches!(self.source, Source::Contiguous(..)) && !self.is_remote()
     }
 }
 
@@ -200,14 +225,31 @@ impl Hdf5Array {
         }
     }
 
-    fn contiguous(&self, raw: &RawFile, at: u64, region: &Region, out: &mut [u8]) -> Result<()> {
+    /// The array as it lies in a file, where that is in one run.
+    fn extent<'a>(&'a self, file: &'a Input, offset: u64) -> Extent<'a> {
+        let (shape, itemsize) = (self.info.shape.as_slice(), self.info.dtype.size());
+        Extent { file, path: file.path(), offset, shape, itemsize }
+    }
+
+    /// Where the chunks lie that `region` touches, in their order; those that the file does not hold are left to the read.
+    fn ranges(&self, index: &ChunkIndex, region: &Region) -> Vec<(u64, u64)> {
+        let (touching, counts) = (self.info.chunks.touching(region), self.info.chunks.counts());
+        let entries = Indices::new(&touching.shape).filter_map(|step| index.get(number(&touching, &step, &counts)));
+        entries.filter_map(|entry| Some((entry.address, entry.address.checked_add(entry.size)?))).collect()
+    }
+
+    fn contiguous(&self, file: &Input, at: u64, region: &Region, out: &mut [u8]) -> Result<()> {
         let itemsize = self.info.dtype.size();
         let whole = shape::size(&self.info.shape) as u64 * itemsize as u64;
-        if at.checked_add(whole).is_none_or(|end| end > raw.size) {
-            let why = format!("{whole} bytes at offset {at} reach past the end of the file ({} bytes)", raw.size);
-            return Err(Error::store(&raw.path, why));
+        if at.checked_add(whole).is_none_or(|end| end > file.length()) {
+            let size = file.length();
+            let why = format!("{whole} bytes at offset {at} reach past the end of the file ({size} bytes)");
+            return Err(Error::store(file.path(), why));
         }
-        let runs = Runs { raw, shape: &self.info.shape, strides: shape::strides(&self.info.shape), region, itemsize };
+        if file.is_remote() {
+            return self.extent(file, at).read(region, out);
+        }
+        let runs = Runs { file, shape: &self.info.shape, strides: shape::strides(&self.info.shape), region, itemsize };
         runs.read(at, out)
     }
 
@@ -215,12 +257,14 @@ impl Hdf5Array {
         let index = self.index(chunked)?;
         let grid = &self.info.chunks;
         let (touching, counts) = (grid.touching(region), grid.counts());
+        let mut coming = chunked.file.coming(|| self.ranges(&index, region));
         for step in Indices::new(&touching.shape) {
             let place: Vec<usize> = step.iter().zip(&touching.start).map(|(s, t)| s + t).collect();
             let bounds = grid.region(&place);
             let Some(part) = bounds.intersect(region) else { continue };
             match index.get(number(&touching, &step, &counts)) {
                 Some(entry) => {
+                    coming.next();
                     let job = Job { entry, bounds: &bounds, part: &part, region };
                     self.chunk(chunked, &job, out, scratch)
                         .map_err(|e| e.at(format!("chunk {}", shape::tuple(&place))).at(&self.info.path))?;
@@ -266,14 +310,15 @@ impl Hdf5Array {
             return Err(Error::unsupported(format!("{} {why}", self.info.path)));
         }
         let (start, count) = (wide(&region.start), wide(&region.shape));
-        let result = ffi::locked(|| {
+        let read = || {
             offer_all()?;
-            let file = ffi::open_file(&self.path, false)?;
+            let file = ffi::open_input(&self.file)?;
             let dataset = ffi::open_dataset(&file, &self.inner)?;
             let memory = self.stored.memory(&types::of_dataset(&dataset)?)?;
             raw_dataset::read(&dataset, &memory, &start, &count, out)
-        });
-        result.map_err(|e| Error::store(&self.info.path, e).at(format!("reading {region}")))?;
+        };
+        let read = || ffi::locked(read).map_err(|e| Error::store(&self.info.path, e));
+        ffi::watched(read).map_err(|e| e.at(format!("reading {region}")))?;
         if self.info.dtype == DType::Bool {
             self.finish(out);
         }
@@ -307,17 +352,17 @@ impl Job<'_> {
 
 /// Reads one chunk from the file and decodes it into `to`.
 fn decode(chunked: &Chunked, entry: Entry, plain: bool, scratch: &mut Scratch, to: &mut [u8]) -> Result<()> {
-    let (raw, pipeline) = (&chunked.raw, &chunked.pipeline);
-    let fail = |why: String| Error::store(&raw.path, why);
-    if entry.address.checked_add(entry.size).is_none_or(|end| end > raw.size) {
-        let (at, size) = (entry.address, entry.size);
-        return Err(fail(format!("{size} bytes at offset {at} reach past the end of the file ({} bytes)", raw.size)));
+    let (file, pipeline) = (&chunked.file, &chunked.pipeline);
+    let fail = |why: String| Error::store(file.path(), why);
+    if entry.address.checked_add(entry.size).is_none_or(|end| end > file.length()) {
+        let (at, size, length) = (entry.address, entry.size, file.length());
+        return Err(fail(format!("{size} bytes at offset {at} reach past the end of the file ({length} bytes)")));
     }
     if plain {
         if entry.size < to.len() as u64 {
             return Err(fail(format!("has {} bytes instead of {}", entry.size, to.len())));
         }
-        return read_at(&raw.file, &raw.path, entry.address, to);
+        return file.read_at(entry.address, to);
     }
     let size = usize::try_from(entry.size).ok().filter(|_| entry.size <= pipeline.most_stored());
     let Some(size) = size else {
@@ -325,7 +370,7 @@ fn decode(chunked: &Chunked, entry: Entry, plain: bool, scratch: &mut Scratch, t
     };
     // Shortened, so that the pipeline sees this chunk's bytes alone; the memory stays.
     scratch.stored.resize(size, 0);
-    read_at(&raw.file, &raw.path, entry.address, &mut scratch.stored)?;
+    file.read_at(entry.address, &mut scratch.stored)?;
     pipeline.decode(entry.mask, scratch, to).map_err(fail)
 }
 
@@ -351,7 +396,7 @@ fn fill_box(out: &mut [u8], to_shape: &[usize], start: &[usize], lengths: &[usiz
 
 /// A region of one run of bytes.
 struct Runs<'a> {
-    raw: &'a RawFile,
+    file: &'a Input,
     shape: &'a [usize],
     strides: Vec<usize>,
     region: &'a Region,
@@ -372,11 +417,11 @@ impl Runs<'_> {
         let reach: usize = lengths.iter().zip(strides).map(|(n, s)| (n - 1) * s).sum::<usize>() + 1;
         let reach = reach * self.itemsize;
         if reach == out.len() {
-            return read_at(&self.raw.file, &self.raw.path, at, out);
+            return self.file.read_at(at, out);
         }
         if reach <= SPAN && (reach <= SPAN / 16 || reach / 16 <= out.len()) {
             span.resize(reach, 0);
-            read_at(&self.raw.file, &self.raw.path, at, span)?;
+            self.file.read_at(at, span)?;
             self.gather(axis, span, out);
             return Ok(());
         }
@@ -402,7 +447,7 @@ impl Runs<'_> {
         for (i, part) in out.chunks_mut(each * rows).enumerate() {
             let now = part.len() / each;
             span.resize((now - 1) * step + (inner + 1) * self.itemsize, 0);
-            read_at(&self.raw.file, &self.raw.path, at + (i * rows * step) as u64, span)?;
+            self.file.read_at(at + (i * rows * step) as u64, span)?;
             for (k, row) in part.chunks_mut(each).enumerate() {
                 self.gather(axis + 1, &span[k * step..], row);
             }

@@ -7,6 +7,7 @@ use super::ffi;
 use crate::chunk::{Chunks, Region, region::Indices};
 use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
+use crate::store::input::Input;
 use crate::store::{Create, Format, Layout, NodeKind, Store};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -59,8 +60,9 @@ fn check(store: &dyn Store, data: &[u8]) {
 }
 
 fn array(path: &Path, inner: &str) -> Hdf5Array {
-    let file = ffi::open_file(path, false).unwrap();
-    Hdf5Array::open(&file, path, inner, &mut Scales::default()).unwrap()
+    let input = Input::open(path).unwrap();
+    let file = ffi::open_input(&input).unwrap();
+    Hdf5Array::open(&file, &input, inner, &mut Scales::default()).unwrap()
 }
 
 #[test]

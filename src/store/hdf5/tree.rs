@@ -5,8 +5,10 @@ use super::dataset::Hdf5Array;
 use super::ffi::{self, Id, Identity, ObjectKind};
 use super::shown;
 use crate::error::{Error, Result};
+use crate::store::input::Input;
 use crate::store::{Node, NodeKind};
 use std::path::Path;
+use std::sync::Arc;
 
 /// Groups deeper than this are not looked into.
 const DEEPEST: usize = 128;
@@ -17,23 +19,26 @@ const MOST: usize = 1 << 18;
 /// Every group and array at or below `inner`, by name. A name through which a group holds itself is listed, not
 /// followed.
 pub(super) fn tree(path: &Path, inner: &str) -> Result<Vec<Node>> {
-    ffi::locked(|| {
-        let file = ffi::open_file(path, false).map_err(|e| Error::store(path, e))?;
+    let input = Input::open(path)?;
+    let list = || {
+        let file = ffi::open_input(&input).map_err(|e| Error::store(path, e))?;
         let shown = shown(path, inner);
         let name = ffi::c_name(&format!("/{inner}")).map_err(|e| Error::store(&shown, e))?;
         let object = ffi::open_object(&file, &name).map_err(|e| Error::store(&shown, e))?;
-        let mut walk = Walk { file: &file, path, scales: Scales::default(), above: Vec::new(), nodes: Vec::new() };
+        let mut walk =
+            Walk { file: &file, input: &input, scales: Scales::default(), above: Vec::new(), nodes: Vec::new() };
         walk.visit(object, inner);
         match walk.nodes.get(1) {
             Some(Node { path: at, kind: NodeKind::Other(why) }) if at == inner => Err(Error::store(&shown, why)),
             _ => Ok(walk.nodes),
         }
-    })
+    };
+    ffi::watched(|| ffi::locked(list))
 }
 
 struct Walk<'a> {
     file: &'a Id,
-    path: &'a Path,
+    input: &'a Arc<Input>,
     scales: Scales,
     /// The groups on the way here.
     above: Vec<Identity>,
@@ -55,7 +60,7 @@ impl Walk<'_> {
             }
             ObjectKind::Dataset => {
                 drop(object);
-                let kind = match Hdf5Array::open(self.file, self.path, path, &mut self.scales) {
+                let kind = match Hdf5Array::open(self.file, self.input, path, &mut self.scales) {
                     Ok(array) => NodeKind::Array(Box::new(array.info)),
                     Err(e) => NodeKind::Other(e.to_string()),
                 };

@@ -4,7 +4,7 @@ use super::encode::{Codec, Repacker, Tools};
 use super::ffi::dataset::{self as raw, FilterInfo, NewDataset};
 use super::ffi::types;
 use super::ffi::{self, Id, ObjectKind};
-use super::{DEFAULT_NAME, attributes, has_signature};
+use super::{DEFAULT_NAME, attributes, is_one};
 use crate::chunk::region::Indices;
 use crate::chunk::{Chunks, Region};
 use crate::cpu::copy::copy_box;
@@ -168,7 +168,7 @@ impl Writer {
         if !self.target.exists() {
             return Ok(false);
         }
-        let is_file = has_signature(&self.target);
+        let is_file = is_one(&self.target);
         if !self.overwrite && !is_file {
             return Err("a file of that name exists".to_owned());
         }
@@ -233,7 +233,7 @@ fn check_target(path: &Path, inner: &str, overwrite: bool) -> Result<()> {
     if path.is_dir() {
         return Err(Error::store(path, "is a folder"));
     }
-    if !has_signature(path) {
+    if !is_one(path) {
         let why = "exists and is no HDF5 file; overwrite replaces it";
         return if overwrite { Ok(()) } else { Err(Error::store(path, why)) };
     }

@@ -1,6 +1,7 @@
 //! Writing a virtual index: a JSON file that makes stored arrays of other files those of one Zarr v2 hierarchy, as
 //! `kerchunk` does. The chunks stay where they are; `zarr/references.rs` reads such files.
 
+use super::remote::is_url;
 use super::{Attributes, Create, Encoding, Store, raw};
 use crate::chunk::region::Indices;
 use crate::chunk::{Chunks, Region};
@@ -82,7 +83,11 @@ impl Index {
                 missing = true;
                 continue;
             };
-            let file = place.path.canonicalize().map_err(|e| Error::store(&place.path, e))?;
+            let file = if is_url(&place.path) {
+                place.path
+            } else {
+                place.path.canonicalize().map_err(|e| Error::store(&place.path, e))?
+            };
             let file = file.to_str().ok_or_else(|| Error::store(&file, "has no name in UTF-8, as an index needs"))?;
             self.refs.insert(key(path, &name(&index)), json!([file, place.offset, place.length]));
         }

@@ -3,6 +3,8 @@
 //! However many there are, few are open at a time: what a [`Joined`] knows of a part is its path and its length. A part is
 //! opened when a region touches it, and must then be what it was when the parts were put together.
 
+use super::remote::ahead::Ahead;
+use super::remote::{self, is_url};
 use super::{Encoding, Info, Place, Store, raw};
 use crate::chunk::Region;
 use crate::cpu::copy::copy_box;
@@ -10,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::shape;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
+use std::ffi::OsString;
 use std::io::ErrorKind::{NotADirectory, NotFound};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -28,6 +31,7 @@ pub struct Joined {
     /// Where along the axis each part begins, and the end of the last.
     bounds: Vec<usize>,
     random_access: bool,
+    is_remote: bool,
     open: Mutex<VecDeque<(usize, Arc<dyn Store>)>>,
 }
 
@@ -52,7 +56,8 @@ impl Joined {
         if info.shape.get(axis) != bounds.last() {
             return Err(Error::bug(format!("the parts of {} fill axis {axis}", info.path)));
         }
-        Ok(Self { info, axis, stacked, paths, bounds, random_access, open: Mutex::default() })
+        let is_remote = paths.iter().any(|path| is_url(path));
+        Ok(Self { info, axis, stacked, paths, bounds, random_access, is_remote, open: Mutex::default() })
     }
 
     /// The part of this number, open.
@@ -201,6 +206,24 @@ impl Store for Joined {
         });
     }
 
+    fn is_remote(&self) -> bool {
+        self.is_remote
+    }
+
+    fn fetch_ahead(&self, region: &Region, ahead: &Arc<Ahead>) -> bool {
+        if !self.is_remote {
+            self.prefetch(region);
+            return true;
+        }
+        let mut all = true;
+        // What cannot be opened now is an error when it is read.
+        let _ = self.each(region, |number, part, _| {
+            all = all && self.part(number)?.fetch_ahead(part, ahead);
+            Ok(())
+        });
+        all
+    }
+
     fn random_access(&self) -> bool {
         self.random_access
     }
@@ -209,7 +232,9 @@ impl Store for Joined {
 /// Whether a path is a pattern, of which nothing is to be taken by the letter: it has `*`, `?` or `[`, and is nothing itself.
 #[must_use]
 pub fn is_pattern(path: &Path) -> bool {
-    has_wildcards(path) && super::container(path).is_err()
+    // Behind a network nobody is asked; there, a `?` may begin what a file without a header holds.
+    let described = || path.to_string_lossy().contains("dtype=");
+    has_wildcards(path) && if is_url(path) { !described() } else { super::container(path).is_err() }
 }
 
 fn has_wildcards(path: &Path) -> bool {
@@ -222,12 +247,21 @@ fn has_wildcards(path: &Path) -> bool {
 /// # Errors
 /// [`Store`](crate::ErrorKind::Store) when there are none, or a folder cannot be read.
 pub fn matching(pattern: &Path) -> Result<Vec<PathBuf>> {
-    let parts: Vec<Component> = pattern.components().collect();
+    // A URL loses a slash where it is put together of components.
+    let text = pattern.to_string_lossy();
+    let (start, rest) = match text.split_once("://").filter(|_| is_url(pattern)) {
+        Some((scheme, rest)) => {
+            let (host, rest) = rest.split_once('/').unwrap_or((rest, ""));
+            (PathBuf::from(format!("{scheme}://{host}")), Path::new(rest))
+        }
+        None => (PathBuf::new(), pattern),
+    };
+    let parts: Vec<Component> = rest.components().collect();
     let Some(last) = parts.iter().rposition(|c| has_wildcards(Path::new(c))) else {
         return Ok(vec![pattern.to_path_buf()]);
     };
     let (outer, inner) = parts.split_at(last + 1);
-    let mut found = vec![PathBuf::new()];
+    let mut found = vec![start];
     for part in outer {
         if !has_wildcards(Path::new(part)) {
             for path in &mut found {
@@ -239,14 +273,7 @@ pub fn matching(pattern: &Path) -> Result<Vec<PathBuf>> {
         let wanted: Vec<char> = name.chars().collect();
         let mut next = Vec::new();
         for folder in found {
-            let folder_read = if folder.as_os_str().is_empty() { Path::new(".") } else { &folder };
-            let entries = match std::fs::read_dir(folder_read) {
-                Ok(entries) => entries,
-                Err(e) if matches!(e.kind(), NotFound | NotADirectory) => continue,
-                Err(e) => return Err(Error::store(folder_read, e)),
-            };
-            for entry in entries {
-                let own = entry.map_err(|e| Error::store(folder_read, e))?.file_name();
+            for own in names(&folder)? {
                 let text: Vec<char> = own.to_string_lossy().chars().collect();
                 if (text.first() != Some(&'.') || wanted.first() == Some(&'.')) && matches(&wanted, &text) {
                     next.push(folder.join(own));
@@ -263,6 +290,20 @@ pub fn matching(pattern: &Path) -> Result<Vec<PathBuf>> {
         path.extend(inner);
     }
     Ok(found)
+}
+
+/// The names in a folder; none where it is none.
+fn names(folder: &Path) -> Result<Vec<OsString>> {
+    if is_url(folder) {
+        return Ok(remote::names(folder)?.into_iter().map(OsString::from).collect());
+    }
+    let read = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let entries = match std::fs::read_dir(read) {
+        Ok(entries) => entries,
+        Err(e) if matches!(e.kind(), NotFound | NotADirectory) => return Ok(Vec::new()),
+        Err(e) => return Err(Error::store(read, e)),
+    };
+    entries.map(|entry| entry.map(|e| e.file_name()).map_err(|e| Error::store(read, e))).collect()
 }
 
 /// Whether a name is one that a pattern means.
@@ -320,6 +361,13 @@ mod tests {
     use crate::dtype::DType;
     use crate::store::npy::Npy;
     use crate::store::{Create, Format, Layout};
+
+    #[test]
+    fn patterns_behind_a_network_are_known_by_their_text() {
+        for (path, is) in [("s3://b/*.nc/t", true), ("gs://b/x[0-9].h5", true), ("http://h/x.bin?dtype=<f4", false)] {
+            assert_eq!(is_pattern(Path::new(path)), is, "{path}");
+        }
+    }
 
     /// A file of consecutive numbers.
     fn numbers(path: &Path, shape: &[usize], first: i32) {

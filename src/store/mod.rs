@@ -598,6 +598,7 @@ fn locate_remote(path: &Path) -> Result<(&'static dyn Format, PathBuf, String)> 
     for part in named.into_iter().chain(parts().filter(|part| named != Some(part))) {
         let is_object = match input::Input::find(part) {
             Ok(object) => object.is_some(),
+            Err(error) if named == Some(part) => return Err(error),
             Err(error) => {
                 fault.get_or_insert(error);
                 false

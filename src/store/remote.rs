@@ -60,6 +60,18 @@ pub(crate) fn is_read_only(path: &Path) -> bool {
     path.to_str().is_some_and(|text| text.starts_with("http"))
 }
 
+/// The names directly below a URL: of objects, and of what is a prefix of more of them.
+pub(crate) fn names(folder: &Path) -> Result<Vec<String>> {
+    let (place, key) = locate(folder)?;
+    let listing = place.list(&key, false).map_err(|e| {
+        let hint = "; HTTP has no listings, so that files are named one by one there";
+        let is_http = is_read_only(folder);
+        e.at(format!("looking for names that match{}", if is_http { hint } else { "" }))
+    })?;
+    let objects = listing.objects.iter().filter_map(|(key, _)| key.rsplit('/').next()).map(str::to_owned);
+    Ok(objects.chain(listing.folders.iter().cloned()).filter(|name| !name.is_empty()).collect())
+}
+
 /// Removes what a finished array has kept to be known by.
 pub(crate) fn settle(path: &Path) -> Result<()> {
     let (place, key) = locate(path)?;

@@ -3,11 +3,12 @@
 
     python tests/judges/remote.py target/debug/hyperslab 40 --seed 1
 
-An S3 server (moto) holds Zarr hierarchies of both versions, sharded or not, with consolidated metadata or without.  Between it
+An S3 server (moto) holds Zarr hierarchies of both versions, sharded or not, with consolidated metadata or without, and files:
+HDF5 with every kind of chunk index, NetCDF-4, NetCDF-3, .npy, TIFF, raw numbers, and zip archives of Zarr.  Between it
 and the command stands a proxy that answers late, answers 503, drops connections and cuts bodies short.  What the command reads
 through s3:// and http:// must be what NumPy has, what it writes must be what zarr reads, a run that fails must leave nothing,
 opening must take the same few requests however many chunks there are, and conversions and appends that are killed must be
-gone on with.  Needs numpy>=2.4, zarr>=3 and moto[server]>=5.
+gone on with.  Needs numpy>=2.4, zarr>=3, moto[server]>=5, h5py, netCDF4, scipy and tifffile.
 
     python tests/judges/remote.py target/release/hyperslab --latency 50
 
@@ -27,7 +28,11 @@ import time
 import warnings
 
 import boto3
+import h5py
+import netCDF4
 import numpy as np
+import scipy.io
+import tifffile
 import zarr
 from moto.server import ThreadedMotoServer
 
@@ -278,6 +283,123 @@ def interrupted(args, proxy, bucket, number):
     return None
 
 
+def hdf5(draw, path, x):
+    """Chunks under each kind of index that libhdf5 has, or none."""
+    version, growing, early = draw.choice([("earliest", 0, 0), ("earliest", 1, 0), ("latest", 0, 0), ("latest", 0, 1), ("latest", 1, 0), ("latest", x.ndim, 0), (None, 0, 0)])
+    chunks = tuple(draw.randint(1, max(1, n // 2)) for n in x.shape) if version else None
+    filters = {} if early or not chunks else draw.choice([{}, {"compression": "gzip", "shuffle": True}, {"fletcher32": True}])
+    maxshape = tuple(None if a < growing else n for a, n in enumerate(x.shape)) if chunks else None
+    with h5py.File(path, "w", libver=version or "latest", userblock_size=draw.choice([0, 512])) as f:
+        if early:
+            creation = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+            creation.set_chunk(chunks)
+            creation.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+            group = f.create_group("group")
+            made = h5py.h5d.create(group.id, b"x", h5py.h5t.py_create(x.dtype), h5py.h5s.create_simple(x.shape), creation)
+            h5py.Dataset(made)[...] = x
+        else:
+            f.create_dataset("group/x", data=x, chunks=chunks, maxshape=maxshape, **filters)
+    return "group/x"
+
+
+def netcdf4(draw, path, x):
+    with netCDF4.Dataset(path, "w") as f:
+        names = [f.createDimension(f"d{a}", None if a == 0 and draw.random() < 0.5 else n).name for a, n in enumerate(x.shape)]
+        f.createVariable("x", x.dtype, names, zlib=draw.random() < 0.5, fill_value=False)[...] = x
+    return "x"
+
+
+def netcdf3(draw, path, x):
+    with scipy.io.netcdf_file(path, "w", version=draw.choice([1, 2])) as f:
+        for a, n in enumerate(x.shape):
+            f.createDimension(f"d{a}", None if a == 0 and draw.random() < 0.5 else n)
+        for name in ("w", "x"):
+            f.createVariable(name, x.dtype, [f"d{a}" for a in range(x.ndim)])[:] = x
+    return "x"
+
+
+def npy(draw, path, x):
+    np.save(path, np.asfortranarray(x) if draw.random() < 0.5 else x)
+    return ""
+
+
+def tiff(draw, path, x):
+    tifffile.imwrite(path, x, photometric="minisblack", compression=draw.choice([None, "zlib"]), tile=draw.choice([None, (16, 16)]))
+    return ""
+
+
+def raw(draw, path, x):
+    path.write_bytes(b"12345" + x.tobytes())
+    return f"?dtype={x.dtype.str}&shape={','.join(map(str, x.shape))}&offset=5"
+
+
+def archive(draw, path, x):
+    with zarr.storage.ZipStore(path, mode="w") as store:
+        zarr.create_array(store, name="x", data=x, chunks=tuple(max(1, n // 3) for n in x.shape))
+    return "x"
+
+
+KINDS = [(hdf5, "h5", 4), (hdf5, "h5", 4), (netcdf4, "nc", 4), (netcdf3, "nc", 2), (npy, "npy", 2), (tiff, "tif", 2), (raw, "bin", 2), (archive, "zip", 4)]
+
+
+def check_file(args, proxy, bucket, number):
+    """An array in a file, through s3:// and http://."""
+    draw = random.Random(args.seed * 200_003 + number)
+    write, ending, requests = KINDS[number % len(KINDS)]
+    with tempfile.TemporaryDirectory() as name:
+        path, key = pathlib.Path(name) / f"x.{ending}", f"file{number}.{ending}"
+        shape = tuple(draw.randint(17, n) for n in draw.choice([[300, 200], [9 + 20, 60, 50]]))
+        x = np.random.default_rng(number).integers(0, 100, shape).astype(draw.choice(["f4", "i2", "f8"]))
+        inner = write(draw, path, x)
+        inside = inner if inner.startswith("?") or not inner else f"/{inner}"
+        bucket.client.put_object(Bucket="bucket", Key=key, Body=path.read_bytes(), ACL="public-read")
+        url = draw.choice([f"s3://bucket/{key}", f"{proxy.url}/bucket/{key}"]) + inside
+        proxy.be(draw, 0)
+        code, text = command(args, proxy, "info", url)
+        if code or len(proxy.requests) > requests:
+            return f"opening {url} took {proxy.requests}: {text}"
+        proxy.be(draw, draw.choice([0, 0.15, 0.3]))
+        parts = tuple(slice(draw.randint(0, n - 1), None, draw.choice([1, 1, 3])) for n in x.shape)
+        words = ", ".join(f"{s.start}::{s.step}" for s in parts)
+        out, options = pathlib.Path(name) / "out.npy", ["--threads", draw.choice([1, 3]), "--raw", "--quiet"]
+        code, text = command(args, proxy, "eval", f"x[{words}]", f"x={url}", "-o", out, *options)
+        if code or not np.array_equal(np.load(out), x[parts]):
+            return f"reading {url} [{words}] under {proxy.faults}: {text}"
+        if draw.random() < 0.7:
+            return None
+        proxy.be(draw, 0, broken=key)
+        code, text = command(args, proxy, "eval", "x + 1", f"x={url}", "-o", out, "--overwrite", *options)
+        if code != 1 or key not in text:
+            return f"bodies of {url} that break off end in {code} {text}"
+    return None
+
+
+def check_many(args, proxy, bucket, number):
+    """The files of a pattern as one array, and an index of them."""
+    draw = random.Random(args.seed * 300_007 + number)
+    with tempfile.TemporaryDirectory() as name:
+        folder, count = pathlib.Path(name), draw.randint(2, 9)
+        x = np.random.default_rng(number).integers(0, 100, (count, 4, 300)).astype("f4")
+        for i, part in enumerate(x):
+            with netCDF4.Dataset(folder / f"part{i}.nc", "w") as f:
+                f.createDimension("time", None), f.createDimension("place", 300)
+                f.createVariable("time", "f8", ["time"])[:] = np.arange(4) + 4 * i
+                f.createVariable("x", "f4", ["time", "place"], zlib=True, fill_value=False)[:] = part
+            body = (folder / f"part{i}.nc").read_bytes()
+            bucket.client.put_object(Bucket="bucket", Key=f"many{number}/part{i}.nc", Body=body, ACL="public-read")
+        proxy.be(draw, draw.choice([0, 0.1]))
+        out, pattern = folder / "out.npy", f"s3://bucket/many{number}/part?.nc"
+        code, text = command(args, proxy, "eval", "x[1:]", f"x={pattern}/x", "-o", out, "--quiet")
+        if code or not np.array_equal(np.load(out), x.reshape(-1, 300)[1:]):
+            return f"reading {pattern} under {proxy.faults}: {text}"
+        code, text = command(args, proxy, "index", folder / "all.json", pattern, "--concat", "time", "--quiet")
+        if not code:
+            code, text = command(args, proxy, "eval", "x[1:]", f"x={folder}/all.json/x", "-o", out, "--quiet", "--overwrite")
+        if code or not np.array_equal(np.load(out), x.reshape(-1, 300)[1:]):
+            return f"reading an index of {pattern} under {proxy.faults}: {text}"
+    return None
+
+
 def measure(args, proxy, bucket):
     """A cold read of 200 chunks of a megabyte."""
     with tempfile.TemporaryDirectory() as name:
@@ -316,10 +438,12 @@ def main():
     count = min(args.count, 10)
     problems = [f"case {n}: {problem}" for n in range(count) if (problem := check(args, proxy, bucket, n))]
     problems += [f"interrupted {n}: {problem}" for n in range(count) if (problem := interrupted(args, proxy, bucket, n))]
-    print(*problems, sep="\n", end="\n" if problems else "")
-    print(f"{2 * count - len(problems)} of {2 * count} hierarchies agree")
+    wrong = [f"file {n}: {problem}" for n in range(2 * count) if (problem := check_file(args, proxy, bucket, n))]
+    wrong += [f"files {n}: {problem}" for n in range(count) if (problem := check_many(args, proxy, bucket, n))]
+    print(*problems, *wrong, sep="\n", end="\n" if problems or wrong else "")
+    print(f"{2 * count - len(problems)} of {2 * count} hierarchies and {3 * count - len(wrong)} of {3 * count} files agree")
     server.stop()
-    raise SystemExit(bool(problems))
+    raise SystemExit(bool(problems or wrong))
 
 
 if __name__ == "__main__":

@@ -364,6 +364,40 @@ fn places_between_elements_are_interpolated() {
     near(&finer, &(0..61).map(|k| f64::from(k) / 3.0).collect::<Vec<_>>(), "zoom");
 }
 
+/// Steps of a dilation within a mask, of which each goes to the neighbours alone.
+#[test]
+fn a_mask_holds_many_steps() {
+    let cx = &contexts()[1];
+    let line = cx.arange(60).unwrap().into_dyn().rechunk(&[7]);
+    let (seed, mask) = (line.equal(20.0), line.less(25.0));
+    let how = Binary { mask: Some(mask.expr().clone()), iterations: 16, ..Binary::default() };
+    let made = binary("binary_dilation", seed.expr(), Change::Dilation, &how).unwrap();
+    let have = elements(&cx.compute(Array::from_expr(made)).unwrap());
+    assert!(have.iter().enumerate().all(|(i, z)| (z.re > 0.0) == (4..25).contains(&i)), "{have:?}");
+}
+
+/// Splines go through a few elements as SciPy has them, and what is not a number is in all of a line.
+#[test]
+fn short_lines_and_lines_with_nan() {
+    let cx = Context::default();
+    let of = |x: &[f64]| cx.from_ndarray(ndarray::arr1(x).into_dyn()).unwrap().into_dyn();
+    let spline = Spline { order: 5, rim: Rim::Reflect, ..Spline::default() };
+    // scipy.ndimage.shift([3, 1, 4], 0.25, order=5, mode="reflect") and the next, of SciPy 1.17.1.
+    let short = [3.507_652_747_603_347_4, 1.082_478_778_771_143_6, 3.100_694_605_730_415_4];
+    near(&of(&[3.0, 1.0, 4.0]).ndimage().shift(&[0.25], &spline).unwrap(), &short, "three elements");
+    let beyond = Spline { order: 3, rim: Rim::Nearest, prefilter: false, ..Spline::default() };
+    near(
+        &of(&[3.0, 1.0, 4.0]).ndimage().shift(&[1.5], &beyond).unwrap(),
+        &[3.0, 2.958_333_333_333_333, 2.0625],
+        "without a filter",
+    );
+    for chunk in [5, 2] {
+        let line = of(&[1.0, f64::NAN, 2.0, 3.0, 5.0]).rechunk(&[chunk]);
+        let made = line.ndimage().shift(&[0.5], &Spline { rim: Rim::Mirror, ..Spline::default() }).unwrap();
+        assert!(elements(&cx.compute(made).unwrap()).iter().all(|z| z.re.is_nan()));
+    }
+}
+
 /// The nearest element that is 0 is found among all of them, by hand, whatever the chunks.
 #[test]
 fn distances_are_those_of_the_nearest() {

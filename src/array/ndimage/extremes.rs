@@ -121,6 +121,9 @@ fn masked(name: &'static str, x: &Expr, window: &[usize], mask: &[f64], place: P
     let extreme = wanted == 0 || wanted + 1 == counting.len();
     let named = matches!(place, Place::Smallest | Place::Largest);
     let largest = if named { place == Place::Largest } else { wanted > 0 };
+    if !named {
+        starts(name, &spread(name, &axes, rank, window)?, &spread_origins(name, &axes, rank, &around.origins)?)?;
+    }
     if counting.len() == mask.len() && extreme && window.len() == axes.len() {
         // A window lies along the axes of an extreme as they are named, along those of a rank in order.
         let mut around = around.clone();

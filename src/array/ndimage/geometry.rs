@@ -178,7 +178,9 @@ pub(super) fn of_nothing(
     if empty && spline.rim == Rim::Nearest && spline.prefilter && spline.order > 1 {
         return Err(Error::argument(name, "an array of no elements has no nearest one"));
     }
-    build::full(out, Scalar::Float(if out.contains(&0) { 0.0 } else { spline.cval }), output, None)
+    // As of any place, it is the nearest integer.
+    let constant = if output.is_integer() { spline.cval.round() } else { spline.cval };
+    build::full(out, Scalar::Float(if out.contains(&0) { 0.0 } else { constant }), output, None)
 }
 
 /// `x` at the places of a map, in the shape `out`; only `axes` are interpolated.

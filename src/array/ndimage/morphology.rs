@@ -136,9 +136,10 @@ pub fn binary(name: &'static str, x: &Expr, change: Change, how: &Binary) -> Res
     match &how.mask {
         None => out = step(&out)?,
         Some(mask) => {
-            let mask = build::cast(mask, DType::Bool)?;
+            let (mask, first) = (build::cast(mask, DType::Bool)?, out.clone());
             for _ in 0..how.iterations {
-                out = choice(&mask, step(&out)?, &out)?;
+                // Outside the mask all steps have what is there at first, so that each is read by one alone.
+                out = choice(&mask, step(&out)?, &first)?;
             }
         }
     }

@@ -9,7 +9,7 @@ use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
 use crate::error::{Error, Result};
 use crate::expr::{ExprKind, build};
-use crate::store::remote::is_url;
+use crate::store::remote::{is_marked, is_url, mark};
 use crate::store::{self, Create, Info, Node, NodeKind};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -104,25 +104,40 @@ impl Job<'_> {
     fn tree(&self, session: &mut Session, nodes: &[Node]) -> Result<()> {
         let (container, inside) = store::destination(&self.args.target)?;
         let resume = self.args.running.resume;
+        let paths: Vec<&str> = nodes.iter().map(|n| n.path.as_str()).collect();
+        let contents = format!("{} {:?} {:?} {paths:?}", self.args.source.display(), self.dtype, self.args.storage);
         if !inside.is_empty() || is_url(&container) {
-            let done = self.tree_into(session, nodes, &self.args.target, None);
-            if done.is_ok() || !resume {
-                let kept = self.targets(nodes, &self.args.target).try_for_each(|(_, path)| store::settle(path));
-                return done.and(kept);
-            }
-            return done;
+            return self.tree_in_place(session, nodes, &format!("all of {contents}"));
         }
         if container.exists() && store::container(&container).is_err() {
             return Err(Error::store(container, "exists and is no container, so it is not replaced"));
         }
         let how = Create::new().overwrite(self.args.storage.overwrite).resume(resume);
-        let paths: Vec<&str> = nodes.iter().map(|n| n.path.as_str()).collect();
-        let contents = format!("{} {:?} {:?} {paths:?}", self.args.source.display(), self.dtype, self.args.storage);
         let staged = Staged::new(&container, &how, &contents)?;
         if !staged.is_done() {
             self.tree_into(session, nodes, &staged.path(), Some(&staged))?;
         }
         staged.commit()
+    }
+
+    /// Copies a group and everything below it to where it belongs, array after array. Behind a network, a note says when all of
+    /// them are there, so that a run which is killed after that is not taken for one that finds arrays of others.
+    fn tree_in_place(&self, session: &mut Session, nodes: &[Node], contents: &str) -> Result<()> {
+        let (target, resume) = (&self.args.target, self.args.running.resume);
+        let remote = is_url(target);
+        let mut done = Ok(());
+        if !(remote && resume && is_marked(target, contents)?) {
+            done = self.tree_into(session, nodes, target, None);
+            if done.is_err() && resume {
+                return done;
+            }
+            if done.is_ok() && remote {
+                mark(target, contents)?;
+            }
+        }
+        // The group that has the note comes last.
+        let all: Vec<PathBuf> = self.targets(nodes, target).map(|(_, path)| path).collect();
+        done.and(all.iter().rev().try_for_each(store::settle))
     }
 
     /// The nodes and where they go.

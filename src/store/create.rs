@@ -18,12 +18,15 @@ use std::collections::BTreeMap;
 /// ```
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Create {
-    /// Chunk shape; chosen from the expression where absent.
+    /// Chunk shape. Where absent, it is that of the expression if a chunk has 16 KiB to 64 MiB or is the whole array; otherwise
+    /// runs of about 4 MiB, whole along the inner axes.
     pub chunks: Option<Vec<usize>>,
-    /// Shard shape, a multiple of the chunk shape (Zarr v3).
+    /// Shard shape, a multiple of the chunk shape (Zarr v3); none where absent. Shards are worth their while where chunks are so
+    /// small that there would be very many files: they are written whole, and read by parts.
     pub shards: Option<Vec<usize>>,
-    /// `zstd`, `gzip`, `blosc-lz4`, `blosc-zstd`, `none`, with an optional level: `zstd:3`. The format's default where
-    /// absent.
+    /// `zstd`, `gzip`, `blosc-lz4`, `blosc-zstd`, `none`, with an optional level: `zstd:3`. Where absent: in Zarr `blosc-zstd:1`
+    /// (with a checksum in version 3), `zstd:3` for elements of one byte; in HDF5 and NetCDF-4 shuffle and `gzip:4`, which every
+    /// reader has.
     pub codec: Option<String>,
     /// The format, where the name does not say it: `netcdf3` (or `netcdf3-classic`, `netcdf3-64bit`, `netcdf3-cdf5`; otherwise the
     /// first of these that can hold the array), for names in `.nc`.

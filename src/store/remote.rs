@@ -78,6 +78,27 @@ pub(crate) fn settle(path: &Path) -> Result<()> {
     place.delete(&[format!("{key}/{RUN}")])
 }
 
+/// Notes that everything below a URL is stored by the run that `contents` tells, whose arrays have yet to be settled.
+///
+/// # Errors
+/// [`Store`](crate::ErrorKind::Store), naming the object.
+#[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "its users are left out"))]
+pub(crate) fn mark(path: &Path, contents: &str) -> Result<()> {
+    let (place, key) = locate(path)?;
+    uploads::put_now(&place, &format!("{key}/{RUN}"), contents.as_bytes().to_vec())
+}
+
+/// Whether [`mark`] has noted that of a run.
+///
+/// # Errors
+/// [`Store`](crate::ErrorKind::Store), naming the object.
+#[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "its users are left out"))]
+pub(crate) fn is_marked(path: &Path, contents: &str) -> Result<bool> {
+    let (place, key) = locate(path)?;
+    let most = Want::AtMost(1 << 20);
+    Ok(place.get(&format!("{key}/{RUN}"), most)?.is_some_and(|got| got.bytes == contents.as_bytes()))
+}
+
 /// The bytes of an object that are asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Want {

@@ -110,7 +110,7 @@ impl Update {
         let named = |e: Error| e.at(format!("for {}", info.path));
         let rank = info.shape.len();
         let items = match &self.place {
-            Place::End(axis) => return self.end(axis, info, new).map(|region| (region, Vec::new())),
+            Place::End(axis) => return Self::end(axis, info, new).map(|region| (region, Vec::new())),
             Place::Index(index) => index.items().to_vec(),
             Place::Along(slices) => {
                 let mut items = vec![None; rank];
@@ -147,7 +147,7 @@ impl Update {
     }
 
     /// The region behind the end along an axis.
-    fn end(&self, axis: &Axes, info: &Info, new: &[usize]) -> Result<Region> {
+    fn end(axis: &Axes, info: &Info, new: &[usize]) -> Result<Region> {
         let named = |e: Error| e.at(format!("for {}", info.path));
         let axes = match axis {
             Axes::Names(names) => names.iter().map(|name| axis_of(name, info)).collect::<Result<Vec<_>>>()?,

@@ -344,7 +344,9 @@ impl Writer {
     fn list<T>(&mut self, tag: u32, items: &[T], mut item: impl FnMut(&mut Self, &T)) {
         self.word(if items.is_empty() { 0 } else { tag });
         self.unsigned(items.len() as u64);
-        items.iter().for_each(|one| item(self, one));
+        for one in items {
+            item(self, one);
+        }
     }
 
     fn attributes(&mut self, attributes: &[Attribute]) {

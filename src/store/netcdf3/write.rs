@@ -186,7 +186,8 @@ impl Writer {
         model.variables.push(own);
         let is_record = model.is_record(&model.variables[model.variables.len() - 1]);
         let records = model.variables.iter().filter(|v| model.is_record(v)).count();
-        if !replaced && !(is_record && records > 0) && self.append(&mut model)? {
+        let anew = replaced || is_record && records > 0;
+        if !anew && self.append(&mut model)? {
             return Ok(());
         }
         self.rewrite(old, &before, model)

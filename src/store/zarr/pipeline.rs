@@ -161,7 +161,7 @@ pub(super) struct Pipeline {
     arrays: Vec<ArrayStage>,
     core: Core,
     packed: Vec<ByteStage>,
-    /// The one stage, where that is all there is.
+    /// The one stage, where that is all there is but for a checksum.
     direct: Option<Direct>,
 }
 
@@ -189,8 +189,13 @@ impl Pipeline {
         }
         let otherwise = otherwise.map(|swapped| Core::Bytes { swapped });
         let core = core.or(otherwise).ok_or("no codec turns elements into bytes")?;
-        let alone = arrays.is_empty() && packed.len() == 1;
-        let direct = if alone { Direct::new(dtype, &core, codecs) } else { None };
+        let packers: Vec<&Named> = codecs.iter().filter(|c| !["bytes", "endian"].contains(&c.short())).collect();
+        let direct = match packers.as_slice() {
+            _ if !arrays.is_empty() => None,
+            [one] => Direct::new(dtype, &core, one, false),
+            [one, sum] if sum.short() == "crc32c" => Direct::new(dtype, &core, one, true),
+            _ => None,
+        };
         Ok(Self { dtype, arrays, core, packed, direct })
     }
 
@@ -236,13 +241,22 @@ impl Pipeline {
 
     /// Decodes a chunk straight to where its elements go, where its codecs allow that.
     pub(super) fn decode_into(&self, stored: &[u8], out: &mut [u8], tools: &mut Tools) -> Option<Outcome<()>> {
-        self.direct?.decode(stored, out, tools)
+        let direct = self.direct?;
+        let Some(sum) = self.packed.get(1).filter(|_| direct.is_summed()) else {
+            return direct.decode(stored, out, tools);
+        };
+        let most = BytesRepresentation::BoundedSize(stored.len() as u64);
+        match sum.decode(Cow::Borrowed(stored), &most) {
+            Ok(stored) => direct.decode(&stored, out, tools),
+            Err(why) => Some(Err(why)),
+        }
     }
 
     /// Reads a chunk of a file and decodes it straight to where its elements go, where its codecs allow to do that bit by
     /// bit.
     pub(super) fn read_into(&self, piece: &Piece, out: &mut [u8], scratch: &mut Scratch) -> Option<Result<()>> {
-        let direct = self.direct.filter(|direct| direct.is_blosc() && matches!(piece.bytes, Bytes::File { .. }))?;
+        let direct =
+            self.direct.filter(|direct| direct.is_bare_frame() && matches!(piece.bytes, Bytes::File { .. }))?;
         let (room, read) = ((&mut scratch.stored, &mut scratch.tools), |at, to: &mut [u8]| piece.read_at(at, to));
         let done = blosc::decode_stored(piece.len, out, room, read, |why| Error::store(&piece.path, why))?;
         Some(done.map(|()| direct.finish(out)))

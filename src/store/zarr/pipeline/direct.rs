@@ -36,22 +36,24 @@ enum Packing {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Direct {
     packing: Packing,
+    /// Whether a checksum stands behind it.
+    summed: bool,
     /// Bytes of a number, where they are reversed.
     swapped: Option<usize>,
 }
 
 impl Direct {
-    /// The last of the codecs, where it is the only stage.
-    pub(super) fn new(dtype: DType, core: &Core, codecs: &[Named]) -> Option<Self> {
+    /// The codec, which is the only stage, but for a checksum behind it where one is `summed`.
+    pub(super) fn new(dtype: DType, core: &Core, codec: &Named, summed: bool) -> Option<Self> {
         let Core::Bytes { swapped } = *core else { return None };
-        let packing = match codecs.last()?.short() {
+        let packing = match codec.short() {
             "blosc" => Packing::Blosc,
             "zstd" => Packing::Zstd,
             "gzip" => Packing::Gzip,
             "zlib" => Packing::Zlib,
             _ => return None,
         };
-        Some(Self { packing, swapped: swapped.then_some(dtype.real().size()) })
+        Some(Self { packing, summed, swapped: swapped.then_some(dtype.real().size()) })
     }
 
     /// Whether `stored` can hold so many bytes: a small file cannot ask for much memory.
@@ -66,9 +68,14 @@ impl Direct {
         }
     }
 
-    /// Whether a chunk is a Blosc frame.
-    pub(super) fn is_blosc(self) -> bool {
-        self.packing == Packing::Blosc
+    /// Whether a chunk is a Blosc frame and nothing else.
+    pub(super) fn is_bare_frame(self) -> bool {
+        self.packing == Packing::Blosc && !self.summed
+    }
+
+    /// Whether a checksum stands behind what is packed.
+    pub(super) fn is_summed(self) -> bool {
+        self.summed
     }
 
     /// Puts the bytes of elements in the order of this machine.

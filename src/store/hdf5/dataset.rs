@@ -92,8 +92,9 @@ impl Hdf5Array {
         let filters = raw::filters(&creation).map_err(fail)?;
         let (chunks, source) = source(dataset, &creation, input, &stored, &dims, &filters)
             .map_err(|e| if e.frames().is_empty() { e.at(format!("dataset {inner}")) } else { e })?;
-        // For chunks, the library adds up its whole index.
-        let cheap_size = !matches!(source, Source::Chunked(_)) || chunks.count() <= 4096;
+        // For chunks, the library adds up its whole index, which takes requests behind a network.
+        let is_small = chunks.count() <= 4096 && !input.is_remote();
+        let cheap_size = raw::layout(&creation) != Layout::Chunked || is_small;
         let (attributes, attribute_types) = read_all(dataset);
         let info = Info {
             path: shown.display().to_string(),

@@ -4,6 +4,7 @@ use super::blocks::{BLOCK, Version};
 use super::{Got, Place, Want};
 use crate::error::{Error, Result};
 use parking_lot::Mutex;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,6 +14,8 @@ use std::time::Duration;
 const FIRST: u64 = 256 << 10;
 /// Blocks that one request brings at most, where one is asked for after the other.
 const LONGEST: u64 = 16;
+/// Blocks that are asked for at once.
+const ALL_AT_ONCE: usize = 256;
 /// An object that was opened no longer ago is not asked for again.
 const FRESH: Duration = Duration::from_secs(5);
 
@@ -135,6 +138,25 @@ impl Object {
         let bytes = got.part(from, usize::try_from(to - from).unwrap_or(usize::MAX));
         self.keep(block, bytes.ok_or_else(|| self.fault(from, to, "the answer is too short"))?);
         Ok(())
+    }
+
+    /// Gets the blocks in which these bytes are, all at once, so that they are there when they are read. Faults come up again
+    /// then.
+    pub(crate) fn bring_all(&self, places: &[u64]) {
+        let blocks = self.place.blocks.lock();
+        let inside = places.iter().filter(|&&at| at < self.version.total).map(|at| at / BLOCK);
+        let wanted: BTreeSet<u64> = inside.filter(|&block| !blocks.holds(self.version.number, block)).collect();
+        drop(blocks);
+        let wanted: Vec<u64> = wanted.into_iter().take(ALL_AT_ONCE).collect();
+        let range = |block: &u64| (block * BLOCK, ((block + 1) * BLOCK).min(self.version.total));
+        let ranges: Vec<(u64, u64)> = wanted.iter().map(range).collect();
+        for (&block, got) in wanted.iter().zip(self.place.get_ranges(&self.key, &ranges)) {
+            if let Ok(Some(got)) = got
+                && self.is_version_of(&got)
+            {
+                self.keep(block, &got.bytes);
+            }
+        }
     }
 
     fn keep(&self, first: u64, bytes: &[u8]) {

@@ -55,6 +55,12 @@ impl Place {
         self.aheads().iter().filter_map(|ahead| ahead.begun(key, from, to)).max()
     }
 
+    /// These ranges of an object, asked for at once.
+    pub(crate) fn get_ranges(&self, key: &str, ranges: &[(u64, u64)]) -> Vec<Result<Option<Arc<Got>>>> {
+        let slots: Vec<Arc<Slot>> = ranges.iter().map(|&(from, to)| self.begin(key, Want::Range(from, to))).collect();
+        slots.iter().map(|slot| slot.wait()).collect()
+    }
+
     fn begin(&self, key: &str, want: Want) -> Arc<Slot> {
         let slot = Arc::new(Slot::default());
         self.objects.begin(key, want, slot.filler());

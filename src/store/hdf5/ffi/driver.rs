@@ -33,6 +33,11 @@ const NAME: &CStr = c"hyperslab";
 /// Memory types: elements, as opposed to metadata.
 const DRAW: c_int = 3;
 const TYPES: usize = 7;
+/// Memory types: nodes of B-trees.
+const BTREE: c_int = 2;
+/// The children of a node of an index of chunks, and what it takes but for its keys.
+const CHILDREN: usize = 64;
+const NODE: usize = 24 + 8 * CHILDREN;
 
 /// `H5FD_class_t`. Functions that are never given are pointers to nothing.
 #[repr(C)]
@@ -183,6 +188,24 @@ fn register() -> Res<()> {
     })
 }
 
+/// Where the nodes below a node of an index of chunks (a B-tree of version 1, as files have it by default) may be. The library
+/// asks for one after the other, with nothing to wait for but the network; this is a guess for asking at once, and what is
+/// wrong about it costs requests, no more.
+fn children(node: &[u8], size: usize) -> Vec<u64> {
+    let number = |at: usize, n: usize| -> Option<u64> {
+        let bytes = node.get(at..at.checked_add(n)?)?;
+        Some(bytes.iter().rev().fold(0, |sum, &byte| sum << 8 | u64::from(byte)))
+    };
+    let is_one = node.starts_with(b"TREE\x01") && number(5, 1).is_some_and(|level| level > 0);
+    // A node of 64 children, between keys of an axis and more, and addresses of 8 bytes.
+    let (Some(count), Some(keys)) = (number(6, 2), size.checked_sub(NODE).filter(|_| is_one)) else {
+        return Vec::new();
+    };
+    let key = keys / (CHILDREN + 1);
+    let place = |i: u64| number(24 + key + usize::try_from(i).ok()? * (key + 8), 8);
+    (0..count.min(CHILDREN as u64)).filter_map(place).collect()
+}
+
 /// The URL in a name that the library has made of one: it puts a folder before those that it takes for relative.
 fn url(name: &str) -> Option<&Path> {
     name.match_indices("://").find_map(|(colon, _)| {
@@ -303,6 +326,15 @@ unsafe extern "C" fn read(
         let there = usize::try_from(input.length().saturating_sub(at)).unwrap_or(size).min(size);
         let out = &mut out[..there];
         let elements = kind == DRAW && there as u64 >= BLOCK;
+        if kind == BTREE
+            && let Some(object) = input.object()
+        {
+            let done = input.describe(at, out);
+            let places = children(out, size);
+            if done.is_ok() && places.len() > 1 {
+                object.bring_all(&places);
+            }
+        }
         let done = if elements { input.read_at(at, out) } else { input.describe(at, out) };
         done.map_or_else(
             |fault| {
@@ -321,6 +353,21 @@ unsafe extern "C" fn write(_: *mut Opened, _: c_int, _: hid_t, _: haddr_t, _: us
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn children_of_a_node() {
+        let key = 4 + 4 + 8 * 4;
+        let mut node = vec![0; NODE + key * (CHILDREN + 1)];
+        node[..8].copy_from_slice(b"TREE\x01\x01\x03\0");
+        for i in 0..3 {
+            let at = 24 + key + i * (key + 8);
+            node[at..at + 8].copy_from_slice(&(1000 + i as u64).to_le_bytes());
+        }
+        assert_eq!(children(&node, node.len()), [1000, 1001, 1002]);
+        assert_eq!(children(&node[..30], node.len()), [0; 0]);
+        node[5] = 0;
+        assert_eq!(children(&node, node.len()), [0; 0]);
+    }
 
     #[test]
     fn urls_in_names() {

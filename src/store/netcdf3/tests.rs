@@ -152,6 +152,7 @@ fn arrays_that_share_bytes_are_refused() {
 fn written(path: &Path, name: &str, shape: &[usize], names: &[&str], how: Create) -> Result<()> {
     let names = names.iter().map(|n| Some((*n).to_owned())).collect();
     let layout = Layout {
+        time: None,
         dtype: DType::I16,
         shape: shape.to_vec(),
         chunks: shape.iter().map(|&n| n.clamp(1, 2)).collect(),
@@ -218,7 +219,7 @@ fn what_no_version_holds_is_refused() {
     let path = folder.path().join("x.nc3");
     let create = |dtype, shape: &[usize], how: Create| {
         let chunks = shape.iter().map(|&n| n.max(1)).collect();
-        let layout = Layout { dtype, shape: shape.to_vec(), chunks, how, run: None };
+        let layout = Layout { dtype, time: None, shape: shape.to_vec(), chunks, how, run: None };
         Netcdf3.create(&path, "x", &layout).unwrap_err().to_string()
     };
     let check = |error: String, end: &str| assert!(error.contains(end), "{error}");

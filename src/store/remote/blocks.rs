@@ -115,7 +115,7 @@ mod tests {
     #[test]
     fn an_object_that_changes_has_another_number() {
         let mut blocks = Blocks::default();
-        let long = Duration::from_secs(3600);
+        let long = Duration::from_hours(1);
         let first = blocks.see("a", 10, "t");
         assert_eq!((blocks.see("a", 10, "t"), blocks.seen("a", long)), (first.clone(), Some(first.clone())));
         let second = blocks.see("a", 10, "u");

@@ -348,9 +348,9 @@ mod tests {
             state ^= state << 13;
             state ^= state >> 7;
             state ^= state << 17;
-            if i / 700 % 3 == 0 { state.to_le_bytes()[0] } else { (i / 9 % 251).to_le_bytes()[0] & 0x3f }
+            if (i / 700).is_multiple_of(3) { state.to_le_bytes()[0] } else { (i / 9 % 251).to_le_bytes()[0] & 0x3f }
         };
-        (0..n).map(|i| next(i)).collect()
+        (0..n).map(next).collect()
     }
 
     #[cfg(feature = "zarr")]

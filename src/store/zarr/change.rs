@@ -290,7 +290,7 @@ mod tests {
 
     fn array(path: &Path, shape: &[usize], values: &[u8]) {
         let how = Create { zarr_version: Some(3), ..Create::new() };
-        let layout = Layout { dtype: DType::U8, shape: shape.to_vec(), chunks: vec![4], how, run: None };
+        let layout = Layout { dtype: DType::U8, time: None, shape: shape.to_vec(), chunks: vec![4], how, run: None };
         let sink = Zarr.create(path, "x", &layout).unwrap();
         sink.write(&Region::full(shape), values).unwrap();
         sink.finish().unwrap();

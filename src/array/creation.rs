@@ -9,8 +9,11 @@ use crate::dtype::{DType, Element};
 use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::expr::build::{self, Arg};
+use crate::expr::compose::{as_axis, binary, choice};
 use crate::op::elementwise::ElementOp;
+use crate::op::reduction::{Params, find};
 use crate::runtime::context::Context;
+use crate::shape::axes::position;
 use crate::store::binary::{self, Raw};
 use crate::store::{self, memory::MemoryStore};
 use bytemuck::NoUninit;
@@ -222,6 +225,49 @@ pub(crate) fn linspace(start: f64, stop: f64, n: usize, endpoint: bool, chunks: 
         let stop = p.constant(stop, DType::F64);
         Ok(p.select(end, stop, value))
     })
+}
+
+/// `n` arrays from `start` to `stop`, of one inexact dtype, evenly spaced along a new axis, and how far apart they are; the end is
+/// included when `endpoint`.
+///
+/// # Errors
+/// [`Shape`](crate::ErrorKind::Shape) where the ends do not broadcast, [`Axis`](crate::ErrorKind::Axis) for an axis that the
+/// result has not.
+#[track_caller]
+pub(crate) fn linspace_between(
+    (start, stop): (&Expr, &Expr),
+    n: usize,
+    endpoint: bool,
+    axis: isize,
+) -> Result<[Expr; 2]> {
+    let delta = binary(ElementOp::Subtract, stop, start)?;
+    let (dtype, rank) = (delta.dtype, delta.shape.rank());
+    let axis = position("linspace", axis, rank + 1)?;
+    let gaps = if endpoint { n.saturating_sub(1) } else { n };
+    let at = as_axis(&build::cast(&build::iota(n, None), dtype)?, 0, rank + 1)?;
+    let (scaled, step) = if gaps == 0 {
+        (binary(ElementOp::Multiply, &at, &delta)?, build::full(&[], Scalar::Float(f64::NAN), DType::F64, None)?)
+    } else {
+        #[expect(clippy::cast_precision_loss, reason = "NumPy rounds here too")]
+        let gaps = gaps as f64;
+        let step = binary(ElementOp::Divide, &delta, gaps)?;
+        // Where any step is nothing, all are found from how far they have come, as in NumPy.
+        let all: Vec<usize> = (0..rank).collect();
+        let any = find("any").ok_or_else(|| Error::bug("any is a reduction"))?;
+        let none = build::reduce(&binary(ElementOp::Equal, &step, 0)?, any, &all, Params::default())?;
+        let come = binary(ElementOp::Multiply, binary(ElementOp::Divide, &at, gaps)?, &delta)?;
+        let none = build::reshape(&none, &[])?;
+        (choice(&none, &come, binary(ElementOp::Multiply, &at, &step)?)?, step)
+    };
+    let mut value = binary(ElementOp::Add, &scaled, start)?;
+    if endpoint && n > 1 {
+        #[expect(clippy::cast_possible_wrap, reason = "lengths fit i64")]
+        let last = as_axis(&binary(ElementOp::Equal, build::iota(n, None), gaps as i64)?, 0, rank + 1)?;
+        value = choice(&last, stop, &value)?;
+    }
+    let mut order: Vec<usize> = (1..=rank).collect();
+    order.insert(axis, 0);
+    Ok([build::transpose(&value, &order)?, step])
 }
 
 impl<T: Kind> Array<T> {

@@ -5,9 +5,10 @@ use super::super::value::{Call, Function};
 use super::super::value::{Value, checked};
 use super::{dates, row};
 use crate::array::Array;
-use crate::array::creation::{self, full_like, linspace};
+use crate::array::creation::{self, full_like, linspace, linspace_between};
 use crate::array::places;
 use crate::dtype::DType;
+use crate::dtype::promote::{promote, promote_weak};
 use crate::dtype::scalar::Scalar;
 use crate::error::{Error, Result};
 use crate::expr::{build, times};
@@ -124,12 +125,37 @@ fn arange(call: &Call) -> Result<Value> {
     }
 }
 
+/// The ends of a sequence where they are arrays, in the dtype of its elements; nothing where both are numbers.
+fn arrays(call: &Call) -> Result<Option<[Array; 2]>> {
+    let ends = [call.required("start")?, call.required("stop")?];
+    if ends.iter().all(|v| matches!(v, Value::Scalar(_))) {
+        return Ok(None);
+    }
+    let [start, stop] = [ends[0].to_array()?, ends[1].to_array()?];
+    let dtype = match ends {
+        [Value::Scalar(one), _] => promote_weak(stop.dtype(), one.dtype().kind()),
+        [_, Value::Scalar(one)] => promote_weak(start.dtype(), one.dtype().kind()),
+        _ => promote(start.dtype(), stop.dtype()),
+    };
+    let dtype = if dtype.is_inexact() { dtype } else { DType::F64 };
+    Ok(Some([cast(ends[0], dtype)?, cast(ends[1], dtype)?]))
+}
+
 /// `linspace`, in `f64` before the dtype is applied; through `shape` where there is one.
 fn spaced(call: &Call, map: Option<fn(&Call, Value) -> Result<Value>>) -> Result<Value> {
-    let (start, stop) = (call.real("start", 0.0)?, call.real("stop", 0.0)?);
     let num = call.count("num")?.unwrap_or(50);
     let endpoint = call.flag("endpoint", true)?;
-    let mut value: Value = linspace(start, stop, num, endpoint, None)?.into();
+    let (mut value, step): (Value, Value) = if let Some([start, stop]) = arrays(call)? {
+        let axis = call.integer("axis")?.unwrap_or(0);
+        let [value, step] = linspace_between((start.expr(), stop.expr()), num, endpoint, axis)?;
+        (value.into(), step.into())
+    } else {
+        let (start, stop) = (call.real("start", 0.0)?, call.real("stop", 0.0)?);
+        let gaps = if endpoint { num.saturating_sub(1) } else { num };
+        #[expect(clippy::cast_precision_loss, reason = "NumPy rounds here too")]
+        let step = if gaps == 0 { f64::NAN } else { (stop - start) / gaps as f64 };
+        (linspace(start, stop, num, endpoint, None)?.into(), Value::Scalar(Scalar::Float(step)))
+    };
     if let Some(map) = map {
         value = map(call, value)?;
     }
@@ -142,10 +168,7 @@ fn spaced(call: &Call, map: Option<fn(&Call, Value) -> Result<Value>>) -> Result
     if !call.flag("retstep", false)? {
         return Ok(value);
     }
-    let gaps = if endpoint { num.saturating_sub(1) } else { num };
-    #[expect(clippy::cast_precision_loss, reason = "NumPy rounds here too")]
-    let step = if gaps == 0 { f64::NAN } else { (stop - start) / gaps as f64 };
-    Ok(Value::Tuple(vec![value, Value::Scalar(Scalar::Float(step))]))
+    Ok(Value::Tuple(vec![value, step]))
 }
 
 fn logspace(call: &Call) -> Result<Value> {

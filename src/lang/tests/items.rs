@@ -35,3 +35,12 @@ fn grids_are_made_by_subscripts() {
     assert_eq!(values("x[s_[1, :2]]"), [3.0, 4.0]);
     assert!(error("mgrid[3]").contains("takes slices"));
 }
+
+#[test]
+fn sequences_between_arrays_have_a_new_axis() {
+    assert_eq!(values("linspace([0, 1], [4, 9], 3)"), [0.0, 1.0, 2.0, 5.0, 4.0, 9.0]);
+    assert_eq!(values("linspace(0, [4, 8], 4, endpoint=False, axis=-1)"), [0.0, 1.0, 2.0, 3.0, 0.0, 2.0, 4.0, 6.0]);
+    assert_eq!(values("linspace([1, 2], [1, 5], 4, retstep=True)[1]"), [0.0, 1.0]);
+    assert_eq!(values("logspace([0, 1], 2, 2, base=2.0)"), [1.0, 2.0, 4.0, 4.0]);
+    assert!(error("linspace([0, 1], 3, 4, axis=2)").contains("axis 2"));
+}

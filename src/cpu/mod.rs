@@ -14,6 +14,8 @@
 
 pub(crate) mod isa;
 pub(crate) mod copy;
+#[cfg(any(feature = "zarr", feature = "hdf5"))]
+#[cfg_attr(not(feature = "hdf5"), allow(dead_code, reason = "its users are left out"))]
 pub(crate) mod shuffle;
 pub(crate) mod loops;
 pub(crate) mod casts;

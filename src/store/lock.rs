@@ -56,7 +56,6 @@ impl Lock {
     ///
     /// # Errors
     /// When the file cannot be made.
-    #[cfg(feature = "hdf5")]
     pub(crate) fn wait(path: &Path) -> io::Result<Option<Self>> {
         loop {
             let file = open(path)?;

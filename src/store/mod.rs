@@ -25,16 +25,19 @@ use std::sync::Arc;
 pub mod meter;
 pub mod raw;
 #[cfg(any(feature = "zarr", feature = "hdf5"))]
+#[cfg_attr(not(all(feature = "zarr", feature = "hdf5")), allow(dead_code, reason = "its users are left out"))]
 mod unpack;
 pub(crate) mod lock;
 pub mod manifest;
 mod create;
+#[cfg_attr(not(any(feature = "zarr", feature = "hdf5")), allow(dead_code, reason = "its users are left out"))]
 mod update;
 pub(crate) mod staging;
 pub mod memory;
 pub mod ome;
 #[cfg_attr(not(all(feature = "remote", feature = "zarr")), allow(dead_code, reason = "its users are left out"))]
 pub mod remote;
+#[cfg_attr(not(feature = "zarr"), allow(dead_code, reason = "its users are left out"))]
 mod input;
 mod extent;
 pub mod index;
@@ -544,6 +547,7 @@ pub fn container(path: impl AsRef<Path>) -> Result<(PathBuf, String)> {
 }
 
 /// Bytes of the file that holds the array at `path`; `None` where it is in many of them.
+#[cfg(feature = "cli")]
 pub(crate) fn file_length(path: &Path) -> Option<u64> {
     let (_, file, _) = locate(path).ok()?;
     input::Input::find(&file).ok().flatten().map(|file| file.length())

@@ -38,6 +38,7 @@ pub(crate) mod uploads;
 #[cfg(feature = "remote")]
 mod client;
 
+#[cfg(feature = "hdf5")]
 pub(crate) use blocks::BLOCK;
 pub(crate) use object::Object;
 pub(crate) use place::Place;

@@ -344,7 +344,7 @@ mod tests {
     #[cfg(feature = "zarr")]
     fn bytes(n: usize, seed: u64) -> Vec<u8> {
         let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-        let mut next = |i: usize| {
+        let next = |i: usize| {
             state ^= state << 13;
             state ^= state >> 7;
             state ^= state << 17;

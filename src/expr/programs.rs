@@ -40,7 +40,7 @@ pub fn cast(input: &Expr, dtype: DType) -> Result<Expr> {
 /// the arrays give them (when `weak`), and returns the result.
 ///
 /// # Errors
-/// As [`element`].
+/// As [`element`](super::build::element).
 #[track_caller]
 pub fn compose(
     op: &str,
@@ -57,7 +57,7 @@ pub fn compose(
 /// As [`compose`], each argument converted to the dtype beside it where there is one.
 ///
 /// # Errors
-/// As [`element`].
+/// As [`element`](super::build::element).
 #[track_caller]
 pub fn compose_typed(
     op: &str,

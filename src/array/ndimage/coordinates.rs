@@ -21,7 +21,7 @@ use crate::shape::tuple;
 /// Which elements a place needs is known when it is computed: a block reads each chunk that holds any of them once.
 ///
 /// # Errors
-/// As [`shift`]; [`Shape`](crate::ErrorKind::Shape) for coordinates that are not those of an array of this rank, and
+/// As [`shift`](super::geometry::shift); [`Shape`](crate::ErrorKind::Shape) for coordinates that are not those of an array of this rank, and
 /// [`DType`](crate::ErrorKind::DType) for complex ones.
 #[track_caller]
 pub fn map_coordinates(x: &Expr, coordinates: &Expr, spline: &Spline) -> Result<Expr> {

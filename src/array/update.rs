@@ -40,7 +40,7 @@ pub(super) struct Written {
 /// # Errors
 /// As [`Array::update`] says.
 pub(super) fn changes(cx: &Context, expr: &Expr, path: &Path, how: &Update) -> Result<Vec<Written>> {
-    let token = token(expr, &format!("{how:?}"));
+    let token = token(expr, how);
     if store::recover(path)?.as_ref() == Some(&token) {
         return Ok(Vec::new());
     }
@@ -61,9 +61,10 @@ pub(super) fn plain(expr: &Expr, path: &Path, how: &Update) -> Result<Written> {
     written(expr, path, &store::open(path)?, how, String::new())
 }
 
-/// By what a change is known that was interrupted.
-fn token(expr: &Expr, how: &str) -> String {
-    digest(format!("{:?}", fingerprint(expr, how.to_owned())).as_bytes())
+/// By what a change is known that was interrupted, whether it is resumed or run again.
+fn token(expr: &Expr, how: &Update) -> String {
+    let how = how.clone().resume(false);
+    digest(format!("{:?}", fingerprint(expr, format!("{how:?}"))).as_bytes())
 }
 
 fn written(expr: &Expr, path: &Path, array: &Arc<dyn Store>, how: &Update, token: String) -> Result<Written> {
@@ -169,7 +170,7 @@ fn coordinate(cx: &Context, main: &Written, info: &Info, axis: usize) -> Result<
     }
     let rest = build::index(&own, &span(known, len))?;
     let how = Update::append(0).coordinates(false).resume(main.change.resume);
-    let token = token(&rest, &format!("{how:?}"));
+    let token = token(&rest, &how);
     written(&rest, &place, &there, &how, token).map(Some)
 }
 

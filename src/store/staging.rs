@@ -6,7 +6,8 @@
 //! - `.partial.out.zarr%g%x`, the array so far, renamed last of all;
 //! - `.manifest.out.zarr%g%x`, the pieces that are done;
 //! - `.old.out.zarr%g%x`, what it replaces, for a moment, where a file system cannot exchange two names;
-//! - `.commit.out.zarr%g%x`, pieces of an array that is changed, all of them made, on their way into their places.
+//! - `.commit.out.zarr%g%x`, pieces of an array that is changed, all of them made, on their way into their places;
+//! - `.token.out.zarr%g%x`, by what that change is known, once they are there and until nothing else is left to do.
 //!
 //! The names follow from the output's, so that a later run finds what a killed one left: it goes on with it, or clears it
 //! away. Where the folder cannot be written to, or is on another device, they stand inside of the container.
@@ -20,7 +21,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// What the hidden names begin with.
-const KINDS: [&str; 5] = [".lock.", ".partial.", ".manifest.", ".old.", ".commit."];
+const KINDS: [&str; 6] = [".lock.", ".partial.", ".manifest.", ".old.", ".commit.", ".token."];
 
 /// The file by which a change that is on its way into its place is known.
 #[cfg(feature = "zarr")]
@@ -104,6 +105,23 @@ impl Place {
 
     fn path(&self, kind: &str) -> PathBuf {
         self.folder.join(format!(".{kind}.{}", self.stem))
+    }
+}
+
+#[cfg(feature = "zarr")]
+impl Place {
+    /// Goes on with a change, all of which is made: its pieces to their places below `target`, then `then`. The last step
+    /// removes what it is known by, at once: a run that is killed before that is known again, and has nothing but this to do.
+    fn pour(&self, target: &Path, last: &[&str], then: impl FnOnce() -> Result<()>) -> Result<()> {
+        let (commit, token) = (self.path("commit"), self.path("token"));
+        remove(&self.path("manifest"))?;
+        if !token.exists() {
+            pour(&commit, target, last)?;
+            std::fs::rename(commit.join(TOKEN), &token).map_err(|e| Error::store(target, e))?;
+        }
+        remove(&commit)?;
+        then()?;
+        remove(&token)
     }
 }
 
@@ -264,20 +282,19 @@ impl Staging {
     }
 
     /// Puts what was made for an array that exists into its places, piece by piece: whatever happens from here on, the next
-    /// one to write the array goes on with it. Documents with the names in `last` come last; `token` is by what the change
-    /// is known again.
+    /// one to write the array goes on with it. Documents with the names in `last` come last, and `then` what follows from the
+    /// change elsewhere; `token` is by what the change is known again.
     ///
     /// # Errors
     /// [`Store`](crate::ErrorKind::Store), naming the array; nothing has changed, or the change is under way.
     #[cfg(feature = "zarr")]
-    pub(crate) fn pour(&mut self, token: &str, last: &[&str]) -> Result<()> {
+    pub(crate) fn pour(&mut self, token: &str, last: &[&str], then: impl FnOnce() -> Result<()>) -> Result<()> {
         let (part, commit) = (self.part(), self.place.path("commit"));
         let failed = |e: std::io::Error| Error::store(&self.target, format!("cannot be changed: {e}"));
         std::fs::write(part.join(TOKEN), token).map_err(failed)?;
         std::fs::rename(&part, &commit).map_err(failed)?;
         self.state = State::Placed;
-        pour(&commit, &self.target, last)?;
-        remove(&self.place.path("manifest"))
+        self.place.pour(&self.target, last, then)
     }
 
     /// Goes on with a change of the array `inner` of `container` that was interrupted when all of it was made; the token of
@@ -286,20 +303,25 @@ impl Staging {
     /// # Errors
     /// As [`Staging::begin`], and [`Staging::pour`].
     #[cfg(feature = "zarr")]
-    pub(crate) fn poured(container: &Path, inner: &str, last: &[&str]) -> Result<Option<String>> {
+    pub(crate) fn poured(
+        container: &Path,
+        inner: &str,
+        last: &[&str],
+        then: impl FnOnce() -> Result<()>,
+    ) -> Result<Option<String>> {
         let target = if inner.is_empty() { container.to_path_buf() } else { container.join(inner) };
         let place = Place::take(container, inner, &target)?;
-        let commit = place.path("commit");
-        if !commit.exists() {
+        let (commit, token) = (place.path("commit"), place.path("token"));
+        if !commit.exists() && !token.exists() {
             return Ok(None);
         }
-        let token = std::fs::read_to_string(commit.join(TOKEN)).unwrap_or_default();
-        pour(&commit, &target, last).map(|()| Some(token))
+        let known = [token, commit.join(TOKEN)].iter().find_map(|at| std::fs::read_to_string(at).ok());
+        place.pour(&target, last, then).map(|()| Some(known.unwrap_or_default()))
     }
 
     /// Puts back what a run had moved aside when it was killed at that moment.
     fn recover(&self) -> Result<()> {
-        if self.place.path("commit").exists() {
+        if self.place.path("commit").exists() || self.place.path("token").exists() {
             let why = "a change of it was interrupted on its way into its place; run that once more first";
             return Err(Error::store(&self.target, why));
         }
@@ -404,8 +426,7 @@ impl Traces {
     }
 }
 
-/// Renames every file below `from` to the same place below `to`, those with the names in `last` at the end, and removes what
-/// is left.
+/// Renames every file below `from` to the same place below `to`, those with the names in `last` at the end.
 #[cfg(feature = "zarr")]
 fn pour(from: &Path, to: &Path, last: &[&str]) -> Result<()> {
     let mut late = Vec::new();
@@ -432,7 +453,7 @@ fn pour(from: &Path, to: &Path, last: &[&str]) -> Result<()> {
     for name in late {
         std::fs::rename(from.join(&name), to.join(&name)).map_err(|e| Error::store(to.join(&name), e))?;
     }
-    remove(from)
+    Ok(())
 }
 
 /// Removes a file or a folder, if it is there.

@@ -169,7 +169,9 @@ def check(judge, draw, rng, number, source, target):
             run.wait()
             if out.exists():
                 break
-        if not out.exists():
+        # One that is killed when it is done leaves that to the next.
+        hidden = any(p.name.startswith(".") and not p.name.startswith(".lock.") for p in judge.folder.iterdir())
+        if not out.exists() or hidden and target in RESUMED:
             code, error = judge.run("convert", origin, into, *how, "--resume")
             if code:
                 problem = f"going on: {error}"

@@ -194,8 +194,8 @@ impl Sink for ChangeSink {
                 if let Some((name, document)) = &grown {
                     write_document(&staging.part().join(name), document)?;
                 }
-                staging.pour(&change.token, &SHAPES)?;
-                grown.map_or(Ok(()), |_| renew_copies(&container, &inner))
+                let grows = grown.is_some();
+                staging.pour(&change.token, &SHAPES, || if grows { renew_copies(&container, &inner) } else { Ok(()) })
             }
             Place::Remote(hierarchy, uploads) => {
                 uploads.wait()?;
@@ -224,11 +224,7 @@ pub(super) fn recover(container: &Path, inner: &str) -> Result<Option<String>> {
     if remote::is_url(container) || !container.is_dir() {
         return Ok(None);
     }
-    let token = Staging::poured(container, inner, &SHAPES)?;
-    if token.is_some() {
-        renew_copies(container, inner)?;
-    }
-    Ok(token)
+    Staging::poured(container, inner, &SHAPES, || renew_copies(container, inner))
 }
 
 /// Puts the document of an array into the copies that groups above it have of it.

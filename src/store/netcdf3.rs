@@ -8,6 +8,7 @@ use super::extent::{Extent, fetch_chunks};
 use super::input::Input;
 use super::raw;
 use super::remote::ahead::Ahead;
+use super::remote::is_url;
 use super::{Attributes, Create, Format, Info, Layout, Node, NodeKind, Sink, Store, json};
 use crate::chunk::{Region, auto};
 use crate::cpu::copy::swap_bytes;
@@ -53,7 +54,9 @@ impl Format for Netcdf3 {
     /// such a file is there.
     fn creates(&self, path: &Path) -> bool {
         let ending = path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase);
-        matches!(ending.as_deref(), Some("nc3" | "cdf")) || ending.is_some() && self.recognises(path)
+        // Behind a network nothing is made, and looking takes a request.
+        let there = || ending.is_some() && !is_url(path) && self.recognises(path);
+        matches!(ending.as_deref(), Some("nc3" | "cdf")) || there()
     }
 
     fn open(&self, path: &Path, inner: &str) -> Result<Arc<dyn Store>> {

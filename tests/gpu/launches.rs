@@ -111,6 +111,7 @@ fn what_is_there_takes_few_calls_of_the_driver() {
     let x = cx.persist(&cx.from_ndarray(square).unwrap().rechunk(&[128, 1 << 10])).unwrap();
     // Most of them look whether the thread's context is the right one. Per block, and besides.
     let calls = |name: &str, (each, once): (u64, u64), compute: &dyn Fn()| {
+        compute();
         // Small buffers come back. How many are out at once is chance, so that one run may need more than those before it;
         // all runs together do not.
         let runs = (0..8).map(|_| {

@@ -2,6 +2,7 @@
 
 use super::cf::{self, Packing};
 use super::coordinates;
+use super::time::clock_of;
 use crate::chunk::{Chunks, Region};
 use crate::device::block::{Block, Buffer};
 use crate::device::data::Data;
@@ -162,10 +163,8 @@ impl Column {
 }
 
 fn clock(attributes: &Attributes) -> Result<Option<Clock>> {
-    let text = |key: &str| attributes.get(key).and_then(Value::as_str);
-    let found = text("units").map_or(Ok(None), |units| Clock::parse(units, text("calendar")))?;
     // To the dates that anybody has, both are the same.
-    Ok(found.map(|clock| match clock.calendar {
+    Ok(clock_of(attributes)?.map(|clock| match clock.calendar {
         Calendar::Proleptic => Clock { calendar: Calendar::Standard, ..clock },
         _ => clock,
     }))

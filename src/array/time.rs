@@ -15,6 +15,7 @@ use crate::op::calendar::{Calendar, Clock, DAY, Whole};
 use crate::op::dates::{Elements, is_nat};
 use crate::op::elementwise::ElementOp;
 use crate::op::program::{Program, Value as Register};
+use crate::store::Attributes;
 use serde_json::Value;
 
 /// A part of a time.
@@ -64,7 +65,14 @@ pub fn clock(x: &Expr) -> Result<Option<Clock>> {
     if let Some(time) = x.time {
         return if time.is_date { Clock::parse(&time.units(), Some("proleptic_gregorian")) } else { Ok(None) };
     }
-    let Some(attributes) = attributes(x) else { return Ok(None) };
+    attributes(x).map_or(Ok(None), |attributes| clock_of(&attributes))
+}
+
+/// The clock that the attributes `units` and `calendar` name; `None` where they name none.
+///
+/// # Errors
+/// As [`Clock::parse`].
+pub(super) fn clock_of(attributes: &Attributes) -> Result<Option<Clock>> {
     let text = |key: &str| attributes.get(key).and_then(Value::as_str);
     text("units").map_or(Ok(None), |units| Clock::parse(units, text("calendar")))
 }

@@ -4,7 +4,7 @@
 use super::Array;
 use super::cf::{self, Packing};
 use super::coordinates;
-use super::time::{clock, on_clock, to_datetime};
+use super::time::{clock, clock_of, on_clock, to_datetime};
 use crate::dtype::DType;
 use crate::dtype::promote::promote;
 use crate::error::{Error, Result};
@@ -12,7 +12,6 @@ use crate::expr::build::{self, Arg};
 use crate::expr::canonical::fingerprint;
 use crate::expr::check::where_all;
 use crate::expr::{Expr, ExprKind, times, walk};
-use crate::op::calendar::Clock;
 use crate::op::elementwise::ElementOp;
 use crate::runtime::context::Context;
 use crate::shape;
@@ -183,12 +182,12 @@ fn like(coordinate: &Expr, there: &Info) -> Result<Expr> {
         (None, Some(to)) if to.is_date && clock(coordinate)?.is_some() => return to_datetime(coordinate, to.unit),
         (_, Some(_)) => return refuse(),
         // Lengths of time have no clock.
-        (Some(_), None) if clock(coordinate)?.is_none() || clock_of(there)?.is_none() => return refuse(),
+        (Some(_), None) if clock(coordinate)?.is_none() || clock_of(&there.attributes)?.is_none() => return refuse(),
         _ => {}
     }
     let own = cf::attributes(coordinate).unwrap_or_default();
     let units = |of: &Attributes| of.get("units").and_then(Value::as_str).map(str::to_owned);
-    let values = match (clock(coordinate)?, clock_of(there)?) {
+    let values = match (clock(coordinate)?, clock_of(&there.attributes)?) {
         (Some(from), Some(to)) if from.calendar != to.calendar => {
             let why = format!("times of the calendar {:?} are none of {:?}", from.calendar, to.calendar);
             return Err(Error::argument("update", why));
@@ -223,12 +222,6 @@ fn exactly(values: &Expr, dtype: DType) -> Result<Expr> {
     let back = build::cast(&cast, values.dtype)?;
     let same = build::element(ElementOp::Equal, &[Arg::Array(back), Arg::Array(values.clone())])?;
     where_all(&cast, &same, "update", "a coordinate is none that the stored one has a number for")
-}
-
-/// The clock of a stored coordinate.
-fn clock_of(there: &Info) -> Result<Option<Clock>> {
-    let text = |key: &str| there.attributes.get(key).and_then(Value::as_str);
-    text("units").map_or(Ok(None), |units| Clock::parse(units, text("calendar")))
 }
 
 /// Whether coordinates are the same; floats up to the rounding of a change of units.

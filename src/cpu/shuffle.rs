@@ -242,6 +242,20 @@ fn split<const W: usize>(from: &[u8], to: &mut [u8], n: usize) {
     }
 }
 
+/// The definition, bit by bit: what tests undo.
+#[cfg(test)]
+pub(crate) fn apply_bits(from: &[u8], width: usize) -> Vec<u8> {
+    let n = from.len() / width;
+    let mut out = vec![0; from.len()];
+    for element in 0..n {
+        for bit in 0..8 * width {
+            let value = from[element * width + bit / 8] >> (bit % 8) & 1;
+            out[bit * n / 8 + element / 8] |= value << (element % 8);
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -260,19 +274,6 @@ mod tests {
         let mut out = [0; 7];
         apply(&[1, 2, 3, 4, 5, 6, 7], &mut out, 3);
         assert_eq!(out, [1, 4, 2, 5, 3, 6, 7]);
-    }
-
-    /// The definition, bit by bit.
-    fn apply_bits(from: &[u8], width: usize) -> Vec<u8> {
-        let n = from.len() / width;
-        let mut out = vec![0; from.len()];
-        for element in 0..n {
-            for bit in 0..8 * width {
-                let value = from[element * width + bit / 8] >> (bit % 8) & 1;
-                out[bit * n / 8 + element / 8] |= value << (element % 8);
-            }
-        }
-        out
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! Changes of arrays that exist: where in an array something is written, and which pieces of it that touches.
 
-use super::Info;
 use super::manifest::Fingerprint;
+use super::{Info, Store};
 use crate::chunk::{AxisChunks, Chunks, Region};
+use crate::cpu::copy::copy_box;
 use crate::error::{Error, Result};
 use crate::shape;
 use crate::shape::axes::Axes;
 use crate::shape::slice::{Index, Item, Resolved, range, resolve};
+use std::borrow::Cow;
 
 /// Where in an existing array an array is written, and how.
 ///
@@ -247,6 +249,37 @@ impl Change {
     pub(super) fn written(&self, part: &Region) -> Region {
         let start = part.start.iter().zip(&self.region.start).map(|(a, b)| a + b).collect();
         Region::new(start, part.shape.clone())
+    }
+
+    /// The elements of the piece at `chunk`, of which `own` comes from `data`, the elements of `written`, and the rest from the
+    /// array as it is, with its fill value where it has none.
+    pub(super) fn elements<'a>(
+        &self,
+        (old, fill): (&dyn Store, &[u8]),
+        chunk: &Region,
+        own: &Region,
+        written: &Region,
+        data: &'a [u8],
+    ) -> Result<Cow<'a, [u8]>> {
+        if own == chunk && own == written {
+            return Ok(Cow::Borrowed(data));
+        }
+        let itemsize = old.info().dtype.size();
+        let mut out = fill.repeat(chunk.size());
+        let mut put = |from: &[u8], of: &Region, part: &Region| {
+            let (start, to) = (part.relative_to(of).start, part.relative_to(chunk).start);
+            copy_box(from, &of.shape, &start, &mut out, &chunk.shape, &to, &part.shape, itemsize);
+        };
+        let whole = chunk.intersect(&Region::full(&self.after()));
+        if whole.as_ref() != Some(own)
+            && let Some(kept) = chunk.intersect(&Region::full(&self.before))
+        {
+            let mut bytes = vec![0; kept.size() * itemsize];
+            old.read(&kept, &mut bytes)?;
+            put(&bytes, &kept, &kept);
+        }
+        put(data, written, own);
+        Ok(Cow::Owned(out))
     }
 
     /// In words, for a run to be known by.

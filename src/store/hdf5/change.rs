@@ -11,14 +11,13 @@ use super::ffi::types;
 use super::ffi::{self, Id};
 use super::{DEFAULT_NAME, Hdf5, shown};
 use crate::chunk::{Chunks, Region};
-use crate::cpu::copy::{copy_box, swap_bytes};
+use crate::cpu::copy::swap_bytes;
 use crate::error::{Error, Result};
 use crate::shape;
 use crate::store::lock::Lock;
 use crate::store::staging::Staging;
 use crate::store::{Change, Create, Sink, Store, raw as files};
 use parking_lot::Mutex;
-use std::borrow::Cow;
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -88,29 +87,6 @@ impl ChangeSink {
         made.pieces.push(Piece { place, mask, at, len: bytes.len() });
         drop(made);
         files::write_at(&self.spool, &self.staging.part(), at, bytes)
-    }
-
-    /// The elements of a chunk, of which `own` comes from `data`, the elements of `written`.
-    fn elements<'a>(&self, chunk: &Region, own: &Region, written: &Region, data: &'a [u8]) -> Result<Cow<'a, [u8]>> {
-        if own == chunk && own == written {
-            return Ok(Cow::Borrowed(data));
-        }
-        let itemsize = self.old.info.dtype.size();
-        let mut out = self.old.fill.repeat(chunk.size());
-        let mut put = |from: &[u8], of: &Region, part: &Region| {
-            let (start, to) = (part.relative_to(of).start, part.relative_to(chunk).start);
-            copy_box(from, &of.shape, &start, &mut out, &chunk.shape, &to, &part.shape, itemsize);
-        };
-        let whole = chunk.intersect(&Region::full(&self.change.after()));
-        if whole.as_ref() != Some(own)
-            && let Some(kept) = chunk.intersect(&Region::full(&self.change.before))
-        {
-            let mut bytes = vec![0; kept.size() * itemsize];
-            self.old.read(&kept, &mut bytes)?;
-            put(&bytes, &kept, &kept);
-        }
-        put(data, written, own);
-        Ok(Cow::Owned(out))
     }
 
     /// Puts what was made into the file.
@@ -227,7 +203,8 @@ impl Sink for ChangeSink {
             let start = index.iter().zip(shape).map(|(i, n)| i * n).collect();
             let chunk = Region::new(start, shape.clone());
             let at = |e: Error| e.at(format!("changing chunk {}", shape::tuple(&index))).at(self.shown.display());
-            let mut elements = self.elements(&chunk, &own, &written, data).map_err(at)?;
+            let mut elements =
+                self.change.elements((&*self.old, &self.old.fill), &chunk, &own, &written, data).map_err(at)?;
             if self.old.stored.swap > 0 {
                 swap_bytes(elements.to_mut(), self.old.stored.swap);
             }

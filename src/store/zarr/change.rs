@@ -13,14 +13,12 @@ use super::source::Source;
 use super::upload;
 use super::write::{above, node_at, write_document};
 use crate::chunk::{Chunks, Region};
-use crate::cpu::copy::copy_box;
 use crate::error::{Error, Result};
 use crate::shape;
 use crate::store::remote::uploads::{Uploads, put_now};
 use crate::store::staging::Staging;
 use crate::store::{Change, Create, Sink, Store, raw, remote};
 use serde_json::{Value, json};
-use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -117,34 +115,17 @@ impl ChangeSink {
         index.iter().zip(shape::strides(&counts)).map(|(i, step)| i * step).sum()
     }
 
-    /// The elements of a piece, of which `own` comes from `data`, the elements of `written`.
-    fn elements<'a>(&self, chunk: &Region, own: &Region, written: &Region, data: &'a [u8]) -> Result<Cow<'a, [u8]>> {
-        if own == chunk && own == written {
-            return Ok(Cow::Borrowed(data));
-        }
-        let itemsize = self.array.info.dtype.size();
-        let mut out = self.array.fill.repeat(chunk.size());
-        let mut put = |from: &[u8], of: &Region, part: &Region| {
-            let (start, to) = (part.relative_to(of).start, part.relative_to(chunk).start);
-            copy_box(from, &of.shape, &start, &mut out, &chunk.shape, &to, &part.shape, itemsize);
-        };
-        let whole = chunk.intersect(&Region::full(&self.change.after()));
-        if whole.as_ref() != Some(own)
-            && let Some(kept) = chunk.intersect(&Region::full(&self.change.before))
-        {
-            let mut bytes = vec![0; kept.size() * itemsize];
-            self.old.read(&kept, &mut bytes)?;
-            put(&bytes, &kept, &kept);
-        }
-        put(data, written, own);
-        Ok(Cow::Owned(out))
-    }
-
     /// Encodes and stores the piece `index`.
     fn write_piece(&self, index: &[usize], own: &Region, written: &Region, data: &[u8]) -> Result<()> {
         let piece = self.piece();
         let start = index.iter().zip(&piece).map(|(i, n)| i * n).collect();
-        let elements = self.elements(&Region::new(start, piece.clone()), own, written, data)?;
+        let elements = self.change.elements(
+            (&self.old, &self.array.fill),
+            &Region::new(start, piece.clone()),
+            own,
+            written,
+            data,
+        )?;
         let encoded = self.recoder.encode(elements).map_err(|why| Error::store(&self.array.info.path, why))?;
         match &self.place {
             Place::Files(staging) => {

@@ -95,26 +95,14 @@ impl Bitshuffle {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// The definition, bit by bit.
-    fn apply(from: &[u8], width: usize) -> Vec<u8> {
-        let n = from.len() / width;
-        let mut out = vec![0; from.len()];
-        for element in 0..n {
-            for bit in 0..8 * width {
-                let value = from[element * width + bit / 8] >> (bit % 8) & 1;
-                out[bit * n / 8 + element / 8] |= value << (element % 8);
-            }
-        }
-        out
-    }
+    use crate::cpu::shuffle::apply_bits;
 
     #[test]
     fn blocks_and_the_elements_after_them() {
         let how = Bitshuffle::new(&[0, 4, 2, 8, 0]).unwrap();
         let data: Vec<u8> = (0..2 * 21).map(|i| i * 5).collect();
-        let mut stored = apply(&data[..16], 2);
-        stored.extend(apply(&data[16..32], 2));
+        let mut stored = apply_bits(&data[..16], 2);
+        stored.extend(apply_bits(&data[16..32], 2));
         stored.extend(&data[32..]);
         let mut out = vec![0; data.len()];
         how.decode(&stored, &mut out, &mut Tools::default()).unwrap();

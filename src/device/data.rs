@@ -172,6 +172,14 @@ impl Data {
         self.size() * self.dtype().size()
     }
 
+    /// Whether both are the same copies.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Shared { mirror: a, .. }, Self::Shared { mirror: b, .. }) => Arc::ptr_eq(a, b),
+            _ => false,
+        }
+    }
+
     /// Whether there are no elements.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -233,6 +241,32 @@ impl Data {
         drop(copies);
         device.adopt(mirror);
         Ok(data)
+    }
+
+    /// Changes the elements on `device` by what `change` enqueues on `stream`, where that copy is the only one; whether it was.
+    /// The copy does not leave meanwhile.
+    ///
+    /// # Errors
+    /// Those of `change`.
+    pub(crate) fn change(
+        &self,
+        device: &Arc<dyn Device>,
+        stream: Stream,
+        change: impl FnOnce(&Resident) -> Result<()>,
+    ) -> Result<bool> {
+        let Self::Shared { mirror, .. } = self else { return Ok(false) };
+        let mut copies = mirror.copies.lock();
+        let Copies { host: None, coming: None, there } = &mut *copies else { return Ok(false) };
+        let [copy] = there.as_mut_slice() else { return Ok(false) };
+        if !copy.is_of(device.as_ref()) {
+            return Ok(false);
+        }
+        if copy.ready.stream != stream {
+            device.order(stream, copy.ready);
+        }
+        change(&copy.data)?;
+        copy.ready = device.record(stream);
+        Ok(true)
     }
 
     /// Begins to copy the elements to the host, where they are not there; whether [`Data::host`] has to wait for them.

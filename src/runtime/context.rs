@@ -18,6 +18,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 /// How far a run is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -236,6 +237,20 @@ fn temporary_folder() -> PathBuf {
 /// An array in memory takes at most this part of a device.
 const PARTS: u64 = 8;
 
+/// How long a launch that has the device to itself waits for the rest to leave.
+const LEAVING: Duration = Duration::from_secs(2);
+
+/// Bytes by which the blocks of a launch may be rounded up.
+const ROUNDING: u64 = 64 << 10;
+
+/// The bytes that a device would have needed, where it had no room for them.
+fn needed<T>(done: &Result<T>) -> Option<u64> {
+    match done.as_ref().err().map(Error::kind) {
+        Some(ErrorKind::Memory { needed, .. }) => Some(*needed),
+        _ => None,
+    }
+}
+
 impl Context {
     /// Settings to start from.
     #[must_use]
@@ -346,20 +361,30 @@ impl Context {
         self.lane().is_some_and(|(device, _)| large(device) && !data.is_on(device.as_ref()))
     }
 
-    /// Runs `launch` beside others, and where the device has no room left, once more with the device to itself: what others
-    /// hold while they launch is free then, and everything else may leave. So it does not depend on chance what fits.
-    pub(crate) fn admit<T>(&self, launch: impl Fn() -> Result<T>) -> Result<T> {
-        let with_others = {
-            let _shared = self.0.crowd.read();
-            launch()
-        };
-        match with_others {
-            Err(error) if matches!(error.kind(), ErrorKind::Memory { .. }) => {
-                let _alone = self.0.crowd.write();
-                launch()
-            }
-            done => done,
+    /// Runs `launch`, which holds `bytes` of `device` at once, beside others, and where there is no room left, again with
+    /// the device to itself: what others hold while they launch is free then, and everything else may leave, though that may
+    /// take a moment. So what fits depends on `bytes`, not on chance.
+    pub(crate) fn admit<T>(&self, device: &dyn Device, bytes: u64, launch: impl Fn() -> Result<T>) -> Result<T> {
+        if let Some(budget) = device.budget().filter(|&budget| bytes > budget) {
+            return Err(Error::memory(device.name(), bytes, budget));
         }
+        let mut done = self.beside(&launch);
+        if needed(&done).is_some() {
+            let (_alone, began) = (self.0.crowd.write(), Instant::now());
+            done = launch();
+            // Where nothing else is counted, the driver has no more to give.
+            while needed(&done).is_some_and(|needed| needed > bytes + ROUNDING) && began.elapsed() < LEAVING {
+                std::thread::sleep(Duration::from_millis(1));
+                done = launch();
+            }
+        }
+        done
+    }
+
+    /// Runs `use_device` beside others that allocate on devices, which nobody else may.
+    pub(crate) fn beside<T>(&self, use_device: impl FnOnce() -> T) -> T {
+        let _shared = self.0.crowd.read();
+        use_device()
     }
 
     /// A block, which the device may get copies of.

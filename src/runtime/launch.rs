@@ -55,7 +55,8 @@ impl Launcher {
     pub(crate) fn run(&self, cx: &Context, region: &Region, views: &[View<Data>]) -> Result<Vec<Data>> {
         let stays = self.exact && views.iter().all(|v| matches!(v.block, Data::Host(_)));
         if let Some((device, stream)) = cx.lane_for(region, views).filter(|_| !self.on_cpu && !stays) {
-            match cx.admit(|| self.run_there((device, stream), region, views)) {
+            let bytes = self.bytes_there(region, views);
+            match cx.admit(device.as_ref(), bytes, || self.run_there((device, stream), region, views)) {
                 // The last resort of a device that has no room for one block: its results agree within the tolerance.
                 Err(error) if matches!(error.kind(), ErrorKind::Memory { .. }) => {
                     tracing::warn!(kernel = %self.kernel, %error, "run on the CPU");
@@ -81,6 +82,18 @@ impl Launcher {
     /// Whether it gives the same bits wherever it runs.
     pub(crate) fn is_exact(&self) -> bool {
         self.exact
+    }
+
+    /// The bytes that a device must hold at once: whole blocks, of which the views may show parts.
+    fn bytes_there(&self, region: &Region, views: &[View<Data>]) -> u64 {
+        let is_first = |(i, view): &(usize, &View<Data>)| !views[..*i].iter().any(|v| v.block.is_same(&view.block));
+        let inputs: usize = views.iter().enumerate().filter(is_first).map(|(_, view)| view.block.len()).sum();
+        let shapes = output_shapes(&self.kernel, region);
+        let outputs: usize = match &self.kernel {
+            Kernel::Contract(product) if product.onto && views.len() > 2 => 0,
+            _ => shapes.iter().zip(&self.dtypes).map(|(s, dtype)| shape::size(s) * dtype.size()).sum(),
+        };
+        (inputs + outputs) as u64
     }
 
     /// Runs on a device.

@@ -1,7 +1,7 @@
 //! Arrays from nothing, from memory and from files.
 
 use super::{Array, Dyn, Kind};
-use crate::chunk::{Chunks, auto};
+use crate::chunk::{AUTO, Chunks, auto};
 use crate::device::block::Block;
 use crate::device::data::Data;
 use crate::dtype::scalar::Scalar;
@@ -323,22 +323,17 @@ impl Array<Dyn> {
     }
 }
 
-/// A regular grid over `shape`, where -1 takes a whole axis; what [`Array::rechunk`] accepts.
+/// A regular grid over `shape`, where -1 takes a whole axis, and axes of length [`AUTO`] share what is left; what
+/// [`Array::rechunk`] accepts.
 ///
 /// # Errors
-/// [`Chunks`](crate::ErrorKind::Chunks) for a wrong rank or a length below -1 or of 0.
-pub(crate) fn grid_of(shape: &[usize], chunk: &[isize]) -> Result<Chunks> {
-    let lengths: Vec<usize> = chunk
-        .iter()
-        .zip(shape)
-        .map(|(&c, &n)| match c {
-            -1 => Ok(n.max(1)),
-            c if c > 0 => Ok(c.unsigned_abs()),
-            c => Err(Error::chunks(format!("a chunk cannot be {c} long"))),
-        })
-        .collect::<Result<_>>()?;
+/// [`Chunks`](crate::ErrorKind::Chunks) for a wrong rank or another length below 1.
+pub(crate) fn grid_of(shape: &[usize], chunk: &[isize], dtype: DType) -> Result<Chunks> {
     if chunk.len() != shape.len() {
         return Err(Error::chunks(format!("{} lengths for rank {}", chunk.len(), shape.len())));
     }
-    Chunks::regular(shape, &lengths)
+    if let Some(c) = chunk.iter().find(|&&c| c < 1 && c != -1 && c != AUTO) {
+        return Err(Error::chunks(format!("a chunk cannot be {c} long")));
+    }
+    Chunks::regular(shape, &auto::fit(shape, chunk, dtype.size(), auto::AUTO_CHUNK_BYTES))
 }

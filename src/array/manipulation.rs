@@ -82,13 +82,16 @@ impl<T: Kind> Array<T> {
         self.reshape(&[-1])
     }
 
-    /// The same elements in chunks of this shape; -1 takes a whole axis.
+    /// The same elements in chunks of this shape; -1 takes a whole axis, and axes of length [`AUTO`](crate::chunk::AUTO) are cut
+    /// as chunks of 4 MiB want it.
     ///
     /// ```
-    /// # use hyperslab::Context;
+    /// # use hyperslab::{Context, chunk::AUTO};
     /// # let cx = Context::default();
     /// let x = cx.zeros::<f32>(&[100, 60])?.rechunk(&[10, -1]);
     /// assert_eq!(x.chunks().counts(), vec![10, 1]);
+    /// let series = cx.zeros::<f32>(&[1024, 360, 720])?.rechunk(&[-1, AUTO, AUTO]);
+    /// assert_eq!(series.chunks().longest(), vec![1024, 30, 32]);
     /// # Ok::<(), hyperslab::Error>(())
     /// ```
     #[track_caller]
@@ -103,7 +106,7 @@ impl<T: Kind> Array<T> {
     /// [`Chunks`](crate::ErrorKind::Chunks) for a wrong rank or length.
     #[track_caller]
     pub fn try_rechunk(&self, chunk: &[isize]) -> Result<Self> {
-        let grid = grid_of(&self.shape().known()?, chunk)?;
+        let grid = grid_of(&self.shape().known()?, chunk, self.dtype())?;
         Ok(Self::of(build::rechunk(self.expr(), grid)?))
     }
 

@@ -1,9 +1,10 @@
 //! Arguments of the command, and the small languages in them: `NAME=PATH`, `1,180,360`.
 
+use super::storage::Storage;
 use crate::array::many::OpenMany;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
-use crate::store::{Create, Update};
+use crate::store::Update;
 use clap::{Args as Group, CommandFactory, Parser, Subcommand};
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -293,37 +294,6 @@ impl Many {
     }
 }
 
-/// How arrays are stored.
-#[derive(Debug, Default, Group)]
-pub struct Storage {
-    /// Chunk shape; -1 takes a whole axis
-    #[arg(long, value_name = "N,N,..", allow_hyphen_values = true)]
-    pub chunks: Option<Lengths>,
-    /// Shard shape, a multiple of the chunk shape (Zarr v3)
-    #[arg(long, value_name = "N,N,..", allow_hyphen_values = true)]
-    pub shards: Option<Lengths>,
-    /// Compression: zstd:3, gzip:5, blosc-lz4, lzf, none, ...; each format has its own
-    #[arg(long)]
-    pub codec: Option<String>,
-    /// netcdf3 for names in .nc, which are NetCDF-4 otherwise; netcdf3-classic, netcdf3-64bit or netcdf3-cdf5 instead of the first
-    /// of these that can hold it
-    #[arg(long, value_name = "FORMAT",
-          value_parser = ["netcdf3", "netcdf3-classic", "netcdf3-64bit", "netcdf3-cdf5"])]
-    pub format: Option<String>,
-    /// Axes that may grow later, by name or number (HDF5, NetCDF)
-    #[arg(long, value_name = "AXIS,..", value_delimiter = ',')]
-    pub unlimited: Vec<String>,
-    /// Zarr version
-    #[arg(long, value_name = "2|3", value_parser = clap::value_parser!(u8).range(2..=3))]
-    pub zarr_version: Option<u8>,
-    /// Replace what is there
-    #[arg(long)]
-    pub overwrite: bool,
-    /// Write outputs that are absurdly larger than the files they come from
-    #[arg(long)]
-    pub expand: bool,
-}
-
 /// How to run.
 #[derive(Debug, Default, Clone, Group)]
 pub struct Running {
@@ -374,78 +344,6 @@ impl FromStr for Pack {
         let [dtype, low, high] = text.split(':').collect::<Vec<_>>()[..] else { return Err(wrong()) };
         let number = |part: &str| part.trim().parse::<f64>().map_err(|_| wrong());
         Ok(Self { dtype: dtype.trim().parse().map_err(|_| wrong())?, low: number(low)?, high: number(high)? })
-    }
-}
-
-/// Lengths of axes: `1,180,-1`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lengths(pub Vec<isize>);
-
-impl FromStr for Lengths {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let inside = text.trim().trim_start_matches(['(', '[']).trim_end_matches([')', ']']);
-        let length = |part: &str| match part.trim().parse::<isize>() {
-            Ok(n) if n > 0 || n == -1 => Ok(n),
-            _ => Err(format!("`{}` is no length; write whole numbers, or -1 for a whole axis", part.trim())),
-        };
-        inside.split(',').filter(|part| !part.trim().is_empty()).map(length).collect::<Result<_, _>>().map(Self)
-    }
-}
-
-impl Lengths {
-    /// The lengths for an array of this shape: -1 is a whole axis, and none is longer than its axis.
-    ///
-    /// # Errors
-    /// [`Chunks`](crate::ErrorKind::Chunks) when there are more or fewer than the array has axes.
-    pub fn resolve(&self, shape: &[usize]) -> Result<Vec<usize>> {
-        if self.0.len() != shape.len() {
-            let (have, rank) = (self.0.len(), shape.len());
-            return Err(Error::chunks(format!("{have} lengths for an array of {rank} axes")));
-        }
-        let one = |(&n, &len): (&isize, &usize)| usize::try_from(n).unwrap_or(len).clamp(1, len.max(1));
-        Ok(self.0.iter().zip(shape).map(one).collect())
-    }
-}
-
-impl Storage {
-    /// These options for an array of this shape, where that is known.
-    ///
-    /// # Errors
-    /// [`Chunks`](crate::ErrorKind::Chunks) when chunks or shards do not fit the array's rank.
-    pub fn create(&self, shape: &[usize]) -> Result<Create> {
-        // Shards may reach over the edge: they are whole multiples of chunks.
-        let shards = |lengths: &Lengths| {
-            lengths.resolve(shape).map(|cut| {
-                lengths.0.iter().zip(cut).map(|(&n, cut)| usize::try_from(n).unwrap_or(cut)).collect::<Vec<_>>()
-            })
-        };
-        Ok(Create {
-            chunks: self.chunks.as_ref().map(|c| c.resolve(shape)).transpose()?,
-            shards: self.shards.as_ref().map(shards).transpose()?,
-            codec: self.codec.clone(),
-            format: self.format.clone(),
-            unlimited: self.unlimited.clone(),
-            zarr_version: self.zarr_version,
-            overwrite: self.overwrite,
-            ..Create::new()
-        })
-    }
-
-    /// As [`Storage::create`], without the chunks and shards where they are meant for arrays of another rank: for the
-    /// arrays of a container.
-    ///
-    /// # Errors
-    /// None that a rank can cause.
-    pub fn create_fitting(&self, shape: &[usize]) -> Result<Create> {
-        let fits = |lengths: &Option<Lengths>| lengths.as_ref().is_none_or(|l| l.0.len() == shape.len());
-        if fits(&self.chunks) && fits(&self.shards) {
-            return self.create(shape);
-        }
-        let (codec, format, unlimited) = (self.codec.clone(), self.format.clone(), self.unlimited.clone());
-        let Self { zarr_version, overwrite, expand, .. } = *self;
-        Self { chunks: None, shards: None, codec, format, unlimited, zarr_version, overwrite, expand }.create(shape)
     }
 }
 
@@ -564,25 +462,10 @@ mod tests {
     }
 
     #[test]
-    fn lengths() {
-        let lengths = |text: &str| text.parse::<Lengths>().map(|l| l.0);
-        assert_eq!(lengths("1,180,-1"), Ok(vec![1, 180, -1]));
-        assert_eq!(lengths("(4, 5,)"), Ok(vec![4, 5]));
-        assert_eq!(lengths("()"), Ok(vec![]));
-        for text in ["0,1", "-2", "a", "1.5"] {
-            assert!(lengths(text).unwrap_err().contains("is no length"));
-        }
-        assert_eq!(Lengths(vec![1, -1, 500]).resolve(&[10, 20, 30]).unwrap(), [1, 20, 30]);
-        assert_eq!(Lengths(vec![-1]).resolve(&[0]).unwrap(), [1]);
-        let refused = Lengths(vec![1]).resolve(&[2, 2]).unwrap_err().to_string();
-        assert_eq!(refused, "chunks: 1 lengths for an array of 2 axes");
-    }
-
-    #[test]
     fn negative_chunks_are_values() {
         let args = parse(&["convert", "a.npy", "b.zarr", "--chunks", "-1,5", "--shards=10,10"]).unwrap();
         let Command::Convert(convert) = args.command else { panic!() };
-        let how = convert.storage.create(&[7, 20]).unwrap();
+        let how = convert.storage.create(&[7, 20], DType::F64).unwrap();
         assert_eq!((how.chunks, how.shards), (Some(vec![7, 5]), Some(vec![10, 10])));
     }
 }

@@ -72,9 +72,14 @@ impl Job<'_> {
         if own == self.inner { self.args.source.clone() } else { self.container.join(own) }
     }
 
+    /// The element type of the copy.
+    fn becomes(&self, info: &Info) -> DType {
+        self.dtype.unwrap_or(info.dtype)
+    }
+
     /// Copies the only array there is.
     fn single(&self, session: &mut Session, node: &Node, info: &Info) -> Result<()> {
-        self.array(session, node, info, (&self.args.target, self.args.storage.create(&info.shape)?))
+        self.array(session, node, info, (&self.args.target, self.args.storage.create(&info.shape, self.becomes(info))?))
     }
 
     /// Copies one array.
@@ -162,7 +167,8 @@ impl Job<'_> {
                     store::group(&path, &how)?;
                 }
                 NodeKind::Array(info) => {
-                    let how = Create { receipt: true, ..self.args.storage.create_fitting(&info.shape)? };
+                    let how =
+                        Create { receipt: true, ..self.args.storage.create_fitting(&info.shape, self.becomes(info))? };
                     let how = if let Some(staged) = staged { staged.within(how) } else { how };
                     self.array(session, node, info, (&path, how))?;
                 }

@@ -176,7 +176,7 @@ impl Outputs {
                 if let Some(how) = &update {
                     return Ok(Goal::Store(Box::new(array.update(path, how.clone()))));
                 }
-                let how = args.storage.create(&array.shape().max())?.resume(args.running.resume);
+                let how = args.storage.create(&array.shape().max(), array.dtype())?.resume(args.running.resume);
                 let how = if let Some(staged) = &self.staged { staged.within(how) } else { how };
                 let Some(Pack { dtype, low, high }) = args.pack else {
                     return Ok(Goal::Store(Box::new(array.store(path, how))));

@@ -51,7 +51,7 @@ fn goals(args: &Explain, arrays: &[Array]) -> Result<Vec<Goal>> {
         if let Some(how) = &update {
             return Ok(Goal::Store(Box::new(array.update(path, how.clone()))));
         }
-        let how = args.storage.create(&array.shape().max())?;
+        let how = args.storage.create(&array.shape().max(), array.dtype())?;
         Ok(Goal::Store(Box::new(array.store(path, how))))
     };
     args.outputs.iter().zip(arrays).map(goal).collect()

@@ -1,6 +1,6 @@
 //! The `hyperslab` command: its arguments, what each subcommand does, and arrays as text and pictures.
 //!
-//! [`command::main`] is where it begins: [`args`] parses, [`session`] sets up threads, budget and observers, and one module
+//! [`command::main`] is where it begins: [`args`] parses, [`storage`] says how outputs are stored, [`session`] sets up threads, budget and observers, and one module
 //! per subcommand does the work: [`info`] (with [`stats`]), [`eval`], [`explain`], [`convert`], [`pyramid`], [`index`].
 //! [`program`] turns an expression and its inputs into arrays, [`staging`] keeps unfinished outputs out of sight,
 //! [`profile`] writes down what a run did, [`output`] is the only way to standard output.
@@ -11,6 +11,7 @@
 pub mod print;
 pub mod plot;
 pub mod labels;
+pub mod storage;
 pub mod args;
 pub mod output;
 pub mod staging;

@@ -53,7 +53,7 @@ pub fn pyramid(args: &Pyramid) -> Result<(), Failure> {
         store::group(staged.path(), &group)?;
         let goals = levels.into_iter().zip(&image.levels).map(|(array, level)| {
             let names = image.axes.iter().map(|a| Some(a.name.clone())).collect();
-            let how = args.storage.create_fitting(&array.shape().known()?)?;
+            let how = args.storage.create_fitting(&array.shape().known()?, array.dtype())?;
             let (zarr_version, resume) = (Some(version.zarr()), args.running.resume);
             let how = Create { names, nested: true, zarr_version, resume, ..staged.within(how) };
             Ok(Goal::Store(Box::new(array.store(staged.path().join(&level.path), how))))

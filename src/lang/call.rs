@@ -4,6 +4,7 @@ use super::nearest::suggestion;
 use super::value::{Call, Value};
 use crate::array::Array;
 use crate::array::creation::grid_of;
+use crate::chunk::auto::{self, AUTO};
 use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
 use crate::error::{Error, ErrorKind, Result};
@@ -299,21 +300,23 @@ impl Call {
         }
     }
 
-    /// The argument `chunks` for an array of this shape: one length for all axes or one for each, -1 for the whole axis.
-    pub(super) fn chunks(&self, shape: &[usize]) -> Result<Option<Vec<usize>>> {
+    /// The argument `chunks` for an array of this shape and element type: one length for all axes or one for each, of which
+    /// those that [`Call::chunk_lengths`] leaves open are filled in.
+    pub(super) fn chunks(&self, shape: &[usize], dtype: DType) -> Result<Option<Vec<usize>>> {
         let Some(mut list) = self.chunk_lengths("chunks")? else { return Ok(None) };
         if self.given("chunks").is_some_and(|v| v.items().is_none()) {
             list = vec![list[0]; shape.len()];
         }
-        grid_of(shape, &list)?;
-        Ok(Some(list.iter().zip(shape).map(|(&c, &n)| usize::try_from(c).unwrap_or(n.max(1))).collect()))
+        grid_of(shape, &list, dtype)?;
+        Ok(Some(auto::fit(shape, &list, dtype.size(), auto::AUTO_CHUNK_BYTES)))
     }
 
-    /// An argument as lengths of chunks; `None` among them means the whole axis.
+    /// An argument as lengths of chunks; `None` among them means the whole axis, `'auto'` that the length is to be chosen.
     pub(super) fn chunk_lengths(&self, param: &str) -> Result<Option<Vec<isize>>> {
         let Some(value) = self.given(param) else { return Ok(None) };
         let one = |v: &Value| match v {
             Value::None => Some(-1),
+            Value::Str(text) if text == "auto" => Some(AUTO),
             other => other.as_integer().and_then(|n| isize::try_from(n).ok()),
         };
         let list = match value.items() {
@@ -322,7 +325,7 @@ impl Call {
         };
         match list {
             Some(list) => Ok(Some(list)),
-            None => self.refuse_value(param, "an integer or a tuple of integers", value),
+            None => self.refuse_value(param, "an integer, 'auto' or a tuple of these", value),
         }
     }
 }

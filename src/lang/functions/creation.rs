@@ -51,17 +51,17 @@ fn full(call: &Call) -> Result<Value> {
 /// `value` everywhere, in the dtype asked for, this one, or that of the value.
 fn constant(call: &Call, shape: &[usize], value: &Value, dtype: Option<DType>) -> Result<Value> {
     let dtype = call.dtype("dtype")?.or(dtype);
-    let chunks = call.chunks(shape)?;
     match value {
         Value::Scalar(scalar) => {
             let dtype = dtype.unwrap_or(scalar.dtype());
+            let chunks = call.chunks(shape, dtype)?;
             Ok(Array::filled(shape, checked(*scalar, dtype)?, dtype, chunks.as_deref())?.into())
         }
         other => {
             let array = other.to_array()?;
             let expr = dtype.map_or(Ok(array.expr().clone()), |dtype| build::cast(array.expr(), dtype))?;
             let stretched = Array::from_expr(build::broadcast_to(&expr, &Shape::new(shape))?);
-            match chunks {
+            match call.chunks(shape, stretched.dtype())? {
                 None => Ok(stretched.into()),
                 Some(c) => {
                     let lengths: Vec<isize> = c.into_iter().map(usize::cast_signed).collect();

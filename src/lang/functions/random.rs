@@ -124,7 +124,7 @@ fn size(call: &Call) -> Result<Option<Vec<usize>>> {
 
 /// The array in the chunks asked for.
 fn in_chunks(call: &Call, array: Array) -> Result<Value> {
-    match call.chunks(&array.shape().known()?)? {
+    match call.chunks(&array.shape().known()?, array.dtype())? {
         None => Ok(array.into()),
         Some(lengths) => {
             let lengths: Vec<isize> = lengths.into_iter().map(usize::cast_signed).collect();

@@ -222,6 +222,13 @@ impl Sources {
         self.streams || self.list.iter().any(|s| !s.held)
     }
 
+    /// Whether blocks of `grid` are whole chunks, read and decoded on this machine; behind a network, those that lie side by
+    /// side come by one request.
+    pub(super) fn are_decoded(&self, plan: &Plan, grid: &Chunks) -> bool {
+        let decoded = |s: &Source| !s.held && !cuts(grid, &s.grid) && !plan.stores[s.store].is_remote();
+        !self.list.is_empty() && self.list.iter().all(decoded)
+    }
+
     /// Whether chunks lie in memory, where blocks that cover several of them would have to be put together.
     pub(super) fn are_held(&self) -> bool {
         self.list.iter().any(|s| s.held)

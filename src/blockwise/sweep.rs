@@ -31,10 +31,12 @@ pub struct Machine {
 
 impl Machine {
     /// Blocks smaller than this are joined: it hides the cost of a task many times over. On a device it hides that of a
-    /// launch, and where blocks come from the host, as `streams` says, leaves enough of them to overlap.
-    fn small_block(&self, streams: bool) -> u64 {
+    /// launch, and where blocks come from the host, as `streams` says, leaves enough of them
+    /// to overlap.
+    fn small_block(&self, streams: bool, decoded: bool) -> u64 {
         let most = if streams { STREAMED_BLOCK } else { RESIDENT_BLOCK };
-        self.device.map_or(SMALL_BLOCK, |bytes| (bytes / DEVICE_BLOCKS).clamp(SMALL_BLOCK, most))
+        let on_cpu = if decoded { DECODED_BLOCK } else { SMALL_BLOCK };
+        self.device.map_or(on_cpu, |bytes| (bytes / DEVICE_BLOCKS).clamp(SMALL_BLOCK, most))
     }
 
     /// Bytes that a task may take of `share` bytes of the host, and of the device.
@@ -47,6 +49,10 @@ impl Machine {
 
 /// Bytes of a small block.
 const SMALL_BLOCK: u64 = 2 << 20;
+
+/// Bytes of a small block that is decoded: that takes a fraction of a millisecond, while to join chunks is to copy them, row by
+/// row where they are cut along inner axes.
+const DECODED_BLOCK: u64 = 512 << 10;
 
 /// Bytes of a small block on a device that is copied there: a third of a millisecond of `PCIe`,
 const STREAMED_BLOCK: u64 = 16 << 20;
@@ -370,7 +376,8 @@ pub fn grid(plan: &Plan, stages: &[StageId], machine: &Machine, share: u64) -> C
     // Arrays in memory and generated ones take no memory of a task, but walking them takes time.
     let walked = |axes: &[Axis]| bytes(axes).max(walked_bytes(plan, stages, &longest(axes)));
     // Where what must not be cut and what is stored hardly have boundaries in common, few blocks would be left.
-    if count(&axes) < 2 * machine.threads && walked(&axes) > machine.small_block(streams) && !sources.is_joined() {
+    if count(&axes) < 2 * machine.threads && walked(&axes) > machine.small_block(streams, false) && !sources.is_joined()
+    {
         for axis in &mut axes {
             axis.now = axis.hard.clone().unwrap_or_else(|| axis.now.clone());
         }
@@ -386,7 +393,9 @@ pub fn grid(plan: &Plan, stages: &[StageId], machine: &Machine, share: u64) -> C
         let elements = |axes: &[Axis]| walked_bytes(plan, stages, &longest(axes));
         join(&mut axes, (cap / 3).max(1), &elements);
     } else {
-        let small = if sources.are_held() { 0 } else { machine.small_block(streams) };
+        let grid = Chunks::new(axes.iter().map(|axis| axis.now.clone()).collect());
+        let decoded = sources.are_decoded(plan, &grid);
+        let small = if sources.are_held() { 0 } else { machine.small_block(streams, decoded) };
         join(&mut axes, small.min(cap), &walked);
     }
     shrink(&mut axes, per_task, &bytes);
@@ -554,7 +563,7 @@ fn spread(axes: &mut [Axis], machine: &Machine, bytes: &dyn Fn(&[Axis]) -> u64) 
     for at in 0..axes.len() {
         while axes[at].hard.is_none()
             && count(axes) < 4 * machine.threads
-            && bytes(axes) > machine.small_block(false)
+            && bytes(axes) > machine.small_block(false, false)
             && axes[at].now.longest() > 1
         {
             axes[at].now = divided(&axes[at].now, 2);

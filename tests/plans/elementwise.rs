@@ -35,8 +35,8 @@ fn every_stage_of_a_chain() {
        b <- u.npy  float32
     ");
     assert_snapshot!(files.show(y, Stage::Tasks), @r"
-    sweep of stage 0 over (1000, 600): 5 tasks of blocks (200, 600), 1.4 MiB a task, 2.3 MiB held
-    5 tasks, 4.6 MiB to read, 6.5 MiB of memory projected, budget 1 GiB
+    sweep of stage 0 over (1000, 600): 20 tasks of blocks (100, 300), 360 KiB a task, 2.3 MiB held
+    20 tasks, 4.6 MiB to read, 3.3 MiB of memory projected, budget 1 GiB
     ");
 }
 
@@ -55,8 +55,8 @@ fn equal_expressions_are_computed_once() {
     assert_snapshot!(files.plan(y), @r"
     0: blockwise (exp((a + 1)) * exp((a + 1)))  over (1000, 600) in (100, 300) -> answer
        a <- t.zarr  float32
-    sweep of stage 0 over (1000, 600): 3 tasks of blocks (400, 600), 1.9 MiB a task, 2.3 MiB held
-    3 tasks, 2.3 MiB to read, 7.9 MiB of memory projected, budget 1 GiB
+    sweep of stage 0 over (1000, 600): 10 tasks of blocks (100, 600), 480 KiB a task, 2.3 MiB held
+    10 tasks, 2.3 MiB to read, 3.7 MiB of memory projected, budget 1 GiB
     ");
 }
 
@@ -101,8 +101,8 @@ fn views_cost_no_stage() {
     assert_snapshot!(files.plan(t.t().flip(0) + 1.0), @r"
     0: blockwise (a + 1)  over (600, 1000) in (300, 100) -> answer
        a <- t.zarr [i1, -1*i0+599] of rank 2  float32
-    sweep of stage 0 over (600, 1000): 4 tasks of blocks (300, 800), 1.9 MiB a task, 2.3 MiB held
-    4 tasks, 2.3 MiB to read, 7.9 MiB of memory projected, budget 1 GiB
+    sweep of stage 0 over (600, 1000): 10 tasks of blocks (300, 200), 480 KiB a task, 2.3 MiB held
+    10 tasks, 2.3 MiB to read, 3.7 MiB of memory projected, budget 1 GiB
     ");
     assert_snapshot!(files.plan(&t - t.slice(0)), @r"
     0: blockwise (a - b)  over (1000, 600) in (100, 300) -> answer

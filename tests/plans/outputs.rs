@@ -60,8 +60,8 @@ fn block_functions_that_are_read_twice_are_kept() {
        a <- t.zarr  float32
     1: reduce sum((a + 1)) over axes (0,) in tiles (300, 600)  over (1000, 600) in (100, 300) -> answer
        a <- stage 0  float32
-    sweep of stage 1 over (1000, 600): 4 tasks of blocks (300, 600), 1.5 MiB a task, 7 KiB held
-    4 tasks, 2.3 MiB to read, 4.5 MiB of memory projected, budget 1 GiB
+    sweep of stage 1 over (1000, 600): 8 tasks of blocks (300, 300), 831 KiB a task, 7 KiB held
+    8 tasks, 2.3 MiB to read, 2.5 MiB of memory projected, budget 1 GiB
     ");
     assert_snapshot!(files.plan(&f - f.mean(0)), @r"
     0: function gradient  over (1000, 600) in (100, 300) -> kept
@@ -71,10 +71,10 @@ fn block_functions_that_are_read_twice_are_kept() {
     2: blockwise (a - b)  over (1000, 600) in (100, 300) -> answer
        a <- stage 0  float32
        b <- stage 1 [0, i1] of rank 2  float32
-    sweep of stage 0 over (1000, 600): 3 tasks of blocks (400, 600), 1.9 MiB a task, 2.3 MiB held
+    sweep of stage 0 over (1000, 600): 10 tasks of blocks (100, 600), 480 KiB a task, 2.3 MiB held
     sweep of stage 1 over (1000, 600): 2 tasks of blocks (600, 600), 15 KiB a task, 2.3 MiB held
     sweep of stage 2 over (1000, 600): 2 tasks of blocks (800, 600), 1.9 MiB a task, 4.6 MiB held
-    7 tasks, 2.3 MiB to read, 8.3 MiB of memory projected, budget 1 GiB
+    14 tasks, 2.3 MiB to read, 8.3 MiB of memory projected, budget 1 GiB
     stage 0 is computed once and kept (2.3 MiB): 2 others read it
     ");
 }

@@ -21,8 +21,8 @@ fn a_map_runs_inside_the_reduction() {
     assert_snapshot!(files.plan(energy), @r"
     0: reduce sum(((a * a) + 1)) over axes (0,) in tiles (300, 600)  over (1000, 600) in (100, 300) -> answer
        a <- t.zarr  float32
-    sweep of stage 0 over (1000, 600): 2 tasks of blocks (600, 600), 1.4 MiB a task, 7 KiB held
-    2 tasks, 2.3 MiB to read, 2.8 MiB of memory projected, budget 1 GiB
+    sweep of stage 0 over (1000, 600): 8 tasks of blocks (300, 300), 359 KiB a task, 7 KiB held
+    8 tasks, 2.3 MiB to read, 1.1 MiB of memory projected, budget 1 GiB
     ");
 }
 
@@ -52,9 +52,9 @@ fn an_anomaly_decodes_once_where_that_fits_and_holds_only_the_mean() {
     1: blockwise (a - b)  over (1000, 600) in (100, 300) -> stored
        a <- t.zarr  float32
        b <- stage 0 [0, i1] of rank 2  float32
-    sweep of stage 0 over (1000, 600): 2 tasks of blocks (600, 600), 1.4 MiB a task, 7 KiB held
-    sweep of stage 1 over (1000, 600): 3 tasks of blocks (400, 600), 1.9 MiB a task, 7 KiB held
-    5 tasks, 2.3 MiB to read, 8.2 MiB of memory projected, budget 1 GiB
+    sweep of stage 0 over (1000, 600): 8 tasks of blocks (300, 300), 359 KiB a task, 7 KiB held
+    sweep of stage 1 over (1000, 600): 10 tasks of blocks (100, 600), 480 KiB a task, 7 KiB held
+    18 tasks, 2.3 MiB to read, 4.0 MiB of memory projected, budget 1 GiB
     t.zarr is decoded once for 2 sweeps and held (2.6 MiB)
     ");
 }
@@ -70,9 +70,9 @@ fn the_root_mean_square_of_an_anomaly_holds_no_anomaly() {
     1: reduce rms((a - b)) over axes (0,) in tiles (300, 600)  over (1000, 600) in (100, 300) -> answer
        a <- t.zarr  float32
        b <- stage 0 [0, i1] of rank 2  float32
-    sweep of stage 0 over (1000, 600): 2 tasks of blocks (600, 600), 1.4 MiB a task, 7 KiB held
-    sweep of stage 1 over (1000, 600): 2 tasks of blocks (600, 600), 1.4 MiB a task, 14.1 KiB held
-    4 tasks, 2.3 MiB to read, 5.4 MiB of memory projected, budget 1 GiB
+    sweep of stage 0 over (1000, 600): 8 tasks of blocks (300, 300), 359 KiB a task, 7 KiB held
+    sweep of stage 1 over (1000, 600): 8 tasks of blocks (300, 300), 359 KiB a task, 14.1 KiB held
+    16 tasks, 2.3 MiB to read, 3.6 MiB of memory projected, budget 1 GiB
     t.zarr is decoded once for 2 sweeps and held (2.6 MiB)
     ");
 }
@@ -88,9 +88,9 @@ fn mean_and_std_of_a_score_share_one_pass() {
        a <- t.zarr  float32
        b <- stage 0 [0, i1] of rank 2  float32
        c <- stage 0.1 [0, i1] of rank 2  float32
-    sweep of stage 0 over (1000, 600): 2 tasks of blocks (600, 600), 1.4 MiB a task, 23.4 KiB held
-    sweep of stage 1 over (1000, 600): 3 tasks of blocks (400, 600), 1.9 MiB a task, 2.3 MiB held
-    5 tasks, 2.3 MiB to read, 10.5 MiB of memory projected, budget 1 GiB
+    sweep of stage 0 over (1000, 600): 8 tasks of blocks (300, 300), 380 KiB a task, 23.4 KiB held
+    sweep of stage 1 over (1000, 600): 10 tasks of blocks (100, 600), 480 KiB a task, 2.3 MiB held
+    18 tasks, 2.3 MiB to read, 6.3 MiB of memory projected, budget 1 GiB
     t.zarr is decoded once for 2 sweeps and held (2.6 MiB)
     ");
 }
@@ -123,9 +123,9 @@ fn a_reduction_that_is_read_twice_stays_whole() {
     1: blockwise (a - b)  over (599,) in (299+1+299,) -> answer
        a <- stage 0 [0, i0+1] of rank 1  float32
        b <- stage 0 [0, i0] of rank 1  float32
-    sweep of stage 0 over (1000, 600): 2 tasks of blocks (600, 600), 1.4 MiB a task, 7 KiB held
+    sweep of stage 0 over (1000, 600): 8 tasks of blocks (300, 300), 359 KiB a task, 7 KiB held
     sweep of stage 1 over (599,): 1 task of blocks (599,), 2.3 KiB a task, 9.4 KiB held
-    3 tasks, 2.3 MiB to read, 2.8 MiB of memory projected, budget 1 GiB
+    9 tasks, 2.3 MiB to read, 1.1 MiB of memory projected, budget 1 GiB
     ");
 }
 
@@ -148,8 +148,8 @@ fn the_deviation_of_an_anomaly_reads_its_array_once() {
     assert_snapshot!(files.plan((&t - t.mean(0)).std(0)), @r"
     0: reduce std(a) over axes (0,) in tiles (300, 600)  over (1000, 600) in (100, 300) -> answer
        a <- t.zarr  float32
-    sweep of stage 0 over (1000, 600): 2 tasks of blocks (600, 600), 1.4 MiB a task, 16.4 KiB held
-    2 tasks, 2.3 MiB to read, 2.9 MiB of memory projected, budget 1 GiB
+    sweep of stage 0 over (1000, 600): 8 tasks of blocks (300, 300), 373 KiB a task, 16.4 KiB held
+    8 tasks, 2.3 MiB to read, 1.1 MiB of memory projected, budget 1 GiB
     ");
     let months: Vec<usize> = (0..1000).map(|i| i / 30 % 12).collect();
     let by_month = t.group_by(0, &months).unwrap();
@@ -161,10 +161,10 @@ fn the_deviation_of_an_anomaly_reads_its_array_once() {
        a <- stage 0  float64
     2: blockwise float32(sqrt((a / 1000)))  over (600,) in (300,) -> answer
        a <- stage 1 [0, i0] of rank 1  float64
-    sweep of stage 0 over (1000, 600): 4 tasks of blocks (300, 600), 1.4 MiB a task, 225 KiB held
+    sweep of stage 0 over (1000, 600): 8 tasks of blocks (300, 300), 725 KiB a task, 225 KiB held
     sweep of stage 1 over (12, 600): 1 task of blocks (12, 600), 15 KiB a task, 234 KiB held
     sweep of stage 2 over (600,): 1 task of blocks (600,), 2.3 KiB a task, 11.7 KiB held
-    6 tasks, 2.3 MiB to read, 5.1 MiB of memory projected, budget 1 GiB
+    10 tasks, 2.3 MiB to read, 2.6 MiB of memory projected, budget 1 GiB
     ");
     assert_snapshot!(files.plan(anomaly), @r"
     0: reduce mean(a) over axes (0,) in 12 groups in tiles (300, 600)  over (1000, 600) in (100, 300)

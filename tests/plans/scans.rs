@@ -28,10 +28,10 @@ fn a_scan_that_is_read_is_kept() {
     2: blockwise (a - b)  over (1000, 600) in (100, 300) -> answer
        a <- stage 0  float32
        b <- stage 1 [i0, 0] of rank 2  float32
-    sweep of stage 0 over (1000, 600): 5 tasks of blocks (200, 600), 1.9 MiB a task, 2.3 MiB held
+    sweep of stage 0 over (1000, 600): 10 tasks of blocks (100, 600), 962 KiB a task, 2.3 MiB held
     sweep of stage 1 over (1000, 600): 2 tasks of blocks (800, 600), 19.5 KiB a task, 2.3 MiB held
     sweep of stage 2 over (1000, 600): 2 tasks of blocks (800, 600), 1.9 MiB a task, 4.6 MiB held
-    9 tasks, 2.3 MiB to read, 11.7 MiB of memory projected, budget 1 GiB
+    14 tasks, 2.3 MiB to read, 8.3 MiB of memory projected, budget 1 GiB
     stage 0 is computed once and kept (2.3 MiB): 2 others read it
     ");
 }

@@ -211,14 +211,11 @@ impl Store for Joined {
     }
 
     fn fetch_ahead(&self, region: &Region, ahead: &Arc<Ahead>) -> bool {
-        if !self.is_remote {
-            self.prefetch(region);
-            return true;
-        }
         let mut all = true;
         // What cannot be opened now is an error when it is read.
         let _ = self.each(region, |number, part, _| {
-            all = all && self.part(number)?.fetch_ahead(part, ahead);
+            let store = self.part(number)?;
+            all = all && (!store.is_remote() || store.fetch_ahead(part, ahead));
             Ok(())
         });
         all

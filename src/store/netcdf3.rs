@@ -276,10 +276,6 @@ impl Store for Netcdf3Array {
     }
 
     fn fetch_ahead(&self, region: &Region, ahead: &Arc<Ahead>) -> bool {
-        if !self.is_remote() {
-            self.prefetch(region);
-            return true;
-        }
         fetch_chunks(&self.file, &self.info.chunks, region, ahead, |chunk| match self.step {
             Some(step) => self.extent().ranges_of_records(step, chunk),
             None => self.extent().ranges(chunk),

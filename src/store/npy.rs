@@ -173,10 +173,6 @@ impl Store for NpyStore {
     }
 
     fn fetch_ahead(&self, region: &Region, ahead: &Arc<Ahead>) -> bool {
-        if !self.is_remote() {
-            self.prefetch(region);
-            return true;
-        }
         let stored: Vec<usize> = self.info.shape.iter().rev().copied().collect();
         fetch_chunks(&self.file, &self.info.chunks, region, ahead, |chunk| {
             if self.header.fortran {

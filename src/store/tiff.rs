@@ -425,10 +425,6 @@ impl Store for TiffArray {
     }
 
     fn fetch_ahead(&self, region: &Region, ahead: &Arc<Ahead>) -> bool {
-        if !self.is_remote() {
-            self.prefetch(region);
-            return true;
-        }
         fetch_chunks(&self.file, &self.info.chunks, region, ahead, |chunk| {
             self.touched(chunk).flat_map(|touched| self.ranges(&touched)).collect()
         })

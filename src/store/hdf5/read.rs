@@ -187,10 +187,6 @@ impl Store for Hdf5Array {
     }
 
     fn fetch_ahead(&self, region: &Region, ahead: &Arc<Ahead>) -> bool {
-        if !self.is_remote() {
-            self.prefetch(region);
-            return true;
-        }
         match &self.source {
             Source::Contiguous(Some(file), at) => {
                 fetch_chunks(file, &self.info.chunks, region, ahead, |chunk| self.extent(file, *at).ranges(chunk))

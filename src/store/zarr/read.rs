@@ -371,10 +371,6 @@ impl Store for ZarrStore {
     }
 
     fn fetch_ahead(&self, region: &Region, ahead: &Arc<Ahead>) -> bool {
-        if !self.is_remote() {
-            self.prefetch(region);
-            return true;
-        }
         if self.source.remote().is_none() {
             return !self.holds(region) || self.fetch_ranges(region, ahead);
         }

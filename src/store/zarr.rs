@@ -3,7 +3,7 @@
 //!
 //! Begin with `zarr/read.rs`, which puts a region together. `zarr/meta.rs` reads metadata, `zarr/source.rs` finds keys in
 //! folders and archives, `zarr/objects.rs` those behind a network, `zarr/pipeline.rs` decodes a chunk with the codecs of the `zarrs` crate and a few of our own,
-//! `zarr/pipeline/shard.rs` finds inner chunks, `zarr/create.rs` and `zarr/write.rs` make new arrays, `zarr/change.rs` changes those that exist.
+//! `zarr/pipeline/shard.rs` finds inner chunks, `zarr/create.rs`, `zarr/nodes.rs` and `zarr/write.rs` make new arrays, `zarr/change.rs` changes those that exist.
 //! Everything runs on the calling thread. Sizes that files declare are checked before memory is taken for them.
 
 use super::input::Input;
@@ -25,6 +25,7 @@ mod pipeline;
 mod meta;
 mod coding;
 mod create;
+mod nodes;
 mod encode;
 mod read;
 mod tree;
@@ -32,7 +33,6 @@ mod write;
 mod upload;
 mod recode;
 mod change;
-mod group;
 
 /// The names of metadata documents that make a directory a node.
 const METADATA: [&str; 4] = ["zarr.json", ".zarray", ".zgroup", ".zmetadata"];
@@ -100,8 +100,8 @@ impl Format for Zarr {
         Ok(Box::new(write::ZarrSink::new(path, inner, layout)?))
     }
 
-    fn keeps(&self, path: &Path, encoding: &Encoding, layout: &Layout) -> bool {
-        let version = layout.how.zarr_version.or_else(|| write::version(path, path, None).ok()).unwrap_or(3);
+    fn keeps(&self, _: &Path, encoding: &Encoding, layout: &Layout) -> bool {
+        let version = layout.how.zarr_version.unwrap_or(3);
         match version {
             2 => coding::v2(encoding).is_some(),
             _ => coding::v3(encoding, layout.dtype).is_some(),
@@ -118,12 +118,11 @@ impl Format for Zarr {
 
     fn group(&self, path: &Path, inner: &str, how: &Create) -> Result<()> {
         if remote::is_url(path) {
-            return upload::group(path, inner, how);
-        }
-        if path.is_file() {
+            upload::refuse_read_only(path)?;
+        } else if path.is_file() {
             return Err(Error::store(path, "is a file; only folders are written to"));
         }
-        group::make(path, inner, how)
+        nodes::make_group(&Source::of_folder(path, inner)?, inner.trim_matches('/'), how)
     }
 }
 

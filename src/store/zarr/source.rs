@@ -10,7 +10,9 @@ use crate::error::{Error, Result};
 use crate::store::input::Input;
 use crate::store::manifest::hash;
 use crate::store::remote::Place;
+use crate::store::remote::uploads::put_now;
 use crate::store::{raw, remote};
+use serde_json::Value;
 use std::fs::File;
 use std::io::ErrorKind::{NotADirectory, NotFound};
 use std::path::{Path, PathBuf};
@@ -22,7 +24,7 @@ const MOST_STAMPED: usize = 100_000;
 /// Longer metadata is taken for damage.
 const LONGEST_METADATA: u64 = 256 << 20;
 
-/// A read-only set of named byte strings.
+/// A set of named byte strings. Those of folders and of objects can be written to.
 #[derive(Debug, Clone)]
 pub(super) enum Source {
     /// Files under a directory.
@@ -41,13 +43,19 @@ impl Source {
         let is_file = if remote::is_url(path) { ends_as_file(path) } else { path.is_file() };
         if is_file && References::is_one(path) {
             Ok(Self::References(Arc::new(References::open(path)?)))
-        } else if remote::is_url(path) && !is_file {
-            Ok(Self::Remote(Arc::new(Hierarchy::open(path, inner)?)))
         } else if is_file {
             Ok(Self::Zip(Arc::new(Archive::open(path)?)))
         } else {
-            Ok(Self::Directory(path.to_owned()))
+            Self::of_folder(path, inner)
         }
+    }
+
+    /// The directory or prefix at `path`, which need not be there yet.
+    pub(super) fn of_folder(path: &Path, inner: &str) -> Result<Self> {
+        if remote::is_url(path) {
+            return Ok(Self::Remote(Arc::new(Hierarchy::open(path, inner)?)));
+        }
+        Ok(Self::Directory(path.to_owned()))
     }
 
     /// How errors name a key.
@@ -135,6 +143,37 @@ impl Source {
             return Err(Error::store(&piece.path, format!("is {} bytes long, too much for metadata", piece.len)));
         }
         piece.read_all().map(Some)
+    }
+
+    /// Writes a metadata document, whole or not at all.
+    pub(super) fn put(&self, key: &str, document: &Value) -> Result<()> {
+        let path = self.name(key);
+        let text = serde_json::to_vec_pretty(document).map_err(|e| Error::store(&path, e))?;
+        match self {
+            Self::Directory(_) => {
+                let folder = path.parent().unwrap_or(&path);
+                std::fs::create_dir_all(folder).map_err(|e| Error::store(folder, e))?;
+                raw::write_whole(&path, &text)
+            }
+            Self::Remote(hierarchy) => put_now(hierarchy.place(), &hierarchy.object(key), text),
+            Self::Zip(_) | Self::References(_) => Err(self.unwritten()),
+        }
+    }
+
+    /// Removes a metadata document, where there is one.
+    pub(super) fn remove(&self, key: &str) -> Result<()> {
+        match self {
+            Self::Directory(_) => match std::fs::remove_file(self.name(key)) {
+                Err(e) if e.kind() != NotFound => Err(Error::store(self.name(key), e)),
+                _ => Ok(()),
+            },
+            Self::Remote(hierarchy) => hierarchy.place().delete(&[hierarchy.object(key)]),
+            Self::Zip(_) | Self::References(_) => Err(self.unwritten()),
+        }
+    }
+
+    fn unwritten(&self) -> Error {
+        Error::store(self.name(""), "is a file; only folders are written to")
     }
 
     /// What tells whether anything under a prefix has changed: names, sizes and times of its files. Where there are more

@@ -1,22 +1,22 @@
-//! Writing an array, or a group, behind a network.
+//! Writing an array behind a network.
 //!
 //! An object is stored at once or not at all, but none can be renamed. So chunks go where they belong, and the array is
 //! there when its metadata is, which is stored last. Until then an object beside the chunks says that a run is under way,
 //! and which one: what that has stored is continued or thrown away, and nothing else is.
 
-use super::create::group_document;
 use super::encode::Encoder;
-use super::json;
+pub(super) use super::nodes::above;
+use super::nodes::{node, refuse_existing, settle_groups, version};
 use super::objects::{Hierarchy, below};
-use super::write::Node;
+use super::source::Source;
 use crate::chunk::{Chunks, Region};
 use crate::error::{Error, Result};
 use crate::store::manifest::Fingerprint;
 use crate::store::remote::uploads::{Uploads, put_now};
 use crate::store::remote::{RUN, is_read_only};
-use crate::store::{Attributes, Create, Layout, Sink};
+use crate::store::{Layout, Sink};
 use parking_lot::Mutex;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,7 +25,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(super) struct RemoteSink {
     encoder: Encoder,
-    hierarchy: Hierarchy,
+    hierarchy: Arc<Hierarchy>,
     container: PathBuf,
     inner: String,
     run: Option<Fingerprint>,
@@ -56,9 +56,9 @@ impl RemoteSink {
     pub(super) fn new(container: &Path, inner: &str, layout: &Layout) -> Result<Self> {
         let inner = inner.trim_matches('/');
         refuse_read_only(container)?;
-        let hierarchy = Hierarchy::open(container, inner)?;
+        let hierarchy = Arc::new(Hierarchy::open(container, inner)?);
         let target = hierarchy.name(inner);
-        let version = version(&hierarchy, inner, layout.how.zarr_version)?;
+        let version = version(&Source::Remote(Arc::clone(&hierarchy)), inner, layout.how.zarr_version)?;
         let encoder = Encoder::new(&target, version, layout)?;
         let how = &layout.how;
         let mut new = Self {
@@ -86,18 +86,11 @@ impl RemoteSink {
             (Some(text), Some(run)) => run.continues(text, target)?,
             _ => false,
         };
-        match node(&self.hierarchy, &self.inner)? {
-            Some(node) if node.array && same => return Ok(Stage::Placed),
-            Some(node) if node.array && overwrite => {}
-            Some(node) if node.array => return Err(Error::store(target, "exists already and is not to be replaced")),
-            Some(_) => return Err(Error::store(target, "is a group; an array does not take its place")),
-            None if there.is_some() => {}
-            None => {
-                if !self.objects()?.is_empty() {
-                    return Err(Error::store(target, "exists already and is not an array"));
-                }
-            }
+        let node = node(&Source::Remote(Arc::clone(&self.hierarchy)), &self.inner)?;
+        if same && node.as_ref().is_some_and(|node| node.array) {
+            return Ok(Stage::Placed);
         }
+        refuse_existing(target, node.as_ref(), overwrite, || Ok(there.is_none() && !self.objects()?.is_empty()))?;
         if same {
             self.stored = self.objects()?.into_iter().collect();
             return Ok(Stage::Begun);
@@ -134,32 +127,6 @@ impl RemoteSink {
         *stage = Stage::Begun;
         Ok(())
     }
-
-    fn document(&self, name: &str, document: &Value) -> Result<()> {
-        put_document(&self.hierarchy, &self.key(name), document)
-    }
-
-    /// Writes the metadata of groups above that have none, and drops copies that know nothing of the new array.
-    fn settle_groups(&self) -> Result<()> {
-        // What is there now, which may be more than there was at the beginning.
-        let hierarchy = Hierarchy::open(&self.container, "")?;
-        for group in above(&self.inner) {
-            match node(&hierarchy, group)? {
-                None => {
-                    let (name, document) = group_document(self.encoder.plan.version);
-                    put_document(&hierarchy, &below(group, name), &document)?;
-                }
-                Some(mut node) if node.version == 3 => {
-                    let fields = node.document.as_object_mut();
-                    if fields.is_some_and(|group| group.remove("consolidated_metadata").is_some()) {
-                        put_document(&hierarchy, &below(group, "zarr.json"), &node.document)?;
-                    }
-                }
-                Some(_) => hierarchy.place().delete(&[hierarchy.object(&below(group, ".zmetadata"))])?,
-            }
-        }
-        Ok(())
-    }
 }
 
 impl Sink for RemoteSink {
@@ -193,10 +160,12 @@ impl Sink for RemoteSink {
         if *self.stage.lock() != Stage::Placed {
             self.begin()?;
             self.uploads.wait()?;
-            self.settle_groups()?;
+            // What is there now, which may be more than there was at the beginning.
+            let source = Source::Remote(Arc::new(Hierarchy::open(&self.container, "")?));
+            settle_groups(&source, &self.inner, self.encoder.plan.version)?;
             // The attributes before what makes it an array.
             for (name, document) in self.encoder.plan.documents.iter().rev() {
-                self.document(name, document)?;
+                source.put(&self.key(name), document)?;
             }
         }
         *self.stage.lock() = Stage::Done;
@@ -220,42 +189,6 @@ impl Drop for RemoteSink {
     }
 }
 
-/// Makes the group `inner` and those above it, where they are missing, and adds attributes to it.
-pub(super) fn group(container: &Path, inner: &str, how: &Create) -> Result<()> {
-    let inner = inner.trim_matches('/');
-    refuse_read_only(container)?;
-    let hierarchy = Hierarchy::open(container, inner)?;
-    let found = node(&hierarchy, inner)?;
-    let version = match &found {
-        Some(node) if node.array => return Err(Error::store(hierarchy.name(inner), "is an array, not a group")),
-        Some(node) => node.version,
-        None => version(&hierarchy, inner, how.zarr_version)?,
-    };
-    for group in above(inner) {
-        if node(&hierarchy, group)?.is_none() {
-            let (name, document) = group_document(version);
-            put_document(&hierarchy, &below(group, name), &document)?;
-        }
-    }
-    let mut document = found.map_or_else(|| group_document(version).1, |node| node.document);
-    if version == 3 {
-        let mut all = attributes(document.get("attributes"));
-        all.extend(how.attributes.clone());
-        document["attributes"] = Value::Object(all);
-        return put_document(&hierarchy, &below(inner, "zarr.json"), &document);
-    }
-    let key = below(inner, ".zattrs");
-    let before = hierarchy.document(&key)?.map(|text| json::parse(&hierarchy.name(&key), &text)).transpose()?;
-    let mut all = attributes(before.as_ref());
-    all.extend(how.attributes.clone());
-    put_document(&hierarchy, &below(inner, ".zgroup"), &document)?;
-    if all.is_empty() { Ok(()) } else { put_document(&hierarchy, &key, &json!(all)) }
-}
-
-fn attributes(value: Option<&Value>) -> Attributes {
-    value.and_then(Value::as_object).cloned().unwrap_or_default()
-}
-
 pub(super) fn refuse_read_only(container: &Path) -> Result<()> {
     if is_read_only(container) {
         return Err(Error::unsupported(format!("{}: HTTP servers are read, not written to", container.display())));
@@ -266,40 +199,4 @@ pub(super) fn refuse_read_only(container: &Path) -> Result<()> {
 pub(super) fn put_document(hierarchy: &Hierarchy, key: &str, document: &Value) -> Result<()> {
     let text = serde_json::to_vec_pretty(document).map_err(|e| Error::store(hierarchy.name(key), e))?;
     put_now(hierarchy.place(), &hierarchy.object(key), text)
-}
-
-/// The metadata of a node.
-fn node(hierarchy: &Hierarchy, at: &str) -> Result<Option<Node>> {
-    for (name, version) in [("zarr.json", 3), (".zarray", 2), (".zgroup", 2)] {
-        let key = below(at, name);
-        if let Some(text) = hierarchy.document(&key)? {
-            let document = json::parse(&hierarchy.name(&key), &text)?;
-            let array = name == ".zarray" || document.get("node_type").is_some_and(|t| t == "array");
-            return Ok(Some(Node { array, version, document }));
-        }
-    }
-    Ok(None)
-}
-
-/// The groups that hold a node, from the root down.
-pub(super) fn above(inner: &str) -> Vec<&str> {
-    if inner.is_empty() {
-        return Vec::new();
-    }
-    let ends = inner.match_indices('/').map(|(at, _)| &inner[..at]);
-    std::iter::once("").chain(ends).collect()
-}
-
-/// The version to write: the one asked for, or that of the groups above, or 3.
-fn version(hierarchy: &Hierarchy, inner: &str, wanted: Option<u8>) -> Result<u8> {
-    let mut found = None;
-    for group in above(inner) {
-        if let Some(node) = node(hierarchy, group)? {
-            if node.array {
-                return Err(Error::store(hierarchy.name(group), "is an array and holds no other"));
-            }
-            found = Some(node.version);
-        }
-    }
-    super::write::agreed(&hierarchy.name(inner), wanted, found)
 }

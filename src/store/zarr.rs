@@ -126,6 +126,11 @@ impl Format for Zarr {
     }
 }
 
+/// A key below a prefix.
+fn join(prefix: &str, name: &str) -> String {
+    if prefix.is_empty() { name.to_owned() } else { format!("{prefix}/{name}") }
+}
+
 /// Why a group is not an array, with the names of what it holds.
 fn group_message(source: &Source, inner: &str) -> String {
     let names = source.folders(inner).unwrap_or_default();

@@ -4,18 +4,18 @@
 //! renamed when the last one is there, metadata at the end; see [`Staging::pour`]. Behind a network, where nothing can be
 //! renamed, each is replaced when it is made, and metadata last: an array that grows is what it was until then.
 
-use super::json;
-use super::meta::{self, Array, Found, join};
-use super::objects::{Hierarchy, below};
+use super::meta::{self, Array, Found};
+use super::nodes::{above, node};
+use super::objects::Hierarchy;
 use super::read::ZarrStore;
 use super::recode::Recoder;
 use super::source::Source;
 use super::upload;
-use super::write::{above, node_at, write_document};
+use super::{join, json};
 use crate::chunk::{Chunks, Region};
 use crate::error::{Error, Result};
 use crate::shape;
-use crate::store::remote::uploads::{Uploads, put_now};
+use crate::store::remote::uploads::Uploads;
 use crate::store::staging::Staging;
 use crate::store::{Change, Create, Sink, Store, raw, remote};
 use serde_json::{Value, json};
@@ -173,16 +173,21 @@ impl Sink for ChangeSink {
         match place {
             Place::Files(mut staging) => {
                 if let Some((name, document)) = &grown {
-                    write_document(&staging.part().join(name), document)?;
+                    Source::Directory(staging.part().to_owned()).put(name, document)?;
                 }
                 let grows = grown.is_some();
-                staging.pour(&change.token, &SHAPES, || if grows { renew_copies(&container, &inner) } else { Ok(()) })
+                staging.pour(
+                    &change.token,
+                    &SHAPES,
+                    || if grows { renew_copies_of(&container, &inner) } else { Ok(()) },
+                )
             }
             Place::Remote(hierarchy, uploads) => {
                 uploads.wait()?;
                 let Some((name, document)) = grown else { return Ok(()) };
-                upload::put_document(&hierarchy, &below(&inner, name), &document)?;
-                renew_remote_copies(&container, &inner, name, &document)
+                Source::Remote(hierarchy).put(&join(&inner, name), &document)?;
+                // What is there now.
+                renew_copies(&Source::of_folder(&container, "")?, &inner, name, &document)
             }
         }
     }
@@ -205,41 +210,25 @@ pub(super) fn recover(container: &Path, inner: &str) -> Result<Option<String>> {
     if remote::is_url(container) || !container.is_dir() {
         return Ok(None);
     }
-    Staging::poured(container, inner, &SHAPES, || renew_copies(container, inner))
+    Staging::poured(container, inner, &SHAPES, || renew_copies_of(container, inner))
 }
 
-/// Puts the document of an array into the copies that groups above it have of it.
-fn renew_copies(container: &Path, inner: &str) -> Result<()> {
-    let target = if inner.is_empty() { container.to_owned() } else { container.join(inner) };
-    let Some(own) = node_at(&target)? else { return Ok(()) };
-    let name = SHAPES[usize::from(own.version == 2)];
-    for folder in above(container, &target) {
-        let path = folder.join(if own.version == 2 { ".zmetadata" } else { "zarr.json" });
-        let below = target.strip_prefix(folder).unwrap_or(&target).to_string_lossy().into_owned();
-        if !path.is_file() {
-            continue;
-        }
-        let text = std::fs::read(&path).map_err(|e| Error::store(&path, e))?;
-        let mut group = json::parse(&path, &text)?;
-        if renew(&mut group, &below, name, &own.document) {
-            write_document(&path, &group)?;
-        }
-    }
-    Ok(())
+/// As [`renew_copies`], in files.
+fn renew_copies_of(container: &Path, inner: &str) -> Result<()> {
+    let source = Source::Directory(container.to_owned());
+    let Some(own) = node(&source, inner)? else { return Ok(()) };
+    renew_copies(&source, inner, SHAPES[usize::from(own.version == 2)], &own.document)
 }
 
-/// The same behind a network.
-fn renew_remote_copies(container: &Path, inner: &str, name: &str, document: &Value) -> Result<()> {
-    // What is there now.
-    let hierarchy = Hierarchy::open(container, "")?;
-    for group in upload::above(inner) {
-        let key = below(group, if name == SHAPES[1] { ".zmetadata" } else { "zarr.json" });
+/// Puts the document of an array, which has this name, into the copies that groups above it have of it.
+fn renew_copies(source: &Source, inner: &str, name: &str, document: &Value) -> Result<()> {
+    for group in above(inner) {
+        let key = join(group, if name == SHAPES[1] { ".zmetadata" } else { "zarr.json" });
         let own = inner.strip_prefix(group).unwrap_or(inner).trim_start_matches('/');
-        let Some(text) = hierarchy.document(&key)? else { continue };
-        let mut copies = json::parse(&hierarchy.name(&key), &text)?;
+        let Some(text) = source.document(&key)? else { continue };
+        let mut copies = json::parse(&source.name(&key), &text)?;
         if renew(&mut copies, own, name, document) {
-            let text = serde_json::to_vec_pretty(&copies).map_err(|e| Error::store(hierarchy.name(&key), e))?;
-            put_now(hierarchy.place(), &hierarchy.object(&key), text)?;
+            source.put(&key, &copies)?;
         }
     }
     Ok(())
@@ -248,7 +237,7 @@ fn renew_remote_copies(container: &Path, inner: &str, name: &str, document: &Val
 /// Replaces the copy of the document of the node `below` a group in the group's own, where there is one.
 fn renew(group: &mut Value, below: &str, name: &str, document: &Value) -> bool {
     let copy = if name == SHAPES[1] {
-        group.get_mut("metadata").and_then(|all| all.get_mut(super::objects::below(below, name)))
+        group.get_mut("metadata").and_then(|all| all.get_mut(join(below, name)))
     } else {
         group.get_mut("consolidated_metadata").and_then(|c| c.get_mut("metadata")).and_then(|all| all.get_mut(below))
     };
@@ -291,17 +280,18 @@ mod tests {
         let path = folder.path().join("a.zarr");
         array(&path, &[6], &[0, 1, 2, 3, 4, 5]);
         // The group has a copy of the metadata of the array.
-        let mut group = node_at(&path).unwrap().unwrap().document;
-        let copy = node_at(&path.join("x")).unwrap().unwrap().document;
+        let source = Source::Directory(path.clone());
+        let mut group = node(&source, "").unwrap().unwrap().document;
+        let copy = node(&source, "x").unwrap().unwrap().document;
         group["consolidated_metadata"] = json!({"kind": "inline", "metadata": {"x": copy}});
-        write_document(&path.join("zarr.json"), &group).unwrap();
+        source.put("zarr.json", &group).unwrap();
         // All of a change is made, and a part of it in its place, when the process is killed.
         let sink = ChangeSink::new(&path, "x", &change(6, 5, 6)).unwrap();
         sink.write(&Region::full(&[5]), &[6, 7, 8, 9, 10]).unwrap();
         let Place::Files(staging) = &sink.place else { panic!() };
         let part = staging.part();
         let (name, document) = sink.grown.clone().unwrap();
-        write_document(&part.join(name), &document).unwrap();
+        Source::Directory(part.to_owned()).put(name, &document).unwrap();
         std::fs::write(part.join(".token"), "mine").unwrap();
         std::fs::rename(&part, folder.path().join(".commit.a.zarr%x")).unwrap();
         std::fs::rename(folder.path().join(".commit.a.zarr%x/c/2"), path.join("x/c/2")).unwrap();
@@ -309,7 +299,7 @@ mod tests {
         assert_eq!(elements(&path), [0, 1, 2, 3, 4, 5]);
         assert_eq!(Zarr.recover(&path, "x").unwrap().as_deref(), Some("mine"));
         assert_eq!(elements(&path), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
-        let group = node_at(&path).unwrap().unwrap().document;
+        let group = node(&source, "").unwrap().unwrap().document;
         assert_eq!(group["consolidated_metadata"]["metadata"]["x"]["shape"], json!([11]));
         assert_eq!(Zarr.recover(&path, "x").unwrap(), None);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);

@@ -1,8 +1,8 @@
 //! The metadata of one array, of either version, checked.
 
-use super::json;
 use super::pipeline::{LARGEST_CHUNK, Named, Outcome, Pipeline, codecs_v3, data_type_of, dtype_named};
 use super::source::Source;
+use super::{join, json};
 use crate::chunk::{AxisChunks, Chunks};
 use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
@@ -73,11 +73,6 @@ impl Array {
     pub(super) fn stored_shape(&self, index: &[usize]) -> Vec<usize> {
         self.stored_shape.clone().unwrap_or_else(|| self.grid.region(index).shape)
     }
-}
-
-/// A key below a prefix.
-pub(super) fn join(prefix: &str, name: &str) -> String {
-    if prefix.is_empty() { name.to_owned() } else { format!("{prefix}/{name}") }
 }
 
 /// Looks at what stands at `inner`.

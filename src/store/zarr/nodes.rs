@@ -1,9 +1,8 @@
 //! What a new array or group finds in a hierarchy: the groups above it, and what stands in its place.
 
 use super::create::group_document;
-use super::json;
-use super::meta::join;
 use super::source::Source;
+use super::{join, json};
 use crate::error::{Error, Result};
 use crate::store::Create;
 use serde_json::Value;

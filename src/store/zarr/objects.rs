@@ -3,8 +3,8 @@
 //! Opening asks for everything that may describe the array, and for the copies that a hierarchy may have of all of its
 //! metadata, at once: a constant number of requests, and the time of one.
 
-use super::json;
 use super::piece::{Bytes, Piece};
+use super::{join, json};
 use crate::error::Result;
 use crate::store::manifest::digest;
 use crate::store::remote::{self, Got, Place, Want};
@@ -40,7 +40,7 @@ impl Hierarchy {
         let (place, root) = remote::locate(path)?;
         let mut new = Self { place, root, documents: Mutex::default(), copied: BTreeSet::new() };
         let mut keys = vec![COPIES.to_owned(), OF_NODE[0].to_owned()];
-        let own = OF_NODE.iter().map(|name| below(inner, name));
+        let own = OF_NODE.iter().map(|name| join(inner, name));
         keys.extend(own.filter(|key| !OF_NODE[..1].contains(&key.as_str())));
         new.ask(&keys)?;
         let mut documents = new.documents.lock().clone();
@@ -66,7 +66,7 @@ impl Hierarchy {
 
     /// The name of the object under a key.
     pub(super) fn object(&self, key: &str) -> String {
-        if key.is_empty() { self.root.clone() } else { below(&self.root, key) }
+        if key.is_empty() { self.root.clone() } else { join(&self.root, key) }
     }
 
     /// The bytes under a key, of which there are at most so many; `None` where there is no such key.
@@ -98,7 +98,7 @@ impl Hierarchy {
         if self.copied.contains(node) {
             return Ok(None);
         }
-        let keys: Vec<String> = OF_NODE.iter().map(|name| below(node, name)).collect();
+        let keys: Vec<String> = OF_NODE.iter().map(|name| join(node, name)).collect();
         self.ask(&keys)?;
         Ok(self.documents.lock().get(key).cloned().flatten())
     }
@@ -110,7 +110,7 @@ impl Hierarchy {
 
     /// What metadata says of a node, as a digest.
     pub(super) fn stamp(&self, node: &str) -> Option<String> {
-        let texts = OF_NODE.iter().filter_map(|name| self.document(&below(node, name)).ok().flatten());
+        let texts = OF_NODE.iter().filter_map(|name| self.document(&join(node, name)).ok().flatten());
         let all: Vec<u8> = texts.flatten().collect();
         (!all.is_empty()).then(|| digest(&all))
     }
@@ -160,7 +160,7 @@ impl Hierarchy {
         let root = parsed(OF_NODE[0], documents)?;
         let inline = root.as_ref().and_then(|root| root.get("consolidated_metadata"));
         for (node, document) in entries(inline.and_then(|copies| copies.get("metadata"))) {
-            documents.entry(below(&node, OF_NODE[0])).or_insert_with(|| Some(text(&document)));
+            documents.entry(join(&node, OF_NODE[0])).or_insert_with(|| Some(text(&document)));
             copied.insert(node);
         }
         if root.is_none() {
@@ -171,11 +171,6 @@ impl Hierarchy {
         }
         Ok(copied)
     }
-}
-
-/// A key below a node.
-pub(super) fn below(node: &str, name: &str) -> String {
-    if node.is_empty() { name.to_owned() } else { format!("{node}/{name}") }
 }
 
 /// The bytes for oneself.

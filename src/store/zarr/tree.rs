@@ -1,6 +1,7 @@
 //! Listing a hierarchy.
 
-use super::meta::{self, Array, Found, join};
+use super::join;
+use super::meta::{self, Array, Found};
 use super::source::Source;
 use crate::chunk::region::Indices;
 use crate::error::{Error, Result};

@@ -5,9 +5,9 @@
 //! and which one: what that has stored is continued or thrown away, and nothing else is.
 
 use super::encode::Encoder;
-pub(super) use super::nodes::above;
+use super::join;
 use super::nodes::{node, refuse_existing, settle_groups, version};
-use super::objects::{Hierarchy, below};
+use super::objects::Hierarchy;
 use super::source::Source;
 use crate::chunk::{Chunks, Region};
 use crate::error::{Error, Result};
@@ -16,7 +16,6 @@ use crate::store::remote::uploads::{Uploads, put_now};
 use crate::store::remote::{RUN, is_read_only};
 use crate::store::{Layout, Sink};
 use parking_lot::Mutex;
-use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -100,7 +99,7 @@ impl RemoteSink {
 
     /// A key of the array.
     fn key(&self, name: &str) -> String {
-        below(&self.inner, name)
+        join(&self.inner, name)
     }
 
     /// The objects that are stored below the array.
@@ -194,9 +193,4 @@ pub(super) fn refuse_read_only(container: &Path) -> Result<()> {
         return Err(Error::unsupported(format!("{}: HTTP servers are read, not written to", container.display())));
     }
     Ok(())
-}
-
-pub(super) fn put_document(hierarchy: &Hierarchy, key: &str, document: &Value) -> Result<()> {
-    let text = serde_json::to_vec_pretty(document).map_err(|e| Error::store(hierarchy.name(key), e))?;
-    put_now(hierarchy.place(), &hierarchy.object(key), text)
 }

@@ -1,7 +1,7 @@
 //! Writing an array: chunk by chunk into a folder that takes the array's name last of all.
 
 use super::encode::Encoder;
-use super::nodes::{self, Node, node, refuse_existing, settle_groups};
+use super::nodes::{self, node, refuse_existing, settle_groups};
 use super::source::Source;
 use crate::chunk::{Chunks, Region};
 use crate::error::{Error, Result};
@@ -94,21 +94,6 @@ impl Sink for ZarrSink {
     }
 }
 
-pub(super) fn write_document(path: &Path, document: &Value) -> Result<()> {
-    raw::write_whole(path, &text(path, document)?)
-}
-
 fn text(path: &Path, document: &Value) -> Result<Vec<u8>> {
     serde_json::to_vec_pretty(document).map_err(|e| Error::store(path, e))
-}
-
-pub(super) fn node_at(folder: &Path) -> Result<Option<Node>> {
-    node(&Source::Directory(folder.to_owned()), "")
-}
-
-/// The folders from the container down to the one that holds the target.
-pub(super) fn above<'a>(container: &Path, target: &'a Path) -> Vec<&'a Path> {
-    let mut folders: Vec<&Path> = target.ancestors().skip(1).take_while(|p| p.starts_with(container)).collect();
-    folders.reverse();
-    folders
 }

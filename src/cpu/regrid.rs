@@ -5,6 +5,7 @@ use crate::chunk::region::Indices;
 use crate::device::View;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
+use crate::op::regional::Computation;
 use crate::op::regional::regrid::{Missing, Regrid};
 use crate::shape;
 use bytemuck::Pod;

@@ -6,9 +6,9 @@ use crate::chunk::Region;
 use crate::device::View;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
-use crate::op::regional::Resample;
 use crate::op::regional::gather::Splines;
 use crate::op::regional::resample::{Knots, Taps};
+use crate::op::regional::{Computation, Resample};
 
 /// Computes `region`.
 ///

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::op::kernel::{Lanes, TilePart, TileReduce};
 use crate::op::program::Program;
 use crate::op::regional;
-use crate::op::regional::{Way, Window};
+use crate::op::regional::{Computation, Way, Window};
 use crate::shape;
 
 /// Bytes of the states of a level, which the second cache keeps from one to the next.

@@ -241,10 +241,7 @@ fn carried(kind: &ExprKind) -> Option<TimeType> {
         | ExprKind::Take { input, .. }
         | ExprKind::Reshape { input, .. } => input.time,
         ExprKind::Concat { inputs, .. } => inputs.first()?.time,
-        ExprKind::Regional {
-            inputs,
-            op: Regional::Select(_) | Regional::Gather(_) | Regional::Slide(_) | Regional::Stretches(_),
-        } => inputs.first()?.time,
+        ExprKind::Regional { inputs, op } if op.moves() => inputs.first()?.time,
         _ => None,
     }
 }

@@ -13,7 +13,7 @@ use crate::chunk::{AxisChunks, Chunks, auto};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::op::regional::gather::Splines;
-use crate::op::regional::{Count, Gather, LineOp, Lines, Regional, Regrid, Select};
+use crate::op::regional::{Computation, Count, Gather, LineOp, Lines, Regional, Regrid, Select};
 use crate::shape::broadcast::broadcast;
 use crate::shape::slice::Item;
 use crate::shape::{Dim, Shape, fits_memory};

@@ -12,7 +12,7 @@ use crate::device::View;
 use crate::device::block::{Block, Buffer};
 use crate::device::data::Data;
 use crate::error::{Error, Result};
-use crate::op::regional::{End, LineOp, Lines, Merged};
+use crate::op::regional::{Computation, End, LineOp, Lines, Merged};
 use crate::shape;
 use std::sync::OnceLock;
 

@@ -17,7 +17,7 @@ use crate::device::memory::Memory;
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::op::regional::runs::STEP;
-use crate::op::regional::{LineOp, Lines, Regional, Runs};
+use crate::op::regional::{Computation, LineOp, Lines, Regional, Runs};
 use crate::shape;
 use parking_lot::Mutex;
 use std::path::Path;

@@ -1,11 +1,13 @@
 //! User functions over blocks that see more than their own place: all of an axis, or a piece of it for each element.
 
+use super::{Computation, Part};
 use crate::chunk::index_map::AxisMap;
 use crate::chunk::region::Indices;
 use crate::chunk::{AxisChunks, Chunks, IndexMap, Region};
 use crate::dtype::DType;
 use crate::op::function::BlockFunction;
 use crate::shape;
+use std::fmt;
 
 /// A function that is called once for each chunk of the result.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -57,12 +59,6 @@ impl Seen {
 }
 
 impl Call {
-    /// The space that inputs are seen from, for a result of shape `space`.
-    #[must_use]
-    pub fn input_space(&self, space: &[usize]) -> Vec<usize> {
-        self.seen(&Region::full(space)).shape
-    }
-
     /// What is seen for `region` of the result, which cuts no chunk.
     #[must_use]
     pub fn seen(&self, region: &Region) -> Region {
@@ -81,13 +77,6 @@ impl Call {
         out.start.extend(self.whole.iter().map(|_| 0));
         out.shape.extend(&self.whole);
         out
-    }
-
-    /// How input `n` is seen.
-    #[must_use]
-    pub fn map(&self, n: usize) -> IndexMap {
-        let axis = |axis: &Option<usize>| AxisMap { out: *axis, offset: 0, stride: isize::from(axis.is_some()) };
-        IndexMap { axes: self.inputs[n].axes.iter().map(axis).collect() }
     }
 
     /// Whether blocks of the result may be cut along axis `a` where its chunks are not.
@@ -121,21 +110,46 @@ impl Call {
         out
     }
 
-    /// What is seen for all that is made for `region`.
-    #[must_use]
-    pub fn hull(&self, region: &Region) -> Region {
-        self.seen(&self.made_with(region))
-    }
-
     /// The lengths of what one call makes, of a block of shape `block`.
     fn largest(&self, block: &[usize]) -> Vec<usize> {
         let longest = self.chunks.longest();
         (0..block.len()).map(|a| if self.is_cut(a) { block[a] } else { longest[a] }).collect()
     }
+}
+
+impl Computation for Call {
+    fn name(&self) -> &'static str {
+        self.kind
+    }
+
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind, self.function.name)
+    }
+
+    fn output(&self) -> DType {
+        self.function.output
+    }
+
+    fn input_space(&self, space: &[usize]) -> Vec<usize> {
+        self.seen(&Region::full(space)).shape
+    }
+
+    fn map(&self, input: usize, _: &[usize], _: &[usize]) -> IndexMap {
+        let axis = |axis: &Option<usize>| AxisMap { out: *axis, offset: 0, stride: isize::from(axis.is_some()) };
+        IndexMap { axes: self.inputs[input].axes.iter().map(axis).collect() }
+    }
+
+    /// What is seen for all that is made for `region`.
+    fn hull(&self, region: &Region) -> Region {
+        self.seen(&self.made_with(region))
+    }
+
+    fn parts(&self, region: &Region) -> Vec<Part> {
+        self.calls(region).into_iter().map(|(_, output)| Part { input: self.seen(&output), output }).collect()
+    }
 
     /// The lengths of the most that a call sees, for a block of shape `block`.
-    #[must_use]
-    pub fn largest_part(&self, block: &[usize]) -> Vec<usize> {
+    fn largest_part(&self, block: &[usize]) -> Vec<usize> {
         let longest = self.largest(block);
         let length = |(along, n): (&Along, usize)| match along {
             Along::Same => n,
@@ -145,20 +159,7 @@ impl Call {
         self.axes.iter().zip(longest).map(length).chain(self.whole.iter().copied()).collect()
     }
 
-    /// Elements that are seen for a block of shape `block`.
-    #[must_use]
-    pub fn walked(&self, block: &[usize]) -> usize {
-        let length = |(along, &n): (&Along, &usize)| match along {
-            Along::Same => n,
-            Along::Made => 1,
-            Along::Piece(cuts) => n * cuts.longest(),
-        };
-        self.axes.iter().zip(block).map(length).chain(self.whole.iter().copied()).product()
-    }
-
-    /// The grid in which inputs are read, for a result in the blocks of `grid`.
-    #[must_use]
-    pub fn read_in(&self, grid: &Chunks) -> Chunks {
+    fn read_in(&self, grid: &Chunks) -> Chunks {
         let cut = |(a, along): (usize, &Along)| match along {
             Along::Same if self.everywhere => grid.axes()[a].clone(),
             Along::Same => self.chunks.axes()[a].clone(),
@@ -169,15 +170,26 @@ impl Call {
         Chunks::new(self.axes.iter().enumerate().map(cut).chain(whole).collect())
     }
 
-    /// Whether elements of the result stand for pieces: such a result is small, and is computed once.
-    #[must_use]
-    pub fn has_pieces(&self) -> bool {
+    /// Elements that stand for pieces are few, and are computed once.
+    fn is_swept(&self) -> bool {
         self.axes.iter().any(|along| matches!(along, Along::Piece(_)))
     }
 
+    fn keeps_chunks(&self, a: usize) -> bool {
+        !self.is_cut(a)
+    }
+
+    fn walked(&self, block: &[usize]) -> usize {
+        let length = |(along, &n): (&Along, &usize)| match along {
+            Along::Same => n,
+            Along::Made => 1,
+            Along::Piece(cuts) => n * cuts.longest(),
+        };
+        self.axes.iter().zip(block).map(length).chain(self.whole.iter().copied()).product()
+    }
+
     /// Bytes of a call beside its views: its inputs in order, and its result.
-    #[must_use]
-    pub fn scratch(&self, block: &[usize]) -> usize {
+    fn scratch(&self, block: &[usize]) -> usize {
         let seen = self.largest_part(block);
         let inputs: usize = self.inputs.iter().map(|i| shape::size(&i.lengths(&seen)) * i.dtype.size()).sum();
         inputs + shape::size(&self.largest(block)) * self.function.output.size()

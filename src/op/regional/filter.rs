@@ -4,10 +4,11 @@
 //! stands beyond is said by a rule, and put there by the kernel. Passes run one after another within a block, each over
 //! what the next one needs, so that nothing between them is stored.
 
-use super::Part;
+use super::Computation;
 use crate::chunk::{AxisChunks, Chunks, Region};
 use crate::dtype::DType;
 use crate::shape;
+use std::fmt;
 
 /// A real number, by its bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -244,6 +245,11 @@ pub fn more(chains: &[Vec<Pass>], rank: usize) -> Vec<(usize, usize)> {
 }
 
 impl Filter {
+    /// The lengths of the input.
+    fn space(&self) -> Vec<usize> {
+        self.lengths.iter().zip(&self.more).map(|(n, m)| m.0 + n + m.1).collect()
+    }
+
     /// How far a chain reaches along `axis`, before and after.
     fn halo(&self, axis: usize) -> usize {
         let of = |chain: &Vec<Pass>| chain.iter().map(|p| p.window[axis] - 1).sum();
@@ -260,47 +266,6 @@ impl Filter {
         }
         steps.reverse();
         steps
-    }
-
-    /// The box of the input that `region` of the result needs.
-    #[must_use]
-    pub fn hull(&self, region: &Region) -> Region {
-        let span = Span { start: region.start.iter().map(|s| s.cast_signed()).collect(), shape: region.shape.clone() };
-        let first = |chain: &Vec<Pass>| self.steps(chain, &span).swap_remove(0);
-        let needed = self.chains.iter().map(first).reduce(|a, b| a.union(&b)).unwrap_or(span);
-        let start = needed.start.iter().zip(&self.more).map(|(s, m)| s.saturating_add_unsigned(m.0).max(0));
-        Region::new(start.map(isize::cast_unsigned).collect(), needed.shape)
-    }
-
-    pub(super) fn part(&self, region: &Region) -> Part {
-        Part { output: region.clone(), input: self.hull(region) }
-    }
-
-    pub(super) fn input_space(&self) -> Vec<usize> {
-        self.lengths.iter().zip(&self.more).map(|(n, m)| m.0 + n + m.1).collect()
-    }
-
-    /// Whether the input lies where the result does.
-    pub(super) fn is_near(&self) -> bool {
-        self.more.iter().all(|m| *m == (0, 0))
-    }
-
-    pub(super) fn largest_part(&self, block: &[usize]) -> Vec<usize> {
-        let space = self.input_space();
-        (0..block.len()).map(|a| (block[a] + self.halo(a)).min(space[a])).collect()
-    }
-
-    /// The blocks of the result with the border at the ends of what is longer.
-    pub(super) fn read_in(&self, grid: &Chunks) -> Chunks {
-        let axis = |(cuts, &(before, after)): (&AxisChunks, &(usize, usize))| {
-            if (before, after) == (0, 0) {
-                return cuts.clone();
-            }
-            let inner = (1..cuts.count()).map(|i| cuts.start(i) + before);
-            let bounds: Vec<usize> = std::iter::once(0).chain(inner).chain([before + cuts.len() + after]).collect();
-            AxisChunks::from_bounds(&bounds)
-        };
-        Chunks::new(grid.axes().iter().zip(&self.more).map(axis).collect())
     }
 
     /// The lengths of the pieces that a block of this shape is computed in, so that what is between passes stays in cache: the
@@ -322,10 +287,63 @@ impl Filter {
         }
         out
     }
+}
+
+impl Computation for Filter {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let passes: usize = self.chains.iter().map(Vec::len).sum();
+        write!(f, "{} in {passes} pass{}", self.name, if passes == 1 { "" } else { "es" })
+    }
+
+    fn output(&self) -> DType {
+        self.output
+    }
+
+    fn input_space(&self, _: &[usize]) -> Vec<usize> {
+        self.space()
+    }
+
+    fn is_near(&self) -> bool {
+        self.more.iter().all(|m| *m == (0, 0))
+    }
+
+    fn hull(&self, region: &Region) -> Region {
+        let span = Span { start: region.start.iter().map(|s| s.cast_signed()).collect(), shape: region.shape.clone() };
+        let first = |chain: &Vec<Pass>| self.steps(chain, &span).swap_remove(0);
+        let needed = self.chains.iter().map(first).reduce(|a, b| a.union(&b)).unwrap_or(span);
+        let start = needed.start.iter().zip(&self.more).map(|(s, m)| s.saturating_add_unsigned(m.0).max(0));
+        Region::new(start.map(isize::cast_unsigned).collect(), needed.shape)
+    }
+
+    fn largest_part(&self, block: &[usize]) -> Vec<usize> {
+        let space = self.space();
+        (0..block.len()).map(|a| (block[a] + self.halo(a)).min(space[a])).collect()
+    }
+
+    /// The blocks of the result with the border at the ends of what is longer.
+    fn read_in(&self, grid: &Chunks) -> Chunks {
+        let axis = |(cuts, &(before, after)): (&AxisChunks, &(usize, usize))| {
+            if (before, after) == (0, 0) {
+                return cuts.clone();
+            }
+            let inner = (1..cuts.count()).map(|i| cuts.start(i) + before);
+            let bounds: Vec<usize> = std::iter::once(0).chain(inner).chain([before + cuts.len() + after]).collect();
+            AxisChunks::from_bounds(&bounds)
+        };
+        Chunks::new(grid.axes().iter().zip(&self.more).map(axis).collect())
+    }
+
+    fn reads_again(&self) -> bool {
+        true
+    }
 
     /// Elements with a border as the widest numbers, sums of them, what is between passes, and the results of two chains.
-    pub(super) fn scratch(&self, block: &[usize]) -> usize {
-        let (slab, space) = (self.slab(block), self.input_space());
+    fn scratch(&self, block: &[usize]) -> usize {
+        let (slab, space) = (self.slab(block), self.space());
         let (mut most, mut between) = (0, shape::size(&slab));
         for chain in &self.chains {
             let mut target = slab.clone();

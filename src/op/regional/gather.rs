@@ -1,8 +1,10 @@
 //! Elements whose places are data.
 
+use super::Computation;
 use super::resample::Knots;
-use crate::chunk::{AxisChunks, Region};
+use crate::chunk::{AxisChunks, Chunks, Region};
 use crate::dtype::DType;
+use std::fmt;
 
 /// Elements of the first input at the places that the others, one for each of its first axes, hold: the result has the axes
 /// of the places, then the input's further ones. Places are `i64`, negative ones count from the end; those between elements
@@ -32,38 +34,52 @@ pub struct Splines {
     pub output: DType,
 }
 
-impl Gather {
-    /// The name that `explain` and errors give it.
-    pub(super) fn name(&self) -> &'static str {
+impl Computation for Gather {
+    fn name(&self) -> &'static str {
         self.between.as_ref().map_or("gather", |b| b.name)
     }
 
-    /// The dtype of the result.
-    #[must_use]
-    pub fn output(&self) -> DType {
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} along {} axes", self.name(), self.cuts.len())
+    }
+
+    fn output(&self) -> DType {
         self.between.as_ref().map_or(self.dtype, |b| b.output)
     }
 
+    fn moves(&self) -> bool {
+        true
+    }
+
     /// `space` and the axes that places lie on.
-    pub(super) fn input_space(&self, space: &[usize]) -> Vec<usize> {
+    fn input_space(&self, space: &[usize]) -> Vec<usize> {
         space.iter().copied().chain(self.cuts.iter().map(AxisChunks::len)).collect()
     }
 
+    fn has_more_axes(&self) -> bool {
+        true
+    }
+
     /// `region`, and all of the axes that places lie on.
-    pub(super) fn hull(&self, region: &Region) -> Region {
+    fn hull(&self, region: &Region) -> Region {
         let start = region.start.iter().copied().chain(self.cuts.iter().map(|_| 0)).collect();
         Region::new(start, self.input_space(&region.shape))
     }
 
     /// A block, and one chunk of what it reads, with the elements beside it that splines go through.
-    pub(super) fn largest_part(&self, block: &[usize]) -> Vec<usize> {
+    fn largest_part(&self, block: &[usize]) -> Vec<usize> {
         let more = |a: usize| self.between.as_ref().map_or(0, |b| b.knots.orders[a]);
         let read = self.cuts.iter().enumerate().map(|(a, cuts)| (cuts.longest() + more(a)).min(cuts.len()));
         block.iter().copied().chain(read).collect()
     }
 
+    fn read_in(&self, grid: &Chunks) -> Chunks {
+        let read = self.cuts.iter().map(|c| AxisChunks::regular(c.len(), c.len()));
+        Chunks::new(grid.axes().iter().cloned().chain(read).collect())
+    }
+
     /// Bytes of the places of a block, as they come and as they are used, and of their order.
-    pub(super) fn scratch(&self, block: &[usize]) -> usize {
+    fn scratch(&self, block: &[usize]) -> usize {
         crate::shape::size(&block[..self.rank]) * (2 * self.cuts.len() + 3) * size_of::<usize>()
     }
 }

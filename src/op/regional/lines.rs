@@ -4,9 +4,11 @@ use super::filter::Number;
 use super::fourier::Fourier;
 use super::nearest::Nearest;
 use super::quantile::{Levels, Quantiles};
-use crate::chunk::Region;
+use super::{Computation, Part, with};
+use crate::chunk::{AxisChunks, Chunks, Region};
 use crate::dtype::DType;
 use crate::shape;
+use std::fmt;
 
 /// An operation on every line along an axis by itself.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -132,17 +134,6 @@ pub const LANES: usize = 8;
 pub const ROW: usize = 256;
 
 impl Lines {
-    /// The dtype of the result.
-    #[must_use]
-    pub fn output(&self) -> DType {
-        match &self.op {
-            LineOp::Sort | LineOp::Top(_) | LineOp::Spline(_) | LineOp::Nearest(_) => self.dtype,
-            LineOp::Argsort | LineOp::Argtop(_) | LineOp::Lexsort(_) => DType::I64,
-            LineOp::Quantiles(quantiles) => quantiles.output,
-            LineOp::Fourier(fourier) => fourier.output(self.dtype),
-        }
-    }
-
     /// The whole lines behind `region` of the result.
     #[must_use]
     pub fn whole(&self, region: &Region) -> Region {
@@ -178,11 +169,62 @@ impl Lines {
         let of = Extreme { count: self.out };
         (self.out > 0 && self.len > 4 * of.room()).then_some((of, end))
     }
+}
+
+impl Computation for Lines {
+    fn name(&self) -> &'static str {
+        self.op.name()
+    }
+
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} along axis {}", self.op.name(), self.axis)
+    }
+
+    fn output(&self) -> DType {
+        match &self.op {
+            LineOp::Sort | LineOp::Top(_) | LineOp::Spline(_) | LineOp::Nearest(_) => self.dtype,
+            LineOp::Argsort | LineOp::Argtop(_) | LineOp::Lexsort(_) => DType::I64,
+            LineOp::Quantiles(quantiles) => quantiles.output,
+            LineOp::Fourier(fourier) => fourier.output(self.dtype),
+        }
+    }
+
+    fn input_space(&self, space: &[usize]) -> Vec<usize> {
+        with(space, self.axis, self.len)
+    }
+
+    fn hull(&self, region: &Region) -> Region {
+        self.whole(region)
+    }
+
+    fn parts(&self, region: &Region) -> Vec<Part> {
+        vec![Part { output: self.made(region), input: self.whole(region) }]
+    }
+
+    fn largest_part(&self, block: &[usize]) -> Vec<usize> {
+        self.input_space(block)
+    }
+
+    fn read_in(&self, grid: &Chunks) -> Chunks {
+        Chunks::new(with(grid.axes(), self.axis, AxisChunks::regular(self.len, self.len)))
+    }
+
+    fn whole_axis(&self) -> Option<usize> {
+        Some(self.axis)
+    }
+
+    /// What leaves lines in order is evaluated with whoever reads whole ones; to put them in order is not worth doing twice.
+    fn is_swept(&self) -> bool {
+        !self.op.keeps_order()
+    }
+
+    fn reads_again(&self) -> bool {
+        self.is_swept()
+    }
 
     /// Bytes beside a block of lines and its result: short lines side by side; long ones in order, each element with its
     /// position where that is asked for, and room to move them.
-    #[must_use]
-    pub fn scratch(&self, block: &[usize]) -> usize {
+    fn scratch(&self, block: &[usize]) -> usize {
         if shape::size(block) == 0 {
             return 0;
         }

@@ -1,11 +1,12 @@
 //! What is looked up in a table that all elements share, element by element.
 
-use super::Part;
+use super::Computation;
 use crate::chunk::index_map::AxisMap;
-use crate::chunk::{IndexMap, Region};
+use crate::chunk::{Chunks, IndexMap, Region};
 use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
 use crate::shape;
+use std::fmt;
 
 /// The place of every element of the first input in a table, the second one, which has one axis.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -65,8 +66,16 @@ impl LookupOp {
     }
 }
 
-impl Lookup {
-    pub(super) fn output(&self) -> DType {
+impl Computation for Lookup {
+    fn name(&self) -> &'static str {
+        self.op.name()
+    }
+
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} in a table of {}", self.op.name(), self.len)
+    }
+
+    fn output(&self) -> DType {
         match &self.op {
             LookupOp::Search { .. } | LookupOp::Digitize { .. } => DType::I64,
             LookupOp::Contains { .. } => DType::Bool,
@@ -74,24 +83,41 @@ impl Lookup {
         }
     }
 
+    fn input_space(&self, space: &[usize]) -> Vec<usize> {
+        [space, &[self.len]].concat()
+    }
+
     /// Elements are seen as they are, tables along an axis more.
-    pub(super) fn map(input: usize, seen: usize) -> IndexMap {
-        if input == 0 { IndexMap::identity(seen - 1) } else { along(seen - 1) }
+    fn map(&self, input: usize, _: &[usize], seen: &[usize]) -> IndexMap {
+        let axis = seen.len() - 1;
+        if input == 0 { IndexMap::identity(axis) } else { along(axis) }
     }
 
-    pub(super) fn part(&self, region: &Region) -> Part {
-        Part { output: region.clone(), input: self.hull(region) }
+    fn is_local(&self) -> bool {
+        true
     }
 
-    pub(super) fn hull(&self, region: &Region) -> Region {
+    fn shares(&self, input: usize) -> bool {
+        input > 0
+    }
+
+    fn hull(&self, region: &Region) -> Region {
         let mut out = region.clone();
         out.start.push(0);
         out.shape.push(self.len);
         out
     }
 
+    fn largest_part(&self, block: &[usize]) -> Vec<usize> {
+        self.input_space(block)
+    }
+
+    fn read_in(&self, grid: &Chunks) -> Chunks {
+        grid.clone()
+    }
+
     /// Elements side by side, and the table as it is searched.
-    pub(super) fn scratch(&self, block: &[usize]) -> usize {
+    fn scratch(&self, block: &[usize]) -> usize {
         let table = match &self.op {
             LookupOp::Contains { .. } | LookupOp::Search { sorter: false, .. } => 0,
             LookupOp::Search { sorter: true, .. } | LookupOp::Digitize { .. } => self.dtype.size(),

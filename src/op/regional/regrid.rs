@@ -1,9 +1,10 @@
 //! Weighted means along two axes: the elements of one grid from those of another.
 
-use super::Part;
+use super::Computation;
 use super::filter::Number;
 use crate::chunk::{AxisChunks, Chunks, Region};
 use crate::dtype::DType;
+use std::fmt;
 use std::sync::Arc;
 
 /// Which positions of an axis every position of the result is made of, and their weights.
@@ -70,9 +71,21 @@ pub struct Regrid {
     pub missing: Missing,
 }
 
-impl Regrid {
-    /// The lengths of the input of a result of shape `space`.
-    pub(super) fn input_space(&self, space: &[usize]) -> Vec<usize> {
+impl Computation for Regrid {
+    fn name(&self) -> &'static str {
+        "regrid"
+    }
+
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b] = self.axes;
+        write!(f, "regrid along axes ({a}, {b})")
+    }
+
+    fn output(&self) -> DType {
+        self.dtype
+    }
+
+    fn input_space(&self, space: &[usize]) -> Vec<usize> {
         let mut out = space.to_vec();
         for (&axis, weights) in self.axes.iter().zip(&self.weights) {
             out[axis] = weights.len;
@@ -80,9 +93,7 @@ impl Regrid {
         out
     }
 
-    /// What a region of the result reads.
-    #[must_use]
-    pub fn hull(&self, region: &Region) -> Region {
+    fn hull(&self, region: &Region) -> Region {
         let mut out = region.clone();
         for (&axis, weights) in self.axes.iter().zip(&self.weights) {
             (out.start[axis], out.shape[axis]) = weights.hull(region.start[axis], region.shape[axis]);
@@ -90,12 +101,7 @@ impl Regrid {
         out
     }
 
-    pub(super) fn part(&self, region: &Region) -> Part {
-        Part { output: region.clone(), input: self.hull(region) }
-    }
-
-    /// The lengths that the largest box read for a block has.
-    pub(super) fn largest_part(&self, block: &[usize]) -> Vec<usize> {
+    fn largest_part(&self, block: &[usize]) -> Vec<usize> {
         let mut out = block.to_vec();
         for (&axis, weights) in self.axes.iter().zip(&self.weights) {
             let count = block[axis].min(weights.count());
@@ -105,8 +111,7 @@ impl Regrid {
         out
     }
 
-    /// The grid in which the input is read, for a result in the blocks of `grid`, overlaps left out.
-    pub(super) fn read_in(&self, grid: &Chunks) -> Chunks {
+    fn read_in(&self, grid: &Chunks) -> Chunks {
         let mut axes = grid.axes().to_vec();
         for (&axis, weights) in self.axes.iter().zip(&self.weights) {
             let cuts = &grid.axes()[axis];
@@ -123,8 +128,12 @@ impl Regrid {
         Chunks::new(axes)
     }
 
+    fn reads_again(&self) -> bool {
+        true
+    }
+
     /// Bytes of a row of sums, and of one of weights.
-    pub(super) fn scratch(&self) -> usize {
+    fn scratch(&self, _: &[usize]) -> usize {
         2 * self.weights[1].len * size_of::<f64>()
     }
 }

@@ -1,9 +1,10 @@
 //! Elements between those of an array: what stands at places that an affine map gives, by splines.
 
-use super::Part;
+use super::Computation;
 use super::filter::{Edge, Number};
-use crate::chunk::Region;
+use crate::chunk::{Chunks, Region};
 use crate::dtype::DType;
+use std::fmt;
 
 /// What stands beyond the ends of an axis that is sampled, as SciPy names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -198,10 +199,6 @@ pub struct Resample {
 }
 
 impl Resample {
-    pub(super) fn input_space(&self) -> Vec<usize> {
-        self.knots.space()
-    }
-
     /// The place along `axis` of the array of a place of the result.
     #[must_use]
     pub fn place(&self, axis: usize, of: &[usize]) -> f64 {
@@ -223,11 +220,31 @@ impl Resample {
         }
         (self.place(axis, &low), self.place(axis, &high))
     }
+}
 
-    /// The box of the input that `region` of the result needs.
-    #[must_use]
-    pub fn hull(&self, region: &Region) -> Region {
-        let mut out = Region::full(&self.input_space());
+impl Computation for Resample {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} by splines", self.name)
+    }
+
+    fn output(&self) -> DType {
+        self.output
+    }
+
+    fn has_more_axes(&self) -> bool {
+        true
+    }
+
+    fn input_space(&self, _: &[usize]) -> Vec<usize> {
+        self.knots.space()
+    }
+
+    fn hull(&self, region: &Region) -> Region {
+        let mut out = Region::full(&self.knots.space());
         for (axis, &n) in self.knots.lengths.iter().enumerate() {
             let (low, high) = self.ends(axis, region);
             if !(low.is_finite() && high.is_finite()) {
@@ -256,12 +273,8 @@ impl Resample {
         out
     }
 
-    pub(super) fn part(&self, region: &Region) -> Part {
-        Part { output: region.clone(), input: self.hull(region) }
-    }
-
-    pub(super) fn largest_part(&self, block: &[usize]) -> Vec<usize> {
-        let space = self.input_space();
+    fn largest_part(&self, block: &[usize]) -> Vec<usize> {
+        let space = self.knots.space();
         let along = |axis: usize| {
             if !matches!(self.knots.rim, Rim::Constant | Rim::GridConstant | Rim::Nearest) {
                 return space[axis];
@@ -272,5 +285,13 @@ impl Resample {
             space[axis].min(span as usize + 2 * self.knots.orders[axis] + 6)
         };
         (0..space.len()).map(along).collect()
+    }
+
+    fn read_in(&self, _: &Chunks) -> Chunks {
+        Chunks::whole(&self.knots.space())
+    }
+
+    fn reads_again(&self) -> bool {
+        true
     }
 }

@@ -1,7 +1,10 @@
 //! Lines that are too long for memory: sorted in runs, which are merged as far as somebody asks.
 
+use super::Computation;
 use super::{LineOp, Lines};
+use crate::chunk::{Chunks, Region};
 use crate::dtype::DType;
+use std::fmt;
 
 /// Runs of lines: the elements of each block of a line in order. Several axes can make one line, in an order that nobody
 /// asks for.
@@ -63,11 +66,39 @@ pub struct Merged {
     pub runs: usize,
 }
 
-impl Merged {
+impl Computation for Merged {
+    fn name(&self) -> &'static str {
+        self.lines.name()
+    }
+
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of sorted runs along axis {}", self.name(), self.lines.axis)
+    }
+
+    fn output(&self) -> DType {
+        self.lines.output()
+    }
+
+    fn input_space(&self, space: &[usize]) -> Vec<usize> {
+        self.lines.input_space(space)
+    }
+
+    fn hull(&self, region: &Region) -> Region {
+        self.lines.whole(region)
+    }
+
+    /// Of runs, as much is read as is asked for.
+    fn largest_part(&self, block: &[usize]) -> Vec<usize> {
+        block.to_vec()
+    }
+
+    fn read_in(&self, grid: &Chunks) -> Chunks {
+        self.lines.read_in(grid)
+    }
+
     /// Bytes beside the elements that are merged: these in order, and what is read of each run around the first and the
     /// last of them.
-    #[must_use]
-    pub fn scratch(&self, block: &[usize]) -> usize {
+    fn scratch(&self, block: &[usize]) -> usize {
         let size = self.lines.dtype.size();
         let elements = if block.contains(&0) { 0 } else { block[self.lines.axis] };
         let merging = match &self.lines.op {

@@ -1,9 +1,10 @@
 //! What keeps the rows of an axis at which a mask is true: how many there are in each tile, and the rows themselves, once
 //! that is known.
 
-use super::Part;
-use crate::chunk::{AxisChunks, Region};
+use super::{Computation, Part, with};
+use crate::chunk::{AxisChunks, Chunks, Region};
 use crate::dtype::DType;
+use std::fmt;
 use std::sync::Arc;
 
 /// How often a mask, the only input, is true in each tile of its axis.
@@ -13,8 +14,29 @@ pub struct Count {
     pub tiles: AxisChunks,
 }
 
-impl Count {
-    pub(super) fn parts(&self, region: &Region) -> Vec<Part> {
+impl Computation for Count {
+    fn name(&self) -> &'static str {
+        "count"
+    }
+
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "true elements of each tile")
+    }
+
+    fn output(&self) -> DType {
+        DType::I64
+    }
+
+    fn input_space(&self, _: &[usize]) -> Vec<usize> {
+        vec![self.tiles.len()]
+    }
+
+    fn hull(&self, region: &Region) -> Region {
+        let (first, end) = (self.tiles.start(region.start[0]), self.tiles.start(region.end(0)));
+        Region::new(vec![first], vec![end - first])
+    }
+
+    fn parts(&self, region: &Region) -> Vec<Part> {
         let part = |t: usize| Part {
             output: Region::new(vec![t], vec![1]),
             input: Region::new(vec![self.tiles.start(t)], vec![self.tiles.length(t)]),
@@ -22,9 +44,16 @@ impl Count {
         (region.start[0]..region.end(0)).map(part).collect()
     }
 
-    pub(super) fn hull(&self, region: &Region) -> Region {
-        let (first, end) = (self.tiles.start(region.start[0]), self.tiles.start(region.end(0)));
-        Region::new(vec![first], vec![end - first])
+    fn largest_part(&self, _: &[usize]) -> Vec<usize> {
+        vec![self.tiles.longest()]
+    }
+
+    fn read_in(&self, _: &Chunks) -> Chunks {
+        Chunks::new(vec![self.tiles.clone()])
+    }
+
+    fn reads_again(&self) -> bool {
+        true
     }
 }
 
@@ -52,7 +81,44 @@ impl Select {
         from..self.kept.partition_point(|&k| k < end)
     }
 
-    pub(super) fn parts(&self, region: &Region) -> Vec<Part> {
+    /// The tile that holds row `first` of the result, and how many of its rows come before that one.
+    #[must_use]
+    pub fn tile_of(&self, first: usize) -> (usize, usize) {
+        let tile = self.kept.partition_point(|&k| k <= first).saturating_sub(1);
+        (tile, first - self.kept[tile])
+    }
+}
+
+impl Computation for Select {
+    fn name(&self) -> &'static str {
+        "compress"
+    }
+
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "rows of axis {} where a mask is true", self.axis)
+    }
+
+    fn output(&self) -> DType {
+        self.dtype
+    }
+
+    fn moves(&self) -> bool {
+        true
+    }
+
+    fn input_space(&self, space: &[usize]) -> Vec<usize> {
+        with(space, self.axis, self.tiles.len())
+    }
+
+    fn hull(&self, region: &Region) -> Region {
+        let tiles = self.touching(region);
+        let (first, end) = (self.tiles.start(tiles.start), self.tiles.start(tiles.end));
+        let mut out = region.clone();
+        (out.start[self.axis], out.shape[self.axis]) = (first, end - first);
+        out
+    }
+
+    fn parts(&self, region: &Region) -> Vec<Part> {
         let (first, end) = (region.start[self.axis], region.end(self.axis));
         let part = |t: usize| {
             let (mut output, mut input) = (region.clone(), region.clone());
@@ -64,19 +130,16 @@ impl Select {
         self.touching(region).filter(|&t| self.kept[t] < self.kept[t + 1]).map(part).collect()
     }
 
-    pub(super) fn hull(&self, region: &Region) -> Region {
-        let tiles = self.touching(region);
-        let (first, end) = (self.tiles.start(tiles.start), self.tiles.start(tiles.end));
-        let mut out = region.clone();
-        (out.start[self.axis], out.shape[self.axis]) = (first, end - first);
-        out
+    fn largest_part(&self, block: &[usize]) -> Vec<usize> {
+        with(block, self.axis, self.tiles.longest())
     }
 
-    /// The tile that holds row `first` of the result, and how many of its rows come before that one.
-    #[must_use]
-    pub fn tile_of(&self, first: usize) -> (usize, usize) {
-        let tile = self.kept.partition_point(|&k| k <= first).saturating_sub(1);
-        (tile, first - self.kept[tile])
+    fn read_in(&self, grid: &Chunks) -> Chunks {
+        Chunks::new(with(grid.axes(), self.axis, self.tiles.clone()))
+    }
+
+    fn reads_again(&self) -> bool {
+        true
     }
 }
 

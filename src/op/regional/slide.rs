@@ -1,8 +1,10 @@
 //! Windows that slide over an array, as axes of their own: neighbours share elements, which are copied for each.
 
-use super::Part;
+use super::Computation;
 use crate::chunk::{AxisChunks, Chunks, Region};
 use crate::dtype::DType;
+use crate::shape;
+use std::fmt;
 
 /// The element at `i + j` of the only input for position `i` of an axis and `j` of a window along it: the axes of the input,
 /// shorter where windows slide along them, and then one for each window.
@@ -35,42 +37,6 @@ impl Slide {
         self.lengths.len()
     }
 
-    /// What a region of the result reads.
-    #[must_use]
-    pub fn hull(&self, region: &Region) -> Region {
-        let rank = self.rank();
-        let empty = region.size() == 0;
-        let (mut start, mut shape) = (region.start[..rank].to_vec(), region.shape[..rank].to_vec());
-        for (w, &a) in self.along.iter().enumerate() {
-            start[a] += region.start[rank + w];
-            shape[a] = (shape[a] + region.shape[rank + w]).saturating_sub(1);
-        }
-        if empty { Region::new(start, vec![0; rank]) } else { Region::new(start, shape) }
-    }
-
-    pub(super) fn part(&self, region: &Region) -> Part {
-        Part { output: region.clone(), input: self.hull(region) }
-    }
-
-    pub(super) fn largest_part(&self, block: &[usize]) -> Vec<usize> {
-        self.hull(&Region::full(block)).shape
-    }
-
-    /// The grid in which the input is read for a result in the blocks of `grid`, overlaps left out.
-    pub(super) fn read_in(&self, grid: &Chunks) -> Chunks {
-        let along = |(cuts, &n): (&AxisChunks, &usize)| {
-            if cuts.len() == n {
-                return cuts.clone();
-            }
-            let mut bounds = cuts.bounds();
-            bounds.pop();
-            bounds.push(n);
-            bounds.dedup();
-            if bounds.len() > 1 { AxisChunks::from_bounds(&bounds) } else { AxisChunks::regular(n, n) }
-        };
-        Chunks::new(grid.axes().iter().zip(&self.lengths).map(along).collect())
-    }
-
     /// The grid of the result that follows that of the input; windows are whole.
     #[must_use]
     pub fn chunks(&self, input: &Chunks) -> Chunks {
@@ -92,6 +58,62 @@ impl Slide {
     #[must_use]
     pub fn strides(&self, input: &[isize]) -> Vec<isize> {
         input.iter().copied().chain(self.along.iter().map(|&a| input[a])).collect()
+    }
+}
+
+impl Computation for Slide {
+    fn name(&self) -> &'static str {
+        "sliding_window_view"
+    }
+
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (sizes, along) = (shape::tuple(&self.sizes), shape::tuple(&self.along));
+        write!(f, "windows {sizes} that slide along axes {along}")
+    }
+
+    fn output(&self) -> DType {
+        self.dtype
+    }
+
+    fn moves(&self) -> bool {
+        true
+    }
+
+    fn input_space(&self, _: &[usize]) -> Vec<usize> {
+        self.lengths.clone()
+    }
+
+    fn hull(&self, region: &Region) -> Region {
+        let rank = self.rank();
+        let empty = region.size() == 0;
+        let (mut start, mut shape) = (region.start[..rank].to_vec(), region.shape[..rank].to_vec());
+        for (w, &a) in self.along.iter().enumerate() {
+            start[a] += region.start[rank + w];
+            shape[a] = (shape[a] + region.shape[rank + w]).saturating_sub(1);
+        }
+        if empty { Region::new(start, vec![0; rank]) } else { Region::new(start, shape) }
+    }
+
+    fn largest_part(&self, block: &[usize]) -> Vec<usize> {
+        self.hull(&Region::full(block)).shape
+    }
+
+    fn read_in(&self, grid: &Chunks) -> Chunks {
+        let along = |(cuts, &n): (&AxisChunks, &usize)| {
+            if cuts.len() == n {
+                return cuts.clone();
+            }
+            let mut bounds = cuts.bounds();
+            bounds.pop();
+            bounds.push(n);
+            bounds.dedup();
+            if bounds.len() > 1 { AxisChunks::from_bounds(&bounds) } else { AxisChunks::regular(n, n) }
+        };
+        Chunks::new(grid.axes().iter().zip(&self.lengths).map(along).collect())
+    }
+
+    fn reads_again(&self) -> bool {
+        true
     }
 }
 

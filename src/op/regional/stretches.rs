@@ -1,7 +1,7 @@
 //! Stretches of an array one after another along every axis: blocks with what they share with their neighbours, and blocks
 //! without that.
 
-use super::Part;
+use super::{Computation, Part};
 use crate::chunk::{AxisChunks, Chunks, Region};
 use crate::dtype::DType;
 use std::ops::Range;
@@ -42,8 +42,41 @@ impl Stretches {
         }
         first..list.partition_point(|s| s.at < to).max(first)
     }
+}
 
-    pub(super) fn parts(&self, region: &Region) -> Vec<Part> {
+impl Computation for Stretches {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn output(&self) -> DType {
+        self.dtype
+    }
+
+    fn moves(&self) -> bool {
+        true
+    }
+
+    fn input_space(&self, _: &[usize]) -> Vec<usize> {
+        self.input.clone()
+    }
+
+    fn hull(&self, region: &Region) -> Region {
+        let mut out = region.clone();
+        for axis in 0..region.rank() {
+            let list = &self.axes[axis][self.touching(axis, region)];
+            let (Some(first), Some(last)) = (list.first(), list.last()) else {
+                (out.start[axis], out.shape[axis]) = (0, 0);
+                continue;
+            };
+            let low = first.from + region.start[axis].max(first.at) - first.at;
+            let high = last.from + region.end(axis).min(last.at + last.len) - last.at;
+            (out.start[axis], out.shape[axis]) = (low, high.saturating_sub(low));
+        }
+        out
+    }
+
+    fn parts(&self, region: &Region) -> Vec<Part> {
         let rank = region.rank();
         let mut parts = vec![Part { output: region.clone(), input: region.clone() }];
         for axis in 0..rank {
@@ -63,28 +96,13 @@ impl Stretches {
         parts
     }
 
-    pub(super) fn hull(&self, region: &Region) -> Region {
-        let mut out = region.clone();
-        for axis in 0..region.rank() {
-            let list = &self.axes[axis][self.touching(axis, region)];
-            let (Some(first), Some(last)) = (list.first(), list.last()) else {
-                (out.start[axis], out.shape[axis]) = (0, 0);
-                continue;
-            };
-            let low = first.from + region.start[axis].max(first.at) - first.at;
-            let high = last.from + region.end(axis).min(last.at + last.len) - last.at;
-            (out.start[axis], out.shape[axis]) = (low, high.saturating_sub(low));
-        }
-        out
-    }
-
-    pub(super) fn largest_part(&self, block: &[usize]) -> Vec<usize> {
+    fn largest_part(&self, block: &[usize]) -> Vec<usize> {
         let longest = |list: &Arc<[Stretch]>| list.iter().map(|s| s.len).max().unwrap_or(0);
         block.iter().zip(&self.axes).map(|(&n, list)| n.min(longest(list))).collect()
     }
 
     /// The input cut where stretches begin.
-    pub(super) fn read_in(&self) -> Chunks {
+    fn read_in(&self, _: &Chunks) -> Chunks {
         let axis = |(list, &n): (&Arc<[Stretch]>, &usize)| {
             let begins = list.iter().skip(1).map(|s| s.from);
             let mut bounds: Vec<usize> = std::iter::once(0).chain(begins).chain([n]).collect();
@@ -92,6 +110,10 @@ impl Stretches {
             AxisChunks::from_bounds(&bounds)
         };
         Chunks::new(self.axes.iter().zip(&self.input).map(axis).collect())
+    }
+
+    fn reads_again(&self) -> bool {
+        true
     }
 }
 

@@ -1,10 +1,11 @@
 //! How often elements fall into bins, tile by tile, what they weigh or hold there, and the edges of such bins.
 
-use super::Part;
 use super::lookup::along;
+use super::{Computation, Part};
 use crate::chunk::{Chunks, IndexMap, Region};
 use crate::dtype::DType;
 use crate::shape;
+use std::fmt;
 
 /// How often the elements of each tile fall into bins: row `t` of the result is about tile `t`. Tiles follow logical chunks,
 /// and rows are put together in a fixed tree, so no bit depends on a block. One input for every axis of bins holds elements,
@@ -115,24 +116,6 @@ impl Tally {
         self.tiles.region(&self.tiles.index(number, &order))
     }
 
-    pub(super) fn output(&self) -> DType {
-        self.what.output()
-    }
-
-    pub(super) fn input_space(&self) -> Vec<usize> {
-        self.with_edges(&self.tiles.shape())
-    }
-
-    /// Edges are seen along an axis more.
-    pub(super) fn map(&self, input: usize) -> IndexMap {
-        let rank = self.tiles.rank();
-        if self.shares(input) { along(rank) } else { IndexMap::identity(rank) }
-    }
-
-    pub(super) fn shares(&self, input: usize) -> bool {
-        input == self.bins.len() && self.edges() > 0
-    }
-
     fn with_edges(&self, lengths: &[usize]) -> Vec<usize> {
         let edges = self.edges();
         lengths.iter().copied().chain((edges > 0).then_some(edges)).collect()
@@ -142,19 +125,48 @@ impl Tally {
         let start = self.with_edges(&tiles.start).len() - tiles.rank();
         Region { start: [tiles.start, vec![0; start]].concat(), shape: self.with_edges(&tiles.shape) }
     }
+}
 
-    pub(super) fn parts(&self, region: &Region) -> Vec<Part> {
-        let part = |t: usize| {
-            let mut output = region.clone();
-            (output.start[0], output.shape[0]) = (t, 1);
-            Part { output, input: self.read(self.tile(t)) }
+impl Computation for Tally {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self.what {
+            Tallied::Count => "counts",
+            Tallied::Sum => "weights",
+            Tallied::Least(_) => "least values",
+            Tallied::Largest(_) => "largest values",
         };
-        (region.start[0]..region.end(0)).map(part).collect()
+        write!(f, "{what} of tiles {} in {} bins", self.tiles, shape::tuple(&self.counts()))
+    }
+
+    fn output(&self) -> DType {
+        self.what.output()
+    }
+
+    fn input_space(&self, _: &[usize]) -> Vec<usize> {
+        self.with_edges(&self.tiles.shape())
+    }
+
+    /// Edges are seen along an axis more.
+    fn map(&self, input: usize, _: &[usize], _: &[usize]) -> IndexMap {
+        let rank = self.tiles.rank();
+        if self.shares(input) { along(rank) } else { IndexMap::identity(rank) }
+    }
+
+    fn has_more_axes(&self) -> bool {
+        true
+    }
+
+    fn shares(&self, input: usize) -> bool {
+        input == self.bins.len() && self.edges() > 0
     }
 
     /// Tiles come in row-major order: up to the first axis along which the first and the last differ, the box is theirs;
     /// behind it, it is whole.
-    pub(super) fn hull(&self, region: &Region) -> Region {
+    fn hull(&self, region: &Region) -> Region {
         let rank = self.tiles.rank();
         if region.shape[0] == 0 {
             return self.read(Region::full(&vec![0; rank]));
@@ -168,18 +180,27 @@ impl Tally {
         self.read(hull)
     }
 
-    pub(super) fn largest_part(&self) -> Vec<usize> {
+    fn parts(&self, region: &Region) -> Vec<Part> {
+        let part = |t: usize| {
+            let mut output = region.clone();
+            (output.start[0], output.shape[0]) = (t, 1);
+            Part { output, input: self.read(self.tile(t)) }
+        };
+        (region.start[0]..region.end(0)).map(part).collect()
+    }
+
+    fn largest_part(&self, _: &[usize]) -> Vec<usize> {
         self.with_edges(&self.tiles.longest())
     }
 
-    pub(super) fn read_in(&self) -> Chunks {
+    fn read_in(&self, _: &Chunks) -> Chunks {
         let edges = self.edges();
         let table = Chunks::whole(&[edges]);
         Chunks::new([self.tiles.axes(), if edges > 0 { table.axes() } else { &[] }].concat())
     }
 
     /// Elements side by side, and the counts of a tile, several times where they are few.
-    pub(super) fn scratch(&self) -> usize {
+    fn scratch(&self, _: &[usize]) -> usize {
         let tile = shape::size(&self.tiles.longest());
         let bins = shape::size(&self.counts()).saturating_add(1);
         let elements = tile * (self.bins.len() * self.dtype.size() + self.what.values().map_or(0, DType::size));
@@ -201,17 +222,37 @@ pub struct Edges {
     pub even: bool,
 }
 
-impl Edges {
-    pub(super) fn part(&self, region: &Region) -> Part {
-        Part { output: region.clone(), input: self.hull(region) }
+impl Computation for Edges {
+    fn name(&self) -> &'static str {
+        self.name
     }
 
-    pub(super) fn hull(&self, region: &Region) -> Region {
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} edges of bins", self.count)
+    }
+
+    fn output(&self) -> DType {
+        self.dtype
+    }
+
+    fn input_space(&self, space: &[usize]) -> Vec<usize> {
+        space.to_vec()
+    }
+
+    fn hull(&self, region: &Region) -> Region {
         if self.even { region.clone() } else { Region::full(&[self.count]) }
     }
 
-    pub(super) fn read_in(&self, grid: &Chunks) -> Chunks {
+    fn largest_part(&self, block: &[usize]) -> Vec<usize> {
+        if self.even { block.to_vec() } else { vec![self.count] }
+    }
+
+    fn read_in(&self, grid: &Chunks) -> Chunks {
         if self.even { grid.clone() } else { Chunks::whole(&[self.count]) }
+    }
+
+    fn scratch(&self, _: &[usize]) -> usize {
+        self.count * self.dtype.size()
     }
 }
 
@@ -230,6 +271,6 @@ mod tests {
         assert_eq!(boxes, [text("[3:4, 1:4]", "[4:8, 0:3, 0:6]"), text("[4:5, 1:4]", "[4:8, 3:6, 0:6]")]);
         let hull = |from, count| tally.hull(&Region::new(vec![from, 0], vec![count, 5])).to_string();
         assert_eq!((hull(3, 2), hull(2, 3)), ("[4:8, 0:6, 0:6]".to_owned(), "[0:8, 0:7, 0:6]".to_owned()));
-        assert_eq!(tally.input_space(), [10, 7, 6]);
+        assert_eq!(tally.input_space(&[]), [10, 7, 6]);
     }
 }

@@ -3,13 +3,14 @@
 //! How a window is reduced follows from the lengths and steps of windows alone, and an output depends on its own window
 //! alone, so that no block decides a bit.
 
-use super::Part;
+use super::{Computation, Part};
 use crate::chunk::region::Indices;
 use crate::chunk::{AxisChunks, Chunks, Region};
 use crate::dtype::DType;
 use crate::op::program::{Program, Value};
 use crate::op::reduction::Reducer;
 use crate::shape;
+use std::fmt;
 
 /// Elements of a window that is one straight program, at most.
 const UNROLLED: usize = 16;
@@ -132,12 +133,6 @@ impl Windows {
         p
     }
 
-    /// The dtype of the result.
-    #[must_use]
-    pub fn output(&self) -> DType {
-        self.then.as_ref().map_or_else(|| self.reducer.output(), |then| then.output_dtype(0))
-    }
-
     /// The state of one element.
     fn leaf(&self) -> Program {
         let mut p = Program::default();
@@ -179,53 +174,15 @@ impl Windows {
         self.axes.iter().zip(&self.lengths).map(|(w, &n)| w.count(n)).collect()
     }
 
-    /// What a region of the result reads.
-    #[must_use]
-    pub fn hull(&self, region: &Region) -> Region {
-        let start = region.start.iter().zip(&self.axes).map(|(&s, w)| s * w.step).collect();
-        Region::new(start, self.covered(&region.shape))
-    }
-
     /// The lengths that windows in a box of this shape cover.
     #[must_use]
     pub fn covered(&self, shape: &[usize]) -> Vec<usize> {
         shape.iter().zip(&self.axes).map(|(&n, w)| w.covered(n)).collect()
     }
 
-    /// What of `region` lies in each of the pieces.
-    pub(super) fn parts(&self, region: &Region) -> Vec<Part> {
-        let touching = self.pieces.touching(region);
-        let piece = |step: Vec<usize>| {
-            let index: Vec<usize> = step.iter().zip(&touching.start).map(|(a, b)| a + b).collect();
-            let output = self.pieces.region(&index).intersect(region)?;
-            Some(Part { input: self.hull(&output), output })
-        };
-        Indices::new(&touching.shape).filter_map(piece).collect()
-    }
-
     /// The lengths of the largest part of a block.
     fn longest(&self, block: &[usize]) -> Vec<usize> {
         block.iter().zip(self.pieces.longest()).map(|(&n, p)| n.min(p)).collect()
-    }
-
-    pub(super) fn largest_part(&self, block: &[usize]) -> Vec<usize> {
-        self.covered(&self.longest(block))
-    }
-
-    /// The grid in which the input is read for a result in the blocks of `grid`, overlaps left out.
-    pub(super) fn read_in(&self, grid: &Chunks) -> Chunks {
-        let along = |((cuts, w), &n): ((&AxisChunks, &Window), &usize)| {
-            if cuts.count() <= 1 {
-                return AxisChunks::regular(n, n);
-            }
-            let mut bounds: Vec<usize> = cuts.bounds().into_iter().map(|b| (b * w.step).min(n)).collect();
-            if let Some(last) = bounds.last_mut() {
-                *last = n;
-            }
-            bounds.dedup();
-            AxisChunks::from_bounds(&bounds)
-        };
-        Chunks::new(grid.axes().iter().zip(&self.axes).zip(&self.lengths).map(along).collect())
     }
 
     /// The grid of the result that follows that of the input.
@@ -255,8 +212,68 @@ impl Windows {
     pub fn overlap(&self) -> bool {
         self.axes.iter().any(|w| w.len > w.step)
     }
+}
 
-    pub(super) fn scratch(&self, block: &[usize]) -> usize {
+impl Computation for Windows {
+    fn name(&self) -> &'static str {
+        self.reducer.name
+    }
+
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (lens, steps): (Vec<usize>, Vec<usize>) = self.axes.iter().map(|w| (w.len, w.step)).unzip();
+        let (lens, steps) = (shape::tuple(&lens), shape::tuple(&steps));
+        write!(f, "{} of windows {lens} in steps {steps}", self.reducer.name)?;
+        self.then.as_ref().map_or(Ok(()), |then| write!(f, ", then {then}"))
+    }
+
+    fn output(&self) -> DType {
+        self.then.as_ref().map_or_else(|| self.reducer.output(), |then| then.output_dtype(0))
+    }
+
+    fn input_space(&self, _: &[usize]) -> Vec<usize> {
+        self.lengths.clone()
+    }
+
+    fn hull(&self, region: &Region) -> Region {
+        let start = region.start.iter().zip(&self.axes).map(|(&s, w)| s * w.step).collect();
+        Region::new(start, self.covered(&region.shape))
+    }
+
+    /// What of `region` lies in each of the pieces.
+    fn parts(&self, region: &Region) -> Vec<Part> {
+        let touching = self.pieces.touching(region);
+        let piece = |step: Vec<usize>| {
+            let index: Vec<usize> = step.iter().zip(&touching.start).map(|(a, b)| a + b).collect();
+            let output = self.pieces.region(&index).intersect(region)?;
+            Some(Part { input: self.hull(&output), output })
+        };
+        Indices::new(&touching.shape).filter_map(piece).collect()
+    }
+
+    fn largest_part(&self, block: &[usize]) -> Vec<usize> {
+        self.covered(&self.longest(block))
+    }
+
+    fn read_in(&self, grid: &Chunks) -> Chunks {
+        let along = |((cuts, w), &n): ((&AxisChunks, &Window), &usize)| {
+            if cuts.count() <= 1 {
+                return AxisChunks::regular(n, n);
+            }
+            let mut bounds: Vec<usize> = cuts.bounds().into_iter().map(|b| (b * w.step).min(n)).collect();
+            if let Some(last) = bounds.last_mut() {
+                *last = n;
+            }
+            bounds.dedup();
+            AxisChunks::from_bounds(&bounds)
+        };
+        Chunks::new(grid.axes().iter().zip(&self.axes).zip(&self.lengths).map(along).collect())
+    }
+
+    fn reads_again(&self) -> bool {
+        self.overlap()
+    }
+
+    fn scratch(&self, block: &[usize]) -> usize {
         let block = &self.longest(block);
         let elements: usize = self.axes.iter().map(|w| w.len).product();
         let state = self.reducer.state_bytes();

@@ -7,7 +7,7 @@ use crate::chunk::index_map::AxisMap;
 use crate::chunk::{AxisChunks, Chunks, IndexMap, auto};
 use crate::error::Result;
 use crate::op::regional::lines::SHORT;
-use crate::op::regional::{LineOp, Lines, Merged, Regional, Runs};
+use crate::op::regional::{Computation, LineOp, Lines, Merged, Regional, Runs};
 use crate::shape;
 
 /// What is done to whole lines takes a line at a time. Where a task's share of the budget has no room for one, lines are

@@ -189,6 +189,30 @@ pub enum ExprKind {
     },
 }
 
+/// What a node of kind `$kind` reads, by references as `$iter` gives them: `iter` or `iter_mut`.
+macro_rules! inputs {
+    ($kind:expr, $iter:ident) => {
+        match $kind {
+            ExprKind::Source(_) | ExprKind::Iota => Vec::new(),
+            ExprKind::View { input, .. }
+            | ExprKind::Rechunk { input }
+            | ExprKind::Take { input, .. }
+            | ExprKind::Reshape { input, .. }
+            | ExprKind::Reduce { input, .. }
+            | ExprKind::Tiles { input, .. }
+            | ExprKind::Scan { input, .. } => vec![input],
+            ExprKind::Contract { factors: both, .. } | ExprKind::Substitute { sides: both, .. } => {
+                both.$iter().collect()
+            }
+            ExprKind::Pending { inputs, facts, .. } => inputs.$iter().chain(facts.$iter()).collect(),
+            ExprKind::Elementwise { args: inputs, .. }
+            | ExprKind::Concat { inputs, .. }
+            | ExprKind::Regional { inputs, .. }
+            | ExprKind::Blocks { inputs, .. } => inputs.$iter().collect(),
+        }
+    };
+}
+
 /// What builds an expression of facts and inputs.
 type Body = dyn Fn(&[Block], &[Expr]) -> Result<Expr> + Send + Sync;
 
@@ -226,7 +250,10 @@ pub(super) fn node(kind: ExprKind, dtype: DType, shape: Shape, chunks: Chunks, n
     let names: Vec<Option<Name>> = names.into_iter().enumerate().map(fits).collect();
     let scalars = match &kind {
         ExprKind::Source(store) => scalars_of_store(&**store),
-        _ => scalars(inputs(&kind).into_iter().map(|e| e.scalars.as_slice()), &names),
+        kind => {
+            let inputs: Vec<&Expr> = inputs!(kind, iter);
+            scalars(inputs.into_iter().map(|e| e.scalars.as_slice()), &names)
+        }
     };
     let time = carried(&kind);
     Expr::new(Node { kind, dtype, time, shape, chunks, names, scalars, site: Site::Code(Location::caller()) })
@@ -243,26 +270,6 @@ fn carried(kind: &ExprKind) -> Option<TimeType> {
         ExprKind::Concat { inputs, .. } => inputs.first()?.time,
         ExprKind::Regional { inputs, op } if op.moves() => inputs.first()?.time,
         _ => None,
-    }
-}
-
-/// What a node reads.
-fn inputs(kind: &ExprKind) -> Vec<&Expr> {
-    match kind {
-        ExprKind::Source(_) | ExprKind::Iota => Vec::new(),
-        ExprKind::Elementwise { args, .. } => args.iter().collect(),
-        ExprKind::View { input, .. }
-        | ExprKind::Rechunk { input }
-        | ExprKind::Take { input, .. }
-        | ExprKind::Reshape { input, .. }
-        | ExprKind::Reduce { input, .. }
-        | ExprKind::Tiles { input, .. }
-        | ExprKind::Scan { input, .. } => vec![input],
-        ExprKind::Contract { factors: both, .. } | ExprKind::Substitute { sides: both, .. } => both.iter().collect(),
-        ExprKind::Pending { inputs, facts, .. } => inputs.iter().chain(facts).collect(),
-        ExprKind::Concat { inputs, .. } | ExprKind::Regional { inputs, .. } | ExprKind::Blocks { inputs, .. } => {
-            inputs.iter().collect()
-        }
     }
 }
 
@@ -299,39 +306,15 @@ impl Expr {
     /// The expressions this one is made of.
     #[must_use]
     pub fn inputs(&self) -> Vec<&Self> {
-        inputs(&self.kind)
+        inputs!(&self.kind, iter)
     }
 
     /// The same node over other inputs.
     #[must_use]
     pub fn with_inputs(&self, new: &[Self]) -> Self {
         let mut kind = self.kind.clone();
-        match &mut kind {
-            ExprKind::Source(_) | ExprKind::Iota => {}
-            ExprKind::Elementwise { args, .. } => args.clone_from_slice(new),
-            ExprKind::View { input, .. }
-            | ExprKind::Rechunk { input }
-            | ExprKind::Take { input, .. }
-            | ExprKind::Reshape { input, .. }
-            | ExprKind::Reduce { input, .. }
-            | ExprKind::Tiles { input, .. }
-            | ExprKind::Scan { input, .. } => {
-                if let Some(first) = new.first() {
-                    *input = first.clone();
-                }
-            }
-            ExprKind::Contract { factors: both, .. } | ExprKind::Substitute { sides: both, .. } => {
-                both.clone_from_slice(new);
-            }
-            ExprKind::Pending { inputs, facts, .. } => {
-                let (first, second) = new.split_at(inputs.len());
-                inputs.clone_from_slice(first);
-                facts.clone_from_slice(second);
-            }
-            ExprKind::Concat { inputs, .. } | ExprKind::Regional { inputs, .. } | ExprKind::Blocks { inputs, .. } => {
-                inputs.clone_from_slice(new);
-            }
-        }
+        let inputs: Vec<&mut Self> = inputs!(&mut kind, iter_mut);
+        inputs.into_iter().zip(new).for_each(|(old, new)| old.clone_from(new));
         self.with_kind(kind)
     }
 

@@ -141,9 +141,6 @@ fn method(tokens: &[TokenTree], name: &str, empty: bool) -> bool {
 /// Lines beyond which a file is too long.
 const LONGEST: usize = 600;
 
-/// Long files that may be: one table each.
-const TABLES: &[&str] = &["op/elementwise.rs"];
-
 /// Files without a header, or too long.
 pub fn shapeless(source: &Source) -> Vec<String> {
     let mut out = Vec::new();
@@ -152,7 +149,7 @@ pub fn shapeless(source: &Source) -> Vec<String> {
             out.push(format!("{file}: has no `//!` header"));
         }
         let lines = text.lines().count();
-        if lines >= LONGEST && !TABLES.contains(&file.as_str()) {
+        if lines >= LONGEST {
             out.push(format!("{file}: {lines} lines, at most {} are read in one go", LONGEST - 1));
         }
     }

@@ -1,7 +1,7 @@
 //! What a thread of a reduction keeps of a part, and runs over its elements.
 //!
-//! Positions count within a tile, in 32 bits, where a part does no more with them than compare and choose: elements come in
-//! the order of both.
+//! Positions count within a tile, in 32 bits, where a part does no more with them than compare and choose: elements
+//! come in the order of both.
 
 use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;

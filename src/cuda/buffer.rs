@@ -1,7 +1,7 @@
 //! Memory of a GPU.
 //!
-//! Allocation and release are ordered by the stream on which a buffer was made; other streams that read it leave an event
-//! behind, for which the release waits. A [`Ledger`] counts what is allocated and holds it under a budget.
+//! Allocation and release are ordered by the stream on which a buffer was made; other streams that read it leave an
+//! event behind, for which the release waits. A [`Ledger`] counts what is allocated and holds it under a budget.
 
 use super::staging::{Landing, Staging};
 use super::stream::Streams;
@@ -70,8 +70,8 @@ impl Ledger {
     }
 }
 
-/// Counted bytes. When dropped, which is after what they count was released in the order of its stream, they are counted
-/// until the stream has come there.
+/// Counted bytes. When dropped, which is after what they count was released in the order of its stream, they are
+/// counted until the stream has come there.
 struct Entry {
     ledger: Arc<Ledger>,
     bytes: u64,
@@ -104,8 +104,8 @@ impl Drop for Entry {
 /// The granularity of the driver's pools.
 const GRAIN: usize = 512;
 
-/// Buffers up to this size are reused by their own stream: states of reductions are, again and again, and the driver takes
-/// longer over them than over the kernels that make them.
+/// Buffers up to this size are reused by their own stream: states of reductions are, again and again, and the driver
+/// takes longer over them than over the kernels that make them.
 const SMALL: usize = 4 << 20;
 
 /// Bytes of released small buffers that are kept.
@@ -118,8 +118,8 @@ struct Memory {
     _counted: Entry,
 }
 
-/// Released small buffers, by home stream and size. Whatever happens to one next happens after all that has happened to it,
-/// since it stays with its stream.
+/// Released small buffers, by home stream and size. Whatever happens to one next happens after all that has happened to
+/// it, since it stays with its stream.
 #[derive(Default)]
 pub(crate) struct Idle(Mutex<Kept>);
 
@@ -154,8 +154,8 @@ impl Idle {
     }
 }
 
-/// Memory of one buffer or several: those that a kernel writes together, where they are small, so that they are allocated
-/// and copied to the host together.
+/// Memory of one buffer or several: those that a kernel writes together, where they are small, so that they are
+/// allocated and copied to the host together.
 pub(crate) struct Chunk {
     /// Until it is dropped.
     memory: Option<Memory>,

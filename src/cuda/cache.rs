@@ -1,8 +1,8 @@
 //! Compiled kernels on disk.
 //!
-//! A file per kernel, named by a hash of everything that decides its content. The file carries a checksum: one that does
-//! not match, like one that cannot be read, is as good as absent. Writes go to a temporary name first, so that several
-//! processes may share a folder. A cache that cannot be written is not an error.
+//! A file per kernel, named by a hash of everything that decides its content. The file carries a checksum: one that
+//! does not match, like one that cannot be read, is as good as absent. Writes go to a temporary name first, so that
+//! several processes may share a folder. A cache that cannot be written is not an error.
 
 use std::fs;
 use std::path::{Path, PathBuf};

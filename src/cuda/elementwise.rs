@@ -1,9 +1,9 @@
 //! Kernels of elementwise programs.
 //!
-//! A thread handles [`width`] neighbouring elements at a time, [`unroll`] times before it writes any, so that enough bytes
-//! are on their way to keep the memory busy. A grid has a thread for each of these, but for sizes beyond the largest grid, and
-//! so loops over items. Operands that are contiguous
-//! along another axis than the output go through tiles of shared memory.
+//! A thread handles [`width`] neighbouring elements at a time, [`unroll`] times before it writes any, so that enough
+//! bytes are on their way to keep the memory busy. A grid has a thread for each of these, but for sizes beyond the
+//! largest grid, and so loops over items. Operands that are contiguous along another axis than the output go through
+//! tiles of shared memory.
 
 use super::layout::{Access, Form, padding};
 use super::source::{BLOCK, KernelSource, Param, RESIDENT, function, lift, stored_type, value_type, vector_width};
@@ -39,8 +39,8 @@ pub fn unroll(program: &Program, form: &Form) -> usize {
     }
 }
 
-/// The kernel of `program` in this form, under this name. Where it is `placed`, the output has an operand of its own, after
-/// those of the inputs, that says where its elements go.
+/// The kernel of `program` in this form, under this name. Where it is `placed`, the output has an operand of its own,
+/// after those of the inputs, that says where its elements go.
 ///
 /// # Errors
 /// [`Bug`](crate::ErrorKind::Bug) for an instruction without a CUDA expression.
@@ -128,8 +128,8 @@ impl Printer<'_> {
         text
     }
 
-    /// A loop in strides of the grid over `items`, `unroll` of them at a time: `load` prints what is read for the item in
-    /// its first argument under names that end in its second, `finish` what is done with it.
+    /// A loop in strides of the grid over `items`, `unroll` of them at a time: `load` prints what is read for the item
+    /// in its first argument under names that end in its second, `finish` what is done with it.
     fn items(&self, load: impl Fn(&str, &str) -> String, finish: impl Fn(&str, &str) -> String) -> String {
         if self.unroll == 1 {
             let head = "#pragma unroll 1\n  for (u64 i = (u64)blockIdx.x * blockDim.x + threadIdx.x; i < items; i += (u64)gridDim.x * blockDim.x) {\n";
@@ -158,7 +158,8 @@ impl Printer<'_> {
         text
     }
 
-    /// Computes `width` elements, of which input `i` is `read(i)` (`j` is the index), and puts them at `to` of each output.
+    /// Computes `width` elements, of which input `i` is `read(i)` (`j` is the index), and puts them at `to` of each
+    /// output.
     fn pack(&self, width: usize, read: impl Fn(usize) -> String, to: &str) -> String {
         let mut text = String::from("    {\n");
         for i in self.outputs() {

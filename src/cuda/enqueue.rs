@@ -180,7 +180,8 @@ impl CudaDevice {
         let rank = region.rank();
         let reduced: Vec<usize> = (0..rank).filter(|&a| tile.parts[0].reduced[a]).collect();
         let others: Vec<usize> = (0..rank).filter(|&a| !tile.parts[0].reduced[a]).collect();
-        // Outputs: the tiles along each reduced axis, then the axes that are kept. Elements: the reduced axes in a tile.
+        // Outputs: the tiles along each reduced axis, then the axes that are kept. Elements: the reduced axes in a
+        // tile.
         let lengths = |a: usize| picked[a].length;
         let kept: Vec<usize> =
             reduced.iter().map(|&a| picked[a].count).chain(others.iter().map(|&a| region.shape[a])).collect();

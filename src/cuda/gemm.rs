@@ -1,7 +1,8 @@
 //! Matrix products by cuBLAS.
 //!
-//! cuBLAS counts columns first: the row-major `C = A B` is its `C^T = B^T A^T`, which needs no transposition at all. 16-bit
-//! floats are added up in `f32`, and rounded to their own dtype at the end where that is asked for; `f32` rounds to TF32 on the way only where that was asked for.
+//! cuBLAS counts columns first: the row-major `C = A B` is its `C^T = B^T A^T`, which needs no transposition at all.
+//! 16-bit floats are added up in `f32`, and rounded to their own dtype at the end where that is asked for; `f32` rounds
+//! to TF32 on the way only where that was asked for.
 
 use super::stream::Streams;
 use crate::device::Stream;
@@ -87,8 +88,8 @@ impl Handles {
     /// Enqueues a stack of products on `stream`. The addresses hold as many elements as the sides say.
     ///
     /// # Errors
-    /// [`DType`](crate::ErrorKind::DType) for what cuBLAS does not multiply, [`Device`](crate::ErrorKind::Device) where it
-    /// is missing or fails.
+    /// [`DType`](crate::ErrorKind::DType) for what cuBLAS does not multiply, [`Device`](crate::ErrorKind::Device) where
+    /// it is missing or fails.
     pub(crate) fn multiply(&self, streams: &Streams, stream: Stream, product: &Product) -> Result<()> {
         let (Some((factor, compute)), Some((result_type, _))) =
             (types(product.dtype, product.tf32), types(product.result, false))
@@ -111,8 +112,8 @@ impl Handles {
         let none = sys::cublasOperation_t::CUBLAS_OP_N;
         let context = streams.context();
         context.bind_to_thread().map_err(|e| streams.fault(e))?;
-        // SAFETY: the caller vouches for the extents behind the addresses; leading dimensions and strides are those of dense
-        // row-major matrices, seen column-major; both scales are as wide as the computation needs.
+        // SAFETY: the caller vouches for the extents behind the addresses; leading dimensions and strides are those of
+        // dense row-major matrices, seen column-major; both scales are as wide as the computation needs.
         let done = unsafe {
             result::gemm_strided_batched_ex(
                 *handle.0.handle(),

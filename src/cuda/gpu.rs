@@ -160,8 +160,8 @@ impl CudaDevice {
         Ok(self)
     }
 
-    /// The same device, on which factors of products in `f32` round to TF32: ten bits of precision, at the speed of tensor
-    /// cores.
+    /// The same device, on which factors of products in `f32` round to TF32: ten bits of precision, at the speed of
+    /// tensor cores.
     #[must_use]
     pub fn tf32(mut self, yes: bool) -> Self {
         self.tf32 = yes;
@@ -184,15 +184,16 @@ impl CudaDevice {
         found.and_then(|n| usize::try_from(n).ok()).unwrap_or(0)
     }
 
-    /// The grid of a loop over this many blocks' worth of work: memory is read fastest when every thread takes its share and
-    /// ends, rather than walking on.
+    /// The grid of a loop over this many blocks' worth of work: memory is read fastest when every thread takes its
+    /// share and ends, rather than walking on.
     pub(super) fn grid(blocks: usize) -> u32 {
         const LARGEST: usize = (1 << 31) - 1;
         u32::try_from(blocks.clamp(1, LARGEST)).unwrap_or(1)
     }
 
-    /// Memory for a block. Where there is none, small buffers that are kept for later are freed, what the streams have released since is counted, then the copies that have been
-    /// here longest leave, and at last what the streams are about to release is waited for, once.
+    /// Memory for a block. Where there is none, small buffers that are kept for later are freed, what the streams have
+    /// released since is counted, then the copies that have been here longest leave, and at last what the streams are
+    /// about to release is waited for, once.
     pub(super) fn allocate(&self, stream: Stream, dtype: DType, shape: &[usize]) -> Result<DeviceBuffer> {
         let chunk = self.chunk(stream, shape::size(shape) * dtype.size())?;
         Ok(DeviceBuffer::whole(chunk, dtype, shape))
@@ -218,8 +219,8 @@ impl CudaDevice {
         }
     }
 
-    /// Makes the copy that has been here longest leave; whether there was one that could. Those that somebody looks at are
-    /// waited for when no other is left, though not for long: who looks may be waiting for memory, too.
+    /// Makes the copy that has been here longest leave; whether there was one that could. Those that somebody looks at
+    /// are waited for when no other is left, though not for long: who looks may be waiting for memory, too.
     fn evict(&self) -> Result<bool> {
         for patience in [Duration::ZERO, PATIENCE] {
             let count = self.mirrors.lock().len();

@@ -148,9 +148,9 @@ pub(crate) fn launch(
     let mut pointers: Vec<*mut c_void> = arguments.iter_mut().map(|a| a.as_mut_ptr().cast()).collect();
     let queue = streams.get(stream)?;
     queue.context().bind_to_thread().map_err(|e| streams.fault(e))?;
-    // SAFETY: the function belongs to this context; there is one pointer per parameter of its printed signature, each to
-    // at least as many initialised bytes as the parameter has, and the driver copies them before it returns. Addresses
-    // are those of live buffers that the views were checked against, released in stream order.
+    // SAFETY: the function belongs to this context; there is one pointer per parameter of its printed signature, each
+    // to at least as many initialised bytes as the parameter has, and the driver copies them before it returns.
+    // Addresses are those of live buffers that the views were checked against, released in stream order.
     let launched = unsafe {
         cudarc::driver::result::launch_kernel(
             kernel.function.cu_function(),

@@ -1,9 +1,9 @@
 //! Which kernel fits the views of a launch.
 //!
-//! Neighbouring axes merge where every operand allows it. When each operand of an elementwise launch is then contiguous or
-//! one element, the launch has the [`Form::Vector`]; when that holds along the last axis, [`Form::Rows`]; when an operand
-//! is contiguous along another axis, [`Form::Turned`]; otherwise [`Form::Strided`]. Reductions have a [`ReduceForm`].
-//! Indices take 32 bits where they suffice.
+//! Neighbouring axes merge where every operand allows it. When each operand of an elementwise launch is then contiguous
+//! or one element, the launch has the [`Form::Vector`]; when that holds along the last axis, [`Form::Rows`]; when an
+//! operand is contiguous along another axis, [`Form::Turned`]; otherwise [`Form::Strided`]. Reductions have a
+//! [`ReduceForm`]. Indices take 32 bits where they suffice.
 
 use crate::error::{Error, Result};
 use crate::shape;
@@ -158,8 +158,8 @@ const SIDES: [usize; 2] = [64, 32];
 /// Bytes of shared memory that tiles take, at most: enough blocks share a multiprocessor.
 const TILE_BYTES: usize = 36 << 10;
 
-/// Elements by which the rows of a tile are longer than its side: an odd number of 4-byte words, so that neither rows nor
-/// columns meet in a bank.
+/// Elements by which the rows of a tile are longer than its side: an odd number of 4-byte words, so that neither rows
+/// nor columns meet in a bank.
 #[must_use]
 pub fn padding(size: usize) -> usize {
     (4 / size.max(1)).max(1)
@@ -254,8 +254,8 @@ fn vector(space: &Space, operands: &[Operand<'_>], width: usize) -> Option<Vec<A
     operands.iter().zip(&space.strides).map(access).collect()
 }
 
-/// The space with its last axis in steps of as many elements as divide it, where every operand is contiguous or constant
-/// along it.
+/// The space with its last axis in steps of as many elements as divide it, where every operand is contiguous or
+/// constant along it.
 fn rows(space: &Space, operands: &[Operand<'_>], width: usize) -> Option<(Space, Form)> {
     let &last = space.dims.last()?;
     let width = (1..=width).rev().find(|w| w.is_power_of_two() && last.is_multiple_of(*w)).filter(|&w| w > 1)?;
@@ -279,8 +279,8 @@ fn rows(space: &Space, operands: &[Operand<'_>], width: usize) -> Option<(Space,
     Some((space, form))
 }
 
-/// The space with the axis along which some operands are contiguous as the last but one, where it is the same for all of
-/// them and both axes are long enough to be worth a tile.
+/// The space with the axis along which some operands are contiguous as the last but one, where it is the same for all
+/// of them and both axes are long enough to be worth a tile.
 fn turned(space: &Space, operands: &[Operand<'_>]) -> Option<(Space, Form)> {
     let rank = space.dims.len();
     let last = rank.checked_sub(1)?;
@@ -348,8 +348,8 @@ pub struct ReduceLayout {
 }
 
 impl ReduceLayout {
-    /// A reduction of axes of lengths `reduced` to outputs of shape `kept`. Operands have strides over both; the last one
-    /// is where the results go. A thread takes `width` elements at a time.
+    /// A reduction of axes of lengths `reduced` to outputs of shape `kept`. Operands have strides over both; the last
+    /// one is where the results go. A thread takes `width` elements at a time.
     ///
     /// # Errors
     /// As [`Layout::new`].
@@ -379,8 +379,8 @@ impl ReduceLayout {
         Ok(Self { outputs, elements, kept, reduced, form })
     }
 
-    /// The same, where a thread takes up to `most` neighbouring outputs, read at once, if they lie side by side: as many as
-    /// leave threads enough, of which an output has `lanes`. Changes no bit of a result.
+    /// The same, where a thread takes up to `most` neighbouring outputs, read at once, if they lie side by side: as
+    /// many as leave threads enough, of which an output has `lanes`. Changes no bit of a result.
     #[must_use]
     pub fn in_columns(mut self, operands: &[(Operand<'_>, &[isize])], most: usize, lanes: usize) -> Self {
         let inputs = self.form.access.len();

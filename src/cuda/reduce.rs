@@ -2,10 +2,10 @@
 //!
 //! An output of a launch is one tile's state of one result. Its elements, in row-major order of the reduced axes, are
 //! dealt in groups of [`width`] to [`lanes`] threads, which run the fused map and the steps of every part over them and
-//! merge by halves. Parts of several phases (variances) go through their phases group by group, while it is in registers,
-//! and merge what the phases give, so memory is read once. Who takes what depends on the program, the length of the tile
-//! and the shape of the whole array, never on strides, blocks or the device: these decide which thread of a block is which
-//! lane of which output ([`ReduceLayout::runs_across`]), and nothing of the result's bits.
+//! merge by halves. Parts of several phases (variances) go through their phases group by group, while it is in
+//! registers, and merge what the phases give, so memory is read once. Who takes what depends on the program, the length
+//! of the tile and the shape of the whole array, never on strides, blocks or the device: these decide which thread of a
+//! block is which lane of which output ([`ReduceLayout::runs_across`]), and nothing of the result's bits.
 //!
 //! [`print_fold`] is the kernel that joins states with their neighbours.
 
@@ -72,8 +72,8 @@ pub fn threads(tile: &TileReduce) -> usize {
     1 << fit.min(BLOCK as usize).max(1).ilog2()
 }
 
-/// Threads that share an output of this many elements: few enough to have some groups each, and to leave room in a block for
-/// neighbouring outputs where the last axis is kept.
+/// Threads that share an output of this many elements: few enough to have some groups each, and to leave room in a
+/// block for neighbouring outputs where the last axis is kept.
 #[must_use]
 pub fn lanes(tile: &TileReduce, elements: usize) -> usize {
     let reduced = &tile.parts[0].reduced;
@@ -86,8 +86,8 @@ pub fn lanes(tile: &TileReduce, elements: usize) -> usize {
     (1 << wanted.ilog2()).min(threads(tile) / neighbours.min(threads(tile))).max(1)
 }
 
-/// Neighbouring outputs that a thread may take: as many as 16-byte accesses read, fewer where their states would take too
-/// many registers; `wide` where positions take 64 bits.
+/// Neighbouring outputs that a thread may take: as many as 16-byte accesses read, fewer where their states would take
+/// too many registers; `wide` where positions take 64 bits.
 #[must_use]
 pub fn columns(tile: &TileReduce, wide: bool) -> usize {
     let largest = tile.map.inputs.iter().map(|d| d.size()).max().unwrap_or(16);
@@ -510,8 +510,8 @@ impl Printer<'_> {
     }
 }
 
-/// The kernel that joins up to [`FAN_IN`] neighbouring states with `combine`, from left to right: item `i` of a launch is
-/// element `i % size` of the `i / size`-th group of states of `size` elements each.
+/// The kernel that joins up to [`FAN_IN`] neighbouring states with `combine`, from left to right: item `i` of a launch
+/// is element `i % size` of the `i / size`-th group of states of `size` elements each.
 ///
 /// # Errors
 /// [`Bug`](crate::ErrorKind::Bug) for an instruction without a CUDA expression.

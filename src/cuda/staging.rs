@@ -1,5 +1,5 @@
-//! Pinned host memory: copies go to and from blocks that the device itself lent, or slabs, which are reused once the copy
-//! that used them is over.
+//! Pinned host memory: copies go to and from blocks that the device itself lent, or slabs, which are reused once the
+//! copy that used them is over.
 
 use super::stream::Streams;
 use crate::device::Event;

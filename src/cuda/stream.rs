@@ -128,7 +128,8 @@ impl Streams {
         Ok(event)
     }
 
-    /// [`Device::record`](crate::device::Device::record). Costs nothing: the driver's event is recorded when somebody waits.
+    /// [`Device::record`](crate::device::Device::record). Costs nothing: the driver's event is recorded when somebody
+    /// waits.
     pub(crate) fn record(&self, stream: Stream) -> Event {
         let position = self.queue(stream).map_or(u64::MAX, |queue| queue.marks.lock().issued);
         Event { stream, position }

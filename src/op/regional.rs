@@ -1,16 +1,16 @@
 //! Computations whose result over a region needs a box of the inputs that no affine map gives: whole lines of an axis,
 //! tiles of which little is left, values to look up.
 //!
-//! A [`Regional`] says, as arithmetic, which *parts* a region of the result is made of, and which region of the inputs each
-//! of them needs. Its kernel runs part by part, so that memory holds one part's inputs at a time. How a region is cut into
-//! parts may depend on the region, so no kernel lets it decide a bit.
+//! A [`Regional`] says, as arithmetic, which *parts* a region of the result is made of, and which region of the inputs
+//! each of them needs. Its kernel runs part by part, so that memory holds one part's inputs at a time. How a region is
+//! cut into parts may depend on the region, so no kernel lets it decide a bit.
 //!
-//! `lines.rs` has what is done to whole lines of an axis (`quantile.rs`, `fourier.rs`, `nearest.rs`), `select.rs` what keeps some rows of an
-//! axis, `lookup.rs` what finds elements in a table that they share, `tally.rs` what counts them in bins, `gather.rs`
-//! elements whose places are data, `windows.rs` reductions of boxes at regular distances, `slide.rs` such boxes as axes of
-//! their own, `filter.rs` what is computed from windows around elements, `stretches.rs` blocks with what they share,
-//! `resample.rs` what lies between elements, `regrid.rs` grids made of others, `call.rs` user functions that see more than
-//! their own place.
+//! `lines.rs` has what is done to whole lines of an axis (`quantile.rs`, `fourier.rs`, `nearest.rs`), `select.rs` what
+//! keeps some rows of an axis, `lookup.rs` what finds elements in a table that they share, `tally.rs` what counts them
+//! in bins, `gather.rs` elements whose places are data, `windows.rs` reductions of boxes at regular distances,
+//! `slide.rs` such boxes as axes of their own, `filter.rs` what is computed from windows around elements,
+//! `stretches.rs` blocks with what they share, `resample.rs` what lies between elements, `regrid.rs` grids made of
+//! others, `call.rs` user functions that see more than their own place.
 
 use crate::chunk::{Chunks, IndexMap, Region};
 use crate::dtype::DType;
@@ -125,14 +125,14 @@ pub trait Computation {
         IndexMap::broadcast(lengths, seen)
     }
 
-    /// Whether an element of the result needs those at its own place alone, beside what is shared, which is seen along an
-    /// axis more.
+    /// Whether an element of the result needs those at its own place alone, beside what is shared, which is seen along
+    /// an axis more.
     fn is_local(&self) -> bool {
         false
     }
 
-    /// Whether an element of the result needs those around its own place, so that blocks follow the chunks behind it and read
-    /// parts of the next ones.
+    /// Whether an element of the result needs those around its own place, so that blocks follow the chunks behind it
+    /// and read parts of the next ones.
     fn is_near(&self) -> bool {
         false
     }
@@ -151,7 +151,8 @@ pub trait Computation {
     /// The box that holds what all parts of `region` need.
     fn hull(&self, region: &Region) -> Region;
 
-    /// The parts that `region` of the result is made of, in order. Of whole lines, they may hold more than was asked for.
+    /// The parts that `region` of the result is made of, in order. Of whole lines, they may hold more than was asked
+    /// for.
     fn parts(&self, region: &Region) -> Vec<Part> {
         vec![Part { output: region.clone(), input: self.hull(region) }]
     }
@@ -159,8 +160,8 @@ pub trait Computation {
     /// The lengths of the largest input of a part, for a block of shape `block` of the result.
     fn largest_part(&self, block: &[usize]) -> Vec<usize>;
 
-    /// The grid in which the inputs are read, for a result in the blocks of `grid`; without what is shared where it is local,
-    /// and without overlaps.
+    /// The grid in which the inputs are read, for a result in the blocks of `grid`; without what is shared where it is
+    /// local, and without overlaps.
     fn read_in(&self, grid: &Chunks) -> Chunks;
 
     /// The axis along which blocks of the result are whole, if there is one.
@@ -173,7 +174,8 @@ pub trait Computation {
         false
     }
 
-    /// Whether blocks of the result must not cut its chunks along axis `a`, or more would be computed than is asked for.
+    /// Whether blocks of the result must not cut its chunks along axis `a`, or more would be computed than is asked
+    /// for.
     fn keeps_chunks(&self, a: usize) -> bool {
         self.whole_axis() == Some(a)
     }

@@ -13,8 +13,8 @@
 //! ```
 //!
 //! Classes: `bool` (as `Truth`), `int` (all widths, both signs), `float` (`f32`, `f64`; the 16-bit floats compute in
-//! `f32`), `complex`. Results: `same`, `bool`, `real` (the real type of a complex one), `uint8` or `int32`. The Rust expression sees the
-//! arguments by name and `FMA`, true where fused multiply-add is an instruction.
+//! `f32`), `complex`. Results: `same`, `bool`, `real` (the real type of a complex one), `uint8` or `int32`. The Rust
+//! expression sees the arguments by name and `FMA`, true where fused multiply-add is an instruction.
 
 /// Calls `$callback` with the whole table.
 macro_rules! elementwise_table {

@@ -24,8 +24,8 @@ pub struct Call {
     pub whole: Vec<usize>,
     /// What it is called with.
     pub inputs: Vec<Seen>,
-    /// Whether what it makes at one place of the axes that it shares with what is seen depends on no other, so that blocks
-    /// may be cut anywhere along these.
+    /// Whether what it makes at one place of the axes that it shares with what is seen depends on no other, so that
+    /// blocks may be cut anywhere along these.
     pub everywhere: bool,
 }
 
@@ -45,8 +45,8 @@ pub enum Along {
 pub struct Seen {
     /// Its dtype.
     pub dtype: DType,
-    /// Which axis of the space that inputs are seen from each of its axes follows: those of the result, then those that are
-    /// seen whole; none along which it has one element for all.
+    /// Which axis of the space that inputs are seen from each of its axes follows: those of the result, then those that
+    /// are seen whole; none along which it has one element for all.
     pub axes: Vec<Option<usize>>,
 }
 

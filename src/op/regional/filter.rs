@@ -1,8 +1,8 @@
 //! Filters: elements computed from those in a window around them, in one pass or several.
 //!
-//! A region of the result needs the same region of the input and a border around it, which ends where the array does; what
-//! stands beyond is said by a rule, and put there by the kernel. Passes run one after another within a block, each over
-//! what the next one needs, so that nothing between them is stored.
+//! A region of the result needs the same region of the input and a border around it, which ends where the array does;
+//! what stands beyond is said by a rule, and put there by the kernel. Passes run one after another within a block, each
+//! over what the next one needs, so that nothing between them is stored.
 
 use super::Computation;
 use crate::chunk::{AxisChunks, Chunks, Region};
@@ -268,8 +268,8 @@ impl Filter {
         steps
     }
 
-    /// The lengths of the pieces that a block of this shape is computed in, so that what is between passes stays in cache: the
-    /// first axes are cut, but not to less than what a pass reads around a piece.
+    /// The lengths of the pieces that a block of this shape is computed in, so that what is between passes stays in
+    /// cache: the first axes are cut, but not to less than what a pass reads around a piece.
     #[must_use]
     pub fn slab(&self, block: &[usize]) -> Vec<usize> {
         let mut out = block.to_vec();
@@ -341,7 +341,8 @@ impl Computation for Filter {
         true
     }
 
-    /// Elements with a border as the widest numbers, sums of them, what is between passes, and the results of two chains.
+    /// Elements with a border as the widest numbers, sums of them, what is between passes, and the results of two
+    /// chains.
     fn scratch(&self, block: &[usize]) -> usize {
         let (slab, space) = (self.slab(block), self.space());
         let (mut most, mut between) = (0, shape::size(&slab));

@@ -84,8 +84,8 @@ impl Fourier {
         (TOGETHER / (len * input.size()).max(1)).clamp(row, MOST.max(row)).min(along).max(1)
     }
 
-    /// Bytes beside lines and what they become: neighbouring lines in order, before and after; and tables of the transform
-    /// and what it needs to move elements, at most.
+    /// Bytes beside lines and what they become: neighbouring lines in order, before and after; and tables of the
+    /// transform and what it needs to move elements, at most.
     #[must_use]
     pub fn scratch(&self, input: DType, lengths: (usize, usize), along: usize) -> usize {
         let (len, out) = lengths;

@@ -6,9 +6,9 @@ use crate::chunk::{AxisChunks, Chunks, Region};
 use crate::dtype::DType;
 use std::fmt;
 
-/// Elements of the first input at the places that the others, one for each of its first axes, hold: the result has the axes
-/// of the places, then the input's further ones. Places are `i64`, negative ones count from the end; those between elements
-/// are `f64`, one for each axis.
+/// Elements of the first input at the places that the others, one for each of its first axes, hold: the result has the
+/// axes of the places, then the input's further ones. Places are `i64`, negative ones count from the end; those between
+/// elements are `f64`, one for each axis.
 ///
 /// The inputs are seen from the result's axes and, after them, the first axes of the input.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -36,8 +36,8 @@ pub enum LineOp {
     Top(End),
     /// Their positions.
     Argtop(End),
-    /// The positions of its elements in the order of the last of several keys, of equal ones in that of the key before; of
-    /// each key, the dtype.
+    /// The positions of its elements in the order of the last of several keys, of equal ones in that of the key before;
+    /// of each key, the dtype.
     Lexsort(Vec<DType>),
     /// Quantiles.
     Quantiles(Quantiles),
@@ -156,7 +156,8 @@ impl Lines {
         (0..rank).rev().find(|&a| a != self.axis)
     }
 
-    /// Long lines of `along` neighbouring ones that are copied together, so that what is read of each row is a cache line.
+    /// Long lines of `along` neighbouring ones that are copied together, so that what is read of each row is a cache
+    /// line.
     #[must_use]
     pub fn together(&self, along: usize) -> usize {
         (64 / self.dtype.size()).min(16).min(along).max(1)
@@ -213,7 +214,8 @@ impl Computation for Lines {
         Some(self.axis)
     }
 
-    /// What leaves lines in order is evaluated with whoever reads whole ones; to put them in order is not worth doing twice.
+    /// What leaves lines in order is evaluated with whoever reads whole ones; to put them in order is not worth doing
+    /// twice.
     fn is_swept(&self) -> bool {
         !self.op.keeps_order()
     }
@@ -222,8 +224,8 @@ impl Computation for Lines {
         self.is_swept()
     }
 
-    /// Bytes beside a block of lines and its result: short lines side by side; long ones in order, each element with its
-    /// position where that is asked for, and room to move them.
+    /// Bytes beside a block of lines and its result: short lines side by side; long ones in order, each element with
+    /// its position where that is asked for, and room to move them.
     fn scratch(&self, block: &[usize]) -> usize {
         if shape::size(block) == 0 {
             return 0;

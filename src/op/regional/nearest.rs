@@ -13,8 +13,8 @@ pub enum Metric {
     Chessboard,
 }
 
-/// For each element the nearest of some, by its place in C order: of those that the lines of the axes before found, the best
-/// along one more axis. Where there is none yet, the place is negative.
+/// For each element the nearest of some, by its place in C order: of those that the lines of the axes before found, the
+/// best along one more axis. Where there is none yet, the place is negative.
 ///
 /// All elements in question are in the same place along the axes behind.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -28,8 +28,8 @@ pub struct Nearest {
 }
 
 impl Nearest {
-    /// How far the element at `place` is from `at` along the axes before `axis`: of Euclidean distances, the square. Places are
-    /// so many elements apart along axes.
+    /// How far the element at `place` is from `at` along the axes before `axis`: of Euclidean distances, the square.
+    /// Places are so many elements apart along axes.
     #[must_use]
     pub fn before(&self, axis: usize, place: usize, at: &[usize], strides: &[usize]) -> f64 {
         (0..axis).fold(0.0, |sum, a| {
@@ -55,8 +55,8 @@ impl Nearest {
         }
     }
 
-    /// The last place along `axis` that is not nearer to what is behind: of two elements at `first` and `second`, with the
-    /// distances that they have along the axes before. Beyond all places where the second is never nearer.
+    /// The last place along `axis` that is not nearer to what is behind: of two elements at `first` and `second`, with
+    /// the distances that they have along the axes before. Beyond all places where the second is never nearer.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "places are exact")]
     pub fn until(&self, axis: usize, (first, before): (usize, f64), (second, behind): (usize, f64)) -> f64 {

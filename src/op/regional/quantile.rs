@@ -1,7 +1,7 @@
 //! Quantiles: between which elements of a line in order a level lies, and how far from the first.
 //!
-//! The rules are those of Hyndman and Fan, "Sample Quantiles in Statistical Packages" (1996), and their arithmetic is NumPy's
-//! to the last bit: which of two elements a level falls on depends on it.
+//! The rules are those of Hyndman and Fan, "Sample Quantiles in Statistical Packages" (1996), and their arithmetic is
+//! NumPy's to the last bit: which of two elements a level falls on depends on it.
 
 use crate::dtype::DType;
 use crate::dtype::promote::{promote, promote_weak};
@@ -197,7 +197,8 @@ impl Quantiles {
         Self { levels: Levels::Middle, method: Method::Linear, skips_nan, output }
     }
 
-    /// The quantiles of lines of `dtype` at these levels, which have the dtype `of_levels` or else adapt as constants do.
+    /// The quantiles of lines of `dtype` at these levels, which have the dtype `of_levels` or else adapt as constants
+    /// do.
     ///
     /// # Errors
     /// [`Argument`](crate::ErrorKind::Argument) for a level that is not between 0 and 1,

@@ -88,8 +88,8 @@ impl Rim {
 /// The highest order of a spline.
 pub const HIGHEST: usize = 5;
 
-/// What the elements around a place count in a spline of an order, where the place is `x` beyond the middle one of them: the
-/// nearest for even orders, the last one before it for odd ones.
+/// What the elements around a place count in a spline of an order, where the place is `x` beyond the middle one of
+/// them: the nearest for even orders, the last one before it for odd ones.
 #[must_use]
 pub fn weights(order: usize, x: f64) -> [f64; HIGHEST + 1] {
     let (y, z) = (x, 1.0 - x);

@@ -6,8 +6,8 @@ use crate::chunk::{Chunks, Region};
 use crate::dtype::DType;
 use std::fmt;
 
-/// Runs of lines: the elements of each block of a line in order. Several axes can make one line, in an order that nobody
-/// asks for.
+/// Runs of lines: the elements of each block of a line in order. Several axes can make one line, in an order that
+/// nobody asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Runs {
     /// Which axes make a line.
@@ -48,8 +48,8 @@ impl Runs {
         (elements / STEP + 1) * 3 * (self.dtype.size() + size_of::<u32>())
     }
 
-    /// Bytes that making the runs of a block of so many elements takes beside it: the block line by line, its elements in
-    /// order, with room to move them; and positions, and pairs that are sorted for them.
+    /// Bytes that making the runs of a block of so many elements takes beside it: the block line by line, its elements
+    /// in order, with room to move them; and positions, and pairs that are sorted for them.
     #[must_use]
     pub fn scratch(&self, elements: usize) -> usize {
         let (size, pairs) = (self.dtype.size(), 2 * pair_size(self.dtype));

@@ -1,5 +1,5 @@
-//! What keeps the rows of an axis at which a mask is true: how many there are in each tile, and the rows themselves, once
-//! that is known.
+//! What keeps the rows of an axis at which a mask is true: how many there are in each tile, and the rows themselves,
+//! once that is known.
 
 use super::{Computation, Part, with};
 use crate::chunk::{AxisChunks, Chunks, Region};

@@ -6,8 +6,8 @@ use crate::dtype::DType;
 use crate::shape;
 use std::fmt;
 
-/// The element at `i + j` of the only input for position `i` of an axis and `j` of a window along it: the axes of the input,
-/// shorter where windows slide along them, and then one for each window.
+/// The element at `i + j` of the only input for position `i` of an axis and `j` of a window along it: the axes of the
+/// input, shorter where windows slide along them, and then one for each window.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Slide {
     /// For each window, the axis that it slides along.

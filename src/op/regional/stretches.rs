@@ -1,5 +1,5 @@
-//! Stretches of an array one after another along every axis: blocks with what they share with their neighbours, and blocks
-//! without that.
+//! Stretches of an array one after another along every axis: blocks with what they share with their neighbours, and
+//! blocks without that.
 
 use super::{Computation, Part};
 use crate::chunk::{AxisChunks, Chunks, Region};

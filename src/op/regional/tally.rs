@@ -7,9 +7,9 @@ use crate::dtype::DType;
 use crate::shape;
 use std::fmt;
 
-/// How often the elements of each tile fall into bins: row `t` of the result is about tile `t`. Tiles follow logical chunks,
-/// and rows are put together in a fixed tree, so no bit depends on a block. One input for every axis of bins holds elements,
-/// one the edges of all bins, where they have any, and one values, where there are some.
+/// How often the elements of each tile fall into bins: row `t` of the result is about tile `t`. Tiles follow logical
+/// chunks, and rows are put together in a fixed tree, so no bit depends on a block. One input for every axis of bins
+/// holds elements, one the edges of all bins, where they have any, and one values, where there are some.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Tally {
     /// The NumPy name, for messages.
@@ -31,7 +31,8 @@ pub enum Tallied {
     Count,
     /// The sum of their values, which are weights.
     Sum,
-    /// The least of their values, of this dtype, that is not NaN where there is another; the largest there is in an empty bin.
+    /// The least of their values, of this dtype, that is not NaN where there is another; the largest there is in an
+    /// empty bin.
     Least(DType),
     /// The largest of their values, of this dtype, or NaN where one is; the least there is in an empty bin.
     Largest(DType),
@@ -164,8 +165,8 @@ impl Computation for Tally {
         input == self.bins.len() && self.edges() > 0
     }
 
-    /// Tiles come in row-major order: up to the first axis along which the first and the last differ, the box is theirs;
-    /// behind it, it is whole.
+    /// Tiles come in row-major order: up to the first axis along which the first and the last differ, the box is
+    /// theirs; behind it, it is whole.
     fn hull(&self, region: &Region) -> Region {
         let rank = self.tiles.rank();
         if region.shape[0] == 0 {
@@ -217,8 +218,8 @@ pub struct Edges {
     pub count: usize,
     /// Their dtype.
     pub dtype: DType,
-    /// Whether they are at equal distances from the first input to the second, in whose dtype they are computed; or else
-    /// they are those of the only input, which must ascend.
+    /// Whether they are at equal distances from the first input to the second, in whose dtype they are computed; or
+    /// else they are those of the only input, which must ascend.
     pub even: bool,
 }
 

@@ -1,4 +1,5 @@
-//! Reductions of windows: boxes of the input at regular distances, side by side (coarsening) or over each other (rolling).
+//! Reductions of windows: boxes of the input at regular distances, side by side (coarsening) or over each other
+//! (rolling).
 //!
 //! How a window is reduced follows from the lengths and steps of windows alone, and an output depends on its own window
 //! alone, so that no block decides a bit.
@@ -57,7 +58,8 @@ pub struct Windows {
     pub reducer: Reducer,
     /// What becomes of the results, where that is something.
     pub then: Option<Program>,
-    /// The pieces of the result that are computed one after another, so that what they read does not have to be there at once.
+    /// The pieces of the result that are computed one after another, so that what they read does not have to be there
+    /// at once.
     pub pieces: Chunks,
 }
 
@@ -68,8 +70,8 @@ pub enum Way {
     Unrolled(Program),
     /// As a tile: an axis for the windows and one for what is in them, for each axis.
     Tile,
-    /// States of single elements, which are joined with others at distances that double, axis after axis: the work for a
-    /// window grows with the logarithm of its length.
+    /// States of single elements, which are joined with others at distances that double, axis after axis: the work for
+    /// a window grows with the logarithm of its length.
     Doubling {
         /// The state of an element.
         leaf: Program,

@@ -7,12 +7,9 @@ Opens the files of data/ and files that xarray, netCDF4 and zarr write with rand
 `hyperslab eval` with xarray's: element types, bits and NaN.  Valid ranges, which xarray does not know, are judged by what
 CF says of them.  Needs xarray, netCDF4, cftime, pandas and zarr>=3.
 """
-import argparse
 import pathlib
 import random
 import subprocess
-import sys
-import tempfile
 import warnings
 
 import cftime
@@ -20,7 +17,7 @@ import netCDF4
 import numpy as np
 import xarray as xr
 import zarr
-from judging import Judge
+from judging import judged
 
 DATA = pathlib.Path(__file__).resolve().parents[2] / "data"
 warnings.simplefilter("ignore")
@@ -382,27 +379,18 @@ def outputs(judge):
             judge.check("packed", (np.array(good), ""), np.array(True))
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("binary")
-    parser.add_argument("count", nargs="?", type=int, default=100)
-    parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
+def main(args, judge):
     draw = random.Random(args.seed)
-    with tempfile.TemporaryDirectory() as folder:
-        judge = Judge(args.binary, pathlib.Path(folder))
-        files(judge)
-        packings(judge, draw, args.count)
-        ranges(judge, draw, max(4, args.count // 5))
-        malformed(judge)
-        outputs(judge)
-        dates(judge, draw, max(3, args.count // 10))
-        calendars(judge, draw, max(4, args.count // 5))
-        selections(judge, draw, max(3, args.count // 10))
-        resamples(judge, draw, max(4, args.count // 10))
-    print(f"{judge.right} right, {len(judge.wrong)} wrong")
-    return 1 if judge.wrong else 0
+    files(judge)
+    packings(judge, draw, args.count)
+    ranges(judge, draw, max(4, args.count // 5))
+    malformed(judge)
+    outputs(judge)
+    dates(judge, draw, max(3, args.count // 10))
+    calendars(judge, draw, max(4, args.count // 5))
+    selections(judge, draw, max(3, args.count // 10))
+    resamples(judge, draw, max(4, args.count // 10))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    judged(__doc__, 100, main)

@@ -8,14 +8,10 @@ read that.  Conversions without a word about chunks and compression must copy th
 same ones, which the profile says.  Every fourth is killed at random moments and gone on with, and must end in the bytes of one
 that nobody killed.  Needs xarray, netCDF4, h5py, scipy, tifffile and zarr>=3.
 """
-import argparse
 import json
-import pathlib
 import random
 import shutil
 import subprocess
-import sys
-import tempfile
 import time
 import warnings
 
@@ -25,7 +21,7 @@ import numcodecs
 import numpy as np
 import scipy.io
 import zarr
-from judging import Judge
+from judging import judged
 from zarr import codecs
 
 warnings.simplefilter("ignore")
@@ -190,23 +186,14 @@ def check(judge, draw, rng, number, source, target):
         remove(path)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("binary")
-    parser.add_argument("count", type=int, nargs="?", default=50)
-    parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
+def main(args, judge):
     pairs = [(source, target) for source in SOURCES for target in TARGETS]
     random.Random(args.seed).shuffle(pairs)
-    with tempfile.TemporaryDirectory() as folder:
-        judge = Judge(args.binary, pathlib.Path(folder))
-        for number in range(max(args.count, len(pairs))):
-            source, target = pairs[number % len(pairs)]
-            draw, rng = random.Random(f"{args.seed} {number}"), np.random.default_rng([args.seed, number])
-            check(judge, draw, rng, number, source, target)
-    print(f"{judge.right} right, {len(judge.wrong)} wrong")
-    return 1 if judge.wrong else 0
+    for number in range(max(args.count, len(pairs))):
+        source, target = pairs[number % len(pairs)]
+        draw, rng = random.Random(f"{args.seed} {number}"), np.random.default_rng([args.seed, number])
+        check(judge, draw, rng, number, source, target)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    judged(__doc__, 50, main)

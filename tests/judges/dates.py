@@ -7,18 +7,15 @@ Draws arrays of datetime64 and timedelta64 in any units, with NaT among them, st
 text by NumPy and by the command: shape, dtype and values must agree, and what NumPy refuses is refused.  Results are written
 as .npy, Zarr or NetCDF and read back by NumPy, zarr or xarray.  Needs numpy>=2.4, zarr>=3 and xarray.
 """
-import argparse
 import os
-import pathlib
 import random
-import tempfile
 import warnings
 
 import numpy as np
 import xarray
 import zarr
 
-from judging import Judge
+from judging import judged
 
 warnings.simplefilter("ignore")
 UNITS = ["Y", "M", "W", "D", "h", "m", "s", "ms", "us", "ns"]
@@ -160,22 +157,12 @@ def cf(judge, draw, folder, count):
             judge.check(f"{part} of {dates.dtype}", judge.eval(f"{part}(t)", f"t={folder / 't.npy'}"), want)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command")
-    parser.add_argument("count", type=int, nargs="?", default=50)
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
-    draw = random.Random(options.seed)
-    with tempfile.TemporaryDirectory() as folder:
-        folder = pathlib.Path(folder)
-        judge = Judge(options.command, folder)
-        numpy(judge, draw, folder, 5 * options.count)
-        files(judge, draw, folder, options.count // 2)
-        cf(judge, draw, folder, options.count // 10)
-    print(f"{judge.right} right, {len(judge.wrong)} wrong")
-    raise SystemExit(1 if judge.wrong else 0)
+def main(args, judge):
+    draw = random.Random(args.seed)
+    numpy(judge, draw, judge.folder, 5 * args.count)
+    files(judge, draw, judge.folder, args.count // 2)
+    cf(judge, draw, judge.folder, args.count // 10)
 
 
 if __name__ == "__main__":
-    main()
+    judged(__doc__, 50, main)

@@ -9,7 +9,6 @@ the command, twice with other threads and block sizes.  What NumPy refuses must 
 shape, dtype and values, and both runs in every byte.  Functions that the command does not offer yet are counted apart.
 Needs numpy>=2.4 and zarr>=3.
 """
-import argparse
 import collections
 import concurrent.futures
 import os
@@ -21,6 +20,7 @@ import warnings
 
 import numpy as np
 import zarr
+from judging import arguments
 
 DTYPES = ["?", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8", "c8", "c16"]
 SHAPES = [(), (1,), (7,), (23,), (0,), (3, 4), (5, 1), (1, 6), (6, 5), (0, 3), (4, 3, 5), (2, 1, 3), (2, 3, 2, 4)]
@@ -263,12 +263,7 @@ def differs(got, want):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command")
-    parser.add_argument("count", type=int, nargs="?", default=200)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--jobs", type=int, default=2)
-    args = parser.parse_args()
+    args = arguments(__doc__, 200, jobs=2)
     warnings.simplefilter("ignore")
     draw = random.Random(args.seed)
     arrays = pool(draw)
@@ -286,7 +281,7 @@ def main():
             cases.append((text, want))
     counts = collections.Counter()
     with tempfile.TemporaryDirectory() as folder:
-        judge = Judge(str(pathlib.Path(args.command).resolve()), arrays, pathlib.Path(folder) / "pool.zarr")
+        judge = Judge(str(args.command), arrays, pathlib.Path(folder) / "pool.zarr")
         store(arrays, judge.folder, draw)
         with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool_of_threads:
             verdicts = pool_of_threads.map(lambda c: judge.verdict(c[0], *c[1], args.seed), enumerate(cases))

@@ -8,7 +8,6 @@ windows among them.  Each is evaluated by SciPy and by the command, twice with o
 sizes.  Integers must be SciPy's, floating point numbers agree within rounding, both runs in every byte, and what SciPy
 refuses must be refused.  Needs numpy>=2, scipy>=1.17 and zarr>=3.
 """
-import argparse
 import collections
 import concurrent.futures
 import os
@@ -21,6 +20,7 @@ import warnings
 import numpy as np
 import scipy.ndimage
 import zarr
+from judging import arguments
 
 DTYPES = ["?", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f4", "f4", "f8", "f8"]
 COMPLEX = ["c8", "c16"]
@@ -519,7 +519,7 @@ def judged(number, case, folder, args):
         out = folder / f"out{number}_{turn}.npy"
         env = {**os.environ, "HYPERSLAB_BLOCK_BYTES": str(draw.choice([64, 256, 1024, 8192, 1 << 20]))}
         how = ["--threads", str(draw.choice([1, 2, 4])), "--memory", draw.choice(["64MiB", "256MiB", "2GiB"])]
-        command = [args.bin, "eval", case.text, f"x={path}", "-o", str(out), "--quiet", *how]
+        command = [args.command, "eval", case.text, f"x={path}", "-o", str(out), "--quiet", *how]
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=env)
         if done.returncode:
             crashed = done.returncode < 0 or "panicked" in done.stderr
@@ -537,13 +537,7 @@ def judged(number, case, folder, args):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("bin")
-    parser.add_argument("count", type=int, nargs="?", default=200)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", default="")
-    parser.add_argument("--jobs", type=int, default=2)
-    args = parser.parse_args()
+    args = arguments(__doc__, 200, only="", jobs=2)
     results = collections.Counter()
     by_name = collections.Counter()
     with tempfile.TemporaryDirectory() as folder:

@@ -7,7 +7,6 @@ Draws small arrays of every dtype, stored as zarr in random chunks, and what is 
 twice, with other threads, budgets and block sizes: both results must agree in every byte, and with the reference in
 shape, dtype and values.  Needs numpy>=2.4 and zarr>=3; families whose reference library is missing are left out.
 """
-import argparse
 import collections
 import concurrent.futures
 import os
@@ -19,6 +18,7 @@ import warnings
 
 import numpy as np
 import zarr
+from judging import arguments
 
 try:
     import xarray
@@ -405,13 +405,7 @@ def run(command, folder, number, case, seed):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command")
-    parser.add_argument("count", type=int, nargs="?", default=100)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", default=",".join(FAMILIES))
-    parser.add_argument("--fails", type=int, default=10)
-    args = parser.parse_args()
+    args = arguments(__doc__, 100, only=",".join(FAMILIES), fails=10)
     names = args.only.split(",")
     failed = collections.Counter()
     with tempfile.TemporaryDirectory() as folder, concurrent.futures.ThreadPoolExecutor(4) as pool:

@@ -7,7 +7,6 @@ Draws images of rank 1 to 3 of noise, blobs and stripes, in random chunks.  `ndi
 `skimage.measure.label` for every connectivity, and sums, centers, boxes and extremes those of `regionprops_table`, twice with
 other threads, memory and block sizes and the same bytes.  Needs numpy>=2, scipy>=1.17, scikit-image>=0.26 and zarr>=3.
 """
-import argparse
 import os
 import pathlib
 import random
@@ -17,6 +16,7 @@ import tempfile
 import numpy as np
 import scipy.ndimage
 import zarr
+from judging import arguments
 from skimage.measure import label, regionprops_table
 
 SHAPES = [(1,), (50,), (400,), (1, 1), (9, 31), (64, 64), (120, 7), (200, 150), (3, 4, 5), (20, 24, 28), (40, 1, 30)]
@@ -42,7 +42,7 @@ def image(draw, shape):
 def run(args, draw, text, path, out):
     env = {**os.environ, "HYPERSLAB_BLOCK_BYTES": str(draw.choice([256, 4096, 1 << 20]))}
     how = ["--threads", str(draw.choice([1, 2, 4])), "--memory", draw.choice(["64MiB", "1GiB"])]
-    command = [args.bin, "eval", text, f"x={path}", "-o", str(out), "--quiet", "--overwrite", *how]
+    command = [args.command, "eval", text, f"x={path}", "-o", str(out), "--quiet", "--overwrite", *how]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=env)
     if done.returncode:
         raise AssertionError(f"{text}: {done.stderr.strip()[:300]}")
@@ -78,11 +78,7 @@ def judge(args, number, folder):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("bin")
-    parser.add_argument("count", type=int, nargs="?", default=50)
-    parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
+    args = arguments(__doc__, 50)
     failures = 0
     with tempfile.TemporaryDirectory() as folder:
         for number in range(args.count):

@@ -7,19 +7,15 @@ Cuts random arrays into NetCDF and Zarr files, with random packings, units of ti
 `hyperslab eval` makes of a pattern of them with what `xarray.open_mfdataset` does: values, times and refusals.  Indexes that
 `hyperslab index` writes are read by zarr, through fsspec.  Needs xarray, netCDF4, zarr>=3 and fsspec.
 """
-import argparse
 import json
-import pathlib
 import random
-import sys
-import tempfile
 import warnings
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 import zarr
-from judging import Judge
+from judging import judged
 
 warnings.simplefilter("ignore")
 UNITS = ["hours since 1999-12-31", "days since 1970-01-01", "seconds since 2000-01-01 06:00", "minutes since 1850-01-01"]
@@ -138,20 +134,11 @@ def index(judge, draw, folder, files, name):
         judge.check(f"{name} index {key}", judge.eval("x", f"x={out}/{key}", "--raw"), whole[key].values)
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("binary")
-    parser.add_argument("count", type=int, nargs="?", default=50)
-    parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        judge = Judge(args.binary, pathlib.Path(folder))
-        draw, rng = random.Random(args.seed), np.random.default_rng(args.seed)
-        for number in range(args.count):
-            case(judge, draw, rng, number)
-        print(f"{judge.right} right, {len(judge.wrong)} wrong")
-        return bool(judge.wrong)
+def main(args, judge):
+    draw, rng = random.Random(args.seed), np.random.default_rng(args.seed)
+    for number in range(args.count):
+        case(judge, draw, rng, number)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    judged(__doc__, 50, main)

@@ -7,16 +7,14 @@ Draws images of two to five axes of many lengths, dtypes, sizes of blocks and re
 be valid for ome-zarr-models, every level must be what NumPy makes of the one before it, and with other threads, block sizes
 and budgets the same bytes.  Needs numpy>=2.4, zarr>=3 and ome-zarr-models>=1.
 """
-import argparse
 import filecmp
 import os
-import pathlib
 import random
 import subprocess
-import tempfile
 
 import numpy as np
 import zarr
+from judging import each
 from ome_zarr_models.v04.image import Image as Image04
 from ome_zarr_models.v05.image import Image as Image05
 
@@ -56,7 +54,7 @@ def check(args, folder, draw, number):
     outputs = []
     for run in range(2):
         out = folder / f"out{run}.ome.zarr"
-        command = [args.bin, "pyramid", source, out, "--levels", levels, "--factor", factor, "--reduction", how, "--quiet",
+        command = [args.command, "pyramid", source, out, "--levels", levels, "--factor", factor, "--reduction", how, "--quiet",
                    "--ome-version", version, "--scale", ",".join(map(str, scale)), "--unit", "micrometer", "--name", "image",
                    "--threads", draw.choice([1, 2, 4]), "--memory", draw.choice(["64MiB", "1GiB"])]
         environment = {**os.environ, "HYPERSLAB_BLOCK_BYTES": str(draw.choice([64, 1024, 1 << 20]))}
@@ -90,23 +88,5 @@ def check(args, folder, draw, number):
     return None
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("bin")
-    parser.add_argument("count", type=int, nargs="?", default=40)
-    parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
-    args.bin = pathlib.Path(args.bin).resolve()
-    wrong = 0
-    for number in range(args.count):
-        with tempfile.TemporaryDirectory() as folder:
-            problem = check(args, pathlib.Path(folder), random.Random(args.seed * 100_003 + number), number)
-        if problem:
-            wrong += 1
-            print(f"image {number}: {problem}")
-    print(f"{args.count - wrong} of {args.count} images agree")
-    raise SystemExit(wrong > 0)
-
-
 if __name__ == "__main__":
-    main()
+    each(__doc__, 40, "image", check)

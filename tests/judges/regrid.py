@@ -8,15 +8,13 @@ values, and target grids.  Bilinear values must be those of scipy.interpolate.Re
 sums over shared areas of cells; integrals over the globe must stay.  The command runs twice, with other threads, budgets and
 block sizes, and must give the same bytes.  Needs numpy>=2, scipy, xarray and zarr>=3.
 """
-import argparse
 import os
-import pathlib
 import random
 import subprocess
-import tempfile
 
 import numpy as np
 import xarray as xr
+from judging import each
 from scipy.interpolate import RegularGridInterpolator
 
 
@@ -67,7 +65,7 @@ def bilinear(x, lat, lon, to_lat, to_lon):
     return np.array(of).reshape(*x.shape[:-2], len(to_lat), len(to_lon))
 
 
-def check(args, folder, draw):
+def check(args, folder, draw, _):
     generator = np.random.default_rng(draw.getrandbits(32))
     lat, lon = grid(draw, False, draw.random() < 0.5), grid(draw, True, draw.random() < 0.6)
     to_lat, to_lon = grid(draw, False, draw.random() < 0.5), grid(draw, True, draw.random() < 0.5)
@@ -86,7 +84,7 @@ def check(args, folder, draw):
     for run in range(2):
         out = folder / f"{run}.npy"
         environment = {**os.environ, "HYPERSLAB_BLOCK_BYTES": str(draw.choice([64, 1024, 1 << 20]))}
-        command = [args.bin, "eval", text, f"x={folder / 'x.zarr/x'}", "-o", out, "--quiet", "--threads", draw.choice([1, 2, 4])]
+        command = [args.command, "eval", text, f"x={folder / 'x.zarr/x'}", "-o", out, "--quiet", "--threads", draw.choice([1, 2, 4])]
         done = subprocess.run(list(map(str, command)), capture_output=True, text=True, env=environment)
         if done.returncode:
             return f"{text}: exit {done.returncode}: {done.stderr.strip()}"
@@ -115,23 +113,5 @@ def check(args, folder, draw):
     return None
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("bin")
-    parser.add_argument("count", type=int, nargs="?", default=40)
-    parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
-    args.bin = pathlib.Path(args.bin).resolve()
-    wrong = 0
-    for number in range(args.count):
-        with tempfile.TemporaryDirectory() as folder:
-            problem = check(args, pathlib.Path(folder), random.Random(args.seed * 100_003 + number))
-        if problem:
-            wrong += 1
-            print(f"field {number}: {problem}")
-    print(f"{args.count - wrong} of {args.count} fields agree")
-    raise SystemExit(wrong > 0)
-
-
 if __name__ == "__main__":
-    main()
+    each(__doc__, 40, "field", check)

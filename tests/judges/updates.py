@@ -7,13 +7,9 @@ Others write random arrays, in every version of Zarr, in shards, and in HDF5 and
 writes into random regions of them and appends to them, with packed values and times in other units; what others read
 afterwards is compared with what NumPy makes of the same.  Needs xarray, netCDF4, h5py and zarr>=3.
 """
-import argparse
 import os
-import pathlib
 import random
 import shutil
-import sys
-import tempfile
 import warnings
 
 import h5py
@@ -21,7 +17,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 import zarr
-from judging import Judge
+from judging import judged
 
 warnings.simplefilter("ignore")
 UNITS = ["hours since 1999-12-31", "days since 1970-01-01", "seconds since 2000-01-01 06:00", "minutes since 1850-01-01"]
@@ -208,23 +204,14 @@ def append(judge, draw, rng, number):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("binary")
-    parser.add_argument("count", type=int, nargs="?", default=50)
-    parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
+def main(args, judge):
     # So that tiny arrays are many blocks.
     os.environ["HYPERSLAB_BLOCK_BYTES"] = "256"
-    with tempfile.TemporaryDirectory() as folder:
-        judge = Judge(args.binary, pathlib.Path(folder))
-        for number in range(args.count):
-            draw, rng = random.Random(f"{args.seed} {number}"), np.random.default_rng([args.seed, number])
-            changes(judge, draw, rng, number)
-            append(judge, draw, rng, number)
-    print(f"{judge.right} right, {len(judge.wrong)} wrong")
-    return 1 if judge.wrong else 0
+    for number in range(args.count):
+        draw, rng = random.Random(f"{args.seed} {number}"), np.random.default_rng([args.seed, number])
+        changes(judge, draw, rng, number)
+        append(judge, draw, rng, number)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    judged(__doc__, 50, main)

@@ -403,17 +403,15 @@ pub(super) fn select(condition: &Arg, then: &Arg, otherwise: &Arg) -> Result<Exp
     Ok(chosen.with_time(a.time))
 }
 
+/// The reduction, or scan, of integers that has a name.
+type Integers<'a> = &'a dyn Fn(&Expr, &'static str) -> Result<Expr>;
+
 /// The reduction called `name` of dates or lengths of time, made of reductions of integers, which `of` gives by name.
 ///
 /// # Errors
 /// [`DType`](crate::ErrorKind::DType) where NumPy has no such reduction.
 #[track_caller]
-pub(super) fn reduce(
-    x: &Expr,
-    time: TimeType,
-    name: &str,
-    of: &dyn Fn(&Expr, &'static str) -> Result<Expr>,
-) -> Result<Expr> {
+pub(super) fn reduce(x: &Expr, time: TimeType, name: &str, of: Integers<'_>) -> Result<Expr> {
     let integers = ticks(x);
     Ok(match name {
         "min" => of(&integers, "min")?.with_time(Some(time)),
@@ -459,12 +457,7 @@ fn or_nat(missing: &Expr, ticks: &Expr, time: TimeType) -> Result<Expr> {
 /// # Errors
 /// [`DType`](crate::ErrorKind::DType) where NumPy has no such scan.
 #[track_caller]
-pub(super) fn scan(
-    x: &Expr,
-    time: TimeType,
-    name: &str,
-    of: &dyn Fn(&Expr, &'static str) -> Result<Expr>,
-) -> Result<Expr> {
+pub(super) fn scan(x: &Expr, time: TimeType, name: &str, of: Integers<'_>) -> Result<Expr> {
     let integers = ticks(x);
     Ok(match name {
         "cumsum" | "nancumsum" if !time.is_date => {

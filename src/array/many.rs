@@ -12,7 +12,8 @@ use crate::runtime::context::Context;
 use crate::shape;
 use crate::shape::axes::Axes;
 use crate::store::joined::{Joined, is_pattern, matching};
-use crate::store::{self, Info};
+use crate::store::remote::is_url;
+use crate::store::{self, Info, Store};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -112,6 +113,8 @@ struct Part {
     column: Option<Column>,
     random_access: bool,
     stored: Option<u64>,
+    /// Where opening it takes requests, the open array.
+    store: Option<Arc<dyn Store>>,
 }
 
 /// The array that all others must agree with.
@@ -140,6 +143,7 @@ impl First {
         let store = store::open(path)?;
         let random_access = store.random_access();
         let info = store.info().clone();
+        let kept = store.is_remote().then(|| Arc::clone(&store));
         let packing = Packing::of(&info)?;
         self.check(&info, path, axis)?;
         let expr = build::source(store);
@@ -163,6 +167,7 @@ impl First {
             column,
             random_access,
             stored: info.stored,
+            store: kept,
         })
     }
 
@@ -311,7 +316,7 @@ fn open_many(cx: &Context, from: &Paths, how: &OpenMany, decoded: bool) -> Resul
         }
         (Along::Found, Some(second)) => Some(first.differing(&First::open(second)?)?),
     };
-    let mut parts = cx.each(paths.len(), |i| first.look(&paths[i], axis))?;
+    let mut parts = cx.each(paths.len(), paths.iter().any(|path| is_url(path)), |i| first.look(&paths[i], axis))?;
     let columns: Vec<&Column> = parts.iter().filter_map(|p| p.column.as_ref()).collect();
     if !columns.is_empty() && columns.len() < parts.len() {
         let (has, not) = (parts.iter().find(|p| p.column.is_some()), parts.iter().find(|p| p.column.is_none()));
@@ -364,7 +369,7 @@ fn assemble(first: &First, shown: &str, axis: Option<usize>, parts: Vec<Part>, d
     let mut sources: Vec<(PathBuf, Expr)> = Vec::new();
     for run in runs {
         let (path, packing) = (run[0].path.clone(), run[0].packing.clone());
-        let store = store::open(&path)?;
+        let store = run[0].store.clone().map_or_else(|| store::open(&path), Ok)?;
         let source = build::source(Arc::new(one_store(store.info(), shown, axis, run)?));
         let source = if decoded { cf::decode(&source, &packing)? } else { source };
         if let Some((other, before)) = sources.first() {
@@ -415,6 +420,7 @@ fn one_store(info: &Info, shown: &str, axis: Option<usize>, parts: Vec<Part>) ->
     info.chunks = Chunks::new(axes);
     info.stored = parts.iter().map(|p| p.stored).sum();
     let random_access = parts.iter().all(|p| p.random_access);
+    let open: Vec<_> = parts.iter().enumerate().filter_map(|(i, p)| Some((i, p.store.clone()?))).collect();
     let parts = parts.into_iter().map(|p| (p.path, p.len)).collect();
-    Joined::new(info, (at, axis.is_none()), parts, random_access)
+    Ok(Joined::new(info, (at, axis.is_none()), parts, random_access)?.with_open(open))
 }

@@ -7,6 +7,8 @@ use crate::chunk::Region;
 use crate::chunk::index_map::Positions;
 use crate::op::regional::Regional;
 use crate::store::remote::ahead::Ahead;
+use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Whether what is read for a region of a stage follows from the region.
@@ -14,21 +16,79 @@ pub(crate) fn is_foreseen(stage: &Stage) -> bool {
     !matches!(stage.kind, StageKind::Contract(_) | StageKind::Substitute(_) | StageKind::Regional(Regional::Gather(_)))
 }
 
+/// Parts that are looked at before more tasks are.
+const LOOKED_AT: usize = 256;
+
+/// The box around positions.
+fn span(positions: &[Positions]) -> Region {
+    let start = positions.iter().map(|p| p.first).collect();
+    Region::new(start, positions.iter().map(|p| p.end().saturating_sub(p.first)).collect())
+}
+
 impl Shared<'_> {
     /// Has stores behind networks fetch what is read for a region of a stage; whether they have room for it.
     pub(crate) fn fetch_ahead(&self, stage: &Stage, region: &Region, ahead: &Arc<Ahead>) -> bool {
+        self.each_read(stage, region, &mut |s, positions| self.fetch_piece(s, positions, ahead))
+    }
+
+    /// Whether stores behind networks have anything yet to look at.
+    pub(crate) fn has_unseen(&self) -> bool {
+        let all = self.plan.stores.iter().filter(|store| store.is_remote());
+        all.into_iter().any(|store| !store.unseen(&Region::full(&store.info().shape)).is_empty())
+    }
+
+    /// Has stores look at what comes before reading for these tasks, of which `stages` read regions, all at once, so that no
+    /// task waits for one part after the other. Gives the tasks for which that is done, the first of them.
+    pub(crate) fn look_ahead<'s, I: Iterator<Item = &'s Stage>>(
+        &self,
+        tasks: Range<usize>,
+        region: &impl Fn(usize) -> Region,
+        stages: impl Fn(&Region) -> I,
+    ) -> Range<usize> {
+        let (mut unseen, mut end) = (BTreeSet::new(), tasks.start);
+        for number in tasks.clone() {
+            if unseen.len() >= LOOKED_AT {
+                break;
+            }
+            let region = region(number);
+            stages(&region).for_each(|stage| self.unseen(stage, &stage.input_region(&region), &mut unseen));
+            end = number + 1;
+        }
+        let unseen: Vec<(usize, usize)> = unseen.into_iter().collect();
+        // Errors come up again where the parts are read.
+        let _ = self.cx.each(unseen.len(), true, |i| {
+            let _ = self.plan.stores[unseen[i].0].look(unseen[i].1);
+            Ok(())
+        });
+        tasks.start..end
+    }
+
+    /// Adds the parts that stores behind networks have yet to look at: the number of a store, and that of the part.
+    fn unseen(&self, stage: &Stage, region: &Region, found: &mut BTreeSet<(usize, usize)>) {
+        self.each_read(stage, region, &mut |s, positions| {
+            let parts = self.plan.stores[s].unseen(&span(positions));
+            found.extend(parts.into_iter().map(|part| (s, part)));
+            true
+        });
+    }
+
+    /// Calls `read` with what is read for a region of a stage from stores behind networks, positions of one of them, until it
+    /// says no.
+    fn each_read(&self, stage: &Stage, region: &Region, read: &mut dyn FnMut(usize, &[Positions]) -> bool) -> bool {
         stage.inputs.iter().flat_map(|i| &i.pieces).all(|piece| {
             let Some(part) = piece.out.intersect(region) else { return true };
             let spans = runs(self.plan, piece, &part);
             let mut spans = spans.iter().take(ANNOUNCED);
             match piece.origin {
                 Origin::Store(s) if self.plan.stores[s].is_remote() => {
-                    spans.all(|run| self.fetch_piece(s, &piece.map.positions(run), ahead))
+                    spans.all(|run| read(s, &piece.map.positions(run)))
                 }
                 Origin::Stage(inner, _) => {
                     let inner = &self.plan.stages[inner];
-                    let read = |run| self.fetch_ahead(inner, &inner.input_region(&piece.map.source(run).0), ahead);
-                    inner.is_swept() || !is_foreseen(inner) || spans.all(read)
+                    let region = |run| inner.input_region(&piece.map.source(run).0);
+                    inner.is_swept()
+                        || !is_foreseen(inner)
+                        || spans.all(|run| self.each_read(inner, &region(run), read))
                 }
                 Origin::Store(_) | Origin::Iota(_) => true,
             }
@@ -41,8 +101,7 @@ impl Shared<'_> {
         if positions.iter().any(|p| p.count == 0) {
             return true;
         }
-        let start = positions.iter().map(|p| p.first).collect();
-        let span = Region::new(start, positions.iter().map(|p| p.end() - p.first).collect());
+        let span = span(positions);
         let parts = chunk_parts(store, positions, &span);
         let random = store.random_access();
         if !random && parts.iter().all(|part| self.cache.holds(s, &part.chunk)) {

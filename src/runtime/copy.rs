@@ -4,6 +4,7 @@ use super::context::{Context, Progress};
 use super::report::Report;
 use super::retry::retry;
 use crate::error::{Error, ErrorKind, Result};
+use crate::store::remote::AT_ONCE;
 use crate::store::{Coded, Sink, Store};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
@@ -29,7 +30,9 @@ pub(crate) fn copy(cx: &Context, store: &dyn Store, sink: Box<dyn Sink>, keeps_m
     let itemsize = store.info().dtype.size();
     // Stored bytes may exceed those that they decode to by little.
     let largest = store.piece().unwrap_or_default().iter().product::<usize>().saturating_mul(itemsize) as u64;
-    let width = (cx.memory().budget() / largest.max(1)).min(cx.threads() as u64);
+    let waits = store.is_remote();
+    let most = if waits { cx.threads().max(AT_ONCE) } else { cx.threads() };
+    let width = (cx.memory().budget() / largest.max(1)).min(most as u64);
     if width == 0 {
         return Err(Error::memory("copying chunks", largest, cx.memory().budget()));
     }
@@ -37,7 +40,7 @@ pub(crate) fn copy(cx: &Context, store: &dyn Store, sink: Box<dyn Sink>, keeps_m
     let cancel = cx.cancel_token();
     let _held =
         cx.memory().reserve("copying chunks", largest.saturating_mul(width as u64).min(cx.memory().budget()))?;
-    cx.each(width, |first| {
+    cx.each(width, waits, |first| {
         for number in (first..count).step_by(width) {
             if cancel.is_cancelled() {
                 return Err(ErrorKind::Cancelled.into());

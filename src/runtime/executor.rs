@@ -142,6 +142,7 @@ fn run_sweep(
         total: graph.len(),
         progress,
         ahead: ahead(shared, graph),
+        looks: shared.has_unseen(),
         coming: Mutex::default(),
         trail: Mutex::default(),
     };
@@ -171,6 +172,8 @@ struct Job<'a, 'b> {
     progress: &'a AtomicUsize,
     /// What is fetched before tasks ask for it.
     ahead: Option<Arc<Ahead>>,
+    /// Whether stores have anything to look at before that.
+    looks: bool,
     /// Finished blocks on their way to the host.
     coming: Mutex<VecDeque<Coming<'a>>>,
     /// By worker, where its last tasks end on the stream of its device.
@@ -564,10 +567,12 @@ impl<'a> Job<'a, '_> {
     fn fetch_ahead(&self, tasks: Range<usize>, gate: &Gate, region: impl Fn(usize) -> Region) -> usize {
         let Some(ahead) = &self.ahead else { return tasks.start };
         ahead.done_before(gate.state.lock().oldest);
+        let stages = |region: &Region| self.foreseen().take(if self.is_done(region) { 0 } else { usize::MAX });
+        let tasks = if self.looks { self.shared.look_ahead(tasks, &region, stages) } else { tasks };
         for number in tasks.clone() {
             let region = region(number);
             ahead.announcing(number);
-            let mut stages = self.foreseen().filter(|_| !self.is_done(&region));
+            let mut stages = stages(&region);
             if !stages.all(|stage| self.shared.fetch_ahead(stage, &stage.input_region(&region), ahead)) {
                 return number;
             }

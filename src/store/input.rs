@@ -161,7 +161,7 @@ impl Input {
     /// Begins to get these ranges, from the first number to before the second, for `ahead`. Whether that has room for all.
     pub fn fetch(&self, ahead: &Arc<Ahead>, ranges: &[(u64, u64)]) -> bool {
         let Bytes::Object(object) = &self.bytes else { return true };
-        object.place().fetch_all(ahead, object.key(), ranges) == ranges.len()
+        object.fetch_all(ahead, ranges) == ranges.len()
     }
 
     /// What reads these ranges in order, with those that come next under way where they are behind a network.
@@ -210,7 +210,7 @@ impl Coming<'_> {
             && self.asked < self.ranges.len()
         {
             let coming = &self.ranges[self.asked..self.ranges.len().min(self.asked + AT_ONCE)];
-            self.asked += object.place().fetch_all(&self.near, object.key(), coming);
+            self.asked += object.fetch_all(&self.near, coming);
         }
         self.at += 1;
         self.asked = self.asked.max(self.at);

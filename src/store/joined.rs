@@ -17,8 +17,9 @@ use std::io::ErrorKind::{NotADirectory, NotFound};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-/// Parts that stay open.
+/// Parts that stay open; behind a network, where opening takes requests and what is open takes no file, there are more.
 const KEPT_OPEN: usize = 64;
+const KEPT_REMOTE: usize = 1024;
 
 /// The arrays at several paths as one.
 #[derive(Debug)]
@@ -60,6 +61,28 @@ impl Joined {
         Ok(Self { info, axis, stacked, paths, bounds, random_access, is_remote, open: Mutex::default() })
     }
 
+    /// The whole, of whose parts those are open that are given, by their numbers.
+    #[must_use]
+    pub fn with_open(self, parts: impl IntoIterator<Item = (usize, Arc<dyn Store>)>) -> Self {
+        parts.into_iter().for_each(|(number, store)| self.keep(number, &store));
+        self
+    }
+
+    /// Keeps a part open, in place of the one that nobody has used for longest.
+    fn keep(&self, number: usize, store: &Arc<dyn Store>) {
+        let mut open = self.open.lock();
+        open.push_back((number, Arc::clone(store)));
+        while open.len() > if self.is_remote { KEPT_REMOTE } else { KEPT_OPEN } {
+            open.pop_front();
+        }
+    }
+
+    /// The part of this number, if it is open.
+    fn open_part(&self, number: usize) -> Option<Arc<dyn Store>> {
+        let open = self.open.lock();
+        open.iter().find(|(n, _)| *n == number).map(|(_, store)| Arc::clone(store))
+    }
+
     /// The part of this number, open.
     fn part(&self, number: usize) -> Result<Arc<dyn Store>> {
         let mut open = self.open.lock();
@@ -83,11 +106,7 @@ impl Joined {
             let why = format!("is {} {is} now and was {} {was} when it was opened", info.dtype, self.info.dtype);
             return Err(Error::store(path, why));
         }
-        let mut open = self.open.lock();
-        open.push_back((number, Arc::clone(&store)));
-        while open.len() > KEPT_OPEN {
-            open.pop_front();
-        }
+        self.keep(number, &store);
         Ok(store)
     }
 
@@ -200,8 +219,7 @@ impl Store for Joined {
         }
         // Parts that are not open are left out: opening them would be waiting.
         let _ = self.each(region, |number, part, _| {
-            let found = self.open.lock().iter().find(|(n, _)| *n == number).map(|(_, store)| Arc::clone(store));
-            found.inspect(|store| store.prefetch(part));
+            self.open_part(number).inspect(|store| store.prefetch(part));
             Ok(())
         });
     }
@@ -219,6 +237,24 @@ impl Store for Joined {
             Ok(())
         });
         all
+    }
+
+    fn unseen(&self, region: &Region) -> Vec<usize> {
+        let mut out = Vec::new();
+        if self.is_remote {
+            let _ = self.each(region, |number, part, _| {
+                let is_seen = self.open_part(number).is_some_and(|store| store.unseen(part).is_empty());
+                out.extend((!is_seen).then_some(number));
+                Ok(())
+            });
+        }
+        out
+    }
+
+    fn look(&self, number: usize) -> Result<()> {
+        let store = self.part(number)?;
+        let all = store.unseen(&Region::full(&store.info().shape));
+        all.into_iter().try_for_each(|part| store.look(part))
     }
 
     fn random_access(&self) -> bool {

@@ -212,6 +212,22 @@ pub trait Store: fmt::Debug + Send + Sync {
         true
     }
 
+    /// What has to be looked at before `region` is read, which takes requests of which each waits for the one before: the files
+    /// of many, or an index of chunks. By numbers of the store's own; none where that was done, or nothing is behind a network.
+    fn unseen(&self, region: &Region) -> Vec<usize> {
+        let _ = region;
+        Vec::new()
+    }
+
+    /// Looks at one of the [unseen](Store::unseen) parts. Runs on the calling thread, and may be called on many at once.
+    ///
+    /// # Errors
+    /// As those of opening and reading, where they come up again.
+    fn look(&self, part: usize) -> Result<()> {
+        let _ = part;
+        Ok(())
+    }
+
     /// Whether any box costs only what it holds (uncompressed, contiguous data): then chunks are not cached.
     fn random_access(&self) -> bool {
         false

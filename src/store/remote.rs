@@ -15,7 +15,8 @@
 //!
 //! **Threads.** Requests run on two threads of a runtime of the process (`client.rs`), started with the first URL. It
 //! belongs to no context, since arrays are opened, listed and coordinates found without one, and since connections,
-//! sessions and credentials are worth sharing. These threads decode nothing; they wait for sockets.
+//! sessions and credentials are worth sharing. These threads decode nothing; they wait for sockets. Who opens many files does that
+//! on many threads (`runtime/each.rs`): each waits for one request after the other.
 //!
 //! **Files.** Formats in one file read it by position. What describes an array comes through blocks of 64 KiB, of which a
 //! place keeps 32 MiB (`blocks.rs`); opening takes one request, for the first 256 KiB, and one more for each place elsewhere
@@ -52,6 +53,9 @@ const SCHEMES: [&str; 10] =
 pub fn is_url(path: &Path) -> bool {
     path.to_str().is_some_and(|text| SCHEMES.iter().any(|scheme| text.starts_with(scheme)))
 }
+
+/// Requests under way to one place: what waits for more at once gains nothing.
+pub(crate) const AT_ONCE: usize = 64;
 
 /// The object by which an array is known that is being written.
 pub(crate) const RUN: &str = ".hyperslab-run";

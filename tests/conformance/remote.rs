@@ -1,5 +1,6 @@
 //! Arrays behind HTTP on loopback, whole and in pieces, from a server that has faults.
 
+use hyperslab::array::many::OpenMany;
 use hyperslab::store::Create;
 use hyperslab::{Context, store};
 use std::collections::BTreeMap;
@@ -220,6 +221,31 @@ fn a_file_is_opened_and_read_by_few_requests() {
     assert_eq!(cx.compute(there.sum(..)).unwrap().to_ndarray::<i64>().unwrap(), cx.compute(x.sum(..)).unwrap());
     let asked = server.requests() - asked;
     assert!(asked < 40, "{asked} requests");
+}
+
+#[test]
+fn many_files_are_opened_at_once() {
+    let cx = Context::builder().threads(1).memory("256 MiB").build().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (server, url) = Server::start(folder.path().to_owned(), 50, false);
+    let parts = 32;
+    let x = cx.arange(parts * 8 * 50).unwrap().reshape(&[parts as isize * 8, 50]);
+    for i in 0..parts {
+        // What is asked for lies behind the first 256 KiB, which come when a file is opened.
+        let (file, rows) = (folder.path().join(format!("f{i}.h5")), i as isize * 8..(i as isize + 1) * 8);
+        let how = Create::new().chunks([4, 50]).codec("none");
+        cx.compute(cx.arange(40_000).unwrap().store(file.join("before"), Create::new().codec("none"))).unwrap();
+        cx.compute(x.slice(ndarray::s![rows, ..]).store(file.join("x"), how)).unwrap();
+    }
+    let paths: Vec<String> = (0..parts).map(|i| format!("{url}/f{i}.h5/x")).collect();
+    let all = cx.open_many(paths, &OpenMany::along("0")).unwrap();
+    let (asked, most) = (server.requests(), server.most.swap(0, Ordering::SeqCst));
+    assert!(asked <= 3 * parts && most > parts / 2, "{asked} requests, {most} at once");
+    let (sums, same) = (cx.compute(all.sum(1)).unwrap(), cx.compute(x.sum(1)).unwrap());
+    assert_eq!(sums.to_ndarray::<i64>().unwrap(), same);
+    // The index of each file, and its chunks; no file is opened again.
+    let (asked, most) = (server.requests() - asked, server.most.load(Ordering::SeqCst));
+    assert!(asked <= 2 * parts && most > parts / 2, "{asked} requests, {most} at once");
 }
 
 #[test]

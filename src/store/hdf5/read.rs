@@ -200,6 +200,18 @@ impl Store for Hdf5Array {
         }
     }
 
+    fn unseen(&self, region: &Region) -> Vec<usize> {
+        let is_unseen = |chunked: &Chunked| chunked.index.try_lock().is_some_and(|index| index.is_none());
+        match &self.source {
+            Source::Chunked(chunked) if self.is_remote() && !region.shape.contains(&0) && is_unseen(chunked) => vec![0],
+            _ => Vec::new(),
+        }
+    }
+
+    fn look(&self, _: usize) -> Result<()> {
+        if let Source::Chunked(chunked) = &self.source { self.index(chunked).map(drop) } else { Ok(()) }
+    }
+
     fn random_access(&self) -> bool {
         matches!(self.source, Source::Contiguous(..)) && !self.is_remote()
     }
@@ -306,14 +318,14 @@ impl Hdf5Array {
             return Err(Error::unsupported(format!("{} {why}", self.info.path)));
         }
         let (start, count) = (wide(&region.start), wide(&region.shape));
-        let read = || {
+        let mut read = || {
             offer_all()?;
             let file = ffi::open_input(&self.file)?;
             let dataset = ffi::open_dataset(&file, &self.inner)?;
             let memory = self.stored.memory(&types::of_dataset(&dataset)?)?;
             raw_dataset::read(&dataset, &memory, &start, &count, out)
         };
-        let read = || ffi::locked(read).map_err(|e| Error::store(&self.info.path, e));
+        let read = || ffi::locked(&mut read).map_err(|e| Error::store(&self.info.path, e));
         ffi::watched(read).map_err(|e| e.at(format!("reading {region}")))?;
         if self.info.dtype == DType::Bool {
             self.finish(out);

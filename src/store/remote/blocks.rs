@@ -8,7 +8,7 @@ pub(crate) const BLOCK: u64 = 64 << 10;
 /// What a place keeps.
 const KEPT: usize = 32 << 20;
 /// Objects that a place remembers.
-const REMEMBERED: usize = 64;
+const REMEMBERED: usize = 1024;
 
 /// An object as it was when it was opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,6 +76,21 @@ impl Blocks {
         self.held.contains_key(&(object, block))
     }
 
+    /// Bytes from `from` to before `to`, where all blocks are kept in which they are.
+    pub(crate) fn part(&mut self, object: u64, from: u64, to: u64) -> Option<Vec<u8>> {
+        let blocks = from / BLOCK..to.div_ceil(BLOCK);
+        if blocks.end - blocks.start > (KEPT as u64) / BLOCK || !blocks.clone().all(|b| self.holds(object, b)) {
+            return None;
+        }
+        let mut out = Vec::new();
+        for block in blocks {
+            let bytes = self.get(object, block)?;
+            let end = usize::try_from((to - block * BLOCK).min(BLOCK)).ok()?;
+            out.extend_from_slice(bytes.get(usize::try_from(from.saturating_sub(block * BLOCK)).ok()?..end)?);
+        }
+        Some(out)
+    }
+
     /// Keeps the blocks that `bytes` are, from this one on.
     pub(crate) fn put(&mut self, object: u64, first: u64, bytes: &[u8]) {
         let size = usize::try_from(BLOCK).unwrap_or(usize::MAX);
@@ -109,6 +124,8 @@ mod tests {
         blocks.put(2, 7, &vec![9; size + 5]);
         assert!(blocks.holds(1, 0) && !blocks.holds(1, 1) && blocks.holds(2, 7));
         assert_eq!((blocks.get(2, 8).map(<[u8]>::len), blocks.get(2, 9)), (Some(5), None));
+        assert_eq!(blocks.part(2, 8 * BLOCK - 2, 8 * BLOCK + 5), Some(vec![9; 7]));
+        assert_eq!((blocks.part(2, 8 * BLOCK, 8 * BLOCK + 6), blocks.part(1, BLOCK, BLOCK + 1)), (None, None));
         assert!(blocks.bytes <= KEPT && blocks.held.len() == blocks.used.len());
     }
 

@@ -1,6 +1,6 @@
 //! Requests, by the crate `object_store` on a runtime of the process.
 
-use super::{Done, Got, Listing, Objects, Outcome, Place, Want};
+use super::{AT_ONCE, Done, Got, Listing, Objects, Outcome, Place, Want};
 use crate::error::{Error, Result};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::aws::{AmazonS3Builder, resolve_bucket_region};
@@ -23,8 +23,6 @@ use tokio::sync::Semaphore;
 
 /// Threads that wait for sockets.
 const THREADS: usize = 2;
-/// Requests under way to one place.
-const AT_ONCE: usize = 64;
 /// Requests to delete under way.
 const DELETES: usize = 16;
 /// How long a connection may take to come about, and an answer to go on.

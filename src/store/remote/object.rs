@@ -1,5 +1,6 @@
 //! An object as a file that is read by position.
 
+use super::ahead::Ahead;
 use super::blocks::{BLOCK, Version};
 use super::{Got, Place, Want};
 use crate::error::{Error, Result};
@@ -14,8 +15,6 @@ use std::time::Duration;
 const FIRST: u64 = 256 << 10;
 /// Blocks that one request brings at most, where one is asked for after the other.
 const LONGEST: u64 = 16;
-/// Blocks that are asked for at once.
-const ALL_AT_ONCE: usize = 256;
 /// An object that was opened no longer ago is not asked for again.
 const FRESH: Duration = Duration::from_secs(5);
 
@@ -86,11 +85,25 @@ impl Object {
         self.version.total == got.total && self.version.tag == got.tag
     }
 
-    /// Fills `out` from `at` on: by ranges that were fetched ahead, or else by one request.
+    /// Begins to get these ranges for `ahead`, in order, as far as there is room; says how many of them are under way, were
+    /// before, or are kept.
+    pub(crate) fn fetch_all(&self, ahead: &Arc<Ahead>, ranges: &[(u64, u64)]) -> usize {
+        self.place.fetch_known(ahead, &self.key, ranges, Some(&self.version))
+    }
+
+    /// Fills `out` from `at` on: by ranges that were fetched ahead, by blocks that are kept, or else by one request.
     pub(crate) fn read_at(&self, mut at: u64, mut out: &mut [u8]) -> Result<()> {
         let end = self.end(at, out.len() as u64)?;
         while !out.is_empty() {
-            let to = self.place.begun(&self.key, at, end).filter(|&to| to > at).unwrap_or(end);
+            let begun = self.place.begun(&self.key, at, end).filter(|&to| to > at);
+            if begun.is_none()
+                && let Some(kept) = self.place.blocks.lock().part(self.version.number, at, end)
+                && kept.len() == out.len()
+            {
+                out.copy_from_slice(&kept);
+                return Ok(());
+            }
+            let to = begun.unwrap_or(end);
             let (now, later) = out.split_at_mut(usize::try_from(to - at).unwrap_or(usize::MAX).min(out.len()));
             let got = self.get(at, to)?;
             let part = got.part(at, now.len()).ok_or_else(|| self.fault(at, to, "the answer is too short"))?;
@@ -140,23 +153,26 @@ impl Object {
         Ok(())
     }
 
-    /// Gets the blocks in which these bytes are, all at once, so that they are there when they are read. Faults come up again
-    /// then.
-    pub(crate) fn bring_all(&self, places: &[u64]) {
+    /// The blocks in which these bytes of the object are, as far as they are not kept.
+    pub(crate) fn missing(&self, at: u64, len: u64) -> Vec<u64> {
+        let end = at.saturating_add(len).min(self.version.total);
         let blocks = self.place.blocks.lock();
-        let inside = places.iter().filter(|&&at| at < self.version.total).map(|at| at / BLOCK);
-        let wanted: BTreeSet<u64> = inside.filter(|&block| !blocks.holds(self.version.number, block)).collect();
-        drop(blocks);
-        let wanted: Vec<u64> = wanted.into_iter().take(ALL_AT_ONCE).collect();
+        (at / BLOCK..end.div_ceil(BLOCK)).filter(|&block| !blocks.holds(self.version.number, block)).collect()
+    }
+
+    /// Gets these blocks, all at once, so that they are there when they are read; a single one with those after it, as when
+    /// it is read.
+    pub(crate) fn bring_all(&self, wanted: &BTreeSet<u64>) -> Result<()> {
+        if let (Some(&only), 1) = (wanted.first(), wanted.len()) {
+            return self.bring(only, 0);
+        }
         let range = |block: &u64| (block * BLOCK, ((block + 1) * BLOCK).min(self.version.total));
         let ranges: Vec<(u64, u64)> = wanted.iter().map(range).collect();
-        for (&block, got) in wanted.iter().zip(self.place.get_ranges(&self.key, &ranges)) {
-            if let Ok(Some(got)) = got
-                && self.is_version_of(&got)
-            {
-                self.keep(block, &got.bytes);
-            }
-        }
+        let all = self.place.get_ranges(&self.key, &ranges);
+        ranges.iter().zip(all).try_for_each(|(&(from, to), got)| {
+            self.keep(from / BLOCK, &self.checked(got, from, to)?.bytes);
+            Ok(())
+        })
     }
 
     fn keep(&self, first: u64, bytes: &[u8]) {
@@ -164,7 +180,11 @@ impl Object {
     }
 
     fn get(&self, from: u64, to: u64) -> Result<Arc<Got>> {
-        let got = self.place.get(&self.key, Want::Range(from, to));
+        self.checked(self.place.get(&self.key, Want::Range(from, to)), from, to)
+    }
+
+    /// What was got of these bytes, if it is of the version that was opened.
+    fn checked(&self, got: Result<Option<Arc<Got>>>, from: u64, to: u64) -> Result<Arc<Got>> {
         let got = got.map_err(|e| e.at(format!("reading bytes {from} to {to}")))?;
         let got = got.ok_or_else(|| self.fault(from, to, "it is not there any more"))?;
         if self.is_version_of(&got) { Ok(got) } else { Err(self.fault(from, to, "it has changed since it was opened")) }

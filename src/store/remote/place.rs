@@ -1,7 +1,7 @@
 //! One bucket or host: getting bytes, through what was fetched ahead.
 
 use super::ahead::{Ahead, How, Opened, Slot, Then};
-use super::blocks::Blocks;
+use super::blocks::{Blocks, Version};
 use super::{Done, Got, Listing, Objects, Want};
 use crate::error::Result;
 use parking_lot::Mutex;
@@ -88,6 +88,22 @@ impl Place {
     /// Begins to get these ranges of an object for `ahead`, in order, as far as there is room; says how many of them are under
     /// way or were before. Those that lie near each other come by one request.
     pub(crate) fn fetch_all(&self, ahead: &Arc<Ahead>, key: &str, ranges: &[(u64, u64)]) -> usize {
+        self.fetch_known(ahead, key, ranges, None)
+    }
+
+    /// As [`Place::fetch_all`] of an object of this version, of which blocks may be kept: these come from there.
+    pub(super) fn fetch_known(
+        &self,
+        ahead: &Arc<Ahead>,
+        key: &str,
+        ranges: &[(u64, u64)],
+        version: Option<&Version>,
+    ) -> usize {
+        let kept = |from: u64, to: u64| {
+            let version = version?;
+            let bytes = self.blocks.lock().part(version.number, from, to)?;
+            Some(Got { bytes, start: from, total: version.total, tag: version.tag.clone() })
+        };
         let others = self.join(ahead);
         let (mut new, mut done) = (Vec::new(), 0);
         for &(from, to) in ranges {
@@ -110,8 +126,11 @@ impl Place {
                 fits
             };
             let count = 1 + rest[1..].iter().map(near).take_while(|&fits| fits).count();
-            let slots = rest[..count].iter().map(|(_, _, slot)| slot);
-            self.objects.begin(key, Want::Range(from, end), Slot::filler_of(slots));
+            let filler = Slot::filler_of(rest[..count].iter().map(|(_, _, slot)| slot));
+            match kept(from, end) {
+                Some(got) => filler(Ok(Some(got))),
+                None => self.objects.begin(key, Want::Range(from, end), filler),
+            }
             rest = &rest[count..];
         }
         done

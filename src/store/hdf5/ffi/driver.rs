@@ -6,6 +6,11 @@
 //!
 //! The library may go on after a read that failed, and leave out what it could not read. So the first fault of the network is
 //! kept, and ends whatever was [`watched`].
+//!
+//! Nor does the library wait for the network while it has its lock, which all files share: a read of what is not here yet
+//! fails, what is [`watched`] ends, and begins again when that has come. Where many places are looked at one by one (the
+//! objects of a group, the attributes of an object), one attempt finds many of them. It is not tried for ever: what came
+//! and is missing again was pushed out by others, and is waited for with the lock.
 
 use super::{Id, Res, checked, file_access, own};
 use crate::error::{Error, Result};
@@ -16,6 +21,7 @@ use hdf5_sys::h5::{haddr_t, herr_t, hsize_t};
 use hdf5_sys::h5i::hid_t;
 use hdf5_sys::{h5, h5f, h5fd, h5p};
 use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{CStr, c_char, c_int, c_uint, c_ulong, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -101,20 +107,86 @@ struct Opened {
     input: Arc<Input>,
 }
 
-thread_local! {
-    /// The file that is being opened on this thread, and the first fault since somebody watches.
-    static NOW: RefCell<(Option<Arc<Input>>, Option<Error>)> = const { RefCell::new((None, None)) };
+/// What is watched is begun again no more often than this.
+const ATTEMPTS: usize = 32;
+/// Blocks that are brought between two attempts.
+const BROUGHT: usize = 256;
+
+/// What happens on a thread.
+#[derive(Default)]
+struct Now {
+    /// The file that is being opened.
+    opening: Option<Arc<Input>>,
+    /// The first fault since somebody watches.
+    fault: Option<Error>,
+    /// Whether what is missing is waited for.
+    waits: bool,
+    /// The blocks that were missing, by the number of the object; with it, the file.
+    missing: BTreeMap<u64, (Arc<Input>, BTreeSet<u64>)>,
 }
 
-/// Runs `work`, in which the library reads files behind a network. A request of it that failed is the outcome, whatever the
-/// library made of that.
-pub(in super::super) fn watched<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
-    NOW.with_borrow_mut(|now| now.1 = None);
-    let done = work();
-    match NOW.with_borrow_mut(|now| now.1.take()) {
-        Some(fault) => Err(fault),
-        None => done,
+thread_local! {
+    static NOW: RefCell<Now> = RefCell::default();
+}
+
+/// Runs `work`, which takes the library's lock and in which the library reads files behind a network: again and again, until
+/// all is here that it reads. A request that failed is the outcome, whatever the library made of that.
+pub(in super::super) fn watched<T>(mut work: impl FnMut() -> Result<T>) -> Result<T> {
+    let (mut brought, mut attempts, mut waits) = (BTreeSet::new(), 0, false);
+    loop {
+        NOW.set(Now { waits, ..Now::default() });
+        let done = work();
+        let now = NOW.take();
+        if let Some(fault) = now.fault {
+            return Err(fault);
+        }
+        if now.missing.is_empty() {
+            return done;
+        }
+        attempts += 1;
+        for (number, (input, blocks)) in now.missing {
+            let again = blocks.iter().any(|&block| !brought.insert((number, block)));
+            waits = waits || again || attempts >= ATTEMPTS;
+            if let (Some(object), false) = (input.object(), waits) {
+                object.bring_all(&blocks)?;
+            }
+        }
     }
+}
+
+/// Whether bytes from `at` on are here; if not, they are what is missing.
+fn is_here(input: &Arc<Input>, at: u64, len: u64) -> bool {
+    let Some(object) = input.object() else { return true };
+    let missing = object.missing(at, len);
+    if missing.is_empty() {
+        return true;
+    }
+    NOW.with_borrow_mut(|now| {
+        let (_, blocks) = now.missing.entry(object.number()).or_insert_with(|| (Arc::clone(input), BTreeSet::new()));
+        blocks.extend(missing.into_iter().take(BROUGHT.saturating_sub(blocks.len())));
+    });
+    false
+}
+
+/// Reads what describes arrays, or the few elements that lie among that.
+fn describe(input: &Arc<Input>, is_node: bool, at: u64, out: &mut [u8], size: usize) -> Result<bool> {
+    let waits = NOW.with_borrow(|now| now.waits);
+    if !waits && !is_here(input, at, out.len() as u64) {
+        return Ok(false);
+    }
+    input.describe(at, out)?;
+    if let (Some(object), true) = (input.object(), is_node) {
+        let places = children(out, size);
+        if !waits {
+            for place in places {
+                is_here(input, place, 1);
+            }
+        } else if places.len() > 1 {
+            let blocks = places.iter().flat_map(|&place| object.missing(place, 1)).take(BROUGHT).collect();
+            object.bring_all(&blocks)?;
+        }
+    }
+    Ok(true)
 }
 
 /// Opens an object as a file.
@@ -122,9 +194,9 @@ pub(super) fn open(input: &Arc<Input>) -> Res<Id> {
     let (name, access) = (super::c_path(input.path())?, file_access()?);
     register()?;
     checked(|| h5!(h5p::H5Pset_driver_by_name(access.0, NAME.as_ptr(), null())))?;
-    NOW.with_borrow_mut(|now| now.0 = Some(Arc::clone(input)));
+    NOW.with_borrow_mut(|now| now.opening = Some(Arc::clone(input)));
     let opened = own(|| h5!(h5f::H5Fopen(name.as_ptr(), h5f::H5F_ACC_RDONLY, access.0)));
-    NOW.with_borrow_mut(|now| now.0 = None);
+    NOW.with_borrow_mut(|now| now.opening = None);
     opened
 }
 
@@ -217,7 +289,7 @@ fn url(name: &str) -> Option<&Path> {
 /// Keeps a fault.
 fn note(fault: Error) {
     NOW.with_borrow_mut(|now| {
-        now.1.get_or_insert(fault);
+        now.fault.get_or_insert(fault);
     });
 }
 
@@ -237,7 +309,7 @@ unsafe extern "C" fn open_file(name: *const c_char, flags: c_uint, _: hid_t, max
         // SAFETY: a C string of the library, valid during the call.
         let name = unsafe { CStr::from_ptr(name) };
         let Some(path) = name.to_str().ok().and_then(url) else { return null_mut() };
-        let given = NOW.with_borrow(|now| now.0.clone().filter(|input| input.path() == path));
+        let given = NOW.with_borrow(|now| now.opening.clone().filter(|input| input.path() == path));
         let input = match given.map_or_else(|| Input::find(path), |input| Ok(Some(input))) {
             Ok(Some(input)) => input,
             Ok(None) => return null_mut(),
@@ -326,23 +398,18 @@ unsafe extern "C" fn read(
         let there = usize::try_from(input.length().saturating_sub(at)).unwrap_or(size).min(size);
         let out = &mut out[..there];
         let elements = kind == DRAW && there as u64 >= BLOCK;
-        if kind == BTREE
-            && let Some(object) = input.object()
-        {
-            let done = input.describe(at, out);
-            let places = children(out, size);
-            if done.is_ok() && places.len() > 1 {
-                object.bring_all(&places);
-            }
-        }
-        let done = if elements { input.read_at(at, out) } else { input.describe(at, out) };
-        done.map_or_else(
-            |fault| {
+        let done = if elements {
+            input.read_at(at, out).map(|()| true)
+        } else {
+            describe(input, kind == BTREE, at, out, size)
+        };
+        match done {
+            Ok(here) => c_int::from(here) - 1,
+            Err(fault) => {
                 note(fault);
                 -1
-            },
-            |()| 0,
-        )
+            }
+        }
     })
 }
 

@@ -7,6 +7,7 @@ use super::raw;
 use super::remote::ahead::Ahead;
 use super::remote::{self, Object};
 use crate::error::{Error, ErrorKind, Result};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,6 +17,8 @@ const PART: u64 = 4 << 20;
 /// What one read has under way, and how many ranges are asked for at once.
 const COMING: u64 = 16 << 20;
 const AT_ONCE: usize = 256;
+/// Blocks that describe something, or may, which are asked for at once.
+const BROUGHT: usize = 128;
 
 /// An open file.
 #[derive(Debug)]
@@ -149,6 +152,23 @@ impl Input {
         let mut out = vec![0; usize::try_from(self.length).unwrap_or(0)];
         self.coming(|| parts(0, self.length).collect()).read(&self.path, 0, &mut out)?;
         Ok(out)
+    }
+
+    /// Gets what describes an array, or may do so, from the first numbers to before the second, all at once, where reading one
+    /// after the other would wait for a network each time. It is read with [`Input::describe`], and what does not come, then.
+    pub(crate) fn bring(&self, ranges: impl IntoIterator<Item = (u64, u64)>) {
+        let Some(object) = self.object() else { return };
+        let missing = ranges.into_iter().flat_map(|(from, to)| object.missing(from, to.saturating_sub(from)));
+        let wanted: BTreeSet<u64> = missing.take(BROUGHT).collect();
+        if !wanted.is_empty() {
+            // Faults come up again.
+            let _ = object.bring_all(&wanted);
+        }
+    }
+
+    /// Whether what describes an array is read without waiting for a network.
+    pub(crate) fn is_here(&self, at: u64, len: u64) -> bool {
+        self.object().is_none_or(|object| object.missing(at, len).is_empty())
     }
 
     /// Asks the kernel to start reading a part; failure is harmless.

@@ -1,6 +1,6 @@
 //! TIFF, `BigTIFF` and OME-TIFF: stacks of pages, read by strips and tiles.
 //!
-//! `tiff/directory.rs` parses directories, `page.rs` what they say of a page, `codec.rs` unpacks strips and tiles,
+//! `tiff/directory.rs` parses directories, which `foresight.rs` has come before they are asked for, `page.rs` what they say of a page, `codec.rs` unpacks strips and tiles,
 //! `axes.rs` finds what the pages of a stack stand for. Pages of one shape and type are one array; other sizes, as the
 //! levels of a pyramid, are arrays of their own. Every read has a decoder of its own, on the thread that calls.
 
@@ -16,12 +16,13 @@ use crate::cpu::copy::{copy_box, swap_bytes};
 use crate::error::{Error, Result};
 use crate::shape;
 use codec::{Compression, Predictor, Rows};
-use directory::Reader;
+use directory::{Directory, Reader};
 use page::{Form, Page, Refusal};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+mod foresight;
 mod directory;
 mod codec;
 mod page;
@@ -117,19 +118,18 @@ struct Stack {
 fn stacks(file: &Input) -> Result<Vec<std::result::Result<Stack, String>>> {
     let (length, fail) = (file.length(), |why: String| Error::store(file.path(), why));
     let (mut reader, first) = Reader::open(file).map_err(fail)?;
-    let directories = reader.chain(first).map_err(fail)?;
     let swapped = reader.big_endian == cfg!(target_endian = "little");
     let mut stacks: Vec<std::result::Result<Stack, String>> = Vec::new();
     let mut about: Option<Arc<str>> = None;
-    for directory in &directories {
-        let page = match Page::read(&mut reader, directory) {
+    let take = |reader: &mut Reader<'_>, directory: &Directory| {
+        let page = match Page::read(reader, directory) {
             Ok(page) => page,
-            Err(Refusal::Damaged(why)) => return Err(fail(why)),
+            Err(Refusal::Damaged(why)) => return Err(why),
             Err(Refusal::Unsupported(why)) => {
                 if !stacks.iter().any(|s| s.as_ref().is_err_and(|other| *other == why)) {
                     stacks.push(Err(why));
                 }
-                continue;
+                return Ok(());
             }
         };
         if about.is_none() {
@@ -147,7 +147,9 @@ fn stacks(file: &Input) -> Result<Vec<std::result::Result<Stack, String>>> {
                 is_first: stacks.is_empty(),
             })),
         }
-    }
+        Ok(())
+    };
+    reader.each(first, take).map_err(fail)?;
     if let [Ok(stack)] = stacks.as_mut_slice() {
         stack.unroll();
     }

@@ -248,6 +248,48 @@ fn many_files_are_opened_at_once() {
     assert!(asked <= 2 * parts && most > parts / 2, "{asked} requests, {most} at once");
 }
 
+/// A TIFF file of pages of bytes, each with its directory behind it, and some bytes between them.
+fn stack(pages: usize, shape: [usize; 2], between: impl Fn(usize) -> usize) -> Vec<u8> {
+    let number = |n: usize| u32::try_from(n).unwrap().to_le_bytes();
+    let (mut file, mut link) = (b"II*\0\0\0\0\0".to_vec(), 4);
+    for page in 0..pages {
+        let data = file.len();
+        file.extend((0..shape[0] * shape[1]).map(|i| (i + page * 7).to_le_bytes()[0]));
+        let own = number(file.len());
+        file[link..link + 4].copy_from_slice(&own);
+        let tags =
+            [(256, shape[1]), (257, shape[0]), (258, 8), (273, data), (278, shape[0]), (279, shape[0] * shape[1])];
+        file.extend(u16::try_from(tags.len()).unwrap().to_le_bytes());
+        for (tag, value) in tags {
+            file.extend([&u16::to_le_bytes(tag)[..], &[4, 0], &number(1), &number(value)].concat());
+        }
+        link = file.len();
+        file.resize(link + 4 + between(page), 0);
+    }
+    file
+}
+
+#[test]
+fn directories_that_are_scattered_come_before_they_are_asked_for() {
+    let cx = Context::builder().threads(1).memory("256 MiB").build().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (server, url) = Server::start(folder.path().to_owned(), 10, false);
+    fs::write(folder.path().join("even.tif"), stack(120, [300, 400], |_| 0)).unwrap();
+    fs::write(folder.path().join("uneven.tif"), stack(120, [300, 400], |page| page * 7919 % 40_000)).unwrap();
+    // One that is wrong about every step.
+    fs::write(folder.path().join("odd.tif"), stack(40, [300, 400], |page| page % 2 * 400_000)).unwrap();
+    for (name, most_asked, at_once) in [("even.tif", 125, 32), ("uneven.tif", 200, 4), ("odd.tif", 200, 1)] {
+        let (before, there) = (server.requests(), format!("{url}/{name}"));
+        server.most.store(0, Ordering::SeqCst);
+        let x = cx.open(&there).unwrap();
+        let (asked, most) = (server.requests() - before, server.most.load(Ordering::SeqCst));
+        assert!(asked <= most_asked && most >= at_once, "{name}: {asked} requests, {most} at once");
+        let here = cx.open(folder.path().join(name)).unwrap();
+        let (there, here) = cx.compute((x.sum(0), here.sum(0))).unwrap();
+        assert!(there.block().bytes() == here.block().bytes(), "{name}");
+    }
+}
+
 #[test]
 fn one_version_of_a_file_is_read() {
     let cx = Context::builder().threads(1).memory("256 MiB").build().unwrap();

@@ -160,14 +160,20 @@ impl Object {
         (at / BLOCK..end.div_ceil(BLOCK)).filter(|&block| !blocks.holds(self.version.number, block)).collect()
     }
 
-    /// Gets these blocks, all at once, so that they are there when they are read; a single one with those after it, as when
-    /// it is read.
+    /// Gets these blocks, all at once, so that they are there when they are read, neighbours by one request; a single one with
+    /// those after it, as when it is read.
     pub(crate) fn bring_all(&self, wanted: &BTreeSet<u64>) -> Result<()> {
         if let (Some(&only), 1) = (wanted.first(), wanted.len()) {
             return self.bring(only, 0);
         }
-        let range = |block: &u64| (block * BLOCK, ((block + 1) * BLOCK).min(self.version.total));
-        let ranges: Vec<(u64, u64)> = wanted.iter().map(range).collect();
+        let mut ranges: Vec<(u64, u64)> = Vec::new();
+        for &block in wanted {
+            let (from, to) = (block * BLOCK, ((block + 1) * BLOCK).min(self.version.total));
+            match ranges.last_mut() {
+                Some(last) if last.1 == from && to - last.0 <= LONGEST * BLOCK => last.1 = to,
+                _ => ranges.push((from, to)),
+            }
+        }
         let all = self.place.get_ranges(&self.key, &ranges);
         ranges.iter().zip(all).try_for_each(|(&(from, to), got)| {
             self.keep(from / BLOCK, &self.checked(got, from, to)?.bytes);

@@ -3,6 +3,7 @@
 //! A directory is believed as far as the file can bear it out: all that is read of directories together is no longer than
 //! the file, and none is read twice.
 
+use super::foresight::Foresight;
 use crate::store::input::Input;
 use std::collections::BTreeSet;
 
@@ -28,8 +29,13 @@ pub(super) mod tag {
     pub(crate) const SUB_DIRECTORIES: u16 = 330;
     pub(crate) const SAMPLE_FORMAT: u16 = 339;
     pub(crate) const SUBSAMPLING: u16 = 530;
+    /// Those whose values may be long.
+    pub(crate) const LONG: [u16; 8] =
+        [BITS, DESCRIPTION, STRIP_OFFSETS, STRIP_BYTES, TILE_OFFSETS, TILE_BYTES, SUB_DIRECTORIES, SAMPLE_FORMAT];
 }
 
+/// Directories below others that are asked for at once.
+const AT_ONCE: usize = 64;
 /// No description is longer.
 const LONGEST_TEXT: u64 = 64 << 20;
 
@@ -41,11 +47,20 @@ struct Entry {
     count: u64,
     /// Where the values are: in the entry itself, where they fit.
     at: u64,
+    is_inside: bool,
 }
 
 /// A directory, whose values are still in the file.
 #[derive(Debug)]
 pub(super) struct Directory(Vec<Entry>);
+
+impl Directory {
+    /// Where values lie that are looked at.
+    fn values(&self) -> Vec<(u64, u64)> {
+        let all = self.0.iter().filter(|entry| !entry.is_inside && tag::LONG.contains(&entry.tag));
+        all.map(|entry| (entry.at, entry.at.saturating_add(entry.count.saturating_mul(size_of(entry.kind))))).collect()
+    }
+}
 
 /// A file and its byte order.
 pub(super) struct Reader<'a> {
@@ -76,25 +91,40 @@ impl<'a> Reader<'a> {
         Ok((reader, first))
     }
 
-    /// All directories of the chain from `at` on, each followed by those below it, and the error that ends it.
-    pub(super) fn chain(&mut self, first: u64) -> Result<Vec<Directory>, String> {
-        let (mut out, mut seen, mut at) = (Vec::new(), BTreeSet::new(), first);
+    /// Calls `take` with all directories of the chain from `first` on, then with those below them, as they are read: behind a
+    /// network, what is near them may not be kept for long.
+    pub(super) fn each(
+        &mut self,
+        first: u64,
+        mut take: impl FnMut(&mut Self, &Directory) -> Result<(), String>,
+    ) -> Result<(), String> {
+        let (mut foresight, mut seen, mut at) = (Foresight::default(), BTreeSet::new(), first);
         let mut below = Vec::new();
         while at != 0 {
             if !seen.insert(at) {
                 return Err("has a chain of directories that comes back to itself".to_owned());
             }
             let (directory, next) = self.directory(at)?;
+            let values = directory.values();
+            foresight.see(at, &values);
+            self.file.bring(values);
             below.extend(self.numbers(&directory, tag::SUB_DIRECTORIES, u64::MAX)?);
-            out.push(directory);
+            take(self, &directory)?;
+            if next != 0 {
+                foresight.follow(self.file, at, next);
+            }
             at = next;
         }
-        for at in below {
-            if at != 0 && seen.insert(at) {
-                out.push(self.directory(at)?.0);
+        below.retain(|&at| at != 0 && seen.insert(at));
+        for some in below.chunks(AT_ONCE) {
+            self.file.bring(some.iter().map(|&at| foresight.around(at)));
+            for &at in some {
+                let directory = self.directory(at)?.0;
+                self.file.bring(directory.values());
+                take(self, &directory)?;
             }
         }
-        Ok(out)
+        Ok(())
     }
 
     fn directory(&mut self, at: u64) -> Result<(Directory, u64), String> {
@@ -110,7 +140,8 @@ impl<'a> Reader<'a> {
             let value = &e[if self.big { 12 } else { 8 }..];
             let fits = count.checked_mul(size_of(kind)).is_some_and(|n| n <= value.len() as u64);
             let own = at + head + i * width + (width - value.len() as u64);
-            Entry { tag: self.short(&e[..2]), kind, count, at: if fits { own } else { self.number(value) } }
+            let at = if fits { own } else { self.number(value) };
+            Entry { tag: self.short(&e[..2]), kind, count, at, is_inside: fits }
         });
         Ok((Directory(entries.collect()), self.number(next)))
     }

@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import time
 import warnings
+import zipfile
 
 import h5py
 import netCDF4
@@ -36,6 +37,21 @@ def zarr_array(version, **how):
         a[...] = x
         return f"{path}/x"
     return write
+
+
+def zipped(write, packed):
+    """What `write` writes, in an archive whose entries are packed, stored, or some of each."""
+    def write_zip(path, x, chunks):
+        folder = path.with_suffix(".zarr")
+        write(folder, x, chunks)
+        with zipfile.ZipFile(path, "w") as archive:
+            for i, file in enumerate(sorted(p for p in folder.rglob("*") if p.is_file())):
+                deflated = packed if packed is not None else i % 2
+                how = zipfile.ZIP_DEFLATED if deflated else zipfile.ZIP_STORED
+                archive.write(file, file.relative_to(folder), how)
+        remove(folder)
+        return f"{path}/x"
+    return write_zip
 
 
 def hdf5(**how):
@@ -78,6 +94,10 @@ SOURCES = {
     "v3 plain": ("zarr", zarr_array(3, compressors=None), {"v2", "v3", "h5"}),
     "v3 crc": ("zarr", zarr_array(3, compressors=[codecs.GzipCodec(), codecs.Crc32cCodec()]), {"v3"}),
     "v3 shards": ("zarr", zarr_array(3, shards=True), {"v3"}),
+    "zip v2": ("zip", zipped(zarr_array(2, compressors=numcodecs.Zlib(4)), False), {"v2", "h5"}),
+    "zip v3": ("zip", zipped(zarr_array(3), None), {"v2", "v3"}),
+    "zip packed": ("zip", zipped(zarr_array(3, compressors=None), True), {"v2", "v3", "h5"}),
+    "zip shards": ("zip", zipped(zarr_array(3, shards=True), None), {"v3"}),
     "h5": ("h5", hdf5(), set()),
     "h5 gzip": ("h5", hdf5(compression="gzip", shuffle=True), {"v2", "h5"}),
     "h5 lzf": ("h5", hdf5(compression="lzf"), {"h5"}),

@@ -41,7 +41,7 @@ impl Input {
     /// [`Store`](crate::ErrorKind::Store) when there is none, or it cannot be read.
     pub fn open(path: &Path) -> Result<Arc<Self>> {
         if remote::is_url(path) {
-            return Self::find(path)?.ok_or_else(|| Error::store(path, "no such file"));
+            return Self::find(path)?.ok_or_else(|| remote::missing(path, "no such file"));
         }
         let file = File::open(path).map_err(|e| Error::store(path, e))?;
         Self::of(file, path)

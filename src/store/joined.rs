@@ -280,6 +280,7 @@ fn has_wildcards(path: &Path) -> bool {
 /// # Errors
 /// [`Store`](crate::ErrorKind::Store) when there are none, or a folder cannot be read.
 pub fn matching(pattern: &Path) -> Result<Vec<PathBuf>> {
+    remote::refuse_unknown(pattern)?;
     // A URL loses a slash where it is put together of components.
     let text = pattern.to_string_lossy();
     let (start, rest) = match text.split_once("://").filter(|_| is_url(pattern)) {

@@ -12,6 +12,7 @@ pub(super) fn locate(path: &Path) -> Result<(&'static dyn Format, PathBuf, Strin
     if remote::is_url(path) {
         return locate_remote(path);
     }
+    remote::refuse_unknown(path)?;
     let mut found = None;
     for part in path.ancestors().filter(|p| p.exists()) {
         if let Some(format) = FORMATS.iter().find(|f| f.recognises(part)) {
@@ -58,7 +59,7 @@ fn locate_remote(path: &Path) -> Result<(&'static dyn Format, PathBuf, String)> 
             break;
         }
     }
-    found.ok_or_else(|| fault.unwrap_or_else(|| Error::store(path, "no such file or array")))
+    found.ok_or_else(|| fault.unwrap_or_else(|| remote::missing(path, "no such file or array")))
 }
 
 /// Endings of files that hold arrays, beside those that are created.
@@ -74,6 +75,7 @@ fn is_file_name(path: &Path) -> bool {
 /// The format, container and inner path of something to be created: an existing container above it, or the first part
 /// of the path whose ending names a format.
 pub(super) fn place(path: &Path) -> Result<(&'static dyn Format, PathBuf, String)> {
+    remote::refuse_unknown(path)?;
     let parts: Vec<&Path> = path.ancestors().filter(|p| !p.as_os_str().is_empty()).collect();
     for part in parts.into_iter().rev() {
         if let Some(format) = FORMATS.iter().find(|f| f.creates(part)) {

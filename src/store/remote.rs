@@ -37,6 +37,8 @@ pub(crate) mod place;
 pub(crate) mod object;
 pub(crate) mod uploads;
 #[cfg(feature = "remote")]
+mod services;
+#[cfg(feature = "remote")]
 mod client;
 
 #[cfg(feature = "hdf5")]
@@ -45,8 +47,8 @@ pub(crate) use object::Object;
 pub(crate) use place::Place;
 
 /// What begins the paths that are URLs.
-const SCHEMES: [&str; 10] =
-    ["s3://", "s3a://", "gs://", "az://", "azure://", "abfs://", "abfss://", "adl://", "http://", "https://"];
+const SCHEMES: [&str; 11] =
+    ["s3://", "s3a://", "gs://", "gcs://", "az://", "azure://", "abfs://", "abfss://", "adl://", "http://", "https://"];
 
 /// Whether a path is a URL of a place behind a network.
 #[must_use]
@@ -56,6 +58,29 @@ pub fn is_url(path: &Path) -> bool {
 
 /// Requests under way to one place: what waits for more at once gains nothing.
 pub(crate) const AT_ONCE: usize = 64;
+
+/// Refuses what begins like a URL and is none that is known here, which would name a folder of this machine.
+///
+/// # Errors
+/// [`Unsupported`](crate::ErrorKind::Unsupported), naming the schemes that are known.
+pub(crate) fn refuse_unknown(path: &Path) -> Result<()> {
+    let Some((scheme, _)) = path.to_str().and_then(|text| text.split_once("://")) else { return Ok(()) };
+    if scheme.is_empty() || scheme.contains('/') || is_url(path) {
+        return Ok(());
+    }
+    let known = SCHEMES.join(", ");
+    let files = if scheme == "file" { "files are named by their paths alone; " } else { "" };
+    Err(Error::unsupported(format!("{}: `{scheme}` is not known; {files}URLs begin with {known}", path.display())))
+}
+
+/// That something is not at a path.
+pub(crate) fn missing(path: &Path, what: &str) -> Error {
+    let place = if is_url(path) { locate(path).ok() } else { None };
+    match place.and_then(|(place, _)| place.caveat()) {
+        Some(caveat) => Error::store(path, format!("{what}; {caveat}")),
+        None => Error::store(path, what),
+    }
+}
 
 /// The object by which an array is known that is being written.
 pub(crate) const RUN: &str = ".hyperslab-run";
@@ -153,6 +178,11 @@ pub(crate) struct Listing {
 
 /// Objects by key, requests for which run in the background.
 pub(crate) trait Objects: fmt::Debug + Send + Sync {
+    /// Why an object may be there that is said not to be.
+    fn caveat(&self) -> Option<String> {
+        None
+    }
+
     /// Begins to get bytes of an object.
     fn begin(&self, key: &str, want: Want, done: Done<Outcome>);
 

@@ -76,7 +76,7 @@ impl Format for Zarr {
         match meta::find(&source, inner)? {
             Found::Array(array) => Ok(Arc::new(read::ZarrStore::new(source, *array))),
             Found::Group(_) => Err(Error::store(source.name(inner), group_message(&source, inner))),
-            Found::Nothing => Err(Error::store(source.name(inner), "no such array")),
+            Found::Nothing => Err(remote::missing(&source.name(inner), "no such array")),
         }
     }
 

@@ -40,14 +40,14 @@ fn rechunks_collapse() {
     assert_snapshot!(files.plan(t.rechunk(&[10, -1]).rechunk(&[100, 300])), @r"
     0: copy  over (1000, 600) in (100, 300) -> answer
        a <- t.zarr  float32
-    sweep of stage 0 over (1000, 600): 3 tasks of blocks (400, 600), 1.9 MiB a task, 2.3 MiB held
-    3 tasks, 2.3 MiB to read, 7.9 MiB of memory projected, budget 1 GiB
+    sweep of stage 0 over (1000, 600): 10 tasks of blocks (100, 600), 480 KiB a task, 2.3 MiB held
+    10 tasks, 2.3 MiB to read, 3.7 MiB of memory projected, budget 1 GiB
     ");
     assert_snapshot!(files.plan(t.rechunk(&[10, -1]) + 1.0), @r"
     0: blockwise (a + 1)  over (1000, 600) in (10, 600) -> answer
        a <- t.zarr  float32
-    sweep of stage 0 over (1000, 600): 3 tasks of blocks (400, 600), 1.9 MiB a task, 2.3 MiB held
-    3 tasks, 2.3 MiB to read, 7.9 MiB of memory projected, budget 1 GiB
+    sweep of stage 0 over (1000, 600): 10 tasks of blocks (100, 600), 480 KiB a task, 2.3 MiB held
+    10 tasks, 2.3 MiB to read, 3.7 MiB of memory projected, budget 1 GiB
     ");
 }
 

@@ -174,9 +174,9 @@ fn the_deviation_of_an_anomaly_reads_its_array_once() {
     2: blockwise (a - b)  over (1000, 600) in (100, 300) -> answer
        a <- t.zarr  float32
        b <- stage 1  float32
-    sweep of stage 0 over (1000, 600): 4 tasks of blocks (300, 600), 1.4 MiB a task, 141 KiB held
-    sweep of stage 2 over (1000, 600): 5 tasks of blocks (200, 600), 1.4 MiB a task, 2.4 MiB held
-    9 tasks, 2.3 MiB to read, 9.2 MiB of memory projected, budget 1 GiB
+    sweep of stage 0 over (1000, 600): 8 tasks of blocks (300, 300), 718 KiB a task, 141 KiB held
+    sweep of stage 2 over (1000, 600): 20 tasks of blocks (100, 300), 360 KiB a task, 2.4 MiB held
+    28 tasks, 2.3 MiB to read, 6.1 MiB of memory projected, budget 1 GiB
     t.zarr is decoded once for 2 sweeps and held (2.6 MiB)
     ");
 }

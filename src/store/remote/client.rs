@@ -1,18 +1,12 @@
 //! Requests, by the crate `object_store` on a runtime of the process.
 
+use super::services::{self, FIRST_PAUSE, LONGEST_PAUSE, Service};
 use super::{AT_ONCE, Done, Got, Listing, Objects, Outcome, Place, Want};
 use crate::error::{Error, Result};
 use futures_util::{StreamExt, TryStreamExt, stream};
-use object_store::aws::{AmazonS3Builder, resolve_bucket_region};
-use object_store::azure::MicrosoftAzureBuilder;
 use object_store::client::{HttpError, HttpErrorKind};
-use object_store::gcp::GoogleCloudStorageBuilder;
-use object_store::http::HttpBuilder;
 use object_store::path::Path as Key;
-use object_store::{
-    BackoffConfig, ClientOptions, Error as Failure, GetOptions, GetRange, GetResult, ObjectStore, ObjectStoreExt,
-    PutPayload, RetryConfig,
-};
+use object_store::{Error as Failure, GetOptions, GetRange, GetResult, ObjectStoreExt, PutPayload};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -25,14 +19,6 @@ use tokio::sync::Semaphore;
 const THREADS: usize = 2;
 /// Requests to delete under way.
 const DELETES: usize = 16;
-/// How long a connection may take to come about, and an answer to go on.
-const CONNECT: Duration = Duration::from_secs(10);
-const STALLED: Duration = Duration::from_secs(30);
-/// How often a request is made again, and for how long.
-const RETRIES: usize = 6;
-const RETRYING: Duration = Duration::from_mins(1);
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 /// How long what broke off is asked for again.
 const ASKING: Duration = Duration::from_secs(5);
 
@@ -68,41 +54,16 @@ pub(super) fn connect(path: &Path, url: &str) -> Result<Arc<Place>> {
 #[derive(Debug, Clone)]
 struct Client {
     url: String,
-    store: Arc<dyn ObjectStore>,
+    service: Service,
     lane: Arc<Semaphore>,
-    /// Whether the requests are sent without credentials because there are none.
-    anonymous: bool,
     runtime: &'static Runtime,
-}
-
-fn options(http: bool) -> ClientOptions {
-    let options = ClientOptions::new().with_connect_timeout(CONNECT).with_read_timeout(STALLED);
-    options.with_timeout_disabled().with_allow_http(http)
-}
-
-fn retry() -> RetryConfig {
-    let backoff = BackoffConfig { init_backoff: FIRST_PAUSE, max_backoff: LONGEST_PAUSE, base: 2.0 };
-    RetryConfig { backoff, max_retries: RETRIES, retry_timeout: RETRYING }
-}
-
-fn set(name: &str) -> bool {
-    std::env::var_os(name).is_some_and(|value| !value.is_empty())
 }
 
 impl Client {
     fn new(network: &'static Network, url: &str) -> object_store::Result<Self> {
-        let (scheme, host) = url.split_once("://").unwrap_or((url, ""));
-        let (store, anonymous): (Arc<dyn ObjectStore>, bool) = match scheme {
-            "s3" | "s3a" => s3(network, host)?,
-            "gs" => gs(host)?,
-            "http" | "https" => {
-                let builder = HttpBuilder::new().with_url(format!("{url}/"));
-                (Arc::new(builder.with_client_options(options(true)).with_retry(retry()).build()?), false)
-            }
-            _ => azure(url)?,
-        };
+        let service = services::of(&network.runtime, url)?;
         let lane = Arc::new(Semaphore::new(AT_ONCE));
-        Ok(Self { url: url.to_owned(), store, lane, anonymous, runtime: &network.runtime })
+        Ok(Self { url: url.to_owned(), service, lane, runtime: &network.runtime })
     }
 
     fn key(&self, key: &str) -> object_store::Result<Key> {
@@ -119,9 +80,13 @@ impl Client {
         if why.contains("416 Range Not Satisfiable") {
             why = format!("is empty, or shorter than what is read of it: {why}");
         }
-        if self.anonymous && matches!(failure, Failure::Unauthenticated { .. } | Failure::PermissionDenied { .. }) {
-            why.push_str("; it was sent without credentials, since the environment has none (AWS_ACCESS_KEY_ID, ");
-            why.push_str("GOOGLE_APPLICATION_CREDENTIALS, AZURE_STORAGE_ACCOUNT_KEY and their like)");
+        // Azure calls it a conflict where an account lets nobody in who is not known.
+        let refused = |failure: &Failure| {
+            use Failure::{AlreadyExists, PermissionDenied, Unauthenticated};
+            matches!(failure, Unauthenticated { .. } | PermissionDenied { .. } | AlreadyExists { .. })
+        };
+        if let Some(variables) = self.service.anonymous.filter(|_| refused(failure)) {
+            why = format!("{why}; {}", unsigned(variables));
         }
         Error::store(if key.is_empty() { self.url.clone() } else { format!("{}/{key}", self.url) }, why)
     }
@@ -149,6 +114,7 @@ impl Client {
     async fn get(&self, key: &str, want: Want) -> Outcome {
         match self.ask(|| self.once(key, want)).await {
             Ok(got) => Ok(Some(got)),
+            Err(failure) if lacks_bucket(&failure) => Err(self.fault(key, &failure)),
             Err(Failure::NotFound { .. }) => Ok(None),
             Err(failure) => Err(self.fault(key, &failure)),
         }
@@ -159,13 +125,13 @@ impl Client {
         let range = match want {
             Want::AtMost(_) => None,
             Want::Range(from, to) => Some(GetRange::Bounded(from..to)),
-            Want::Last(n) if self.has_suffixes() => Some(GetRange::Suffix(n)),
+            Want::Last(n) if !self.service.is_azure => Some(GetRange::Suffix(n)),
             Want::Last(n) => {
-                let total = self.store.head(&key).await?.size;
+                let total = self.service.store.head(&key).await?.size;
                 Some(GetRange::Bounded(total.saturating_sub(n)..total))
             }
         };
-        let answer = self.store.get_opts(&key, GetOptions { range, ..GetOptions::default() }).await?;
+        let answer = self.service.store.get_opts(&key, GetOptions { range, ..GetOptions::default() }).await?;
         let (start, expected, total) = (answer.range.start, answer.range.end - answer.range.start, answer.meta.size);
         let tag = answer.meta.e_tag.clone().unwrap_or_else(|| answer.meta.last_modified.to_string());
         if let Want::AtMost(most) = want
@@ -181,18 +147,13 @@ impl Client {
         Ok(Got { bytes: body, start, total, tag })
     }
 
-    /// Whether the last bytes of an object can be asked for by their number.
-    fn has_suffixes(&self) -> bool {
-        ["s3", "gs", "http"].iter().any(|scheme| self.url.starts_with(scheme))
-    }
-
     async fn listed(&self, folder: &str, all: bool) -> object_store::Result<Listing> {
         let prefix = Some(self.key(folder)?).filter(|key| !key.as_ref().is_empty());
         let mut out = Listing::default();
         let objects = if all {
-            self.store.list(prefix.as_ref()).try_collect::<Vec<_>>().await?
+            self.service.store.list(prefix.as_ref()).try_collect::<Vec<_>>().await?
         } else {
-            let found = self.store.list_with_delimiter(prefix.as_ref()).await?;
+            let found = self.service.store.list_with_delimiter(prefix.as_ref()).await?;
             let last = |key: &Key| key.filename().map(str::to_owned);
             out.folders = found.common_prefixes.iter().filter_map(last).collect();
             out.folders.sort_unstable();
@@ -201,6 +162,10 @@ impl Client {
         out.objects = objects.into_iter().map(|o| (o.location.as_ref().to_owned(), o.size)).collect();
         Ok(out)
     }
+}
+
+fn unsigned(variables: &str) -> String {
+    format!("it was asked without credentials, since the environment has none for it ({variables} and their like)")
 }
 
 async fn body(answer: GetResult) -> object_store::Result<Vec<u8>> {
@@ -242,9 +207,36 @@ fn broke_off(failure: &Failure) -> bool {
 /// What a failure says, with its causes, without the layers of names.
 fn text_of(failure: &Failure) -> String {
     match failure {
-        Failure::Generic { source, .. } => chain(source.as_ref()),
+        Failure::Generic { source, .. }
+        | Failure::NotFound { source, .. }
+        | Failure::AlreadyExists { source, .. }
+        | Failure::PermissionDenied { source, .. }
+        | Failure::Unauthenticated { source, .. } => readable(&chain(source.as_ref())),
         other => chain(other),
     }
+}
+
+/// A text in which what a service answers, in XML, is its code and its sentences.
+fn readable(text: &str) -> String {
+    let starts = ["<?xml", "<Error"].into_iter().filter_map(|start| text.find(start));
+    let (Some(start), Some(end)) = (starts.min(), text.find("</Error>")) else { return text.to_owned() };
+    let said = |name: &str| {
+        let (_, rest) = text.get(start..end)?.split_once(&format!("<{name}>"))?;
+        let (value, _) = rest.split_once(&format!("</{name}>"))?;
+        // Azure numbers its requests.
+        Some(value.split(" RequestId:").next().unwrap_or(value).trim())
+    };
+    let Some(code) = said("Code") else { return text.to_owned() };
+    let sentences: Vec<&str> = ["Message", "Details"].into_iter().filter_map(said).collect();
+    let tail = &text[end + "</Error>".len()..];
+    format!("{}{code}: {}{tail}", &text[..start], sentences.join(" "))
+}
+
+/// Whether an object is not there because there is nothing to hold it.
+fn lacks_bucket(failure: &Failure) -> bool {
+    let Failure::NotFound { source, .. } = failure else { return false };
+    let text = source.to_string();
+    ["NoSuchBucket", "ContainerNotFound"].iter().any(|code| text.contains(code))
 }
 
 fn chain(error: &dyn std::error::Error) -> String {
@@ -260,6 +252,10 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 impl Objects for Client {
+    fn caveat(&self) -> Option<String> {
+        self.service.anonymous.filter(|_| self.service.is_azure).map(unsigned)
+    }
+
     fn begin(&self, key: &str, want: Want, done: Done<Outcome>) {
         let (client, key) = (self.clone(), key.to_owned());
         self.runtime.spawn(async move {
@@ -275,7 +271,8 @@ impl Objects for Client {
         self.runtime.spawn(async move {
             let permit = client.lane.acquire().await;
             let data = PutPayload::from(data);
-            let put = client.ask(async || client.store.put(&client.key(&key)?, data.clone()).await.map(drop)).await;
+            let put =
+                client.ask(async || client.service.store.put(&client.key(&key)?, data.clone()).await.map(drop)).await;
             drop(permit);
             done(put.map_err(|failure| client.fault(&key, &failure)));
         });
@@ -290,7 +287,7 @@ impl Objects for Client {
         let one = |key: &String| {
             let (client, key) = (self.clone(), key.clone());
             async move {
-                let deleted = client.ask(async || client.store.delete(&client.key(&key)?).await).await;
+                let deleted = client.ask(async || client.service.store.delete(&client.key(&key)?).await).await;
                 match deleted {
                     Err(failure) if !matches!(failure, Failure::NotFound { .. }) => Err(client.fault(&key, &failure)),
                     _ => Ok(()),
@@ -302,76 +299,23 @@ impl Objects for Client {
     }
 }
 
-/// Variables that say who asks; without any of them, nobody does, and requests are not signed.
-const AWS: [&str; 5] = [
-    "AWS_ACCESS_KEY_ID",
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-    "AWS_METADATA_ENDPOINT",
-];
-const GOOGLE: [&str; 5] = [
-    "GOOGLE_APPLICATION_CREDENTIALS",
-    "GOOGLE_SERVICE_ACCOUNT",
-    "GOOGLE_SERVICE_ACCOUNT_PATH",
-    "GOOGLE_SERVICE_ACCOUNT_KEY",
-    "SERVICE_ACCOUNT",
-];
-const AZURE: [&str; 10] = [
-    "AZURE_STORAGE_ACCOUNT_KEY",
-    "AZURE_STORAGE_ACCESS_KEY",
-    "AZURE_STORAGE_MASTER_KEY",
-    "AZURE_STORAGE_SAS_KEY",
-    "AZURE_STORAGE_SAS_TOKEN",
-    "AZURE_STORAGE_TOKEN",
-    "AZURE_CLIENT_ID",
-    "AZURE_STORAGE_CLIENT_ID",
-    "AZURE_FEDERATED_TOKEN_FILE",
-    "AZURE_USE_AZURE_CLI",
-];
+#[cfg(test)]
+mod tests {
+    use super::readable;
 
-/// Whether nothing says who asks. `..._SKIP_SIGNATURE=false` asks the machine on which this runs.
-fn nobody(variables: &[&str], skip: &str) -> bool {
-    !set(skip) && !variables.iter().any(|name| set(name))
-}
-
-fn s3(network: &'static Network, bucket: &str) -> object_store::Result<(Arc<dyn ObjectStore>, bool)> {
-    let endpoints = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"];
-    let plain = endpoints.iter().any(|name| std::env::var(name).is_ok_and(|url| url.starts_with("http://")));
-    let options = options(plain || std::env::var("AWS_ALLOW_HTTP").is_ok_and(|yes| yes == "true"));
-    let anonymous = nobody(&AWS, "AWS_SKIP_SIGNATURE");
-    let mut builder = AmazonS3Builder::from_env().with_bucket_name(bucket).with_retry(retry());
-    if anonymous {
-        builder = builder.with_skip_signature(true);
-    }
-    let regions = ["AWS_REGION", "AWS_DEFAULT_REGION"];
-    if ![&endpoints[..], &regions[..]].concat().iter().any(|name| set(name)) {
-        // A bucket knows where it is; where it does not say, the first request tells what is wrong.
-        if let Ok(region) = network.runtime.block_on(resolve_bucket_region(bucket, &options)) {
-            builder = builder.with_region(region);
+    #[test]
+    fn answers_in_xml_are_read() {
+        let google = "Error performing GET http://h/b/k - 403 Forbidden: <?xml version='1.0' encoding='UTF-8'?><Error>\
+            <Code>AccessDenied</Code><Message>Access denied.</Message><Details>Nobody may.</Details></Error>";
+        assert_eq!(
+            readable(google),
+            "Error performing GET http://h/b/k - 403 Forbidden: AccessDenied: Access denied. Nobody may."
+        );
+        let azure = "404 Not Found: <?xml version=\"1.0\"?> <Error> <Code>BlobNotFound</Code> \
+            <Message>The specified blob does not exist. RequestId:1 Time:2</Message> </Error>, twice";
+        assert_eq!(readable(azure), "404 Not Found: BlobNotFound: The specified blob does not exist., twice");
+        for other in ["", "</Error><Error>", "<Error><Code>x</Error>", "<Error></Error>", "{\"error\": 1}"] {
+            assert_eq!(readable(other), other);
         }
     }
-    Ok((Arc::new(builder.with_client_options(options).build()?), anonymous))
-}
-
-fn gs(bucket: &str) -> object_store::Result<(Arc<dyn ObjectStore>, bool)> {
-    let home = std::env::var_os("HOME").map(|home| Path::new(&home).join(".config/gcloud"));
-    let default = home.is_some_and(|folder| folder.join("application_default_credentials.json").is_file());
-    let anonymous = nobody(&GOOGLE, "GOOGLE_SKIP_SIGNATURE") && !default;
-    let plain = std::env::var("GOOGLE_BASE_URL").is_ok_and(|url| url.starts_with("http://"));
-    let builder = GoogleCloudStorageBuilder::from_env().with_bucket_name(bucket).with_retry(retry());
-    let builder = builder.with_client_options(options(plain));
-    let builder = if anonymous { builder.with_skip_signature(true) } else { builder };
-    Ok((Arc::new(builder.build()?), anonymous))
-}
-
-fn azure(url: &str) -> object_store::Result<(Arc<dyn ObjectStore>, bool)> {
-    let anonymous = nobody(&AZURE, "AZURE_SKIP_SIGNATURE");
-    let endpoints = ["AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT"];
-    let plain = endpoints.iter().any(|name| std::env::var(name).is_ok_and(|url| url.starts_with("http://")))
-        || set("AZURE_STORAGE_USE_EMULATOR");
-    let builder = MicrosoftAzureBuilder::from_env().with_url(url).with_retry(retry());
-    let builder = builder.with_client_options(options(plain));
-    let builder = if anonymous { builder.with_skip_signature(true) } else { builder };
-    Ok((Arc::new(builder.build()?), anonymous))
 }

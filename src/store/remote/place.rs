@@ -35,6 +35,11 @@ impl Place {
         if key.is_empty() { PathBuf::from(&self.url) } else { PathBuf::from(format!("{}/{key}", self.url)) }
     }
 
+    /// Why an object may be there that is said not to be.
+    pub(crate) fn caveat(&self) -> Option<String> {
+        self.objects.caveat()
+    }
+
     /// Bytes of an object, which may be more than those that are wanted; `None` where there is no such object.
     ///
     /// # Errors

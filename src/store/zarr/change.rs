@@ -64,7 +64,7 @@ impl ChangeSink {
         }
         let source = Source::open(container, inner)?;
         let Found::Array(array) = meta::find(&source, inner)? else {
-            return Err(Error::store(source.name(inner), "no such array"));
+            return Err(remote::missing(&source.name(inner), "no such array"));
         };
         let array = Arc::new(*array);
         let shown = source.name(inner);
@@ -201,7 +201,7 @@ fn document(source: &Source, inner: &str) -> Result<(&'static str, Value)> {
             return Ok((name, json::parse(&source.name(&key), &text)?));
         }
     }
-    Err(Error::store(source.name(inner), "no such array"))
+    Err(remote::missing(&source.name(inner), "no such array"))
 }
 
 /// Goes on with a change of an array in files that was interrupted; see [`crate::store::Format::recover`].

@@ -4,9 +4,9 @@ use super::join;
 use super::meta::{self, Array, Found};
 use super::source::Source;
 use crate::chunk::region::Indices;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::shape;
-use crate::store::{Attributes, Node, NodeKind};
+use crate::store::{Attributes, Node, NodeKind, remote};
 use std::path::PathBuf;
 
 /// Deeper hierarchies are not followed.
@@ -19,7 +19,7 @@ pub(super) fn list(source: &Source, inner: &str) -> Result<Vec<Node>> {
     let mut nodes = Vec::new();
     visit(source, inner, &mut Vec::new(), &mut nodes)?;
     if nodes.is_empty() {
-        return Err(Error::store(source.name(inner), "holds no array or group"));
+        return Err(remote::missing(&source.name(inner), "holds no array or group"));
     }
     Ok(nodes)
 }

@@ -52,7 +52,9 @@ pub fn fit(shape: &[usize], lengths: &[isize], itemsize: usize, bytes: usize) ->
         let side = root(room, open.len());
         let (short, long): (Vec<usize>, Vec<usize>) = open.iter().partition(|&&a| whole(a) <= side);
         if short.is_empty() {
-            long.iter().for_each(|&a| cut[a] = whole(a).div_ceil(whole(a).div_ceil(side)));
+            for a in long {
+                cut[a] = whole(a).div_ceil(whole(a).div_ceil(side));
+            }
             break;
         }
         room = short.iter().fold(room, |room, &a| room / whole(a)).max(1);

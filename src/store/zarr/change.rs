@@ -173,7 +173,7 @@ impl Sink for ChangeSink {
         match place {
             Place::Files(mut staging) => {
                 if let Some((name, document)) = &grown {
-                    Source::Directory(staging.part().to_owned()).put(name, document)?;
+                    Source::Directory(staging.part().clone()).put(name, document)?;
                 }
                 let grows = grown.is_some();
                 staging.pour(
@@ -291,7 +291,7 @@ mod tests {
         let Place::Files(staging) = &sink.place else { panic!() };
         let part = staging.part();
         let (name, document) = sink.grown.clone().unwrap();
-        Source::Directory(part.to_owned()).put(name, &document).unwrap();
+        Source::Directory(part.clone()).put(name, &document).unwrap();
         std::fs::write(part.join(".token"), "mine").unwrap();
         std::fs::rename(&part, folder.path().join(".commit.a.zarr%x")).unwrap();
         std::fs::rename(folder.path().join(".commit.a.zarr%x/c/2"), path.join("x/c/2")).unwrap();

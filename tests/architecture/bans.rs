@@ -21,12 +21,15 @@ const UNSAFE: &[&str] = &[
 ];
 const FILES: &[&str] = &["store/", "cuda/cache.rs", "runtime/spill.rs", "runtime/knobs.rs", "cli/"];
 
+/// Where requests are made, and whom they are made to.
+const REQUESTS: &[&str] = &["store/remote/client.rs", "store/remote/services.rs"];
+
 const BANS: &[Ban] = &[
     Ban { word: |t| ident(t, "unsafe"), name: "`unsafe`", allowed: UNSAFE },
     Ban { word: |t| of_std(t, "thread"), name: "`std::thread`", allowed: &["runtime/"] },
     Ban { word: |t| ident(t, "rayon"), name: "`rayon`", allowed: &["runtime/"] },
-    Ban { word: |t| ident(t, "tokio"), name: "`tokio`", allowed: &["store/remote/client.rs"] },
-    Ban { word: |t| ident(t, "object_store"), name: "`object_store`", allowed: &["store/remote/client.rs"] },
+    Ban { word: |t| ident(t, "tokio"), name: "`tokio`", allowed: REQUESTS },
+    Ban { word: |t| ident(t, "object_store"), name: "`object_store`", allowed: REQUESTS },
     Ban { word: |t| of_std(t, "fs"), name: "`std::fs`", allowed: FILES },
     Ban { word: |t| ident(t, "File"), name: "`File`", allowed: FILES },
     Ban { word: |t| ident(t, "todo") && punct(t.get(1), '!'), name: "`todo!`", allowed: &[] },

@@ -17,8 +17,9 @@ use tokio::sync::Semaphore;
 
 /// Threads that wait for sockets.
 const THREADS: usize = 2;
-/// Requests to delete under way.
-const DELETES: usize = 16;
+/// Objects that are deleted together, by as few requests as the service knows, and how many of these are under way.
+const DELETED: usize = 256;
+const DELETES: usize = 4;
 /// How long what broke off is asked for again.
 const ASKING: Duration = Duration::from_secs(5);
 
@@ -162,6 +163,19 @@ impl Client {
         out.objects = objects.into_iter().map(|o| (o.location.as_ref().to_owned(), o.size)).collect();
         Ok(out)
     }
+
+    /// Deletes objects, of which some may be gone.
+    async fn deleted(&self, keys: &[String]) -> object_store::Result<()> {
+        let keys: Vec<object_store::Result<Key>> = keys.iter().map(|key| self.key(key)).collect();
+        let mut outcomes = self.service.store.delete_stream(stream::iter(keys).boxed());
+        while let Some(outcome) = outcomes.next().await {
+            match outcome {
+                Ok(_) | Err(Failure::NotFound { .. }) => {}
+                Err(failure) => return Err(failure),
+            }
+        }
+        Ok(())
+    }
 }
 
 fn unsigned(variables: &str) -> String {
@@ -284,17 +298,14 @@ impl Objects for Client {
     }
 
     fn delete(&self, keys: &[String]) -> Result<()> {
-        let one = |key: &String| {
-            let (client, key) = (self.clone(), key.clone());
+        let part = |keys: &[String]| {
+            let (client, keys) = (self.clone(), keys.to_vec());
             async move {
-                let deleted = client.ask(async || client.service.store.delete(&client.key(&key)?).await).await;
-                match deleted {
-                    Err(failure) if !matches!(failure, Failure::NotFound { .. }) => Err(client.fault(&key, &failure)),
-                    _ => Ok(()),
-                }
+                let deleted = client.ask(|| client.deleted(&keys)).await;
+                deleted.map_err(|failure| client.fault(&keys[0], &failure))
             }
         };
-        let all = stream::iter(keys.iter().map(one)).buffer_unordered(DELETES).try_collect::<Vec<()>>();
+        let all = stream::iter(keys.chunks(DELETED).map(part)).buffer_unordered(DELETES).try_collect::<Vec<()>>();
         self.runtime.block_on(all).map(drop)
     }
 }

@@ -98,7 +98,9 @@ pub(crate) fn names(folder: &Path) -> Result<Vec<String>> {
         let is_http = is_read_only(folder);
         e.at(format!("looking for names that match{}", if is_http { hint } else { "" }))
     })?;
-    let objects = listing.objects.iter().filter_map(|(key, _)| key.rsplit('/').next()).map(str::to_owned);
+    // An empty object may stand for the folder itself.
+    let inside = listing.objects.iter().map(|(name, _)| name).filter(|name| **name != key);
+    let objects = inside.filter_map(|name| name.rsplit('/').next()).map(str::to_owned);
     Ok(objects.chain(listing.folders.iter().cloned()).filter(|name| !name.is_empty()).collect())
 }
 

@@ -295,6 +295,14 @@ def refusals(args, cloud, _):
         code, text = cloud.run(args.bin, "eval", "sum(x)", f"x={root}/odd names/x 1%20+é.npy")
         if code or text.strip() != "10":
             return f"{root} is {code} {text}"
+    # Consoles make folders of empty objects.
+    for key in ("made/", "made/y.zarr/", "made/y.zarr/x/"):
+        cloud.put(key, b"")
+    made = f"{cloud.root}/made/y.zarr"
+    for words, want in [(["eval", "arange(9)", "-o", f"{made}/x", "--quiet"], ""), (["eval", "sum(x)", f"x={cloud.root}/made/*/x"], "36")]:
+        code, text = cloud.run(args.bin, *words)
+        if code or text.strip() != want:
+            return f"{words} in a folder that was made by hand is {code} {text}"
     for words, anonymous, want in [
         (["info", f"{cloud.scheme}://nosuchbucket/x.zarr"], False, ["nosuchbucket", cloud.no_bucket]),
         (["info", f"{cloud.scheme}://nosuchbucket/x.nc"], False, ["nosuchbucket/x.nc", cloud.no_bucket]),

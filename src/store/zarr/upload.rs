@@ -13,7 +13,7 @@ use crate::chunk::{Chunks, Region};
 use crate::error::{Error, Result};
 use crate::store::manifest::Fingerprint;
 use crate::store::remote::uploads::{Uploads, put_now};
-use crate::store::remote::{RUN, is_read_only};
+use crate::store::remote::{Listing, RUN, is_read_only};
 use crate::store::{Layout, Sink};
 use parking_lot::Mutex;
 use std::collections::BTreeSet;
@@ -89,7 +89,9 @@ impl RemoteSink {
         if same && node.as_ref().is_some_and(|node| node.array) {
             return Ok(Stage::Placed);
         }
-        refuse_existing(target, node.as_ref(), overwrite, || Ok(there.is_none() && !self.objects()?.is_empty()))?;
+        // Empty objects stand for folders, where somebody has made these by hand.
+        let is_taken = || Ok(there.is_none() && self.listing()?.objects.iter().any(|&(_, length)| length > 0));
+        refuse_existing(target, node.as_ref(), overwrite, is_taken)?;
         if same {
             self.stored = self.objects()?.into_iter().collect();
             return Ok(Stage::Begun);
@@ -104,9 +106,11 @@ impl RemoteSink {
 
     /// The objects that are stored below the array.
     fn objects(&self) -> Result<Vec<String>> {
-        let prefix = self.hierarchy.object(&self.inner);
-        let listing = self.hierarchy.place().list(&prefix, true)?;
-        Ok(listing.objects.into_iter().map(|(key, _)| key).collect())
+        Ok(self.listing()?.objects.into_iter().map(|(key, _)| key).collect())
+    }
+
+    fn listing(&self) -> Result<Listing> {
+        self.hierarchy.place().list(&self.hierarchy.object(&self.inner), true)
     }
 
     /// Makes room, and says that a run is under way, before the first chunk is stored.

@@ -3,7 +3,7 @@
 //! What a format needs of such a place is little: the bytes of a key, whole or in part (`Place::get`), many of them at
 //! once (`Place::get_all`), names below a prefix, and for writing to put and to delete. `Objects` is that as a trait;
 //! `client.rs` is the one implementation, over the crate `object_store`, which signs, times out, and makes requests again
-//! with growing, jittered pauses. Nothing above this folder knows of it. Formats ask for keys where they would open files:
+//! with growing, jittered pauses; `services.rs` says whom it speaks to, and for whom. Nothing above this folder knows of it. Formats ask for keys where they would open files:
 //! `zarr/source.rs`, and `input.rs` for formats in one file, which is an `Object`.
 //!
 //! **Who waits.** A request that a reader asks for blocks the thread that asks, like any store's. So that compute threads

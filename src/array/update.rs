@@ -251,5 +251,5 @@ pub(super) fn grid(path: &Path, change: &Change) -> Result<crate::chunk::Chunks>
         let (now, then) = (shape::tuple(&info.shape), shape::tuple(&change.before));
         return Err(Error::store(path, format!("has the shape {now} now, and had {then} when it was opened")));
     }
-    Ok(change.grid(array.piece().as_deref(), info.shards.as_ref().unwrap_or(&info.chunks)))
+    Ok(change.grid_of(array.as_ref()))
 }

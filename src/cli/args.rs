@@ -91,8 +91,7 @@ pub struct Eval {
 /// How arrays that exist are changed.
 #[derive(Debug, Default, Group)]
 pub struct Updating {
-    /// Write into this region of an array that exists (Zarr, HDF5), by names of axes, time=0:10,lat=5:7, or by position,
-    /// 0:10,:,3. Its scale, offset and fill value are applied, unless --raw
+    /// Write into this region of an array that exists, by names of axes, time=0:10,lat=5:7, or by position, 0:10,:,3. Its scale, offset and fill value are applied, unless --raw
     #[arg(long, value_name = "SLICES", allow_hyphen_values = true,
           conflicts_with_all = ["append", "chunks", "shards", "codec", "zarr_version", "overwrite"])]
     pub region: Option<String>,

@@ -155,7 +155,15 @@ impl Extent<'_, File> {
     /// # Errors
     /// [`Store`](crate::ErrorKind::Store), naming the file.
     pub fn write(&self, region: &Region, data: &[u8]) -> Result<()> {
-        self.each_run(region, |place, run| write_at(self.file, self.path, place, &data[run]))
+        self.each_run(region, None, |place, run| write_at(self.file, self.path, place, &data[run]))
+    }
+
+    /// As [`Extent::write`], for what [`Extent::read_records`] reads.
+    ///
+    /// # Errors
+    /// As [`Extent::write`].
+    pub fn write_records(&self, step: usize, region: &Region, data: &[u8]) -> Result<()> {
+        self.each_run(region, Some(step), |place, run| write_at(self.file, self.path, place, &data[run]))
     }
 
     /// Reads `region` of what was written.
@@ -163,12 +171,17 @@ impl Extent<'_, File> {
     /// # Errors
     /// As [`Extent::write`].
     pub fn read_back(&self, region: &Region, out: &mut [u8]) -> Result<()> {
-        self.each_run(region, |place, run| read_at(self.file, self.path, place, &mut out[run]))
+        self.each_run(region, None, |place, run| read_at(self.file, self.path, place, &mut out[run]))
     }
 
     /// Calls `body` with the place in the file of each run, and that in the region.
-    fn each_run(&self, region: &Region, mut body: impl FnMut(u64, Range<usize>) -> Result<()>) -> Result<()> {
-        let runs = Runs::new(self.shape, region, self.itemsize, None);
+    fn each_run(
+        &self,
+        region: &Region,
+        step: Option<usize>,
+        mut body: impl FnMut(u64, Range<usize>) -> Result<()>,
+    ) -> Result<()> {
+        let runs = Runs::new(self.shape, region, self.itemsize, step);
         let mut at = 0;
         runs.each_row(|first| {
             for i in 0..runs.row {

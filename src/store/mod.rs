@@ -40,6 +40,7 @@ pub mod remote;
 #[cfg_attr(not(feature = "zarr"), allow(dead_code, reason = "its users are left out"))]
 mod input;
 mod extent;
+mod patches;
 pub mod index;
 pub mod npy;
 pub mod binary;

@@ -6,10 +6,11 @@
 
 use super::extent::{Extent, fetch_chunks};
 use super::input::Input;
+use super::patches::{self, PatchSink, Target};
 use super::raw;
 use super::remote::ahead::Ahead;
 use super::remote::is_url;
-use super::{Attributes, Create, Format, Info, Layout, Node, NodeKind, Sink, Store, json};
+use super::{Attributes, Change, Create, Format, Info, Layout, Node, NodeKind, Sink, Store, json};
 use crate::chunk::{Region, auto};
 use crate::cpu::copy::swap_bytes;
 use crate::dtype::DType;
@@ -19,6 +20,7 @@ use crate::shape;
 use header::{Attribute, Header, Kind, Variable, Version};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -79,12 +81,67 @@ impl Format for Netcdf3 {
         Ok(Box::new(write::Writer::new(path, inner.trim_matches('/'), layout)?))
     }
 
+    fn change(&self, path: &Path, inner: &str, change: &Change) -> Result<Box<dyn Sink>> {
+        let inner = inner.trim_matches('/');
+        let name = if inner.is_empty() { Dataset::open(path)?.find(inner)?.name.clone() } else { inner.to_owned() };
+        Ok(Box::new(PatchSink::new(path, &name, change, Opened::new)?))
+    }
+
+    fn recover(&self, path: &Path, inner: &str) -> Result<Option<String>> {
+        let inner = inner.trim_matches('/');
+        let name = if inner.is_empty() { Dataset::open(path)?.find(inner)?.name.clone() } else { inner.to_owned() };
+        patches::recover(path, &name, Opened::new)
+    }
+
     fn group(&self, path: &Path, inner: &str, how: &Create) -> Result<()> {
         write::group(path, inner.trim_matches('/'), how)
     }
 
     fn neighbours(&self, _inner: &str) -> Option<String> {
         Some(String::new())
+    }
+}
+
+/// A variable whose elements are written over.
+#[derive(Debug)]
+struct Opened {
+    array: Netcdf3Array,
+    file: File,
+}
+
+impl Opened {
+    #[expect(clippy::new_ret_no_self, reason = "what opens arrays of any format gives this")]
+    fn new(path: &Path, inner: &str) -> Result<Box<dyn Target>> {
+        let dataset = Dataset::open(path)?;
+        let array = dataset.array(dataset.find(inner)?)?;
+        let file = OpenOptions::new().read(true).write(true).open(path).map_err(|e| Error::store(path, e))?;
+        Ok(Box::new(Self { array, file }))
+    }
+}
+
+impl Target for Opened {
+    fn info(&self) -> &Info {
+        &self.array.info
+    }
+
+    fn refuses(&self, after: &[usize]) -> Option<String> {
+        let grows = self.array.info.shape != after;
+        grows.then(|| "arrays of NetCDF-3 do not get longer; convert the file to NetCDF-4 or Zarr".to_owned())
+    }
+
+    fn put(&self, region: &Region, data: &mut [u8]) -> Result<()> {
+        let Netcdf3Array { info, shown, offset, step, .. } = &self.array;
+        to_native(data, info.dtype);
+        let itemsize = info.dtype.size();
+        let extent = Extent { file: &self.file, path: shown, offset: *offset, shape: &info.shape, itemsize };
+        match step {
+            Some(step) => extent.write_records(*step, region, data),
+            None => extent.write(region, data),
+        }
+    }
+
+    fn reshape(&self, _: &[usize]) -> Result<()> {
+        Err(Error::bug("an array that does not grow keeps its shape"))
     }
 }
 

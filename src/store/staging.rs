@@ -24,7 +24,6 @@ use std::path::{Path, PathBuf};
 const KINDS: [&str; 6] = [".lock.", ".partial.", ".manifest.", ".old.", ".commit.", ".token."];
 
 /// The file by which a change that is on its way into its place is known.
-#[cfg(feature = "zarr")]
 const TOKEN: &str = ".token";
 
 /// An output under construction. Dropped before it was placed, it leaves nothing behind, or, when it may be resumed, what
@@ -108,15 +107,20 @@ impl Place {
     }
 }
 
-#[cfg(feature = "zarr")]
 impl Place {
-    /// Goes on with a change, all of which is made: its pieces to their places below `target`, then `then`. The last step
-    /// removes what it is known by, at once: a run that is killed before that is known again, and has nothing but this to do.
-    fn pour(&self, target: &Path, last: &[&str], then: impl FnOnce() -> Result<()>) -> Result<()> {
+    /// Goes on with a change, all of which is made: `apply` puts what is in a folder into its places in `target`, then `then`.
+    /// The last step removes what it is known by, at once: a run that is killed before that is known again, and has nothing but
+    /// this to do.
+    fn commit(
+        &self,
+        target: &Path,
+        apply: impl FnOnce(&Path) -> Result<()>,
+        then: impl FnOnce() -> Result<()>,
+    ) -> Result<()> {
         let (commit, token) = (self.path("commit"), self.path("token"));
         remove(&self.path("manifest"))?;
         if !token.exists() {
-            pour(&commit, target, last)?;
+            apply(&commit)?;
             std::fs::rename(commit.join(TOKEN), &token).map_err(|e| Error::store(target, e))?;
         }
         remove(&commit)?;
@@ -289,12 +293,31 @@ impl Staging {
     /// [`Store`](crate::ErrorKind::Store), naming the array; nothing has changed, or the change is under way.
     #[cfg(feature = "zarr")]
     pub(crate) fn pour(&mut self, token: &str, last: &[&str], then: impl FnOnce() -> Result<()>) -> Result<()> {
+        let target = self.target.clone();
+        self.commit_then(token, |made| pour(made, &target, last), then)
+    }
+
+    /// As [`Staging::pour`], for an array that lies in one file: `apply` writes what is in the folder into it, and may be
+    /// called again when it was interrupted.
+    ///
+    /// # Errors
+    /// As [`Staging::pour`].
+    pub(crate) fn commit(&mut self, token: &str, apply: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+        self.commit_then(token, apply, || Ok(()))
+    }
+
+    fn commit_then(
+        &mut self,
+        token: &str,
+        apply: impl FnOnce(&Path) -> Result<()>,
+        then: impl FnOnce() -> Result<()>,
+    ) -> Result<()> {
         let (part, commit) = (self.part(), self.place.path("commit"));
         let failed = |e: std::io::Error| Error::store(&self.target, format!("cannot be changed: {e}"));
         std::fs::write(part.join(TOKEN), token).map_err(failed)?;
         std::fs::rename(&part, &commit).map_err(failed)?;
         self.state = State::Placed;
-        self.place.pour(&self.target, last, then)
+        self.place.commit(&self.target, apply, then)
     }
 
     /// Goes on with a change of the array `inner` of `container` that was interrupted when all of it was made; the token of
@@ -310,13 +333,35 @@ impl Staging {
         then: impl FnOnce() -> Result<()>,
     ) -> Result<Option<String>> {
         let target = if inner.is_empty() { container.to_path_buf() } else { container.join(inner) };
+        Self::committed_then(container, inner, |made| pour(made, &target, last), then)
+    }
+
+    /// As [`Staging::poured`], for changes that [`Staging::commit`] was called for.
+    ///
+    /// # Errors
+    /// As [`Staging::poured`].
+    pub(crate) fn committed(
+        container: &Path,
+        inner: &str,
+        apply: impl FnOnce(&Path) -> Result<()>,
+    ) -> Result<Option<String>> {
+        Self::committed_then(container, inner, apply, || Ok(()))
+    }
+
+    fn committed_then(
+        container: &Path,
+        inner: &str,
+        apply: impl FnOnce(&Path) -> Result<()>,
+        then: impl FnOnce() -> Result<()>,
+    ) -> Result<Option<String>> {
+        let target = if inner.is_empty() { container.to_path_buf() } else { container.join(inner) };
         let place = Place::take(container, inner, &target)?;
         let (commit, token) = (place.path("commit"), place.path("token"));
         if !commit.exists() && !token.exists() {
             return Ok(None);
         }
         let known = [token, commit.join(TOKEN)].iter().find_map(|at| std::fs::read_to_string(at).ok());
-        place.pour(&target, last, then).map(|()| Some(known.unwrap_or_default()))
+        place.commit(&target, apply, then).map(|()| Some(known.unwrap_or_default()))
     }
 
     /// Puts back what a run had moved aside when it was killed at that moment.

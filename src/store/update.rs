@@ -2,7 +2,7 @@
 
 use super::manifest::Fingerprint;
 use super::{Info, Store};
-use crate::chunk::{AxisChunks, Chunks, Region};
+use crate::chunk::{AxisChunks, Chunks, Region, auto};
 use crate::cpu::copy::copy_box;
 use crate::error::{Error, Result};
 use crate::shape;
@@ -222,6 +222,15 @@ impl Change {
             AxisChunks::from_bounds(&bounds)
         };
         Chunks::new((0..self.before.len()).map(axis).collect())
+    }
+
+    /// The grid in which an array is changed: as [`Change::grid`], or any where every box is written by itself.
+    pub(crate) fn grid_of(&self, array: &dyn Store) -> Chunks {
+        let info = array.info();
+        match array.piece() {
+            None if array.random_access() => auto::auto(&self.region.shape, info.dtype.size()),
+            piece => self.grid(piece.as_deref(), info.shards.as_ref().unwrap_or(&info.chunks)),
+        }
     }
 
     /// The pieces of [`Change::grid`] that `part` of what is written is a union of, each with the index in the array's own

@@ -3,16 +3,20 @@
 
     python tests/judges/updates.py target/debug/hyperslab 50 --seed 1
 
-Others write random arrays, in every version of Zarr, in shards, and in HDF5 and NetCDF-4 with random filters; `hyperslab eval`
-writes into random regions of them and appends to them, with packed values and times in other units; what others read
-afterwards is compared with what NumPy makes of the same.  Needs xarray, netCDF4, h5py and zarr>=3.
+Others write random arrays, in every version of Zarr, in shards, in HDF5 and NetCDF-4 with random filters, in NetCDF-3
+among the records of others, and in .npy of both orders; `hyperslab eval` writes into random regions of them and appends
+to them, with packed values and times in other units; what others read afterwards is compared with what NumPy makes of
+the same; some changes are killed, and run again.  Needs xarray, netCDF4, h5py and zarr>=3.
 """
 import os
 import random
 import shutil
+import subprocess
+import time
 import warnings
 
 import h5py
+import netCDF4
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -73,8 +77,41 @@ def create_hdf5(draw, path, data, chunks):
         f.create_group("g").create_dataset("x", data=data, chunks=chunks, maxshape=(None,) * data.ndim, **how)
 
 
+def create_npy(draw, path, data):
+    """In C or Fortran order, with a header of any version."""
+    with open(path, "wb") as f:
+        np.lib.format.write_array(f, np.asarray(data, order=draw.choice("CF")), version=draw.choice([(1, 0), (2, 0), (3, 0)]))
+
+
+def create_netcdf3(draw, path, data):
+    """A variable of fixed size or of records, among others."""
+    kind = "NETCDF3_64BIT_DATA" if data.dtype.kind in "iu" and data.dtype not in ("i1", "i2", "i4") else draw.choice(
+        ["NETCDF3_CLASSIC", "NETCDF3_64BIT_OFFSET", "NETCDF3_64BIT_DATA"])
+    records = data.size == 0 or draw.random() < 0.5
+    with netCDF4.Dataset(path, "w", format=kind) as d:
+        d.set_fill_off()
+        for i, n in enumerate(data.shape):
+            d.createDimension(f"d{i}", None if records and i == 0 else n)
+        names = [f"d{i}" for i in range(data.ndim)]
+        before = d.createVariable("before", "i2", names[:1])
+        x = d.createVariable("x", data.dtype.newbyteorder("="), names)
+        after = d.createVariable("after", "f8", names)
+        if data.size:
+            before[:], x[...], after[...] = np.arange(data.shape[0]), data, np.arange(data.size).reshape(data.shape)
+
+
 def stored(path, ending):
     """All elements, as others read them."""
+    if ending == "npy":
+        return np.load(path)
+    if ending == "nc3":
+        with netCDF4.Dataset(path) as d:
+            d.set_auto_mask(False)
+            x = d["x"][...]
+            if x.size:
+                assert np.array_equal(d["after"][...].ravel(), np.arange(x.size)), "what lies beside it"
+                assert np.array_equal(d["before"][:], np.arange(x.shape[0])), "what lies beside it"
+            return x
     if ending == "h5":
         with h5py.File(path) as f:
             return f["g/x"][...]
@@ -91,29 +128,50 @@ def same(judge, name, got, want):
     return good
 
 
+def killed(judge, draw, words, ending):
+    """A run of the same that is killed somewhere, unless it would be whole: run again, it would append twice."""
+    if ending not in ("npy", "nc3") or draw.random() < 0.5 or "--append" in words:
+        return
+    run = subprocess.Popen([str(w) for w in [judge.binary, *words, "-q"]], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    time.sleep(draw.random() * 0.06)
+    run.kill()
+    run.wait()
+
+
 def changes(judge, draw, rng, number):
     """A run of changes of one array."""
-    ending = draw.choice(["v2.zarr", "v3.zarr", "h5"])
+    ending = draw.choice(["v2.zarr", "v3.zarr", "h5", "npy", "nc3"])
     rank = draw.randint(1, 3)
     shape = [draw.choice([0, 1, 5, 9, 14]) if draw.random() < 0.2 else draw.randint(1, 14) for _ in range(rank)]
     chunks = tuple(draw.randint(1, 6) for _ in shape)
-    dtype = draw.choice(DTYPES)
+    dtype = draw.choice(DTYPES if ending != "nc3" else ["i1", "u2", "i4", "i8", "f4", "f8"])
+    if ending == "nc3" and 0 in shape:
+        # Records alone may be none.
+        shape = [n if i == 0 else max(n, 1) for i, n in enumerate(shape)]
     path = judge.folder / f"x{number}.{ending}"
     want = values(rng, shape, dtype)
-    if ending == "h5":
+    if ending == "npy":
+        create_npy(draw, path, want)
+    elif ending == "nc3":
+        create_netcdf3(draw, path, want)
+    elif ending == "h5":
         create_hdf5(draw, path, want, chunks)
     else:
         want = create_zarr(draw, path, want, chunks, int(ending[1]))
-    target = path / "g/x"
+    target = {"npy": path, "nc3": path / "x"}.get(ending, path / "g/x")
     for step in range(4):
         new = judge.folder / "new.npy"
-        if draw.random() < 0.4:
-            axis = draw.randrange(rank)
+        if draw.random() < 0.4 and ending != "nc3":
+            # The slowest axis of a file alone grows.
+            slowest = rank - 1 if ending == "npy" and np.isfortran(np.load(path)) else 0
+            axis = slowest if ending == "npy" else draw.randrange(rank)
             more = list(want.shape)
             more[axis] = draw.randint(0, 9)
             part = values(rng, more, want.dtype)
             np.save(new, part)
-            code, error = judge.run("eval", "x", f"x={new}", "-o", target, "--append", axis - draw.choice([0, rank]), "--raw")
+            words = ["eval", "x", f"x={new}", "-o", target, "--append", axis - draw.choice([0, rank]), "--raw"]
+            killed(judge, draw, words, ending)
+            code, error = judge.run(*words)
             want = np.concatenate([want, part], axis)
         else:
             index, text = [], []
@@ -134,7 +192,9 @@ def changes(judge, draw, rng, number):
             else:
                 part = values(rng, want[index].shape, want.dtype)
                 np.save(new, part)
-                code, error = judge.run("eval", "x", f"x={new}", "-o", target, "--region", ",".join(text), "--raw")
+                words = ["eval", "x", f"x={new}", "-o", target, "--region", ",".join(text), "--raw"]
+                killed(judge, draw, words, ending)
+                code, error = judge.run(*words)
             want = want.copy()
             want[index] = part
         name = f"{number} {ending} {dtype} {shape} {chunks} step {step}"

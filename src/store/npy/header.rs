@@ -111,9 +111,13 @@ impl Header {
     }
 }
 
-/// The whole header of a new file in C order: the elements follow at once.
-pub(super) fn print(dtype: DType, time: Option<TimeType>, lengths: &[usize]) -> Vec<u8> {
-    let order = if cfg!(target_endian = "little") { '<' } else { '>' };
+/// Digits of the length of the slowest axis for which a header has room, so that it may grow; NumPy's are the same.
+const GROWING: usize = 21;
+
+/// The dictionary of a header.
+fn dictionary(of: &Header) -> String {
+    let (dtype, time) = (of.dtype, of.time);
+    let order = if cfg!(target_endian = "big") == of.swapped { '<' } else { '>' };
     let descr = match dtype {
         _ if let Some(time) = time => format!("{order}{}", time.code()),
         DType::BF16 => format!("{order}V2"),
@@ -122,8 +126,37 @@ pub(super) fn print(dtype: DType, time: Option<TimeType>, lengths: &[usize]) -> 
         DType::U8 => "|u1".to_owned(),
         other => format!("{order}{}{}", kind_code(other), other.size()),
     };
-    let shape = shape::tuple(lengths);
-    let text = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}");
+    let (order, shape) = (if of.fortran { "True" } else { "False" }, shape::tuple(&of.shape));
+    format!("{{'descr': '{descr}', 'fortran_order': {order}, 'shape': {shape}, }}")
+}
+
+impl Header {
+    /// The axis along which the array grows by elements behind the last, where it has any.
+    pub(super) fn growing(&self) -> Option<usize> {
+        let last = self.shape.len().checked_sub(1)?;
+        Some(if self.fortran { last } else { 0 })
+    }
+
+    /// What stands in front of the elements from `at` on when the array has another shape; `None` where there is no room for it.
+    pub(super) fn grown(&self, at: u64, after: &[usize]) -> Option<Vec<u8>> {
+        let room = usize::try_from(self.offset.checked_sub(at)?).ok()?;
+        let mut text = dictionary(&Self { shape: after.to_vec(), ..self.clone() }).into_bytes();
+        if text.len() >= room {
+            return None;
+        }
+        text.resize(room - 1, b' ');
+        text.push(b'\n');
+        Some(text)
+    }
+}
+
+/// The whole header of a new file in C order: the elements follow at once.
+pub(super) fn print(dtype: DType, time: Option<TimeType>, lengths: &[usize]) -> Vec<u8> {
+    let of = Header { dtype, swapped: false, fortran: false, shape: lengths.to_vec(), offset: 0, time };
+    let mut text = dictionary(&of);
+    if let Some(first) = lengths.first() {
+        text.extend(std::iter::repeat_n(' ', GROWING.saturating_sub(first.to_string().len())));
+    }
     // Padded with blanks and closed by a line feed, so that the elements are aligned to 64 bytes.
     let long = text.len() + 11 > usize::from(u16::MAX) - 64;
     let before = if long { 12 } else { 10 };

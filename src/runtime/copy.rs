@@ -12,6 +12,8 @@ use std::time::Instant;
 /// What is counted while pieces are copied.
 #[derive(Default)]
 struct Counters {
+    /// What to copy a piece takes that has to be decoded, where that is more than there is: bytes, and the budget.
+    refused: Option<(u64, u64)>,
     done: AtomicUsize,
     copied: AtomicU64,
     /// Bytes of pieces that had to be decoded.
@@ -24,22 +26,25 @@ struct Counters {
 /// # Errors
 /// The first failure of either; [`Memory`](crate::ErrorKind::Memory) when the budget does not hold one piece.
 pub(crate) fn copy(cx: &Context, store: &dyn Store, sink: Box<dyn Sink>, keeps_missing: bool) -> Result<Report> {
-    let (begin, counters) = (Instant::now(), Counters::default());
+    let begin = Instant::now();
     let grid = sink.grid().clone();
     let (count, axes) = (grid.count(), (0..grid.rank()).collect::<Vec<_>>());
     let itemsize = store.info().dtype.size();
-    // Stored bytes may exceed those that they decode to by little.
+    // Stored bytes may exceed those that they decode to by little; those that are decoded are there as they are stored, as
+    // elements, and encoded anew, and filters take as much again.
     let largest = store.piece().unwrap_or_default().iter().product::<usize>().saturating_mul(itemsize) as u64;
+    let each = largest.saturating_mul(6);
+    let budget = cx.memory().budget();
+    let counters = Counters { refused: (each / 2 > budget).then_some((each / 2, budget)), ..Counters::default() };
     let waits = store.is_remote();
     let most = if waits { cx.threads().max(AT_ONCE) } else { cx.threads() };
-    let width = (cx.memory().budget() / largest.max(1)).min(most as u64);
-    if width == 0 {
-        return Err(Error::memory("copying chunks", largest, cx.memory().budget()));
+    let width = (budget / each.max(1)).clamp(1, most as u64);
+    if largest > budget {
+        return Err(Error::memory("copying chunks", largest, budget));
     }
     let width = usize::try_from(width).unwrap_or(1).min(count);
     let cancel = cx.cancel_token();
-    let _held =
-        cx.memory().reserve("copying chunks", largest.saturating_mul(width as u64).min(cx.memory().budget()))?;
+    let _held = cx.memory().reserve("copying chunks", each.saturating_mul(width as u64).min(budget))?;
     cx.each(width, waits, |first| {
         for number in (first..count).step_by(width) {
             if cancel.is_cancelled() {
@@ -73,7 +78,7 @@ pub(crate) fn copy(cx: &Context, store: &dyn Store, sink: Box<dyn Sink>, keeps_m
         bytes_read: decoded,
         bytes_written: decoded,
         wall: begin.elapsed(),
-        projected_bytes: largest.saturating_mul(width as u64),
+        projected_bytes: each.saturating_mul(width as u64).min(budget),
         peak_bytes: cx.memory().peak_live(),
         ..Report::default()
     })
@@ -88,6 +93,9 @@ fn piece(store: &dyn Store, sink: &dyn Sink, index: &[usize], keeps_missing: boo
             sink.write_coded(index, bytes)
         }
         Coded::Missing | Coded::Otherwise => {
+            if let Some((needed, budget)) = counters.refused {
+                return Err(Error::memory("copying a chunk that is encoded anew", needed, budget));
+            }
             let region = sink.grid().region(index);
             let mut bytes = vec![0; region.size() * store.info().dtype.size()];
             store.read(&region, &mut bytes)?;

@@ -174,6 +174,9 @@ fn high_water() -> u64 {
 #[test]
 fn alone() {
     let Ok(what) = std::env::var("HYPERSLAB_TEST_ALONE") else { return };
+    if what == "copy" {
+        return copy_alone();
+    }
     let (x, _) = source();
     let (_folder, path) = scratch("o.zarr");
     hyperslab::device::block::return_large_blocks();
@@ -197,6 +200,40 @@ fn the_process_stays_small_too() {
         let command = command.args(["--exact", "memory::alone", "--nocapture"]).env("HYPERSLAB_TEST_ALONE", what);
         let done = command.output().unwrap();
         assert!(done.status.success(), "{what}: {}", String::from_utf8_lossy(&done.stderr));
+    }
+}
+
+/// Copies chunks of 2 MB, of which memory holds a few, on many threads.
+fn copy_alone() {
+    let [from, to] = ["FROM", "TO"].map(|name| std::env::var(format!("HYPERSLAB_TEST_{name}")).unwrap());
+    let before = high_water();
+    let cx = Context::builder().threads(16).memory("16MiB").device("cpu").build().unwrap();
+    let mut how = Create::new();
+    how.encoding = hyperslab::store::open(&from).unwrap().coding();
+    cx.compute(cx.open(&from).unwrap().store(&to, how)).unwrap();
+    let (report, grown) = (cx.report(), high_water() - before);
+    assert!(report.bytes_copied + report.bytes_read > 90 << 20, "nothing was copied as it is stored");
+    assert!(report.projected_bytes <= 16 << 20 && grown < 40 << 20, "the process grew by {grown} bytes");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn copying_chunks_keeps_to_the_budget() {
+    let folder = tempfile::tempdir().unwrap();
+    let cx = Context::builder().threads(2).memory("64MiB").device("cpu").build().unwrap();
+    let noise: Array<i64> = cx.rng(1).integers(0_i64, i64::MAX, &[48, 250_000]).unwrap();
+    // Chunks that are stored as they are, and some that a filter did not make smaller, which are decoded and encoded anew.
+    for (from, codec, to) in [("a.zarr/x", "none", "b.zarr/x"), ("a.h5/x", "lzf", "b.h5/x")] {
+        let [from, to] = [from, to].map(|name| folder.path().join(name));
+        let noise = noise.store(&from, Create::new().chunks([1, 250_000]).codec(codec));
+        cx.compute(noise).unwrap();
+        let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+        let command = command.args(["--exact", "memory::alone", "--nocapture"]).env("HYPERSLAB_TEST_ALONE", "copy");
+        let done = command.env("HYPERSLAB_TEST_FROM", &from).env("HYPERSLAB_TEST_TO", &to).output().unwrap();
+        assert!(done.status.success(), "{codec}: {}", String::from_utf8_lossy(&done.stderr));
+        let (there, here) = (cx.open(&from).unwrap(), cx.open(&to).unwrap());
+        let same = cx.compute(there.equal(&here).all(..)).unwrap();
+        assert!(same.to_ndarray::<bool>().unwrap()[[]], "{codec}");
     }
 }
 

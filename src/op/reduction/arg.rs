@@ -1,7 +1,7 @@
 //! Positions of extrema: the first of equal ones; the first NaN, unless NaN is skipped.
 
 use super::extrema::{bound, refuse_empty};
-use super::{Params, Phase, Reducer, Reduction, Screen, pass, refuse_complex};
+use super::{Params, Phase, Reducer, Screen, pass, refuse_complex};
 use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
 use crate::error::Result;
@@ -104,29 +104,13 @@ fn position(name: &'static str, better: ElementOp, skip_nan: bool, input: DType,
     Ok(reducer)
 }
 
-macro_rules! positions {
-    ($($(#[doc = $doc:literal])+ $Name:ident, $name:literal, $better:ident, $skip:literal;)*) => { $(
-        $(#[doc = $doc])+
-        #[derive(Debug)]
-        pub(super) struct $Name;
-
-        impl Reduction for $Name {
-            fn name(&self) -> &'static str { $name }
-            fn doc(&self) -> &'static str { concat!($($doc),+).trim_ascii() }
-            fn many_axes(&self) -> bool { false }
-            fn reducer(&self, input: DType, params: &Params) -> Result<Reducer> {
-                position($name, ElementOp::$better, $skip, input, params)
-            }
-        }
-    )* };
-}
-positions! {
+reductions! {
     /// The position of the smallest element: of the first NaN if there is one, of the first among equals.
-    ArgMin, "argmin", Less, false;
+    ArgMin, "argmin": position(ElementOp::Less, false), many_axes false;
     /// The position of the largest element: of the first NaN if there is one, of the first among equals.
-    ArgMax, "argmax", Greater, false;
+    ArgMax, "argmax": position(ElementOp::Greater, false), many_axes false;
     /// The position of the smallest element that is not NaN.
-    NanArgMin, "nanargmin", Less, true;
+    NanArgMin, "nanargmin": position(ElementOp::Less, true), many_axes false;
     /// The position of the largest element that is not NaN.
-    NanArgMax, "nanargmax", Greater, true;
+    NanArgMax, "nanargmax": position(ElementOp::Greater, true), many_axes false;
 }

@@ -1,6 +1,6 @@
 //! Minimum, maximum and their distance; NaN wins, or is skipped by the nan- variants.
 
-use super::{Params, Phase, Reducer, Reduction, accumulate, unary};
+use super::{Params, Phase, Reducer, accumulate, unary};
 use crate::dtype::scalar::Scalar;
 use crate::dtype::{DType, Kind};
 use crate::error::{Error, Result};
@@ -55,56 +55,29 @@ fn nan_extremum(name: &'static str, op: ElementOp, high: bool, input: DType, par
     Ok(Reducer::of_one_phase(name, element, phase, finish))
 }
 
-macro_rules! extrema {
-    ($($(#[doc = $doc:literal])+ $Name:ident, $name:literal, $body:ident($op:ident, $high:literal);)*) => { $(
-        $(#[doc = $doc])+
-        #[derive(Debug)]
-        pub(super) struct $Name;
-
-        impl Reduction for $Name {
-            fn name(&self) -> &'static str { $name }
-            fn doc(&self) -> &'static str { concat!($($doc),+).trim_ascii() }
-            fn reducer(&self, input: DType, params: &Params) -> Result<Reducer> {
-                $body($name, ElementOp::$op, $high, input, params)
-            }
-        }
-    )* };
+fn ptp(name: &'static str, input: DType, params: &Params) -> Result<Reducer> {
+    refuse_empty(name, params)?;
+    let element = input.compute();
+    let (low, high) = (phase(ElementOp::Minimum, true, element)?, phase(ElementOp::Maximum, false, element)?);
+    let mut finish = Program::default();
+    let (a, b) = (finish.input(element), finish.input(element));
+    let span = finish.op(ElementOp::Subtract, &[b, a])?;
+    let span = finish.cast(span, input);
+    finish.outputs.push(span);
+    Ok(Reducer::of_one_phase(name, element, beside(&low, &high), finish))
 }
-extrema! {
+
+reductions! {
     /// The smallest element; NaN if there is one.
-    Min, "min", extremum(Minimum, true);
+    Min, "min": extremum(ElementOp::Minimum, true);
     /// The largest element; NaN if there is one.
-    Max, "max", extremum(Maximum, false);
+    Max, "max": extremum(ElementOp::Maximum, false);
     /// The smallest element that is not NaN.
-    NanMin, "nanmin", nan_extremum(Fmin, true);
+    NanMin, "nanmin": nan_extremum(ElementOp::Fmin, true);
     /// The largest element that is not NaN.
-    NanMax, "nanmax", nan_extremum(Fmax, false);
-}
-
-/// The largest element less the smallest.
-#[derive(Debug)]
-pub(super) struct Ptp;
-
-impl Reduction for Ptp {
-    fn name(&self) -> &'static str {
-        "ptp"
-    }
-
-    fn doc(&self) -> &'static str {
-        "The largest element less the smallest."
-    }
-
-    fn reducer(&self, input: DType, params: &Params) -> Result<Reducer> {
-        refuse_empty("ptp", params)?;
-        let element = input.compute();
-        let (low, high) = (phase(ElementOp::Minimum, true, element)?, phase(ElementOp::Maximum, false, element)?);
-        let mut finish = Program::default();
-        let (a, b) = (finish.input(element), finish.input(element));
-        let span = finish.op(ElementOp::Subtract, &[b, a])?;
-        let span = finish.cast(span, input);
-        finish.outputs.push(span);
-        Ok(Reducer::of_one_phase("ptp", element, beside(&low, &high), finish))
-    }
+    NanMax, "nanmax": nan_extremum(ElementOp::Fmax, false);
+    /// The largest element less the smallest.
+    Ptp, "ptp": ptp();
 }
 
 /// Two phases of one accumulator each as one phase of two.

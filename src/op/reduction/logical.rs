@@ -1,36 +1,25 @@
 //! Truth over an axis, and counting it.
 
-use super::{Params, Reducer, Reduction, accumulate, unary};
+use super::{Params, Reducer, accumulate, unary};
 use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
 use crate::error::Result;
 use crate::op::elementwise::ElementOp;
 
-macro_rules! truths {
-    ($($(#[doc = $doc:literal])+ $Name:ident, $name:literal, $op:ident, $acc:ident, $init:expr;)*) => { $(
-        $(#[doc = $doc])+
-        #[derive(Debug)]
-        pub(super) struct $Name;
-
-        impl Reduction for $Name {
-            fn name(&self) -> &'static str { $name }
-            fn doc(&self) -> &'static str { concat!($($doc),+).trim_ascii() }
-            fn reducer(&self, _input: DType, _params: &Params) -> Result<Reducer> {
-                let acc = DType::$acc;
-                let phase = accumulate(acc, $init, DType::Bool, ElementOp::$op, |p, so_far, x| {
-                    let x = p.cast(x, acc);
-                    p.op(ElementOp::$op, &[so_far, x])
-                })?;
-                Ok(Reducer::of_one_phase($name, DType::Bool, phase, unary(acc, |_, v| Ok(v))?))
-            }
-        }
-    )* };
+/// A fold of truth values with `op`, in `acc` from `init` on.
+fn fold(name: &'static str, op: ElementOp, acc: DType, init: Scalar, _: DType, _: &Params) -> Result<Reducer> {
+    let phase = accumulate(acc, init, DType::Bool, op, |p, so_far, x| {
+        let x = p.cast(x, acc);
+        p.op(op, &[so_far, x])
+    })?;
+    Ok(Reducer::of_one_phase(name, DType::Bool, phase, unary(acc, |_, v| Ok(v))?))
 }
-truths! {
+
+reductions! {
     /// Whether any element is true; false of none.
-    Any, "any", LogicalOr, Bool, Scalar::Bool(false);
+    Any, "any": fold(ElementOp::LogicalOr, DType::Bool, Scalar::Bool(false));
     /// Whether all elements are true; true of none.
-    All, "all", LogicalAnd, Bool, Scalar::Bool(true);
+    All, "all": fold(ElementOp::LogicalAnd, DType::Bool, Scalar::Bool(true));
     /// The number of elements that are not zero.
-    CountNonzero, "count_nonzero", Add, I64, Scalar::Int(0);
+    CountNonzero, "count_nonzero": fold(ElementOp::Add, DType::I64, Scalar::Int(0));
 }

@@ -13,6 +13,25 @@ use crate::dtype::scalar::Scalar;
 use crate::error::{Error, Result};
 use std::fmt;
 
+/// Types of reductions, a row each: documentation, type, NumPy name, and the function that makes the reducer of the name, these
+/// arguments, the input's dtype and the parameters.
+macro_rules! reductions {
+    ($($(#[doc = $doc:literal])+ $Name:ident, $name:literal: $make:ident($($arg:expr),*) $(, many_axes $many:literal)?;)*) => { $(
+        $(#[doc = $doc])+
+        #[derive(Debug)]
+        pub(super) struct $Name;
+
+        impl super::Reduction for $Name {
+            fn name(&self) -> &'static str { $name }
+            fn doc(&self) -> &'static str { concat!($($doc),+).trim_ascii() }
+            fn reducer(&self, input: DType, params: &super::Params) -> Result<super::Reducer> {
+                $make($name, $($arg,)* input, params)
+            }
+            $(fn many_axes(&self) -> bool { $many })?
+        }
+    )* };
+}
+
 mod sum;
 mod rms;
 mod extrema;

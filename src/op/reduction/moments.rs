@@ -5,7 +5,7 @@
 //! `mean = mean_a + d n_b / n` and `M2 = M2_a + M2_b + d² n_a n_b / n`. Never `E[x²] − E[x]²`.
 
 use super::sum::accumulator;
-use super::{Params, Phase, Reducer, Reduction, accumulate, counting, pass, unary};
+use super::{Params, Phase, Reducer, accumulate, counting, pass, unary};
 use crate::dtype::scalar::Scalar;
 use crate::dtype::{DType, Kind};
 use crate::error::Result;
@@ -31,7 +31,7 @@ fn count_of(params: &Params) -> Scalar {
     Scalar::Float(params.count as f64)
 }
 
-fn mean(input: DType, params: &Params) -> Result<Reducer> {
+fn mean(name: &'static str, input: DType, params: &Params) -> Result<Reducer> {
     let output = mean_dtype(input, params);
     let acc = wide(output);
     let phase = accumulate(acc, Scalar::Int(0), input, ElementOp::Add, |p, sum, x| {
@@ -39,14 +39,14 @@ fn mean(input: DType, params: &Params) -> Result<Reducer> {
         p.op(ElementOp::Add, &[sum, x])
     })?;
     if params.uneven {
-        return counting("mean", input, phase, ratio(acc, output)?);
+        return counting(name, input, phase, ratio(acc, output)?);
     }
     let finish = unary(acc, |p, sum| {
         let n = p.constant(count_of(params), acc);
         let mean = p.op(ElementOp::Divide, &[sum, n])?;
         Ok(p.cast(mean, output))
     })?;
-    Ok(Reducer::of_one_phase("mean", input, phase, finish))
+    Ok(Reducer::of_one_phase(name, input, phase, finish))
 }
 
 /// A phase that adds up `value(p, x)` and counts, both where `x` is not NaN.
@@ -73,10 +73,10 @@ fn pairwise(dtypes: &[DType], op: ElementOp) -> Result<Program> {
     Ok(m)
 }
 
-fn nan_mean(input: DType, params: &Params) -> Result<Reducer> {
+fn nan_mean(name: &'static str, input: DType, params: &Params) -> Result<Reducer> {
     let output = mean_dtype(input, params);
     let acc = wide(output);
-    Ok(Reducer::of_one_phase("nanmean", input, counted(acc, input)?, ratio(acc, output)?))
+    Ok(Reducer::of_one_phase(name, input, counted(acc, input)?, ratio(acc, output)?))
 }
 
 /// `(sum, count) -> mean`.
@@ -249,30 +249,17 @@ fn nan_variance(name: &'static str, root: bool, input: DType, params: &Params) -
     Ok(reducer)
 }
 
-macro_rules! moments {
-    ($($(#[doc = $doc:literal])+ $Name:ident, $name:literal, |$input:ident, $params:ident| $body:expr;)*) => { $(
-        $(#[doc = $doc])+
-        #[derive(Debug)]
-        pub(super) struct $Name;
-
-        impl Reduction for $Name {
-            fn name(&self) -> &'static str { $name }
-            fn doc(&self) -> &'static str { concat!($($doc),+).trim_ascii() }
-            fn reducer(&self, $input: DType, $params: &Params) -> Result<Reducer> { $body }
-        }
-    )* };
-}
-moments! {
+reductions! {
     /// The mean.
-    Mean, "mean", |input, params| mean(input, params);
+    Mean, "mean": mean();
     /// The variance: the mean squared distance from the mean, over `n - ddof`.
-    Var, "var", |input, params| variance("var", false, false, input, params);
+    Var, "var": variance(false, false);
     /// The standard deviation: the root of the variance.
-    Std, "std", |input, params| variance("std", true, false, input, params);
+    Std, "std": variance(true, false);
     /// The mean of what is not NaN.
-    NanMean, "nanmean", |input, params| nan_mean(input, params);
+    NanMean, "nanmean": nan_mean();
     /// The variance of what is not NaN.
-    NanVar, "nanvar", |input, params| nan_variance("nanvar", false, input, params);
+    NanVar, "nanvar": nan_variance(false);
     /// The standard deviation of what is not NaN.
-    NanStd, "nanstd", |input, params| nan_variance("nanstd", true, input, params);
+    NanStd, "nanstd": nan_variance(true);
 }

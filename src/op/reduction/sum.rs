@@ -1,6 +1,6 @@
 //! Sums and products. Real floats accumulate in `f64`, complex ones in `c128`, integers in 64 bits and wrap.
 
-use super::{Params, Reducer, Reduction, accumulate, unary};
+use super::{Params, Reducer, accumulate, unary};
 use crate::dtype::scalar::Scalar;
 use crate::dtype::{DType, Kind};
 use crate::error::Result;
@@ -45,28 +45,13 @@ fn fold(
     Ok(Reducer::of_one_phase(name, element, phase, finish))
 }
 
-macro_rules! folds {
-    ($($(#[doc = $doc:literal])+ $Name:ident, $name:literal, $op:ident, $neutral:literal, $skip:literal;)*) => { $(
-        $(#[doc = $doc])+
-        #[derive(Debug)]
-        pub(super) struct $Name;
-
-        impl Reduction for $Name {
-            fn name(&self) -> &'static str { $name }
-            fn doc(&self) -> &'static str { concat!($($doc),+).trim_ascii() }
-            fn reducer(&self, input: DType, params: &Params) -> Result<Reducer> {
-                fold($name, ElementOp::$op, $neutral, $skip, input, params)
-            }
-        }
-    )* };
-}
-folds! {
+reductions! {
     /// The sum.
-    Sum, "sum", Add, 0, false;
+    Sum, "sum": fold(ElementOp::Add, 0, false);
     /// The product.
-    Prod, "prod", Multiply, 1, false;
+    Prod, "prod": fold(ElementOp::Multiply, 1, false);
     /// The sum of what is not NaN.
-    NanSum, "nansum", Add, 0, true;
+    NanSum, "nansum": fold(ElementOp::Add, 0, true);
     /// The product of what is not NaN.
-    NanProd, "nanprod", Multiply, 1, true;
+    NanProd, "nanprod": fold(ElementOp::Multiply, 1, true);
 }

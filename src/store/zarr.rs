@@ -100,10 +100,11 @@ impl Format for Zarr {
         Ok(Box::new(write::ZarrSink::new(path, inner, layout)?))
     }
 
-    fn keeps(&self, _: &Path, encoding: &Encoding, layout: &Layout) -> bool {
-        let version = layout.how.zarr_version.unwrap_or(3);
-        match version {
-            2 => coding::v2(encoding).is_some(),
+    fn keeps(&self, path: &Path, encoding: &Encoding, layout: &Layout) -> bool {
+        // A new array has the version of the groups above it, if none is asked for.
+        let group = || nodes::node(&Source::of_folder(path, "").ok()?, "").ok()?.filter(|root| !root.array);
+        match layout.how.zarr_version.or_else(|| group().map(|group| group.version)) {
+            Some(2) => coding::v2(encoding).is_some(),
             _ => coding::v3(encoding, layout.dtype).is_some(),
         }
     }

@@ -95,6 +95,20 @@ fn what_is_not_replaced() {
 }
 
 #[test]
+fn chunks_are_kept_where_the_version_of_the_group_has_words_for_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let of = |name: &str| folder.path().join(name);
+    // With a checksum, which version 2 does not know.
+    counted(&of("from.zarr"), "x", Create::new());
+    let encoding = Zarr.open(&of("from.zarr"), "x").unwrap().coding().unwrap();
+    for version in [2, 3] {
+        let to = of(&format!("{version}.zarr"));
+        Zarr.group(&to, "", &Create { zarr_version: Some(version), ..Create::new() }).unwrap();
+        assert_eq!(Zarr.keeps(&to, &encoding, &layout(&[4, 6], &[2, 3], Create::new())), version == 3);
+    }
+}
+
+#[test]
 fn missing_chunks_hold_the_fill_value() {
     let folder = tempfile::tempdir().unwrap();
     for (name, shards) in [("plain.zarr", None), ("sharded.zarr", Some(vec![2, 6]))] {

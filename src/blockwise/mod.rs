@@ -4,8 +4,9 @@
 //! *pieces* (output box <- affine map of an input), so slices, transposes, broadcasts and concatenations cost nothing
 //! until a block is read. Blockwise stages can be evaluated for any region, on demand; reductions are swept. `lower.rs`
 //! turns expressions into one stage per node, the rules of `optimize/` fuse them, `sweep.rs` decides what is walked
-//! together and in which blocks (`panels.rs` for what is done to matrices tile by tile), `readers.rs` who asks whom for which blocks, `memory.rs` what that needs, `diagonals.rs`
-//! how diagonals are read, `verify.rs` checks every plan, `display.rs` prints it.
+//! together and in which blocks (`cuts.rs` joins and divides them, `panels.rs` is for what is done to matrices tile by
+//! tile), `readers.rs` who asks whom for which blocks, `memory.rs` what that needs, `diagonals.rs` how diagonals are read,
+//! `verify.rs` checks every plan, `display.rs` prints it.
 //!
 //! Invariants: a plan is a value without buffers; its size follows the expression, never the data.
 
@@ -16,6 +17,7 @@ pub mod verify;
 pub mod memory;
 mod sources;
 mod panels;
+mod cuts;
 pub mod sweep;
 pub mod readers;
 pub mod display;

@@ -4,6 +4,7 @@
 //! Blocks respect what may not be cut (reduction tiles, stored chunks, chunks that user functions see), prefer whole
 //! source chunks, join tiny ones and split what exceeds a task's share of the budget along axes that may be cut.
 
+use super::cuts::{Axis, count, grid_of, join, longest, meet, shrink, spread, widen};
 use super::memory::{carried_bytes, held_bytes, task_bytes, waiting_bytes, walked_bytes};
 use super::panels::{Room, panels, whole_rows};
 use super::plan::{Input, Origin, Plan, StageId, StageKind};
@@ -50,8 +51,7 @@ impl Machine {
 /// Bytes of a small block.
 const SMALL_BLOCK: u64 = 2 << 20;
 
-/// Bytes of a small block that is decoded: that takes a fraction of a millisecond, while to join chunks is to copy them, row by
-/// row where they are cut along inner axes.
+/// Bytes of a small block that is decoded, which takes longer than a task costs; to join chunks is to copy their rows.
 const DECODED_BLOCK: u64 = 512 << 10;
 
 /// Bytes of a small block on a device that is copied there: a third of a millisecond of `PCIe`,
@@ -65,13 +65,6 @@ const DEVICE_BLOCKS: u64 = 256;
 
 /// Cuts that have common boundaries only every so many pieces have none worth waiting for.
 const FAR: usize = 8;
-
-/// A cut that does not save this part of a task's bytes is not made: what is left (a chunk that is read only in part) does
-/// not get smaller with the block.
-const WORTH_A_CUT: u64 = 8;
-
-/// Blocks of matrix products that every thread should have, so that all of them are busy to the end.
-const BLOCKS_A_THREAD: usize = 3;
 
 /// Blocks longer than this are not made only to keep cells of matrix products whole.
 const FAR_CELLS: usize = 4096;
@@ -318,15 +311,6 @@ fn level(plan: &Plan, id: StageId) -> usize {
         .unwrap_or(0)
 }
 
-/// How one axis may be cut.
-#[derive(Clone)]
-struct Axis {
-    /// Boundaries that must not be missed: blocks are unions of these pieces.
-    hard: Option<AxisChunks>,
-    /// The blocks so far.
-    now: AxisChunks,
-}
-
 /// The blocks in which `stages` are swept, while `share` bytes are left for tasks.
 #[must_use]
 pub fn grid(plan: &Plan, stages: &[StageId], machine: &Machine, share: u64) -> Chunks {
@@ -393,17 +377,16 @@ pub fn grid(plan: &Plan, stages: &[StageId], machine: &Machine, share: u64) -> C
         let elements = |axes: &[Axis]| walked_bytes(plan, stages, &longest(axes));
         join(&mut axes, (cap / 3).max(1), &elements);
     } else {
-        let grid = Chunks::new(axes.iter().map(|axis| axis.now.clone()).collect());
-        let decoded = sources.are_decoded(plan, &grid);
+        let decoded = sources.are_decoded(plan, &grid_of(&axes));
         let small = if sources.are_held() { 0 } else { machine.small_block(streams, decoded) };
         join(&mut axes, small.min(cap), &walked);
     }
     shrink(&mut axes, per_task, &bytes);
     shrink(&mut axes, machine.block_bytes.unwrap_or(u64::MAX).max(1), &walked);
     if sources.is_empty() && cells.is_none() {
-        spread(&mut axes, machine, &walked);
+        spread(&mut axes, machine.threads, machine.small_block(false, false), &walked);
     }
-    Chunks::new(axes.into_iter().map(|a| a.now).collect())
+    grid_of(&axes)
 }
 
 /// Whether blocks go to disk or come from there: large ones have large cells in common.
@@ -426,11 +409,6 @@ fn gathers(plan: &Plan, id: StageId) -> bool {
     let stage = &plan.stages[id];
     matches!(stage.kind, StageKind::Regional(Regional::Gather(_))) && stage.inputs.first().is_some_and(stored)
         || stage.stage_inputs().into_iter().any(|i| !plan.stages[i].is_swept() && gathers(plan, i))
-}
-
-/// The shape of the largest block.
-fn longest(axes: &[Axis]) -> Vec<usize> {
-    axes.iter().map(|a| a.now.longest()).collect()
 }
 
 /// The boundaries that all stages need along axis `a`.
@@ -469,117 +447,6 @@ fn collect_function_cuts<'a>(plan: &'a Plan, id: StageId, a: usize, cuts: &mut V
                 collect_function_cuts(plan, inner, a, cuts);
             }
         }
-    }
-}
-
-/// The boundaries that two cuts have in common.
-fn meet(x: &AxisChunks, y: &AxisChunks) -> AxisChunks {
-    if x == y {
-        return x.clone();
-    }
-    if let (AxisChunks::Regular { len, chunk: a }, AxisChunks::Regular { chunk: b, .. }) = (x, y) {
-        return AxisChunks::regular(*len, lcm(*a, *b));
-    }
-    let (few, many) = if x.count() <= y.count() { (x, y) } else { (y, x) };
-    let bounds: Vec<usize> = few.bounds().into_iter().filter(|&b| many.is_boundary(b)).collect();
-    AxisChunks::from_bounds(&bounds)
-}
-
-fn lcm(a: usize, b: usize) -> usize {
-    let (mut x, mut y) = (a, b);
-    while y != 0 {
-        (x, y) = (y, x % y);
-    }
-    (a / x.max(1)).saturating_mul(b)
-}
-
-/// Joins neighbouring pieces, inner axes first, while a block stays under `small` bytes.
-fn join(axes: &mut [Axis], small: u64, bytes: &dyn Fn(&[Axis]) -> u64) {
-    for at in (0..axes.len()).rev() {
-        let room = usize::try_from(small / bytes(axes).max(1)).unwrap_or(usize::MAX);
-        let count = axes[at].now.count();
-        if room > 1 && count > 1 {
-            let before = axes[at].now.clone();
-            axes[at].now = before.grouped(room.min(count));
-            if bytes(axes) > small.max(1) && room < count {
-                axes[at].now = before.grouped((room / 2).max(1));
-            }
-        }
-        if axes[at].now.count() > 1 {
-            return;
-        }
-    }
-}
-
-/// Joins neighbouring cells of matrix products along the last two axes, the shorter side first, while a block takes at most
-/// `cap` bytes and every thread has some: the larger and squarer a block, the less often factors are read.
-fn widen(axes: &mut [Axis], threads: usize, cap: u64, bytes: &dyn Fn(&[Axis]) -> u64) {
-    let first = axes.len().saturating_sub(2);
-    let mut open: Vec<usize> = (first..axes.len()).collect();
-    while let Some(&at) = open.iter().min_by_key(|&&a| axes[a].now.longest()) {
-        let before = axes[at].now.clone();
-        axes[at].now = before.grouped(2);
-        let count: usize = axes.iter().map(|a| a.now.count()).product();
-        if before.count() <= 1 || count < BLOCKS_A_THREAD * threads || bytes(axes) > cap {
-            axes[at].now = before;
-            open.retain(|&a| a != at);
-        }
-    }
-}
-
-/// Cuts blocks until they take at most `cap` bytes or cuts are of no more use: first back to the hard pieces, then free
-/// axes, outermost first.
-fn shrink(axes: &mut [Axis], cap: u64, bytes: &dyn Fn(&[Axis]) -> u64) {
-    for at in 0..axes.len() {
-        if bytes(axes) <= cap {
-            return;
-        }
-        if let Some(hard) = axes[at].hard.clone() {
-            let pieces = axes[at].now.longest().div_ceil(hard.longest().max(1));
-            let fit = usize::try_from(cap * pieces as u64 / bytes(axes).max(1)).unwrap_or(1);
-            axes[at].now = hard.grouped(fit.clamp(1, pieces.max(1)));
-        }
-    }
-    for at in 0..axes.len() {
-        while axes[at].hard.is_none() && bytes(axes) > cap && axes[at].now.longest() > 1 {
-            let (before, whole) = (bytes(axes), axes[at].now.clone());
-            let excess = usize::try_from(before.div_ceil(cap)).unwrap_or(usize::MAX);
-            axes[at].now = divided(&whole, excess.clamp(2, 4));
-            if bytes(axes) > before - before / WORTH_A_CUT {
-                axes[at].now = whole;
-                break;
-            }
-        }
-    }
-}
-
-/// The number of blocks.
-fn count(axes: &[Axis]) -> usize {
-    axes.iter().map(|a| a.now.count()).product()
-}
-
-/// Cuts blocks of generated or contiguous data until every thread has some, along free axes.
-fn spread(axes: &mut [Axis], machine: &Machine, bytes: &dyn Fn(&[Axis]) -> u64) {
-    for at in 0..axes.len() {
-        while axes[at].hard.is_none()
-            && count(axes) < 4 * machine.threads
-            && bytes(axes) > machine.small_block(false, false)
-            && axes[at].now.longest() > 1
-        {
-            axes[at].now = divided(&axes[at].now, 2);
-        }
-    }
-}
-
-/// Pieces of about a `parts`-th of the length.
-fn divided(axis: &AxisChunks, parts: usize) -> AxisChunks {
-    let longest = axis.longest();
-    match axis {
-        AxisChunks::Regular { len, .. } => {
-            let exact = (parts..=2 * parts).find(|k| longest.is_multiple_of(*k));
-            AxisChunks::regular(*len, longest / exact.unwrap_or(parts).min(longest))
-        }
-        AxisChunks::Irregular(_) => AxisChunks::regular(axis.len(), longest.div_ceil(parts)),
     }
 }
 

@@ -11,8 +11,7 @@ use crate::error::Result;
 use crate::expr::{Expr, build};
 use crate::op::reduction::{self, Params};
 use crate::store::memory::MemoryStore;
-use crate::store::{Attributes, Info, Store};
-use std::collections::BTreeMap;
+use crate::store::{Info, Store};
 use std::sync::Arc;
 
 /// An array of zeros in memory, cut into chunks.
@@ -39,22 +38,7 @@ impl Store for Chunked {
 /// A stored array of zeros, read in chunks.
 pub(super) fn stored(path: &str, shape: &[usize], chunk: &[usize]) -> Expr {
     let chunks = Chunks::regular(shape, chunk).unwrap();
-    build::source(Arc::new(Chunked(Info {
-        path: path.to_owned(),
-        format: "test".to_owned(),
-        dtype: DType::F32,
-        time: None,
-        shape: shape.to_vec(),
-        chunks,
-        shards: None,
-        codecs: String::new(),
-        names: Vec::new(),
-        attributes: Attributes::new(),
-        types: BTreeMap::new(),
-        missing: None,
-        fill: None,
-        stored: None,
-    })))
+    build::source(Arc::new(Chunked(Info::new(path, "test", DType::F32, chunks))))
 }
 
 /// A reduction with its reduced axes kept.

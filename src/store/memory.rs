@@ -8,25 +8,9 @@ use crate::device::data::Data;
 use crate::dtype::DType;
 use crate::dtype::time::TimeType;
 use crate::error::{Error, Result};
-use std::collections::BTreeMap;
 
 fn info(dtype: DType, chunks: Chunks) -> Info {
-    Info {
-        path: "memory".to_owned(),
-        format: "memory".to_owned(),
-        dtype,
-        time: None,
-        shape: chunks.shape(),
-        chunks,
-        shards: None,
-        codecs: String::new(),
-        names: Vec::new(),
-        attributes: Attributes::new(),
-        types: BTreeMap::new(),
-        missing: None,
-        fill: None,
-        stored: None,
-    }
+    Info::new("memory", "memory", dtype, chunks)
 }
 
 /// Data that is read like a file; whoever can uses it in place, through [`Store::held`].

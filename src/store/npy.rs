@@ -9,7 +9,7 @@ use super::patches::{self, PatchSink, Target};
 use super::raw;
 use super::remote::ahead::Ahead;
 use super::staging::Staging;
-use super::{Attributes, Change, Create, Format, Info, Layout, Node, NodeKind, Sink, Store};
+use super::{Change, Create, Format, Info, Layout, Node, NodeKind, Sink, Store};
 use crate::chunk::region::Indices;
 use crate::chunk::{Chunks, Region, auto};
 use crate::cpu::copy::{copy_box, normalise_bools, reverse_axes, swap_bytes};
@@ -17,7 +17,6 @@ use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::shape;
 use header::Header;
-use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -99,25 +98,16 @@ impl NpyStore {
 
     /// The array that `header` describes, in a file that holds its elements.
     pub(super) fn described(file: Arc<Input>, header: Header, format: &str) -> Self {
+        let chunks = if header.fortran {
+            fortran_chunks(&header.shape, header.dtype.size())
+        } else {
+            auto::auto(&header.shape, header.dtype.size())
+        };
         let info = Info {
-            path: file.path().display().to_string(),
-            format: format.to_owned(),
-            dtype: header.dtype,
             time: header.time,
-            shape: header.shape.clone(),
-            chunks: if header.fortran {
-                fortran_chunks(&header.shape, header.dtype.size())
-            } else {
-                auto::auto(&header.shape, header.dtype.size())
-            },
-            shards: None,
             codecs: header.describe(),
-            names: Vec::new(),
-            attributes: Attributes::new(),
-            types: BTreeMap::new(),
-            missing: None,
-            fill: None,
             stored: Some(file.length()),
+            ..Info::new(file.path().display().to_string(), format, header.dtype, chunks)
         };
         Self { file, header, info }
     }

@@ -18,7 +18,6 @@ use crate::shape;
 use codec::{Compression, Predictor, Rows};
 use directory::{Directory, Reader};
 use page::{Form, Page, Refusal};
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -187,21 +186,13 @@ impl Stack {
         if let Some(text) = self.description.filter(|t| !t.is_empty() && !t.starts_with('<') && !t.starts_with('{')) {
             attributes.insert("description".to_owned(), text.into());
         }
+        let chunks = chunks(&self.form, &meaning.outer);
         let info = Info {
-            path: shown.display().to_string(),
-            format: "tiff".to_owned(),
-            dtype: self.form.dtype,
-            chunks: chunks(&self.form, &meaning.outer),
-            time: None,
-            shape: lengths,
-            shards: None,
             codecs: self.form.describe(self.swapped),
             names: meaning.names,
             attributes,
-            types: BTreeMap::new(),
-            missing: None,
-            fill: None,
             stored: Some(pages.iter().flatten().map(|p| p.1).fold(0, u64::saturating_add)),
+            ..Info::new(shown.display().to_string(), "tiff", self.form.dtype, chunks)
         };
         check(&self.form, &pages, self.length).map_err(|why| Error::store(&shown, why))?;
         let (form, swapped, outer, file) = (self.form, self.swapped, meaning.outer, Arc::clone(file));

@@ -5,7 +5,7 @@ use hyperslab::chunk::{Chunks, Region, region::Indices};
 use hyperslab::dtype::DType;
 use hyperslab::error::{Error, ErrorKind, Result};
 use hyperslab::expr::build;
-use hyperslab::store::{Attributes, Info, Store};
+use hyperslab::store::{Info, Store};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
@@ -32,23 +32,8 @@ pub fn value(i: usize, j: usize) -> f32 {
 
 impl Synthetic {
     pub fn new(rows: usize, columns: usize, chunk: [usize; 2]) -> Self {
-        let lengths = vec![rows, columns];
-        let info = Info {
-            path: "synthetic".to_owned(),
-            format: "synthetic".to_owned(),
-            dtype: DType::F32,
-            time: None,
-            chunks: Chunks::regular(&lengths, &chunk).unwrap(),
-            shape: lengths,
-            shards: None,
-            codecs: String::new(),
-            names: Vec::new(),
-            attributes: Attributes::new(),
-            types: BTreeMap::new(),
-            missing: None,
-            fill: None,
-            stored: None,
-        };
+        let chunks = Chunks::regular(&[rows, columns], &chunk).unwrap();
+        let info = Info::new("synthetic", "synthetic", DType::F32, chunks);
         Self { info, reads: Mutex::default(), fault: None }
     }
 

@@ -65,11 +65,16 @@ impl Lengths {
     /// # Errors
     /// [`Chunks`](crate::ErrorKind::Chunks) when there are more or fewer than the array has axes.
     fn resolve(&self, shape: &[usize], itemsize: usize, bytes: usize) -> Result<Vec<usize>> {
-        if self.0.len() != shape.len() {
-            let (have, rank) = (self.0.len(), shape.len());
-            return Err(Error::chunks(format!("{have} lengths for an array of {rank} axes")));
-        }
+        self.check(shape.len())?;
         Ok(fit(shape, &self.0, itemsize, bytes))
+    }
+
+    /// That there is a length for each axis.
+    fn check(&self, rank: usize) -> Result<()> {
+        if self.0.len() == rank {
+            return Ok(());
+        }
+        Err(Error::chunks(format!("{} lengths for an array of {rank} axes", self.0.len())))
     }
 
     /// As [`Lengths::resolve`], none longer than its axis.
@@ -80,10 +85,11 @@ impl Lengths {
 
     /// Shards of chunks: where lengths are to be chosen, whole numbers of chunks.
     fn shards(&self, shape: &[usize], chunks: &[usize], itemsize: usize) -> Result<Vec<usize>> {
+        self.check(shape.len())?;
         let counts: Vec<usize> = shape.iter().zip(chunks).map(|(n, c)| n.div_ceil(*c)).collect();
         let given = |(&n, &c): (&isize, &usize)| usize::try_from(n).map_or(n, |n| n.div_ceil(c).cast_signed());
-        let within = Self(self.0.iter().zip(chunks).map(given).collect());
-        let number = within.resolve(&counts, itemsize * chunks.iter().product::<usize>(), AUTO_SHARD_BYTES)?;
+        let within: Vec<isize> = self.0.iter().zip(chunks).map(given).collect();
+        let number = fit(&counts, &within, itemsize * chunks.iter().product::<usize>(), AUTO_SHARD_BYTES);
         let length = |((&n, number), &c): ((&isize, usize), &usize)| usize::try_from(n).unwrap_or(number * c);
         Ok(self.0.iter().zip(number).zip(chunks).map(length).collect())
     }
@@ -173,6 +179,8 @@ mod tests {
         assert_eq!((chunks, shards), (Some(vec![62, 60, 60]), Some(vec![248, 180, 240])));
         let (_, shards) = create(&["--chunks", "65,auto,auto", "--shards", "130,auto,-1"]).unwrap();
         assert_eq!(shards, Some(vec![130, 120, 720]));
+        let refused = create(&["--chunks", "65,60,60", "--shards", "130,120,120,2"]).unwrap_err().to_string();
+        assert_eq!(refused, "chunks: 4 lengths for an array of 3 axes");
         let refused = create(&["--shards", "auto,auto,auto"]).unwrap_err().to_string();
         assert_eq!(refused, "chunks: `--shards auto` wants `--chunks`, which may be auto, too");
     }

@@ -1,7 +1,7 @@
 //! Arrays from nothing, from memory and from files.
 
 use super::{Array, Dyn, Kind};
-use crate::chunk::{AUTO, Chunks, auto};
+use crate::chunk::{AUTO, auto};
 use crate::device::block::Block;
 use crate::device::data::Data;
 use crate::dtype::scalar::Scalar;
@@ -323,17 +323,17 @@ impl Array<Dyn> {
     }
 }
 
-/// A regular grid over `shape`, where -1 takes a whole axis, and axes of length [`AUTO`] share what is left; what
-/// [`Array::rechunk`] accepts.
+/// The lengths of the chunks of an array of this shape, where -1 takes a whole axis, and axes of length [`AUTO`] share what
+/// is left; what [`Array::rechunk`] accepts.
 ///
 /// # Errors
 /// [`Chunks`](crate::ErrorKind::Chunks) for a wrong rank or another length below 1.
-pub(crate) fn grid_of(shape: &[usize], chunk: &[isize], dtype: DType) -> Result<Chunks> {
+pub(crate) fn chunk_lengths(shape: &[usize], chunk: &[isize], dtype: DType) -> Result<Vec<usize>> {
     if chunk.len() != shape.len() {
         return Err(Error::chunks(format!("{} lengths for rank {}", chunk.len(), shape.len())));
     }
     if let Some(c) = chunk.iter().find(|&&c| c < 1 && c != -1 && c != AUTO) {
         return Err(Error::chunks(format!("a chunk cannot be {c} long")));
     }
-    Chunks::regular(shape, &auto::fit(shape, chunk, dtype.size(), auto::AUTO_CHUNK_BYTES))
+    Ok(auto::fit(shape, chunk, dtype.size(), auto::AUTO_CHUNK_BYTES))
 }

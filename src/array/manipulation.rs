@@ -1,7 +1,8 @@
 //! The same elements, seen differently: transposes, flips, broadcasts, joins, chunks.
 
-use super::creation::grid_of;
+use super::creation::chunk_lengths;
 use super::{Array, Kind, done};
+use crate::chunk::Chunks;
 use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::expr::build;
@@ -106,7 +107,8 @@ impl<T: Kind> Array<T> {
     /// [`Chunks`](crate::ErrorKind::Chunks) for a wrong rank or length.
     #[track_caller]
     pub fn try_rechunk(&self, chunk: &[isize]) -> Result<Self> {
-        let grid = grid_of(&self.shape().known()?, chunk, self.dtype())?;
+        let shape = self.shape().known()?;
+        let grid = Chunks::regular(&shape, &chunk_lengths(&shape, chunk, self.dtype())?)?;
         Ok(Self::of(build::rechunk(self.expr(), grid)?))
     }
 

@@ -32,8 +32,8 @@ pub struct Machine {
 
 impl Machine {
     /// Blocks smaller than this are joined: it hides the cost of a task many times over. On a device it hides that of a
-    /// launch, and where blocks come from the host, as `streams` says, leaves enough of them
-    /// to overlap.
+    /// launch, and where blocks come from the host, as `streams` says, leaves enough of them to
+    /// overlap.
     fn small_block(&self, streams: bool, decoded: bool) -> u64 {
         let most = if streams { STREAMED_BLOCK } else { RESIDENT_BLOCK };
         let on_cpu = if decoded { DECODED_BLOCK } else { SMALL_BLOCK };

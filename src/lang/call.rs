@@ -3,8 +3,8 @@
 use super::nearest::suggestion;
 use super::value::{Call, Value};
 use crate::array::Array;
-use crate::array::creation::grid_of;
-use crate::chunk::auto::{self, AUTO};
+use crate::array::creation::chunk_lengths;
+use crate::chunk::AUTO;
 use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
 use crate::error::{Error, ErrorKind, Result};
@@ -307,8 +307,7 @@ impl Call {
         if self.given("chunks").is_some_and(|v| v.items().is_none()) {
             list = vec![list[0]; shape.len()];
         }
-        grid_of(shape, &list, dtype)?;
-        Ok(Some(auto::fit(shape, &list, dtype.size(), auto::AUTO_CHUNK_BYTES)))
+        chunk_lengths(shape, &list, dtype).map(Some)
     }
 
     /// An argument as lengths of chunks; `None` among them means the whole axis, `'auto'` that the length is to be chosen.

@@ -364,12 +364,18 @@ impl Context {
     /// Runs `launch`, which holds `bytes` of `device` at once, beside others, and where there is no room left, again with
     /// the device to itself: what others hold while they launch is free then, and everything else may leave, though that may
     /// take a moment. So what fits depends on `bytes`, not on chance.
-    pub(crate) fn admit<T>(&self, device: &dyn Device, bytes: u64, launch: impl Fn() -> Result<T>) -> Result<T> {
-        if let Some(budget) = device.budget().filter(|&budget| bytes > budget) {
-            return Err(Error::memory(device.name(), bytes, budget));
-        }
+    pub(crate) fn admit<T>(
+        &self,
+        device: &dyn Device,
+        bytes: impl FnOnce() -> u64,
+        launch: impl Fn() -> Result<T>,
+    ) -> Result<T> {
         let mut done = self.beside(&launch);
         if needed(&done).is_some() {
+            let bytes = bytes();
+            if let Some(budget) = device.budget().filter(|&budget| bytes > budget) {
+                return Err(Error::memory(device.name(), bytes, budget));
+            }
             let (_alone, began) = (self.0.crowd.write(), Instant::now());
             done = launch();
             // Where nothing else is counted, the driver has no more to give.

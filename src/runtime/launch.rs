@@ -55,7 +55,7 @@ impl Launcher {
     pub(crate) fn run(&self, cx: &Context, region: &Region, views: &[View<Data>]) -> Result<Vec<Data>> {
         let stays = self.exact && views.iter().all(|v| matches!(v.block, Data::Host(_)));
         if let Some((device, stream)) = cx.lane_for(region, views).filter(|_| !self.on_cpu && !stays) {
-            let bytes = self.bytes_there(region, views);
+            let bytes = || self.bytes_there(region, views);
             match cx.admit(device.as_ref(), bytes, || self.run_there((device, stream), region, views)) {
                 // The last resort of a device that has no room for one block: its results agree within the tolerance.
                 Err(error) if matches!(error.kind(), ErrorKind::Memory { .. }) => {

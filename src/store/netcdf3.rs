@@ -82,15 +82,11 @@ impl Format for Netcdf3 {
     }
 
     fn change(&self, path: &Path, inner: &str, change: &Change) -> Result<Box<dyn Sink>> {
-        let inner = inner.trim_matches('/');
-        let name = if inner.is_empty() { Dataset::open(path)?.find(inner)?.name.clone() } else { inner.to_owned() };
-        Ok(Box::new(PatchSink::new(path, &name, change, Opened::new)?))
+        Ok(Box::new(PatchSink::new(path, &variable_name(path, inner)?, change, Opened::new)?))
     }
 
     fn recover(&self, path: &Path, inner: &str) -> Result<Option<String>> {
-        let inner = inner.trim_matches('/');
-        let name = if inner.is_empty() { Dataset::open(path)?.find(inner)?.name.clone() } else { inner.to_owned() };
-        patches::recover(path, &name, Opened::new)
+        patches::recover(path, &variable_name(path, inner)?, Opened::new)
     }
 
     fn group(&self, path: &Path, inner: &str, how: &Create) -> Result<()> {
@@ -99,6 +95,14 @@ impl Format for Netcdf3 {
 
     fn neighbours(&self, _inner: &str) -> Option<String> {
         Some(String::new())
+    }
+}
+
+/// The name of a variable; of the only one, where none is given.
+fn variable_name(path: &Path, inner: &str) -> Result<String> {
+    match inner.trim_matches('/') {
+        "" => Ok(Dataset::open(path)?.find("")?.name.clone()),
+        name => Ok(name.to_owned()),
     }
 }
 

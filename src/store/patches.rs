@@ -69,11 +69,7 @@ impl PatchSink {
         let mut staging = Staging::begin(path, inner, &Create::new(), None)?;
         let target = open(path, inner)?;
         let info = target.info();
-        if info.shape != change.before {
-            let (now, then) = (shape::tuple(&info.shape), shape::tuple(&change.before));
-            let why = format!("has the shape {now} now, and had {then} when it was opened; run it again");
-            return Err(Error::store(&info.path, why));
-        }
+        change.check(&info.shape, &info.path)?;
         if let Some(why) = target.refuses(&change.after()) {
             return Err(Error::unsupported(format!("{}: {why}", info.path)));
         }
@@ -175,6 +171,7 @@ mod tests {
     use crate::dtype::DType;
     use crate::store::netcdf3::Netcdf3;
     use crate::store::npy::Npy;
+    use crate::store::update::testing::{change, elements};
     use crate::store::{Format, Layout};
 
     fn array(format: &dyn Format, path: &Path, inner: &str, values: &[u8]) {
@@ -183,18 +180,6 @@ mod tests {
         let sink = format.create(path, inner, &layout).unwrap();
         sink.write(&Region::full(&[values.len()]), values).unwrap();
         sink.finish().unwrap();
-    }
-
-    fn elements(format: &dyn Format, path: &Path, inner: &str) -> Vec<u8> {
-        let store = format.open(path, inner).unwrap();
-        let mut out = vec![0; store.info().shape[0]];
-        store.read(&Region::full(&store.info().shape), &mut out).unwrap();
-        out
-    }
-
-    fn change(start: usize, len: usize, before: usize) -> Change {
-        let region = Region::new(vec![start], vec![len]);
-        Change { region, before: vec![before], resume: false, run: None, token: "mine".to_owned() }
     }
 
     /// A change of which all is made when the process is killed, and a part in its place.

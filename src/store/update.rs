@@ -9,6 +9,7 @@ use crate::shape;
 use crate::shape::axes::Axes;
 use crate::shape::slice::{Index, Item, Resolved, range, resolve};
 use std::borrow::Cow;
+use std::path::Path;
 
 /// Where in an existing array an array is written, and how.
 ///
@@ -254,6 +255,15 @@ impl Change {
             .collect()
     }
 
+    /// That the array, which errors call `shown`, has the shape that it had when it was opened.
+    pub(super) fn check(&self, shape: &[usize], shown: impl AsRef<Path>) -> Result<()> {
+        if *shape == self.before {
+            return Ok(());
+        }
+        let (now, then) = (shape::tuple(shape), shape::tuple(&self.before));
+        Err(Error::store(shown, format!("has the shape {now} now, and had {then} when it was opened; run it again")))
+    }
+
     /// Where in the array `part` of what is written goes.
     pub(super) fn written(&self, part: &Region) -> Region {
         let start = part.start.iter().zip(&self.region.start).map(|(a, b)| a + b).collect();
@@ -346,6 +356,27 @@ impl std::str::FromStr for Update {
             item(slice).map(|item| (axis.trim().to_owned(), item))
         };
         Ok(Self::new(Place::Along(parts.into_iter().map(one).collect::<Result<_>>()?)))
+    }
+}
+
+/// What tests of every format's changes need.
+#[cfg(test)]
+pub(super) mod testing {
+    use super::*;
+    use crate::store::Format;
+
+    /// A change of `len` elements from `start` on, of an array of `before` elements.
+    pub(in crate::store) fn change(start: usize, len: usize, before: usize) -> Change {
+        let region = Region::new(vec![start], vec![len]);
+        Change { region, before: vec![before], resume: false, run: None, token: "mine".to_owned() }
+    }
+
+    /// All elements of an array of bytes.
+    pub(in crate::store) fn elements(format: &dyn Format, path: &Path, inner: &str) -> Vec<u8> {
+        let store = format.open(path, inner).unwrap();
+        let mut out = vec![0; store.info().shape[0]];
+        store.read(&Region::full(&store.info().shape), &mut out).unwrap();
+        out
     }
 }
 

@@ -59,11 +59,7 @@ impl ChangeSink {
         let shown = shown(path, &inner);
         let mut staging = Staging::begin(path, &inner, &Create::new(), None)?;
         let old = Arc::new(Hdf5::array(path, &inner)?);
-        if old.info.shape != change.before {
-            let (now, then) = (shape::tuple(&old.info.shape), shape::tuple(&change.before));
-            let why = format!("has the shape {now} now, and had {then} when it was opened; run it again");
-            return Err(Error::store(shown, why));
-        }
+        change.check(&old.info.shape, &shown)?;
         let fail = |why: String| Error::unsupported(format!("{}: {why}", shown.display()));
         let repacker = ffi::locked(|| check(path, &old, change)).map_err(fail)?;
         let grid = change.grid(old.piece().as_deref(), &old.info.chunks);

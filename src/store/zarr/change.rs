@@ -68,11 +68,7 @@ impl ChangeSink {
         };
         let array = Arc::new(*array);
         let shown = source.name(inner);
-        if array.info.shape != change.before {
-            let (now, then) = (shape::tuple(&array.info.shape), shape::tuple(&change.before));
-            let why = format!("has the shape {now} now, and had {then} when it was opened; run it again");
-            return Err(Error::store(shown, why));
-        }
+        change.check(&array.info.shape, &shown)?;
         let old = ZarrStore::shared(source.clone(), Arc::clone(&array));
         let Some(piece) = old.piece() else {
             return Err(Error::unsupported(format!("{}: an irregular grid of chunks is not changed", shown.display())));
@@ -252,6 +248,7 @@ mod tests {
     use super::super::Zarr;
     use super::*;
     use crate::dtype::DType;
+    use crate::store::update::testing::{change, elements};
     use crate::store::{Format, Layout};
 
     fn array(path: &Path, shape: &[usize], values: &[u8]) {
@@ -260,18 +257,6 @@ mod tests {
         let sink = Zarr.create(path, "x", &layout).unwrap();
         sink.write(&Region::full(shape), values).unwrap();
         sink.finish().unwrap();
-    }
-
-    fn elements(path: &Path) -> Vec<u8> {
-        let store = Zarr.open(path, "x").unwrap();
-        let mut out = vec![0; store.info().shape[0]];
-        store.read(&Region::full(&store.info().shape), &mut out).unwrap();
-        out
-    }
-
-    fn change(start: usize, len: usize, before: usize) -> Change {
-        let region = Region::new(vec![start], vec![len]);
-        Change { region, before: vec![before], resume: false, run: None, token: "mine".to_owned() }
     }
 
     #[test]
@@ -296,9 +281,9 @@ mod tests {
         std::fs::rename(&part, folder.path().join(".commit.a.zarr%x")).unwrap();
         std::fs::rename(folder.path().join(".commit.a.zarr%x/c/2"), path.join("x/c/2")).unwrap();
         drop(sink);
-        assert_eq!(elements(&path), [0, 1, 2, 3, 4, 5]);
+        assert_eq!(elements(&Zarr, &path, "x"), [0, 1, 2, 3, 4, 5]);
         assert_eq!(Zarr.recover(&path, "x").unwrap().as_deref(), Some("mine"));
-        assert_eq!(elements(&path), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+        assert_eq!(elements(&Zarr, &path, "x"), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
         let group = node(&source, "").unwrap().unwrap().document;
         assert_eq!(group["consolidated_metadata"]["metadata"]["x"]["shape"], json!([11]));
         assert_eq!(Zarr.recover(&path, "x").unwrap(), None);
@@ -316,7 +301,7 @@ mod tests {
         let second = ChangeSink::new(&path, "x", &change(1, 4, 6)).unwrap_err().to_string();
         assert!(second.contains("is being written by process"), "{second}");
         drop(sink);
-        assert_eq!(elements(&path), [0, 1, 2, 3, 4, 5]);
+        assert_eq!(elements(&Zarr, &path, "x"), [0, 1, 2, 3, 4, 5]);
         let wrong = ChangeSink::new(&path, "x", &change(7, 4, 7)).unwrap_err().to_string();
         assert!(wrong.ends_with("has the shape (6,) now, and had (7,) when it was opened; run it again"), "{wrong}");
         // A chunk that is changed in part has to be read, and is damaged.

@@ -1,8 +1,8 @@
 //! Climate: how far a temperature field strays from its mean over time.
 //!
-//! Opens ERA5's temperature at two metres, subtracts the mean over time, and asks for four things at once: the anomaly as
-//! a new Zarr array, its standard deviation at every place, and its extremes. The field is read twice, once for the mean
-//! and once for everything that needs it; neither the field nor the anomaly is ever held whole.
+//! Opens ERA5's temperature at two metres, subtracts the mean over time, and asks for four things at once: the anomaly
+//! as a new Zarr array, its standard deviation at every place, and its extremes. The field is read twice, once for the
+//! mean and once for everything that needs it; neither the field nor the anomaly is ever held whole.
 //!
 //! Run from the root of the repository: `cargo run --release --example anomaly`
 

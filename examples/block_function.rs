@@ -1,9 +1,9 @@
 //! A function of one's own over chunks: local contrast.
 //!
-//! `map_blocks` hands a closure every logical chunk of an array, exactly as the array is cut, as an ndarray view. Here the
-//! chunks are tiles of 30 by 30 cells of the Earth's relief, and each cell becomes its height above the tile's mean, in
-//! deviations of the tile: a hill on a plain stands out as much as a peak in a mountain range. Everything before and after
-//! the function fuses as usual.
+//! `map_blocks` hands a closure every logical chunk of an array, exactly as the array is cut, as an ndarray view. Here
+//! the chunks are tiles of 30 by 30 cells of the Earth's relief, and each cell becomes its height above the tile's
+//! mean, in deviations of the tile: a hill on a plain stands out as much as a peak in a mountain range. Everything
+//! before and after the function fuses as usual.
 //!
 //! Run from the root of the repository: `cargo run --release --example block_function`
 

@@ -1,8 +1,8 @@
 //! Element types: the fifteen dtypes, NumPy 2 promotion, constant scalars, and what integers of dates count.
 //!
 //! [`DType`] names a type at run time, [`Element`] is the Rust type behind it. `dtype/promote.rs` answers which type an
-//! operation computes in; `dtype/scalar.rs` holds the constants of expressions; `dtype/time.rs` says what integers count
-//! that are dates or lengths of time.
+//! operation computes in; `dtype/scalar.rs` holds the constants of expressions; `dtype/time.rs` says what integers
+//! count that are dates or lengths of time.
 
 use half::{bf16, f16};
 use num_complex::{Complex32, Complex64};

@@ -152,8 +152,8 @@ impl Error {
         self
     }
 
-    /// The same error, as one that may be gone when the request is made again: a time-out, a connection that broke. A run
-    /// makes requests to stores again that fail so, a few times.
+    /// The same error, as one that may be gone when the request is made again: a time-out, a connection that broke. A
+    /// run makes requests to stores again that fail so, a few times.
     ///
     /// ```
     /// use hyperslab::{Error, ErrorKind};

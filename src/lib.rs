@@ -19,8 +19,8 @@
 //!
 //! # Where to look
 //!
-//! Users need [`Context`] and [`Array`], whose methods [`mod@array`] lists by topic, and [`store::Create`] to say how results
-//! are stored. Modules, from the bottom up; each imports only what stands above it here:
+//! Users need [`Context`] and [`Array`], whose methods [`mod@array`] lists by topic, and [`store::Create`] to say how
+//! results are stored. Modules, from the bottom up; each imports only what stands above it here:
 //!
 //! - [`error`], [`dtype`], [`shape`]: one error type; element types and their promotion; shapes, axes, broadcasting,
 //!   slices.
@@ -34,8 +34,8 @@
 //! - [`mod@array`]: the public face.
 //! - `lang`, `cli`: the expression language, and the command.
 //!
-//! To add a format, implement [`store::Store`] and [`store::Format`] and run [`store::conformance`]; for a function over
-//! chunks, see [`array::blocks`]; for another device, [`device::Device`].
+//! To add a format, implement [`store::Store`] and [`store::Format`] and run [`store::conformance`]; for a function
+//! over chunks, see [`array::blocks`]; for another device, [`device::Device`].
 
 #![warn(clippy::pedantic)]
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::panic))]

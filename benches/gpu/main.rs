@@ -1,8 +1,9 @@
 //! What a GPU reaches: a line of JSON per case, for `scripts/gpu-report`.
 //!
 //! `kernels.rs` launches kernels on resident data, `arrays.rs` computes arrays through the public interface. Cases are
-//! timed from the host over as many calls as take a few milliseconds, and end in a synchronisation. The first argument picks one of
-//! them, the second names cases, with commas between. `BENCH_N` sets the number of elements, `BENCH_GEMM` the side of matrices.
+//! timed from the host over as many calls as take a few milliseconds, and end in a synchronisation. The first argument
+//! picks one of them, the second names cases, with commas between. `BENCH_N` sets the number of elements, `BENCH_GEMM`
+//! the side of matrices.
 
 #![allow(
     clippy::cast_precision_loss,

@@ -4,8 +4,8 @@
 //! workloads --workload w03 --size medium --fmt v2 --dtype f8 --reps 1 --data DIR --out DIR --threads 2 [--cap-mib N]
 //! ```
 //!
-//! Prints one JSON line: time of the work alone (median of the repetitions), processor time, peak resident memory, bytes
-//! of the inputs, and a fingerprint of each result.
+//! Prints one JSON line: time of the work alone (median of the repetitions), processor time, peak resident memory,
+//! bytes of the inputs, and a fingerprint of each result.
 
 #![expect(
     clippy::print_stdout,

@@ -1,8 +1,8 @@
 //! Streams, events, and when operations run.
 //!
-//! A stream is a queue. Eager: an operation runs when it is queued. Lazy: nothing runs until a call waits for it, and of
-//! other streams only what events demand; so a missing wait, a buffer that is reused too early or freed too early gives a
-//! wrong result every time. Random: as lazy, with operations of other streams drawn in between.
+//! A stream is a queue. Eager: an operation runs when it is queued. Lazy: nothing runs until a call waits for it, and
+//! of other streams only what events demand; so a missing wait, a buffer that is reused too early or freed too early
+//! gives a wrong result every time. Random: as lazy, with operations of other streams drawn in between.
 
 use crate::config::Schedule;
 use crate::sim::Sim;
@@ -215,8 +215,8 @@ impl Sim {
         self.healthy(device)
     }
 
-    /// Whether an event has happened. Who asks again and again sees it happen in the end: from then on, asking brings the
-    /// stream forward.
+    /// Whether an event has happened. Who asks again and again sees it happen in the end: from then on, asking brings
+    /// the stream forward.
     pub fn query_event(&mut self, event: usize) -> Result<bool> {
         let found = self.events.get_mut(&event).ok_or(Status::InvalidHandle)?;
         found.polls += 1;

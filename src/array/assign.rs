@@ -19,12 +19,12 @@ use crate::shape::{Dim, Shape, size};
 /// As `x`, with `values`, which broadcast and take its dtype, where the index selects. Where it selects an element more
 /// than once, the last of its values stays.
 ///
-/// Slices cost what a copy does. Masks take a scan of the mask for values that are no scalar. For places, each element along
-/// the axes that they lie on is compared with all of them.
+/// Slices cost what a copy does. Masks take a scan of the mask for values that are no scalar. For places, each element
+/// along the axes that they lie on is compared with all of them.
 ///
 /// # Errors
-/// [`Index`](crate::ErrorKind::Index) where NumPy raises `IndexError`, [`Shape`](crate::ErrorKind::Shape) for values that do
-/// not broadcast.
+/// [`Index`](crate::ErrorKind::Index) where NumPy raises `IndexError`, [`Shape`](crate::ErrorKind::Shape) for values
+/// that do not broadcast.
 #[track_caller]
 pub fn set(x: &Expr, parts: &[Selection], values: &Expr) -> Result<Expr> {
     if let Some(time) = x.time {

@@ -72,13 +72,14 @@ impl<T: Element + Pod, U: Element + Pod> BlockFn<T, U> {
     /// extern "C" __global__ void entry(const T* in, U* out, unsigned long long n, unsigned long long length0, ...)
     /// ```
     ///
-    /// with the dense block of `n` elements, the block to fill, and the lengths of its axes. The grid has a thread for each
-    /// element, but for very large blocks, so elements are walked in strides of the grid. It is for the caller to see that
-    /// the kernel computes what the function does and stays inside its blocks.
+    /// with the dense block of `n` elements, the block to fill, and the lengths of its axes. The grid has a thread for
+    /// each element, but for very large blocks, so elements are walked in strides of the grid. It is for the caller to
+    /// see that the kernel computes what the function does and stays inside its blocks.
     ///
     /// ```
     /// use hyperslab::array::blocks::BlockFn;
-    /// let code = r#"extern "C" __global__ void twice(const float* in, float* out, unsigned long long n, unsigned long long) {
+    /// let code = r#"
+    /// extern "C" __global__ void twice(const float* in, float* out, unsigned long long n, unsigned long long) {
     ///     for (unsigned long long i = blockIdx.x * blockDim.x + threadIdx.x; i < n; i += gridDim.x * blockDim.x)
     ///         out[i] = 2 * in[i];
     /// }"#;
@@ -136,8 +137,8 @@ impl<T: Element + Pod + Kind> Array<T> {
         Array::of(done(build::blocks(&[self.expr().clone()], function.function.clone())))
     }
 
-    /// A pure function over every logical chunk and a border around it, a pair of widths for each axis, which is cut off what
-    /// comes of it. Blocks read the border where it is stored; nothing is copied to neighbours.
+    /// A pure function over every logical chunk and a border around it, a pair of widths for each axis, which is cut
+    /// off what comes of it. Blocks read the border where it is stored; nothing is copied to neighbours.
     ///
     /// ```
     /// use hyperslab::array::blocks::{BlockFn, Boundary};

@@ -15,8 +15,8 @@ use crate::shape::slice::Item;
 const HIGHEST_ORDER: usize = 256;
 
 impl<T: Kind> Array<T> {
-    /// The `n`-th differences `x[i + 1] - x[i]` along an axis, which is `n` shorter; of truth values, whether neighbours
-    /// differ. [`diff`] takes what stands before and after, too.
+    /// The `n`-th differences `x[i + 1] - x[i]` along an axis, which is `n` shorter; of truth values, whether
+    /// neighbours differ. [`diff`] takes what stands before and after, too.
     ///
     /// ```
     /// # use hyperslab::Context;
@@ -49,8 +49,8 @@ impl<T: Kind> Array<T> {
         Array::of(done(gradient(self.expr(), axis, &Arg::from(spacing), 1)))
     }
 
-    /// The integral along an axis by the trapezoidal rule, of values at positions that are `dx` apart. [`trapezoid`] takes
-    /// the positions, too.
+    /// The integral along an axis by the trapezoidal rule, of values at positions that are `dx` apart. [`trapezoid`]
+    /// takes the positions, too.
     ///
     /// ```
     /// # use hyperslab::Context;
@@ -70,8 +70,8 @@ impl<T: Kind> Array<T> {
 /// number counts as one more position.
 ///
 /// # Errors
-/// [`Axis`](crate::ErrorKind::Axis) for an axis that is not there, [`Shape`](crate::ErrorKind::Shape) for arrays that do
-/// not join, [`Unsupported`](crate::ErrorKind::Unsupported) for orders above 256.
+/// [`Axis`](crate::ErrorKind::Axis) for an axis that is not there, [`Shape`](crate::ErrorKind::Shape) for arrays that
+/// do not join, [`Unsupported`](crate::ErrorKind::Unsupported) for orders above 256.
 #[track_caller]
 pub fn diff(x: &Expr, n: usize, axis: isize, prepend: Option<&Expr>, append: Option<&Expr>) -> Result<Expr> {
     if n == 0 {
@@ -127,15 +127,16 @@ pub fn ediff1d(x: &Expr, to_begin: Option<&Expr>, to_end: Option<&Expr>) -> Resu
     joined(&parts, 0)
 }
 
-/// The derivative of `x` along an axis: `spacing` is the distance of neighbours, or a vector of positions. `edge_order`,
-/// 1 or 2, is the order of the one-sided differences at the ends.
+/// The derivative of `x` along an axis: `spacing` is the distance of neighbours, or a vector of positions.
+/// `edge_order`, 1 or 2, is the order of the one-sided differences at the ends.
 ///
 /// With distances `h` before and `k` after a position, the derivative inside is
 /// `(h² x[i + 1] + (k² - h²) x[i] - k² x[i - 1]) / (h k (h + k))`, of the second order.
 ///
 /// # Errors
-/// [`Axis`](crate::ErrorKind::Axis), [`Shape`](crate::ErrorKind::Shape) for too few positions or other ones than `x` has,
-/// [`DType`](crate::ErrorKind::DType) for truth values, [`Argument`](crate::ErrorKind::Argument) for another order.
+/// [`Axis`](crate::ErrorKind::Axis), [`Shape`](crate::ErrorKind::Shape) for too few positions or other ones than `x`
+/// has, [`DType`](crate::ErrorKind::DType) for truth values, [`Argument`](crate::ErrorKind::Argument) for another
+/// order.
 #[track_caller]
 pub fn gradient(x: &Expr, axis: isize, spacing: &Arg, edge_order: usize) -> Result<Expr> {
     let axis = position("gradient", axis, x.shape.rank())?;
@@ -256,7 +257,8 @@ impl Derivative<'_> {
     }
 }
 
-/// Magnitudes of the factors at an end: of the value there, its neighbour at distance `h`, and the next one, `k` further.
+/// Magnitudes of the factors at an end: of the value there, its neighbour at distance `h`, and the next one, `k`
+/// further.
 fn uneven_end(h: &Expr, k: &Expr) -> Result<[Expr; 3]> {
     let both = binary(Op::Add, h, k)?;
     let near = binary(Op::Add, &binary(Op::Multiply, 2.0, h)?, k)?;
@@ -303,8 +305,8 @@ pub enum Steps {
 /// The integral of `y` along an axis by the trapezoidal rule: the sum of `d[i] (y[i] + y[i + 1]) / 2`.
 ///
 /// # Errors
-/// [`Axis`](crate::ErrorKind::Axis) for an axis that is not there, [`Shape`](crate::ErrorKind::Shape) for positions that do
-/// not fit.
+/// [`Axis`](crate::ErrorKind::Axis) for an axis that is not there, [`Shape`](crate::ErrorKind::Shape) for positions
+/// that do not fit.
 #[track_caller]
 pub fn trapezoid(y: &Expr, steps: &Steps, axis: isize) -> Result<Expr> {
     let at = position("trapezoid", axis, y.shape.rank())?;
@@ -323,7 +325,8 @@ pub fn trapezoid(y: &Expr, steps: &Steps, axis: isize) -> Result<Expr> {
 /// given, all that follows moves by whole periods. Integers with an integer period stay integers.
 ///
 /// # Errors
-/// [`Axis`](crate::ErrorKind::Axis) for an axis that is not there, [`DType`](crate::ErrorKind::DType) for complex numbers.
+/// [`Axis`](crate::ErrorKind::Axis) for an axis that is not there, [`DType`](crate::ErrorKind::DType) for complex
+/// numbers.
 #[track_caller]
 pub fn unwrap(p: &Expr, discont: Option<Scalar>, axis: isize, period: Scalar) -> Result<Expr> {
     let at = position("unwrap", axis, p.shape.rank())?;

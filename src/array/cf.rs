@@ -1,8 +1,8 @@
 //! CF conventions: what stored numbers stand for, as expressions, so that decoding fuses with whatever comes next.
 //!
-//! [`Packing`] is what the attributes of an array say, and [`decode`] the expression of its values: missing elements become
-//! NaN, then comes the scale, then the offset, in the order and in the floats of xarray. [`Context::open_decoded`] does it
-//! for a stored array; [`Context::open`] gives the numbers that are stored.
+//! [`Packing`] is what the attributes of an array say, and [`decode`] the expression of its values: missing elements
+//! become NaN, then comes the scale, then the offset, in the order and in the floats of xarray.
+//! [`Context::open_decoded`] does it for a stored array; [`Context::open`] gives the numbers that are stored.
 
 use super::Array;
 use crate::dtype::promote::promote;
@@ -23,7 +23,8 @@ mod packed;
 pub(super) use packed::encode;
 pub use packed::pack;
 
-/// An attribute that is a number, and its element type where the format has one. Without one it is weak beside an array.
+/// An attribute that is a number, and its element type where the format has one. Without one it is weak beside an
+/// array.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Number {
     value: Scalar,
@@ -211,7 +212,8 @@ fn numbers(info: &Info, key: &str) -> Result<Vec<Scalar>> {
     list.iter().map(number).collect()
 }
 
-/// A number in JSON: NaN and infinities have names, and xarray writes floats in version 3 of Zarr as their bytes in base 64.
+/// A number in JSON: NaN and infinities have names, and xarray writes floats in version 3 of Zarr as their bytes in
+/// base 64.
 fn number(value: &Value) -> Option<Scalar> {
     match value {
         Value::Number(n) => {
@@ -356,8 +358,8 @@ fn either(p: &mut Program, a: Option<Register>, b: Register) -> Result<Register>
     a.map_or(Ok(b), |a| p.op(ElementOp::LogicalOr, &[a, b]))
 }
 
-/// The attributes of the stored array that `x` shows: itself, parts of it, or its means and extremes. `None` for what is
-/// computed otherwise. Attributes about stored numbers stay only where these are shown as they are.
+/// The attributes of the stored array that `x` shows: itself, parts of it, or its means and extremes. `None` for what
+/// is computed otherwise. Attributes about stored numbers stay only where these are shown as they are.
 #[must_use]
 pub fn attributes(x: &Expr) -> Option<Attributes> {
     let (info, stored) = described(x)?;
@@ -423,10 +425,10 @@ fn decodes(program: &Program, input: &Expr) -> bool {
 
 impl Context {
     /// The array at `path` as CF conventions have it: `scale_factor` and `add_offset` applied; elements equal to
-    /// `_FillValue` or `missing_value`, and those outside `valid_range` (`valid_min`, `valid_max`), NaN; `_Unsigned` heeded.
-    /// The fill value of Zarr v2, where dimensions are named, counts as `_FillValue`; that of v3 does not. Element types
-    /// and rounding are those of xarray, except that xarray knows no valid range. Nothing is read, and what computes with
-    /// the array decodes as it reads: [`Context::explain`] shows one stage.
+    /// `_FillValue` or `missing_value`, and those outside `valid_range` (`valid_min`, `valid_max`), NaN; `_Unsigned`
+    /// heeded. The fill value of Zarr v2, where dimensions are named, counts as `_FillValue`; that of v3 does not.
+    /// Element types and rounding are those of xarray, except that xarray knows no valid range. Nothing is read, and
+    /// what computes with the array decodes as it reads: [`Context::explain`] shows one stage.
     ///
     /// ```
     /// use hyperslab::Context;

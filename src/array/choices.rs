@@ -70,8 +70,8 @@ impl<T: Kind> Array<T> {
 /// The choice of the first condition that holds, `default` where none does.
 ///
 /// # Errors
-/// [`Argument`](crate::ErrorKind::Argument) for another number of choices, or none, [`DType`](crate::ErrorKind::DType) for
-/// conditions that are no truth values, [`Shape`](crate::ErrorKind::Shape) for what does not broadcast.
+/// [`Argument`](crate::ErrorKind::Argument) for another number of choices, or none, [`DType`](crate::ErrorKind::DType)
+/// for conditions that are no truth values, [`Shape`](crate::ErrorKind::Shape) for what does not broadcast.
 #[track_caller]
 pub fn select(conditions: &[Expr], choices: &[Arg], default: &Arg) -> Result<Expr> {
     if conditions.len() != choices.len() || choices.is_empty() {
@@ -96,8 +96,8 @@ pub fn select(conditions: &[Expr], choices: &[Arg], default: &Arg) -> Result<Exp
 ///
 /// # Errors
 /// [`DType`](crate::ErrorKind::DType) for an index that is no integer of up to 64 bits,
-/// [`Argument`](crate::ErrorKind::Argument) for no choice or more than 63, [`Shape`](crate::ErrorKind::Shape) for what does
-/// not broadcast.
+/// [`Argument`](crate::ErrorKind::Argument) for no choice or more than 63, [`Shape`](crate::ErrorKind::Shape) for what
+/// does not broadcast.
 #[track_caller]
 pub fn choose(index: &Expr, choices: &[Arg], outside: Outside) -> Result<Expr> {
     if index.dtype.is_inexact() || index.dtype == DType::U64 {
@@ -134,12 +134,12 @@ pub fn choose(index: &Expr, choices: &[Arg], outside: Outside) -> Result<Expr> {
     stretched(&out, &shape)
 }
 
-/// An array like `x` that is `pieces[i]` where `conditions[i]` holds, the last of those that hold; where none does, one more
-/// piece, or 0. Conditions cover the first axes of `x`.
+/// An array like `x` that is `pieces[i]` where `conditions[i]` holds, the last of those that hold; where none does, one
+/// more piece, or 0. Conditions cover the first axes of `x`.
 ///
 /// # Errors
-/// [`Argument`](crate::ErrorKind::Argument) for another number of pieces, [`Shape`](crate::ErrorKind::Shape) for conditions
-/// and pieces that do not fit.
+/// [`Argument`](crate::ErrorKind::Argument) for another number of pieces, [`Shape`](crate::ErrorKind::Shape) for
+/// conditions and pieces that do not fit.
 #[track_caller]
 pub fn piecewise(x: &Expr, conditions: &[Expr], pieces: &[Expr]) -> Result<Expr> {
     let (n, m) = (conditions.len(), pieces.len());

@@ -209,7 +209,8 @@ pub(super) fn order(columns: &[&Column]) -> Result<Vec<usize>> {
 /// The coordinates one after the other, in the units of the first and with its attributes.
 ///
 /// # Errors
-/// [`Argument`](crate::ErrorKind::Argument), naming the files whose units or calendars have nothing to do with each other.
+/// [`Argument`](crate::ErrorKind::Argument), naming the files whose units or calendars have nothing to do with each
+/// other.
 pub(super) fn joined(columns: &[&Column]) -> Result<Option<Arc<dyn Store>>> {
     let Some(first) = columns.first() else { return Ok(None) };
     columns.iter().try_for_each(|c| c.check(first))?;

@@ -34,8 +34,8 @@ mod beside;
 use beside::{accompany, scalars};
 use layout::{described, layout, texts};
 
-/// Something that can be computed: an array, an array to be stored, or a tuple or vector of these. All of one call share
-/// their reads.
+/// Something that can be computed: an array, an array to be stored, or a tuple or vector of these. All of one call
+/// share their reads.
 pub trait Compute {
     /// What it is once it has been computed.
     type Output;
@@ -270,19 +270,19 @@ impl<T: Kind> Array<T> {
         Stored { wanted: Wanted::stored(self.expr().clone(), path.into(), how) }
     }
 
-    /// The array as a change of one that exists: written into a region of the array at `path`, or behind its end, when it is
-    /// computed. Chunks that the region covers in part keep the rest of what they hold.
+    /// The array as a change of one that exists: written into a region of the array at `path`, or behind its end, when
+    /// it is computed. Chunks that the region covers in part keep the rest of what they hold.
     ///
-    /// Its shape is that of the region, its element type one that the stored array holds without loss ([`Update::packed`]
-    /// packs values first), and names and coordinates of its axes agree with those there. Along an axis that grows, the
-    /// coordinate beside the array grows along, in the units that it has.
+    /// Its shape is that of the region, its element type one that the stored array holds without loss
+    /// ([`Update::packed`] packs values first), and names and coordinates of its axes agree with those there. Along an
+    /// axis that grows, the coordinate beside the array grows along, in the units that it has.
     ///
     /// In Zarr, everything is made beside the array and put into its place at the end, so that a run that fails changes
     /// nothing, and the array itself may be read for what is written. A process that is killed while pieces take their
     /// places leaves that to the next one to change the array; one that grows has its old shape until then. Behind a
-    /// network, every chunk is replaced when it is made, and an array that grows gets its new shape last. HDF5 files are
-    /// changed in place at the end of the run: what fails before that changes nothing, and a crash at that moment may
-    /// damage the file.
+    /// network, every chunk is replaced when it is made, and an array that grows gets its new shape last. HDF5 files
+    /// are changed in place at the end of the run: what fails before that changes nothing, and a crash at that moment
+    /// may damage the file.
     ///
     /// ```
     /// use hyperslab::{Context, store::{Create, Update}};
@@ -327,8 +327,9 @@ impl Context {
         C::take(&mut answers.into_iter())
     }
 
-    /// Computes an array and keeps it: the array that is given back holds the answer, in blocks that stay where they were
-    /// computed. On a GPU that is its memory, as long as there is room, so what is computed from it next moves nothing.
+    /// Computes an array and keeps it: the array that is given back holds the answer, in blocks that stay where they
+    /// were computed. On a GPU that is its memory, as long as there is room, so what is computed from it next moves
+    /// nothing.
     ///
     /// ```
     /// # use hyperslab::Context;
@@ -478,8 +479,8 @@ fn run(cx: &Context, wanted: &[Wanted]) -> Result<Vec<Answer>> {
     places.into_iter().map(answer).collect()
 }
 
-/// What is asked for, with the changes of arrays that exist as they fit those; and the place of each that was asked for among
-/// them, unless there is nothing left to do.
+/// What is asked for, with the changes of arrays that exist as they fit those; and the place of each that was asked for
+/// among them, unless there is nothing left to do.
 fn changes(cx: &Context, wanted: Vec<Wanted>) -> Result<(Vec<Wanted>, Vec<Option<usize>>)> {
     let (mut all, mut places) = (Vec::with_capacity(wanted.len()), Vec::with_capacity(wanted.len()));
     for w in wanted {
@@ -509,7 +510,8 @@ fn planned(wanted: &[Wanted]) -> Result<Vec<Wanted>> {
     wanted.iter().map(one).collect()
 }
 
-/// Copies the chunks of a stored array, where that is all that is asked for; `None` where they are not stored as they are to be.
+/// Copies the chunks of a stored array, where that is all that is asked for; `None` where they are not stored as they
+/// are to be.
 fn copied(cx: &Context, wanted: &Wanted) -> Result<Option<Answer>> {
     let Some((path, how)) = &wanted.stored else { return Ok(None) };
     let (ExprKind::Source(store), Some(encoding)) = (&wanted.expr.kind, &how.encoding) else { return Ok(None) };

@@ -2,8 +2,8 @@
 //!
 //! The coordinate of an axis is the one-dimensional array of its name that stands beside a stored array, or in a group
 //! above it. It is looked for when it is asked for, and goes through slices, reversals, transposes, reductions of other
-//! axes, joins along the axis, and arithmetic with arrays that have the same one; what moves positions otherwise drops it.
-//! Where one position is taken, it stays as a scalar coordinate.
+//! axes, joins along the axis, and arithmetic with arrays that have the same one; what moves positions otherwise drops
+//! it. Where one position is taken, it stays as a scalar coordinate.
 
 use super::cf::{self, Packing};
 use super::time::{self, clock};
@@ -209,7 +209,8 @@ pub(super) fn given(name: &Name, values: Block, attributes: Attributes) -> Name 
     with_store(name, values, |store| store.described(attributes))
 }
 
-/// `name` with these values as its coordinate, which are of the kind of `coordinate`: dates where they are whole numbers.
+/// `name` with these values as its coordinate, which are of the kind of `coordinate`: dates where they are whole
+/// numbers.
 pub(super) fn given_like(name: &Name, values: Block, coordinate: &Expr) -> Name {
     let mut attributes = kept(coordinate);
     let time = coordinate.time.filter(|_| values.dtype() == DType::I64);
@@ -225,8 +226,8 @@ fn with_store(name: &Name, values: Block, described: impl FnOnce(MemoryStore) ->
     name.with(Coordinate::given(Arc::new(described(store))))
 }
 
-/// The attributes of a coordinate that hold for others of its kind: those that name its bounds or are about stored numbers do
-/// not.
+/// The attributes of a coordinate that hold for others of its kind: those that name its bounds or are about stored
+/// numbers do not.
 pub(super) fn kept(coordinate: &Expr) -> Attributes {
     let mut attributes = cf::attributes(coordinate).unwrap_or_default();
     attributes
@@ -262,8 +263,9 @@ enum Found {
 /// `x` at the positions of the axis `name` that `choice` means.
 ///
 /// # Errors
-/// [`Axis`](crate::ErrorKind::Axis) for an axis without a coordinate, [`Index`](crate::ErrorKind::Index) for a value that it
-/// does not have, [`Argument`](crate::ErrorKind::Argument) for a range of a coordinate that neither rises nor falls.
+/// [`Axis`](crate::ErrorKind::Axis) for an axis without a coordinate, [`Index`](crate::ErrorKind::Index) for a value
+/// that it does not have, [`Argument`](crate::ErrorKind::Argument) for a range of a coordinate that neither rises nor
+/// falls.
 #[track_caller]
 pub fn select(x: &Expr, name: &str, choice: &Choice, method: Method) -> Result<Expr> {
     let axis = axis_of("sel", x, name)?;
@@ -481,9 +483,9 @@ pub fn with_names(x: &Expr, names: &[&str]) -> Result<Expr> {
 }
 
 impl<T: Kind> Array<T> {
-    /// The coordinate of a dimension, decoded as [`Context::open_decoded`] does: the one-dimensional array of that name in
-    /// the group of the stored array, or in one above, cut as this array was. Of a dimension of which one position was taken,
-    /// the value there.
+    /// The coordinate of a dimension, decoded as [`Context::open_decoded`] does: the one-dimensional array of that name
+    /// in the group of the stored array, or in one above, cut as this array was. Of a dimension of which one position
+    /// was taken, the value there.
     ///
     /// ```
     /// # use hyperslab::Context;
@@ -501,9 +503,9 @@ impl<T: Kind> Array<T> {
         Ok(Array::of(named(self.expr(), name)?))
     }
 
-    /// What lies at these values of a dimension's coordinate: one, whose axis goes, several, or a range with both its ends.
-    /// Times are found by text: `2000-03-01T12:00`; a text that names a longer span than the coordinate resolves, such as a
-    /// month, means all of it. The coordinate is read for that.
+    /// What lies at these values of a dimension's coordinate: one, whose axis goes, several, or a range with both its
+    /// ends. Times are found by text: `2000-03-01T12:00`; a text that names a longer span than the coordinate resolves,
+    /// such as a month, means all of it. The coordinate is read for that.
     ///
     /// ```
     /// # use hyperslab::Context;

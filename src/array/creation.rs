@@ -227,12 +227,12 @@ pub(crate) fn linspace(start: f64, stop: f64, n: usize, endpoint: bool, chunks: 
     })
 }
 
-/// `n` arrays from `start` to `stop`, of one inexact dtype, evenly spaced along a new axis, and how far apart they are; the end is
-/// included when `endpoint`.
+/// `n` arrays from `start` to `stop`, of one inexact dtype, evenly spaced along a new axis, and how far apart they are;
+/// the end is included when `endpoint`.
 ///
 /// # Errors
-/// [`Shape`](crate::ErrorKind::Shape) where the ends do not broadcast, [`Axis`](crate::ErrorKind::Axis) for an axis that the
-/// result has not.
+/// [`Shape`](crate::ErrorKind::Shape) where the ends do not broadcast, [`Axis`](crate::ErrorKind::Axis) for an axis
+/// that the result has not.
 #[track_caller]
 pub(crate) fn linspace_between(
     (start, stop): (&Expr, &Expr),
@@ -323,8 +323,8 @@ impl Array<Dyn> {
     }
 }
 
-/// The lengths of the chunks of an array of this shape, where -1 takes a whole axis, and axes of length [`AUTO`] share what
-/// is left; what [`Array::rechunk`] accepts.
+/// The lengths of the chunks of an array of this shape, where -1 takes a whole axis, and axes of length [`AUTO`] share
+/// what is left; what [`Array::rechunk`] accepts.
 ///
 /// # Errors
 /// [`Chunks`](crate::ErrorKind::Chunks) for a wrong rank or another length below 1.

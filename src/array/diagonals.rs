@@ -53,8 +53,8 @@ impl<T: Kind> Array<T> {
     /// ```
     ///
     /// # Errors
-    /// [`Shape`](crate::ErrorKind::Shape) for less than two axes, [`Axis`](crate::ErrorKind::Axis) for one that is not there
-    /// or given twice.
+    /// [`Shape`](crate::ErrorKind::Shape) for less than two axes, [`Axis`](crate::ErrorKind::Axis) for one that is not
+    /// there or given twice.
     #[track_caller]
     pub fn diagonal(&self, offset: isize, axis1: isize, axis2: isize) -> Result<Self> {
         Ok(Self::of(diagonal::diagonal(self.expr(), offset, axis1, axis2)?))
@@ -145,8 +145,8 @@ impl<T: Kind> Array<T> {
         Ok(Self::of(diagonal::triangle(self.expr(), k, true)?))
     }
 
-    /// The powers `0..n` of the elements of a vector, the highest first unless `increasing`, in the dtype in which these
-    /// meet `i64`.
+    /// The powers `0..n` of the elements of a vector, the highest first unless `increasing`, in the dtype in which
+    /// these meet `i64`.
     ///
     /// ```
     /// # use hyperslab::Context;

@@ -149,8 +149,8 @@ const MOST_RUNS: usize = 64;
 /// With `values` before these positions of an axis.
 ///
 /// # Errors
-/// [`Index`](crate::ErrorKind::Index) for positions that are not there, [`Shape`](crate::ErrorKind::Shape) for values that
-/// do not broadcast.
+/// [`Index`](crate::ErrorKind::Index) for positions that are not there, [`Shape`](crate::ErrorKind::Shape) for values
+/// that do not broadcast.
 #[track_caller]
 pub fn insert(x: &Expr, positions: &Positions, values: &Expr, axis: Option<usize>) -> Result<Expr> {
     let mut inputs = vec![x.clone(), values.clone()];

@@ -7,8 +7,8 @@ use crate::runtime::context::Context;
 use crate::shape::axes::Axes;
 
 impl Context {
-    /// The frequencies of [`Array::fft`] of `n` points that are `d` apart, in cycles per unit of `d`: 0 and the positive
-    /// ones, then the negative ones.
+    /// The frequencies of [`Array::fft`] of `n` points that are `d` apart, in cycles per unit of `d`: 0 and the
+    /// positive ones, then the negative ones.
     ///
     /// ```
     /// # use hyperslab::Context;
@@ -76,10 +76,11 @@ macro_rules! along_many {
     )* };
 }
 
-/// Discrete Fourier transforms, `X[k] = Σ x[j] exp(-2πi jk/n)`, and their inverses, which divide by `n`. Single precision
-/// stays single. Any length goes; those without large prime factors are fastest. Lines are whole, so the axes should lie in
-/// few chunks: where they do not, the array is copied once through memory or disk. Each method panics on an axis that is not
-/// there and on axes of length 0; [`Array::try_transform`] does not, and knows other lengths and norms.
+/// Discrete Fourier transforms, `X[k] = Σ x[j] exp(-2πi jk/n)`, and their inverses, which divide by `n`. Single
+/// precision stays single. Any length goes; those without large prime factors are fastest. Lines are whole, so the axes
+/// should lie in few chunks: where they do not, the array is copied once through memory or disk. Each method panics on
+/// an axis that is not there and on axes of length 0; [`Array::try_transform`] does not, and knows other lengths and
+/// norms.
 ///
 /// ```
 /// # use hyperslab::Context;
@@ -137,8 +138,8 @@ impl<T: Kind> Array<T> {
         self.irfftn([-2, -1])
     }
 
-    /// Any transform along some axes, each of so many points, where a number is given: elements beyond are left out, and
-    /// zeros stand for those that are missing.
+    /// Any transform along some axes, each of so many points, where a number is given: elements beyond are left out,
+    /// and zeros stand for those that are missing.
     ///
     /// ```
     /// # use hyperslab::Context;

@@ -78,8 +78,8 @@ impl<T: Kind> Array<T> {
         Array::of(done(spacing(self.expr())))
     }
 
-    /// `x` with so many bits of its mantissa, the nearest such number, the even one of two: what is stored of it compresses
-    /// better. The same bits as the `bitround` of numcodecs; NaN and the infinities stay.
+    /// `x` with so many bits of its mantissa, the nearest such number, the even one of two: what is stored of it
+    /// compresses better. The same bits as the `bitround` of numcodecs; NaN and the infinities stay.
     ///
     /// ```
     /// # use hyperslab::Context;
@@ -280,8 +280,8 @@ fn next(p: &mut Program, dtype: DType, x: Value, y: Value) -> Result<Value> {
     Ok(p.select(nan, sum, moved))
 }
 
-/// The distance to the next number of larger magnitude, with the sign of `x`; in `f16` that of the next larger number, as
-/// NumPy has it.
+/// The distance to the next number of larger magnitude, with the sign of `x`; in `f16` that of the next larger number,
+/// as NumPy has it.
 ///
 /// # Errors
 /// [`DType`](crate::ErrorKind::DType) for complex numbers.
@@ -300,8 +300,8 @@ pub fn spacing(x: &Expr) -> Result<Expr> {
 /// `x` with `keepbits` bits of its mantissa, the leading one not counted; half to even.
 ///
 /// # Errors
-/// [`DType`](crate::ErrorKind::DType) for what is no real floating point number, [`Argument`](crate::ErrorKind::Argument) for
-/// more bits than its dtype has.
+/// [`DType`](crate::ErrorKind::DType) for what is no real floating point number,
+/// [`Argument`](crate::ErrorKind::Argument) for more bits than its dtype has.
 #[track_caller]
 pub fn bitround(x: &Expr, keepbits: usize) -> Result<Expr> {
     if x.dtype.kind() != Family::Float {
@@ -392,8 +392,8 @@ pub fn float_power(x: &Arg, y: &Arg) -> Result<Expr> {
     binary(Op::Power, wide(x)?, wide(y)?)
 }
 
-/// `x` with `nan` for NaN, `posinf` and `neginf` for the infinities: the largest finite numbers where they are not given.
-/// Complex numbers part by part; integers stay as they are.
+/// `x` with `nan` for NaN, `posinf` and `neginf` for the infinities: the largest finite numbers where they are not
+/// given. Complex numbers part by part; integers stay as they are.
 ///
 /// # Errors
 /// [`Shape`](crate::ErrorKind::Shape) for replacements that do not broadcast.

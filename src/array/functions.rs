@@ -26,8 +26,8 @@ pub trait Elements: 'static {
     fn views<'a>(raw: &'a [RawBlock<'a>]) -> Result<Self::Views<'a>, String>;
 }
 
-/// What a function is called with: an array, up to four arrays in a tuple, each of its own type, or a slice of some of one
-/// type.
+/// What a function is called with: an array, up to four arrays in a tuple, each of its own type, or a slice of some of
+/// one type.
 pub trait Operands {
     /// Their element types.
     type Elements: Elements;
@@ -113,10 +113,10 @@ fn named<E: Elements, U: Element + Pod>(
     BlockFunction { name: name.to_owned(), output: U::DTYPE, body: Arc::new(raw), cuda: None }
 }
 
-/// A generalised function, as NumPy's `vectorize` with a signature and Dask's `apply_gufunc` have it: `(i,j),(j)->(i)` says
-/// which of the last axes of its arrays it sees whole, and which its result has. The axes before them are broadcast and
-/// cut in chunks; the function is called with a block of each array, with those of these axes that the array has, and gives the
-/// block of all.
+/// A generalised function, as NumPy's `vectorize` with a signature and Dask's `apply_gufunc` have it: `(i,j),(j)->(i)`
+/// says which of the last axes of its arrays it sees whole, and which its result has. The axes before them are
+/// broadcast and cut in chunks; the function is called with a block of each array, with those of these axes that the
+/// array has, and gives the block of all.
 ///
 /// ```
 /// use hyperslab::{Context, array::functions::Gufunc};
@@ -126,7 +126,8 @@ fn named<E: Elements, U: Element + Pod>(
 /// // The distance between the largest and the smallest element of each row.
 /// let range = Gufunc::new("(i)->()")?.named("range").apply(&x, |rows: ArrayViewD<'_, f64>| -> ArrayD<f64> {
 ///     let last = Axis(rows.ndim() - 1);
-///     rows.map_axis(last, |row| row.iter().fold(f64::MIN, |a, &b| a.max(b)) - row.iter().fold(f64::MAX, |a, &b| a.min(b)))
+///     let (max, min) = (|a: f64, b: &f64| a.max(*b), |a: f64, b: &f64| a.min(*b));
+///     rows.map_axis(last, |row| row.iter().fold(f64::MIN, max) - row.iter().fold(f64::MAX, min))
 /// })?;
 /// assert_eq!(cx.compute(range)?.as_slice().unwrap(), &[2.0; 4]);
 /// # Ok::<(), hyperslab::Error>(())
@@ -191,16 +192,17 @@ impl Gufunc {
     }
 }
 
-/// A function of blocks by the labels of axes, as Dask's `blockwise` has it where blocks along an axis that the result has not
-/// are joined: `ij,jk->ik`. A label that the result shares with arrays is cut as their chunks are; one that only arrays
-/// have is whole in every call; one that only the result has is made by the function.
+/// A function of blocks by the labels of axes, as Dask's `blockwise` has it where blocks along an axis that the result
+/// has not are joined: `ij,jk->ik`. A label that the result shares with arrays is cut as their chunks are; one that
+/// only arrays have is whole in every call; one that only the result has is made by the function.
 ///
 /// ```
 /// use hyperslab::{Context, array::functions::Blockwise};
 /// use ndarray::{ArrayD, ArrayViewD, Ix1};
 /// let cx = Context::default();
 /// let (x, y) = (cx.linspace(1.0, 4.0, 4)?.rechunk(&[2]), cx.linspace(1.0, 3.0, 3)?.rechunk(&[2]));
-/// let outer = Blockwise::new("i,j->ij").apply((&x, &y), |(x, y): (ArrayViewD<'_, f64>, ArrayViewD<'_, f64>)| -> ArrayD<f64> {
+/// type View<'a> = ArrayViewD<'a, f64>;
+/// let outer = Blockwise::new("i,j->ij").apply((&x, &y), |(x, y): (View<'_>, View<'_>)| -> ArrayD<f64> {
 ///     ArrayD::from_shape_fn(vec![x.len(), y.len()], |at| x[[at[0]]] * y[[at[1]]])
 /// })?;
 /// assert_eq!(cx.compute(outer)?.as_slice().unwrap()[9..], [4.0, 8.0, 12.0]);
@@ -249,9 +251,10 @@ impl Blockwise {
     }
 }
 
-/// A reduction of one's own: *map* makes the state of a chunk, *combine* one state of neighbouring ones, *finish* the result of
-/// a state. Reduced axes stay, with length 1, in what `map` and `combine` give; they are told which these are. Where a
-/// state is more than a number, it has a last axis (see [`BlockReduction::states`]), which `finish` takes away.
+/// A reduction of one's own: *map* makes the state of a chunk, *combine* one state of neighbouring ones, *finish* the
+/// result of a state. Reduced axes stay, with length 1, in what `map` and `combine` give; they are told which these
+/// are. Where a state is more than a number, it has a last axis (see [`BlockReduction::states`]), which `finish` takes
+/// away.
 ///
 /// ```
 /// use hyperslab::{Context, array::functions::BlockReduction};
@@ -368,8 +371,8 @@ impl<T: Element + Pod + Kind> Array<T> {
         Ok(Array::of(calls::along_axis(self.expr(), axis, len, &function)?))
     }
 
-    /// A reduction of one's own over some axes, chunk by chunk exactly as [`Array::chunks`] cuts them. States are combined in
-    /// a tree that the chunks decide, whatever the threads.
+    /// A reduction of one's own over some axes, chunk by chunk exactly as [`Array::chunks`] cuts them. States are
+    /// combined in a tree that the chunks decide, whatever the threads.
     #[track_caller]
     #[must_use]
     pub fn reduce_blocks<S: Element + Pod + Kind, U: Element + Pod + Kind>(

@@ -31,8 +31,8 @@ pub struct GroupBy<T: Kind> {
 }
 
 impl<T: Kind> Array<T> {
-    /// The array with its positions along `axis` in groups: position `i` is in group `labels[i]`, of as many groups as the
-    /// largest label says. What the result of a reduction has along the axis is one position for each group.
+    /// The array with its positions along `axis` in groups: position `i` is in group `labels[i]`, of as many groups as
+    /// the largest label says. What the result of a reduction has along the axis is one position for each group.
     ///
     /// ```
     /// use hyperslab::Context;
@@ -47,8 +47,8 @@ impl<T: Kind> Array<T> {
     /// ```
     ///
     /// # Errors
-    /// [`Axis`](crate::ErrorKind::Axis) unless there is one such axis, [`Argument`](crate::ErrorKind::Argument) for labels
-    /// that are negative, or not one for each position.
+    /// [`Axis`](crate::ErrorKind::Axis) unless there is one such axis, [`Argument`](crate::ErrorKind::Argument) for
+    /// labels that are negative, or not one for each position.
     pub fn group_by<L>(&self, axis: impl Into<Axes>, labels: &[L]) -> Result<GroupBy<T>>
     where
         L: Copy + TryInto<u32>,
@@ -81,9 +81,9 @@ impl<T: Kind> Array<T> {
         Ok(GroupBy { array: self.clone(), grouped, keys, period: None })
     }
 
-    /// The array with the elements along `axes` in groups: those with equal labels, in ascending order of these. `labels` has
-    /// the lengths of the axes. It may hold anything that has an order; NaN, and -1 among signed integers, is in no group. It
-    /// decides how much there is, and is computed here.
+    /// The array with the elements along `axes` in groups: those with equal labels, in ascending order of these.
+    /// `labels` has the lengths of the axes. It may hold anything that has an order; NaN, and -1 among signed integers,
+    /// is in no group. It decides how much there is, and is computed here.
     ///
     /// ```
     /// use hyperslab::Context;
@@ -97,14 +97,15 @@ impl<T: Kind> Array<T> {
     /// ```
     ///
     /// # Errors
-    /// [`Axis`](crate::ErrorKind::Axis) for axes that are not there, [`Argument`](crate::ErrorKind::Argument) unless there is
-    /// a label for each position, [`DType`](crate::ErrorKind::DType) for complex labels; what computing the labels ends in.
+    /// [`Axis`](crate::ErrorKind::Axis) for axes that are not there, [`Argument`](crate::ErrorKind::Argument) unless
+    /// there is a label for each position, [`DType`](crate::ErrorKind::DType) for complex labels; what computing the
+    /// labels ends in.
     pub fn group_by_values<L: Kind>(&self, axes: impl Into<Axes>, labels: &Array<L>) -> Result<GroupBy<T>> {
         self.group_by_keys(axes, labels, None)
     }
 
-    /// As [`group_by_values`](Self::group_by_values), in groups of the labels `keys` in their order, where those are given:
-    /// groups may be empty, and other labels are in none.
+    /// As [`group_by_values`](Self::group_by_values), in groups of the labels `keys` in their order, where those are
+    /// given: groups may be empty, and other labels are in none.
     ///
     /// # Errors
     /// As there; [`Argument`](crate::ErrorKind::Argument) for keys that are there twice.
@@ -140,7 +141,8 @@ impl<T: Kind> Array<T> {
 }
 
 impl<T: Kind> GroupBy<T> {
-    /// The positions along an axis in the periods that `codes` says; `labels` are the values of the coordinate `period`.
+    /// The positions along an axis in the periods that `codes` says; `labels` are the values of the coordinate
+    /// `period`.
     pub(super) fn of_periods(
         array: &Array<T>,
         axis: usize,
@@ -206,9 +208,9 @@ impl<T: Kind> GroupBy<T> {
         done(self.reduce("std", Params { ddof, ..Params::default() })).retyped()
     }
 
-    /// Any reduction of the [list](crate::op::reduction::REDUCTIONS) by name, `median`, `nanmedian`, and `first` and `last`, the
-    /// element at the first or last position of a group. Those that give positions, such as `argmax`, count them along the axis
-    /// of the groups, or the axes in C order.
+    /// Any reduction of the [list](crate::op::reduction::REDUCTIONS) by name, `median`, `nanmedian`, and `first` and
+    /// `last`, the element at the first or last position of a group. Those that give positions, such as `argmax`, count
+    /// them along the axis of the groups, or the axes in C order.
     ///
     /// ```
     /// use hyperslab::{Context, op::reduction::Params};
@@ -351,8 +353,8 @@ impl<T: Kind> GroupBy<T> {
         Array::of(if self.period.is_some() { sizes.with_names(vec![self.period.clone()]) } else { sizes })
     }
 
-    /// The inverse of a reduction's broadcasting: at each position along the axis what `values`, which has a position for
-    /// each group there, has for the position's group. `values` is computed once and held.
+    /// The inverse of a reduction's broadcasting: at each position along the axis what `values`, which has a position
+    /// for each group there, has for the position's group. `values` is computed once and held.
     ///
     /// Where labels put an element in no group, the result is NaN.
     ///

@@ -36,8 +36,9 @@ impl<T: Kind> Array<T> {
     /// ```
     ///
     /// # Errors
-    /// [`Argument`](crate::ErrorKind::Argument), [`Shape`](crate::ErrorKind::Shape) or [`DType`](crate::ErrorKind::DType),
-    /// as NumPy refuses; when it is computed, for data that are not finite where these give the range.
+    /// [`Argument`](crate::ErrorKind::Argument), [`Shape`](crate::ErrorKind::Shape) or
+    /// [`DType`](crate::ErrorKind::DType), as NumPy refuses; when it is computed, for data that are not finite where
+    /// these give the range.
     #[track_caller]
     pub fn histogram(&self, bins: impl Into<Bins>, options: &Options) -> Result<(Array, Array)> {
         let (counts, edges) = histogram(self.expr(), &bins.into(), options)?;
@@ -54,8 +55,8 @@ impl<T: Kind> Array<T> {
         Ok((Array::of(counts), Array::of(edges)))
     }
 
-    /// How often the array, of integers along one axis, holds each number from 0 to its largest, or to `least` if that is
-    /// more. The length of the result is computed first.
+    /// How often the array, of integers along one axis, holds each number from 0 to its largest, or to `least` if that
+    /// is more. The length of the result is computed first.
     ///
     /// ```
     /// # use hyperslab::Context;
@@ -81,8 +82,8 @@ impl<T: Kind> Array<T> {
 }
 
 impl Array {
-    /// How many samples are in each box of bins along several axes, and the edges along each: NumPy's `histogramdd`. The
-    /// coordinates are arrays of one shape.
+    /// How many samples are in each box of bins along several axes, and the edges along each: NumPy's `histogramdd`.
+    /// The coordinates are arrays of one shape.
     ///
     /// ```
     /// use hyperslab::{Array, Context, array::histogram::{Bins, Options}};

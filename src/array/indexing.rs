@@ -39,9 +39,9 @@ impl<T: Kind> Array<T> {
         Ok(Self::of(build::index(self.expr(), index.into().items())?))
     }
 
-    /// Indexing with places and masks beside integers and slices, as NumPy has it. Arrays of places broadcast against each
-    /// other; their axes take the place of the first of them where they stand side by side, and come first otherwise.
-    /// Lengths that a mask decides are known when they are computed.
+    /// Indexing with places and masks beside integers and slices, as NumPy has it. Arrays of places broadcast against
+    /// each other; their axes take the place of the first of them where they stand side by side, and come first
+    /// otherwise. Lengths that a mask decides are known when they are computed.
     ///
     /// ```
     /// # use hyperslab::Context;
@@ -255,8 +255,8 @@ pub(super) fn with_arrays(parts: &[Selection], new: &[Expr]) -> Result<Vec<Selec
     parts.ok_or_else(|| Error::bug("as many arrays as before"))
 }
 
-/// NumPy's indexing, basic and advanced. Places and masks broadcast; their axes take the place of the first of them where
-/// they stand side by side, integers counted, and come first otherwise.
+/// NumPy's indexing, basic and advanced. Places and masks broadcast; their axes take the place of the first of them
+/// where they stand side by side, integers counted, and come first otherwise.
 ///
 /// # Errors
 /// [`Index`](crate::ErrorKind::Index) where NumPy raises `IndexError`.
@@ -367,7 +367,8 @@ impl Places {
         build::transpose(selected, &order)
     }
 
-    /// The places as numbers in C order among the axes that they lie on, `m` of them; one that is not there is an error.
+    /// The places as numbers in C order among the axes that they lie on, `m` of them; one that is not there is an
+    /// error.
     pub(super) fn numbers(&self, lengths: &[usize], m: usize) -> Result<Expr> {
         let steps = crate::shape::strides(lengths);
         if let ([list], [n]) = (self.lists.as_slice(), lengths)

@@ -10,7 +10,8 @@ use crate::linalg::{factor, matmul};
 use crate::shape::axes::position;
 
 impl<T: Kind> Array<T> {
-    /// `a @ b`: matrices over the last two axes, the others broadcast; a vector is a row on the left, a column on the right.
+    /// `a @ b`: matrices over the last two axes, the others broadcast; a vector is a row on the left, a column on the
+    /// right.
     ///
     /// ```
     /// use hyperslab::Context;
@@ -36,7 +37,8 @@ impl<T: Kind> Array<T> {
         Ok(Self::of(matmul::matmul(self.expr(), other.expr())?))
     }
 
-    /// The product `a × b` of vectors with 3 components along an axis. [`cross()`] takes vectors of the plane too, and other axes.
+    /// The product `a × b` of vectors with 3 components along an axis. [`cross()`] takes vectors of the plane too, and
+    /// other axes.
     ///
     /// ```
     /// use hyperslab::Context;
@@ -72,8 +74,8 @@ impl<T: Kind> Array<T> {
         Array::of(if keep { kept } else { done(without(&kept, &axes)) })
     }
 
-    /// The norm of matrices over the last two axes: [`Order::Frobenius`], or the largest or smallest sum of a column (`1.0`,
-    /// `-1.0`) or of a row (`f64::INFINITY`, its negative).
+    /// The norm of matrices over the last two axes: [`Order::Frobenius`], or the largest or smallest sum of a column
+    /// (`1.0`, `-1.0`) or of a row (`f64::INFINITY`, its negative).
     ///
     /// # Errors
     /// [`Axis`](crate::ErrorKind::Axis) for vectors, and as [`norm::of_matrices`].
@@ -85,13 +87,13 @@ impl<T: Kind> Array<T> {
         Ok(Array::of(without(&kept, &[axes.0, axes.1])?))
     }
 
-    /// The Cholesky factor: for Hermitian, positive definite matrices `a` over the last two axes, the lower triangular `l`
-    /// with real, positive diagonal for which `l lᴴ = a`, so that `l[i, i] = sqrt(a[i, i] - Σ |l[i, k]|²)` and
+    /// The Cholesky factor: for Hermitian, positive definite matrices `a` over the last two axes, the lower triangular
+    /// `l` with real, positive diagonal for which `l lᴴ = a`, so that `l[i, i] = sqrt(a[i, i] - Σ |l[i, k]|²)` and
     /// `l[i, j] = (a[i, j] - Σ l[i, k] conj(l[j, k])) / l[j, j]` with sums over `k < j`.
     ///
-    /// Shape `(.., n, n)` to the same. `f32`, `f64`, `c64` and `c128` stay what they are, integers and truth values become
-    /// `f64`. Only the lower triangle is read; what is above it counts as its mirror image. The relative error of
-    /// `l lᴴ` is at most about `n` units in the last place, however ill-conditioned `a` is.
+    /// Shape `(.., n, n)` to the same. `f32`, `f64`, `c64` and `c128` stay what they are, integers and truth values
+    /// become `f64`. Only the lower triangle is read; what is above it counts as its mirror image. The relative error
+    /// of `l lᴴ` is at most about `n` units in the last place, however ill-conditioned `a` is.
     ///
     /// A matrix larger than memory is factored on disk, some columns at a time; see [`Array::store`].
     ///
@@ -122,15 +124,15 @@ impl<T: Kind> Array<T> {
     /// As [`Array::cholesky`].
     ///
     /// # Errors
-    /// [`Shape`](crate::ErrorKind::Shape) for what is no stack of square matrices, [`DType`](crate::ErrorKind::DType) for
-    /// floats of 16 bits.
+    /// [`Shape`](crate::ErrorKind::Shape) for what is no stack of square matrices, [`DType`](crate::ErrorKind::DType)
+    /// for floats of 16 bits.
     #[track_caller]
     pub fn try_cholesky(&self) -> Result<Array<T::Quotient>> {
         Ok(Array::of(factor::cholesky(self.expr(), false)?))
     }
 
-    /// `x` with `a x = b` for a triangle `a`, of which only the lower or the upper triangle is read, over the last two axes;
-    /// `b` is a vector, or matrices over the last two axes, the others broadcast.
+    /// `x` with `a x = b` for a triangle `a`, of which only the lower or the upper triangle is read, over the last two
+    /// axes; `b` is a vector, or matrices over the last two axes, the others broadcast.
     ///
     /// The error of `x` is at most about `n` units in the last place times the condition of the triangle.
     ///
@@ -155,15 +157,15 @@ impl<T: Kind> Array<T> {
     /// As [`Array::solve_triangular`].
     ///
     /// # Errors
-    /// [`Shape`](crate::ErrorKind::Shape) where the two do not fit each other, [`DType`](crate::ErrorKind::DType) for floats
-    /// of 16 bits.
+    /// [`Shape`](crate::ErrorKind::Shape) where the two do not fit each other, [`DType`](crate::ErrorKind::DType) for
+    /// floats of 16 bits.
     #[track_caller]
     pub fn try_solve_triangular(&self, b: &Self, lower: bool) -> Result<Array<T::Quotient>> {
         Ok(Array::of(factor::solve_triangular(self.expr(), b.expr(), lower)?))
     }
 
-    /// `x` with `a x = b` for Hermitian, positive definite `a`, by [`Array::cholesky`] and two triangular systems. Only the
-    /// lower triangle of `a` is read.
+    /// `x` with `a x = b` for Hermitian, positive definite `a`, by [`Array::cholesky`] and two triangular systems. Only
+    /// the lower triangle of `a` is read.
     ///
     /// ```
     /// use hyperslab::Context;

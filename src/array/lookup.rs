@@ -15,8 +15,8 @@ pub enum Side {
 }
 
 impl<T: Kind> Array<T> {
-    /// Where each of `values` belongs in this array, which is sorted along its one axis: before as many of its elements.
-    /// The array is computed once and held whole.
+    /// Where each of `values` belongs in this array, which is sorted along its one axis: before as many of its
+    /// elements. The array is computed once and held whole.
     ///
     /// ```
     /// use hyperslab::{Context, array::lookup::Side};
@@ -34,8 +34,8 @@ impl<T: Kind> Array<T> {
         Array::of(done(searchsorted(self.expr(), values.expr(), side == Side::Right, None)))
     }
 
-    /// The bin of each element, for `bins` along one axis that ascend or descend: `i` between the edges `i - 1` and `i`,
-    /// of which the left one belongs to it, or the right one where `right`.
+    /// The bin of each element, for `bins` along one axis that ascend or descend: `i` between the edges `i - 1` and
+    /// `i`, of which the left one belongs to it, or the right one where `right`.
     ///
     /// ```
     /// # use hyperslab::Context;

@@ -83,8 +83,8 @@ impl<T: Kind> Array<T> {
         self.reshape(&[-1])
     }
 
-    /// The same elements in chunks of this shape; -1 takes a whole axis, and axes of length [`AUTO`](crate::chunk::AUTO) are cut
-    /// as chunks of 4 MiB want it.
+    /// The same elements in chunks of this shape; -1 takes a whole axis, and axes of length
+    /// [`AUTO`](crate::chunk::AUTO) are cut as chunks of 4 MiB want it.
     ///
     /// ```
     /// # use hyperslab::{Context, chunk::AUTO};

@@ -18,7 +18,8 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The arrays that [`Context::open_many`] opens: those whose paths a pattern matches, in the order of their names, or a list.
+/// The arrays that [`Context::open_many`] opens: those whose paths a pattern matches, in the order of their names, or a
+/// list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Paths {
     /// `data/*.nc/t2m`: `t2m` in each of the files.
@@ -92,8 +93,8 @@ impl OpenMany {
         Self { along: Along::New(name.to_string()), nested: true }
     }
 
-    /// In the order in which they are given, whatever their coordinates; without this, in the order of the coordinate of the
-    /// axis, where it has one.
+    /// In the order in which they are given, whatever their coordinates; without this, in the order of the coordinate
+    /// of the axis, where it has one.
     #[must_use]
     pub fn nested(mut self) -> Self {
         self.nested = true;
@@ -138,7 +139,8 @@ impl First {
         Error::argument("open_many", format!("{} and {} {why}", self.path.display(), path.display()))
     }
 
-    /// Looks at another array, and refuses what does not fit beside this one along `axis` (at none where they are stacked).
+    /// Looks at another array, and refuses what does not fit beside this one along `axis` (at none where they are
+    /// stacked).
     fn look(&self, path: &Path, axis: Option<usize>) -> Result<Part> {
         let store = store::open(path)?;
         let random_access = store.random_access();
@@ -239,14 +241,14 @@ impl First {
 }
 
 impl Context {
-    /// The arrays at many paths as one, lazily: `data/*.nc/t2m` along `time`, for example. Numbers are those that are stored,
-    /// as with [`Context::open`]; see [`Context::open_many_decoded`].
+    /// The arrays at many paths as one, lazily: `data/*.nc/t2m` along `time`, for example. Numbers are those that are
+    /// stored, as with [`Context::open`]; see [`Context::open_many_decoded`].
     ///
-    /// All of them must have the same element type, units, calendar and names of axes, and the same lengths and coordinates
-    /// along the other axes. They are put in the order of the coordinate of the axis, which must not overlap, as xarray's
-    /// `combine="by_coords"` does, unless [`OpenMany::nested`] says otherwise; without a coordinate they stay in their order.
-    /// Times in different units become those of the first. Metadata and coordinates are read at once, on the context's
-    /// threads; at most 64 of the files are open at a time.
+    /// All of them must have the same element type, units, calendar and names of axes, and the same lengths and
+    /// coordinates along the other axes. They are put in the order of the coordinate of the axis, which must not
+    /// overlap, as xarray's `combine="by_coords"` does, unless [`OpenMany::nested`] says otherwise; without a
+    /// coordinate they stay in their order. Times in different units become those of the first. Metadata and
+    /// coordinates are read at once, on the context's threads; at most 64 of the files are open at a time.
     ///
     /// ```
     /// use hyperslab::{Context, array::many::OpenMany, store::Create};
@@ -273,7 +275,8 @@ impl Context {
         open_many(self, &paths.into(), how, false)
     }
 
-    /// As [`Context::open_many`], with each file decoded as [`Context::open_decoded`] does; their scales and offsets may differ.
+    /// As [`Context::open_many`], with each file decoded as [`Context::open_decoded`] does; their scales and offsets
+    /// may differ.
     ///
     /// ```
     /// use hyperslab::{Context, array::many::OpenMany};

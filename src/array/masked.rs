@@ -82,7 +82,8 @@ impl Masked {
         self.fill
     }
 
-    /// The elements, without those that are not finite, and with the fill value in their place: `value`, or that of the array.
+    /// The elements, without those that are not finite, and with the fill value in their place: `value`, or that of the
+    /// array.
     ///
     /// # Errors
     /// As [`build::select`].
@@ -103,8 +104,8 @@ impl Masked {
         Ok(Self { data: super::creation::full_like(&self.data, value, dtype)?, ..self.clone() })
     }
 
-    /// Elements of `then` where `condition` is true and of `otherwise` where it is not; left out where the one that is taken
-    /// is, and where the condition is.
+    /// Elements of `then` where `condition` is true and of `otherwise` where it is not; left out where the one that is
+    /// taken is, and where the condition is.
     ///
     /// # Errors
     /// As [`build::select`].
@@ -121,8 +122,8 @@ impl Masked {
         Ok(Self { mask: stretched(&mask, &data.shape)?, data, fill: None })
     }
 
-    /// The elements, with `value` in the place of those that are left out; where it is not given the fill value of the array,
-    /// or NumPy's for the dtype, 999999 or 1e20.
+    /// The elements, with `value` in the place of those that are left out; where it is not given the fill value of the
+    /// array, or NumPy's for the dtype, 999999 or 1e20.
     ///
     /// # Errors
     /// As [`build::select`].
@@ -145,8 +146,8 @@ impl Masked {
         Ok(Array::of(choice(&self.mask, &instead, &self.data)?))
     }
 
-    /// What `op` makes of masked arrays and others, left out where any of them is; where `op` has a domain, as divisions, roots
-    /// and logarithms have, so is what is not finite then.
+    /// What `op` makes of masked arrays and others, left out where any of them is; where `op` has a domain, as
+    /// divisions, roots and logarithms have, so is what is not finite then.
     ///
     /// # Errors
     /// As [`build::element`].
@@ -178,8 +179,8 @@ impl Masked {
         Array::from_expr(unary(Op::LogicalNot, &self.mask)?).try_reduce("count_nonzero", over, Params::default())
     }
 
-    /// `sum`, `prod`, `mean`, `var`, `std`, `min`, `max`, `ptp`, `any` or `all` of the elements that count; left out where none
-    /// does.
+    /// `sum`, `prod`, `mean`, `var`, `std`, `min`, `max`, `ptp`, `any` or `all` of the elements that count; left out
+    /// where none does.
     ///
     /// # Errors
     /// As [`reduce_selected`].
@@ -226,8 +227,8 @@ impl Masked {
         })
     }
 
-    /// The mean of the elements that count, weighted where there are weights that stretch to the shape of the array; and the
-    /// sums of the weights, which are 1 where there are none.
+    /// The mean of the elements that count, weighted where there are weights that stretch to the shape of the array;
+    /// and the sums of the weights, which are 1 where there are none.
     ///
     /// # Errors
     /// As [`reduce`](Self::reduce).

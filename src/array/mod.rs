@@ -1,14 +1,15 @@
 //! The public face: [`Array`], by topic. No algorithm lives here; every method builds an expression.
 //!
-//! `kinds.rs` says which types follow from which, `creation.rs` makes arrays, `cf.rs` decodes stored ones, `coordinates.rs`
-//! says where their positions are and `time.rs` when, `many.rs` opens many files as one, `regrid.rs` moves them to other grids,
-//! `random.rs` and `sampling.rs` make random ones, `operators.rs` and `elementwise.rs` combine them, `indexing.rs` and
-//! `manipulation.rs` look at them differently, `reduction.rs` reduces them, `scan.rs` has running results, `order.rs` sorts,
-//! `fft.rs` transforms, `groups.rs` reduces group by group (`resample.rs` by
-//! `periods.rs` of time), `windows.rs` block by block (`pyramid.rs` again and again),
-//! `weighted.rs` with weights, `masked.rs` without some elements, `stats.rs` has tests of hypotheses, `ndimage.rs` filters,
-//! `products.rs` multiplies them, `diagonals.rs` and `linalg.rs` are about matrices, `blocks.rs` maps user functions,
-//! `functions.rs` those that see more, `update.rs` writes into arrays that exist, `compute.rs` runs what was asked for, `stream.rs` chunk after chunk.
+//! `kinds.rs` says which types follow from which, `creation.rs` makes arrays, `cf.rs` decodes stored ones,
+//! `coordinates.rs` says where their positions are and `time.rs` when, `many.rs` opens many files as one, `regrid.rs`
+//! moves them to other grids, `random.rs` and `sampling.rs` make random ones, `operators.rs` and `elementwise.rs`
+//! combine them, `indexing.rs` and `manipulation.rs` look at them differently, `reduction.rs` reduces them, `scan.rs`
+//! has running results, `order.rs` sorts, `fft.rs` transforms, `groups.rs` reduces group by group (`resample.rs` by
+//! `periods.rs` of time), `windows.rs` block by block (`pyramid.rs` again and again), `weighted.rs` with weights,
+//! `masked.rs` without some elements, `stats.rs` has tests of hypotheses, `ndimage.rs` filters, `products.rs`
+//! multiplies them, `diagonals.rs` and `linalg.rs` are about matrices, `blocks.rs` maps user functions, `functions.rs`
+//! those that see more, `update.rs` writes into arrays that exist, `compute.rs` runs what was asked for, `stream.rs`
+//! chunk after chunk.
 
 use crate::chunk::Chunks;
 use crate::dtype::DType;
@@ -145,8 +146,8 @@ impl<T: Kind> Array<T> {
         Array::of(self.expr)
     }
 
-    /// Every element converted to `U`: integers wrap, floats truncate towards zero, complex numbers lose their imaginary
-    /// part, dates and lengths of time are what they count.
+    /// Every element converted to `U`: integers wrap, floats truncate towards zero, complex numbers lose their
+    /// imaginary part, dates and lengths of time are what they count.
     ///
     /// ```
     /// # use hyperslab::Context;
@@ -206,8 +207,8 @@ impl<T: Kind> fmt::Debug for Array<T> {
 }
 
 impl<T: Kind> fmt::Display for Array<T> {
-    /// Dtype, shape, chunks and bytes: `Array(float32, (365, 180), chunks (73, 180), 5 chunks, 257 KiB)`. The alternate form
-    /// draws the grid of chunks below.
+    /// Dtype, shape, chunks and bytes: `Array(float32, (365, 180), chunks (73, 180), 5 chunks, 257 KiB)`. The alternate
+    /// form draws the grid of chunks below.
     ///
     /// ```
     /// # use hyperslab::Context;

@@ -1,9 +1,9 @@
 //! Filters over windows around elements, as `scipy.ndimage` names and defines them: [`Array::ndimage`].
 //!
-//! `weigh.rs` has sums with weights, `gaussian.rs` Gaussian filters and derivatives, `extremes.rs` smallest, largest and ranked
-//! elements, `morphology.rs` erosion and dilation, `label.rs` connected elements, `measure.rs` what is measured of
-//! elements under a label (`labelled.rs`), `objects.rs` boxes around them, `geometry.rs` arrays at other places, `coordinates.rs` at
-//! places that are data, `distance.rs` how far elements are from the next that is 0.
+//! `weigh.rs` has sums with weights, `gaussian.rs` Gaussian filters and derivatives, `extremes.rs` smallest, largest
+//! and ranked elements, `morphology.rs` erosion and dilation, `label.rs` connected elements, `measure.rs` what is
+//! measured of elements under a label (`labelled.rs`), `objects.rs` boxes around them, `geometry.rs` arrays at other
+//! places, `coordinates.rs` at places that are data, `distance.rs` how far elements are from the next that is 0.
 
 use super::padding::{Border, pad};
 use super::{Array, Kind};
@@ -163,8 +163,8 @@ fn along(
     Ok(pass)
 }
 
-/// Origins for all axes of an array. As in SciPy, those of some axes belong to them as they are named, those of all to axes in
-/// order.
+/// Origins for all axes of an array. As in SciPy, those of some axes belong to them as they are named, those of all to
+/// axes in order.
 fn spread_origins(name: &str, axes: &[usize], rank: usize, origins: &[isize]) -> Result<Vec<isize>> {
     let origins = per_axis(name, "origins", origins, axes.len())?;
     if axes.len() == rank {
@@ -175,8 +175,8 @@ fn spread_origins(name: &str, axes: &[usize], rank: usize, origins: &[isize]) ->
     Ok(out)
 }
 
-/// The lengths of a window along `axes` for all axes of an array. As in SciPy, it lies along them in order, however they are
-/// named.
+/// The lengths of a window along `axes` for all axes of an array. As in SciPy, it lies along them in order, however
+/// they are named.
 fn spread(name: &str, axes: &[usize], rank: usize, window: &[usize]) -> Result<Vec<usize>> {
     if window.len() != axes.len() {
         return Err(Error::argument(name, format!("a window of rank {} for {} axes", window.len(), axes.len())));
@@ -192,8 +192,8 @@ fn starts(name: &str, lengths: &[usize], origins: &[isize]) -> Result<Vec<usize>
     lengths.iter().zip(origins).map(|(&size, &origin)| before(name, size, origin)).collect()
 }
 
-/// An axis that is no longer than so many times what windows reach is short: all of it is read at its ends where it wraps
-/// around. A longer one is continued before it is filtered.
+/// An axis that is no longer than so many times what windows reach is short: all of it is read at its ends where it
+/// wraps around. A longer one is continued before it is filtered.
 const SHORT: usize = 4;
 
 /// Chains of passes over `x`, and their results as one.
@@ -275,7 +275,8 @@ pub struct Ndimage<T: Kind> {
 }
 
 impl<T: Kind> Array<T> {
-    /// The filters of `scipy.ndimage`, under its names. Beyond its ends the array is mirrored until another mode is chosen.
+    /// The filters of `scipy.ndimage`, under its names. Beyond its ends the array is mirrored until another mode is
+    /// chosen.
     ///
     /// ```
     /// # use hyperslab::Context;

@@ -30,8 +30,9 @@ fn one(op: &str, x: &Expr, axis: &Axes) -> Result<usize> {
     }
 }
 
-/// `x` with the elements at the positions `kth` where sorting puts them, smaller ones before them and larger ones after, or
-/// the positions of such elements. All of the line is in order, so that nothing depends on how elements are found.
+/// `x` with the elements at the positions `kth` where sorting puts them, smaller ones before them and larger ones
+/// after, or the positions of such elements. All of the line is in order, so that nothing depends on how elements are
+/// found.
 ///
 /// # Errors
 /// As [`along`]; [`Argument`](crate::ErrorKind::Argument) for a position that is not there.
@@ -47,8 +48,8 @@ pub fn partition(x: &Expr, kth: &[isize], op: LineOp, axis: &Axes) -> Result<Exp
     along(x, op, axis)
 }
 
-/// The `k` largest elements along an axis, or for a negative `k` so many smallest ones, beginning with the most extreme; all
-/// of them where there are fewer. With `positions`, where they are.
+/// The `k` largest elements along an axis, or for a negative `k` so many smallest ones, beginning with the most
+/// extreme; all of them where there are fewer. With `positions`, where they are.
 ///
 /// # Errors
 /// As [`along`].
@@ -77,8 +78,8 @@ fn rows(x: &Expr, axis: usize, out: usize) -> Option<usize> {
     (cuts.len() >= 2 * row && row >= MUCH * out && out > 0).then_some(row)
 }
 
-/// The most extreme elements of those of rows, which lie side by side along `axis`: rows are searched by themselves, so by
-/// all threads, and none of them is held.
+/// The most extreme elements of those of rows, which lie side by side along `axis`: rows are searched by themselves, so
+/// by all threads, and none of them is held.
 fn top_of_rows(x: &Expr, op: &LineOp, axis: usize, (row, out): (usize, usize)) -> Result<Expr> {
     let lengths = x.shape.known()?;
     let whole = lengths[axis] / row * row;
@@ -99,7 +100,8 @@ fn top_of_rows(x: &Expr, op: &LineOp, axis: usize, (row, out): (usize, usize)) -
     regions::lines(&[build::concatenate(&found, axis)?], op.clone(), axis, out)
 }
 
-/// The positions along an axis of the elements in the order of the last of `keys`, of equal ones in that of the key before.
+/// The positions along an axis of the elements in the order of the last of `keys`, of equal ones in that of the key
+/// before.
 ///
 /// # Errors
 /// As [`along`]; [`Shape`](crate::ErrorKind::Shape) where keys differ in shape or there are none.
@@ -155,8 +157,8 @@ impl<T: Kind> Array<T> {
         Array::of(done(along(self.expr(), LineOp::Argsort, &axis.into())))
     }
 
-    /// The elements along an axis with those at the positions `kth` where sorting puts them, smaller ones before and larger
-    /// ones after them.
+    /// The elements along an axis with those at the positions `kth` where sorting puts them, smaller ones before and
+    /// larger ones after them.
     ///
     /// ```
     /// # use hyperslab::Context;
@@ -186,8 +188,8 @@ impl<T: Kind> Array<T> {
         Array::of(done(partition(self.expr(), kth, LineOp::Argsort, &axis.into())))
     }
 
-    /// The `k` largest elements along an axis in descending order, or for a negative `k` so many smallest ones in ascending
-    /// order.
+    /// The `k` largest elements along an axis in descending order, or for a negative `k` so many smallest ones in
+    /// ascending order.
     ///
     /// ```
     /// # use hyperslab::Context;

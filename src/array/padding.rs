@@ -77,8 +77,8 @@ impl<T: Kind> Array<T> {
 /// `x` with borders of these widths, axis after axis.
 ///
 /// # Errors
-/// [`Argument`](crate::ErrorKind::Argument) unless there is a pair for each axis, and for borders of an empty axis that are
-/// not constant.
+/// [`Argument`](crate::ErrorKind::Argument) unless there is a pair for each axis, and for borders of an empty axis that
+/// are not constant.
 #[track_caller]
 pub fn pad(x: &Expr, widths: &[(usize, usize)], border: &Border) -> Result<Expr> {
     let (widths, border) = (widths.to_vec(), border.clone());

@@ -42,9 +42,9 @@ enum Unit {
     Months { length: i64, rest: i64, ends: bool },
 }
 
-/// Periods that follow each other. They are parsed from what pandas and xarray call an offset: `min`, `h`, `D`, `W-MON`, `MS`,
-/// `ME`, `QS-DEC`, `QE`, `YS-JUL`, `YE` (and `s`, `ms`, `us`), a number of one of these, such as `3h` or `2MS`, or the sum of
-/// several of fixed length, such as `1D12h`.
+/// Periods that follow each other. They are parsed from what pandas and xarray call an offset: `min`, `h`, `D`,
+/// `W-MON`, `MS`, `ME`, `QS-DEC`, `QE`, `YS-JUL`, `YE` (and `s`, `ms`, `us`), a number of one of these, such as `3h` or
+/// `2MS`, or the sum of several of fixed length, such as `1D12h`.
 ///
 /// ```
 /// use hyperslab::array::periods::{Periods, Side};
@@ -162,15 +162,15 @@ impl Periods {
         Self { count, unit, closed: None, label: None, origin: Origin::StartDay, offset: 0 }
     }
 
-    /// The same periods, each with this end and without the other. Where it is not said, the end of those that are named by
-    /// their ends, `W`, `ME`, `QE`, `YE`, and the beginning of others.
+    /// The same periods, each with this end and without the other. Where it is not said, the end of those that are
+    /// named by their ends, `W`, `ME`, `QE`, `YE`, and the beginning of others.
     #[must_use]
     pub fn closed(self, side: Side) -> Self {
         Self { closed: Some(side), ..self }
     }
 
-    /// The same periods, each called by the instant at which it begins or ends. Where it is not said, by its end where it is
-    /// named by that.
+    /// The same periods, each called by the instant at which it begins or ends. Where it is not said, by its end where
+    /// it is named by that.
     #[must_use]
     pub fn label(self, side: Side) -> Self {
         Self { label: Some(side), ..self }

@@ -431,8 +431,8 @@ pub fn repeat_each(x: &Expr, times: &Expr, axis: Option<usize>) -> Result<Expr> 
     })
 }
 
-/// What `body` makes of the integers in `places` and of `inputs`: at once where the places are in memory, and of this shape
-/// and the first input's dtype, when they have been computed.
+/// What `body` makes of the integers in `places` and of `inputs`: at once where the places are in memory, and of this
+/// shape and the first input's dtype, when they have been computed.
 pub(super) fn with_integers(
     name: &str,
     places: &Expr,

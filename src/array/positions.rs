@@ -61,8 +61,8 @@ fn within(places: &Expr, n: i64, op: &'static str) -> Result<Expr> {
 /// The places in memory, in C order or in that of Fortran, of elements with these indices along the axes of `shape`.
 ///
 /// # Errors
-/// [`Index`](crate::ErrorKind::Index) for indices that are not there, [`Shape`](crate::ErrorKind::Shape) unless there is one
-/// list for each axis.
+/// [`Index`](crate::ErrorKind::Index) for indices that are not there, [`Shape`](crate::ErrorKind::Shape) unless there
+/// is one list for each axis.
 #[track_caller]
 pub fn ravel_multi_index(indices: &[Expr], shape: &[usize], beyond: &[Beyond], fortran: bool) -> Result<Expr> {
     let op = "ravel_multi_index";

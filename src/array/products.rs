@@ -113,8 +113,8 @@ impl<T: Kind> Array<T> {
         Ok(Self::of(products::matvec(self.expr(), other.expr())?))
     }
 
-    /// Vectors over the last axis, conjugated, times matrices over the last two axes of the other; the axes before these
-    /// broadcast.
+    /// Vectors over the last axis, conjugated, times matrices over the last two axes of the other; the axes before
+    /// these broadcast.
     ///
     /// ```
     /// # use hyperslab::Context;
@@ -131,8 +131,8 @@ impl<T: Kind> Array<T> {
         Ok(Self::of(products::vecmat(self.expr(), other.expr())?))
     }
 
-    /// Sums of products over the axes `left` of this array and `right` of the other, whose lengths agree pair by pair; the
-    /// other axes of this array come first.
+    /// Sums of products over the axes `left` of this array and `right` of the other, whose lengths agree pair by pair;
+    /// the other axes of this array come first.
     ///
     /// ```
     /// # use hyperslab::Context;
@@ -144,7 +144,8 @@ impl<T: Kind> Array<T> {
     /// ```
     ///
     /// # Errors
-    /// [`Shape`](crate::ErrorKind::Shape) where lengths differ, [`Axis`](crate::ErrorKind::Axis) where there is no such axis.
+    /// [`Shape`](crate::ErrorKind::Shape) where lengths differ, [`Axis`](crate::ErrorKind::Axis) where there is no such
+    /// axis.
     #[track_caller]
     pub fn tensordot(&self, other: &Self, left: &[isize], right: &[isize]) -> Result<Self> {
         let axes = |x: &Self, axes: &[isize]| -> Result<Vec<usize>> {
@@ -156,10 +157,10 @@ impl<T: Kind> Array<T> {
 
     /// NumPy's `einsum`: the sum of the products of all operands over the labels that the result does not name.
     ///
-    /// Labels are letters, `...` stands for axes without one; what follows `->` are the axes of the result, without it the
-    /// ellipsis and the labels that occur once, in order. A label that occurs twice in an operand is its diagonal. Axes of
-    /// length 1 broadcast. Two operands at a time are contracted, as products of matrices where that pays: the pair first
-    /// whose product outgrows it by least.
+    /// Labels are letters, `...` stands for axes without one; what follows `->` are the axes of the result, without it
+    /// the ellipsis and the labels that occur once, in order. A label that occurs twice in an operand is its diagonal.
+    /// Axes of length 1 broadcast. Two operands at a time are contracted, as products of matrices where that pays: the
+    /// pair first whose product outgrows it by least.
     ///
     /// ```
     /// use hyperslab::{Array, Context};
@@ -169,7 +170,8 @@ impl<T: Kind> Array<T> {
     /// assert_eq!(cx.compute(gram)?, ndarray::array![[5, 14], [14, 50]].into_dyn());
     ///
     /// let refused = Array::einsum("ij,jk->ik", &[&x, &x]).unwrap_err().to_string();
-    /// assert!(refused.contains("label `j` has length 3 in operand 0 of shape (2, 3) and 2 in operand 1"), "{refused}");
+    /// let why = "label `j` has length 3 in operand 0 of shape (2, 3) and 2 in operand 1";
+    /// assert!(refused.contains(why), "{refused}");
     /// # Ok::<(), hyperslab::Error>(())
     /// ```
     ///
@@ -199,8 +201,8 @@ impl<T: Kind> Array<T> {
         Ok(Self::of(products::kron(self.expr(), other.expr())?))
     }
 
-    /// The product of several matrices, the first and the last of which may be vectors, in the order that takes the fewest
-    /// multiplications.
+    /// The product of several matrices, the first and the last of which may be vectors, in the order that takes the
+    /// fewest multiplications.
     ///
     /// ```
     /// use hyperslab::{Array, Context};
@@ -211,15 +213,16 @@ impl<T: Kind> Array<T> {
     /// ```
     ///
     /// # Errors
-    /// [`Argument`](crate::ErrorKind::Argument) for less than two arrays, [`Shape`](crate::ErrorKind::Shape) where they do
-    /// not multiply.
+    /// [`Argument`](crate::ErrorKind::Argument) for less than two arrays, [`Shape`](crate::ErrorKind::Shape) where they
+    /// do not multiply.
     #[track_caller]
     pub fn multi_dot(arrays: &[&Self]) -> Result<Self> {
         let arrays: Vec<Expr> = arrays.iter().map(|x| x.expr().clone()).collect();
         Ok(Self::of(products::multi_dot(&arrays)?))
     }
 
-    /// Square matrices over the last two axes multiplied with themselves `n - 1` times; for `n = 0`, ones on the diagonal.
+    /// Square matrices over the last two axes multiplied with themselves `n - 1` times; for `n = 0`, ones on the
+    /// diagonal.
     ///
     /// ```
     /// # use hyperslab::Context;

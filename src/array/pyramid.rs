@@ -47,8 +47,8 @@ impl FromStr for Downscale {
 }
 
 impl<T: Kind> Array<T> {
-    /// This array and `more` coarser ones, each made of blocks of `sizes` neighbours of the one before it; blocks at the
-    /// end of an axis may be shorter. The dtype stays. Stored together, they are made in one pass over this one.
+    /// This array and `more` coarser ones, each made of blocks of `sizes` neighbours of the one before it; blocks at
+    /// the end of an axis may be shorter. The dtype stays. Stored together, they are made in one pass over this one.
     ///
     /// ```
     /// use hyperslab::{Context, array::pyramid::Downscale};

@@ -60,9 +60,9 @@ impl Asked {
 /// The quantiles of `x` at `levels` over some axes, NaN left out where `skips_nan` says so.
 ///
 /// # Errors
-/// [`Axis`](crate::ErrorKind::Axis) for axes that are not there, [`Argument`](crate::ErrorKind::Argument) for levels that are
-/// not between 0 and 1, [`DType`](crate::ErrorKind::DType) for complex numbers, [`Shape`](crate::ErrorKind::Shape) where
-/// there are no elements that a result could be made of.
+/// [`Axis`](crate::ErrorKind::Axis) for axes that are not there, [`Argument`](crate::ErrorKind::Argument) for levels
+/// that are not between 0 and 1, [`DType`](crate::ErrorKind::DType) for complex numbers,
+/// [`Shape`](crate::ErrorKind::Shape) where there are no elements that a result could be made of.
 #[track_caller]
 pub fn quantile(x: &Expr, levels: &Asked, over: &Over, method: Method, skips_nan: bool) -> Result<Expr> {
     let name = if skips_nan { "nanquantile" } else { "quantile" };
@@ -148,7 +148,8 @@ macro_rules! of_level {
     )* };
 }
 
-/// Order statistics. Each panics on an axis that is not there and where NumPy raises; [`Array::try_quantiles`] does not.
+/// Order statistics. Each panics on an axis that is not there and where NumPy raises; [`Array::try_quantiles`] does
+/// not.
 ///
 /// ```
 /// # use hyperslab::Context;
@@ -171,8 +172,8 @@ impl<T: Kind> Array<T> {
         "The quantile at a level between 0 and 100 of what is not NaN." nanpercentile true true;
     }
 
-    /// Quantiles at one level or several, along a new first axis, by any [`Method`]; with `skips_nan`, of what is not NaN. All
-    /// are found in one pass.
+    /// Quantiles at one level or several, along a new first axis, by any [`Method`]; with `skips_nan`, of what is not
+    /// NaN. All are found in one pass.
     ///
     /// ```
     /// use hyperslab::{Context, op::regional::Method};

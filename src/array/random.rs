@@ -13,11 +13,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 ///
 /// What an element is depends on three numbers alone: the seed, how many draws the generator has given before, and the
 /// element's position in C order. So an array is the same for every chunking, number of threads, budget and device, a
-/// part of it is drawn without the rest, and nothing is stored. The words come from Philox4x32-10 (Salmon and others, 2011),
-/// which passes the usual tests of randomness; they are no secret to who knows some of them.
+/// part of it is drawn without the rest, and nothing is stored. The words come from Philox4x32-10 (Salmon and others,
+/// 2011), which passes the usual tests of randomness; they are no secret to who knows some of them.
 ///
-/// Parameters are numbers, or arrays that broadcast to the shape. A number that is no such parameter, a negative scale for
-/// one, is refused; an element of an array that is none gives NaN, or the smallest integer where counts are drawn.
+/// Parameters are numbers, or arrays that broadcast to the shape. A number that is no such parameter, a negative scale
+/// for one, is refused; an element of an array that is none gives NaN, or the smallest integer where counts are drawn.
 ///
 /// ```
 /// use hyperslab::Context;
@@ -102,8 +102,9 @@ impl Rng {
     /// ```
     ///
     /// # Errors
-    /// [`Argument`](crate::ErrorKind::Argument) for numbers between which nothing lies, [`Shape`](crate::ErrorKind::Shape) where
-    /// bounds do not broadcast to `size`, [`DType`](crate::ErrorKind::DType) for elements that are no integers.
+    /// [`Argument`](crate::ErrorKind::Argument) for numbers between which nothing lies,
+    /// [`Shape`](crate::ErrorKind::Shape) where bounds do not broadcast to `size`, [`DType`](crate::ErrorKind::DType)
+    /// for elements that are no integers.
     #[track_caller]
     pub fn integers<T: Element + Kind>(
         &self,
@@ -164,8 +165,8 @@ methods! {
     noncentral_chisquare(df, nonc) -> f64;
     /// Noncentral F: [`Rng::f`] with a noncentral chi-square above.
     noncentral_f(dfnum, dfden, nonc) -> f64;
-    /// Normal, of mean `loc` and standard deviation `scale`: the quantile of a uniform number (Wichura 1988), so no element
-    /// is beyond 8.3 standard deviations.
+    /// Normal, of mean `loc` and standard deviation `scale`: the quantile of a uniform number (Wichura 1988), so no
+    /// element is beyond 8.3 standard deviations.
     normal(loc, scale) -> f64;
     /// Pareto II (Lomax): density `a / (1 + x)^(a + 1)`.
     pareto(a) -> f64;

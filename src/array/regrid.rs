@@ -18,8 +18,8 @@ pub enum Method {
     Bilinear,
     /// The nearest point along both axes.
     Nearest,
-    /// The mean over the cell, weighted by the areas on the sphere that it shares with old cells: integrals are kept (first
-    /// order). Cells end half-way between points.
+    /// The mean over the cell, weighted by the areas on the sphere that it shares with old cells: integrals are kept
+    /// (first order). Cells end half-way between points.
     Conservative,
 }
 
@@ -209,9 +209,9 @@ pub fn regrid(x: &Expr, to: [(&str, &[f64]); 2], method: Method, missing: Missin
 }
 
 impl<T: Kind> Array<T> {
-    /// The field at other latitudes and longitudes: `lat` and `lon` are the names of the dimensions, whose coordinates say
-    /// where the elements are, and the points of the new grid, in degrees, ascending or descending. Longitudes go around the
-    /// globe where the old ones do. The result is `f32` or `f64`, and has the new points as coordinates.
+    /// The field at other latitudes and longitudes: `lat` and `lon` are the names of the dimensions, whose coordinates
+    /// say where the elements are, and the points of the new grid, in degrees, ascending or descending. Longitudes go
+    /// around the globe where the old ones do. The result is `f32` or `f64`, and has the new points as coordinates.
     ///
     /// ```
     /// use hyperslab::array::regrid::{Method, Missing};

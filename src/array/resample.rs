@@ -12,9 +12,10 @@ use crate::op::calendar::Clock;
 use crate::shape::axes::Axes;
 
 impl<T: Kind> Array<T> {
-    /// The array in groups of the positions whose times are in one period: days, months, seasons, as xarray's `resample` has
-    /// them, in the calendar of the times. The coordinate of the axis says when each period begins or ends, as it is named. A
-    /// period may be empty: its sum is 0, and what has no value, such as its mean, is NaN, for which integers become `f64`.
+    /// The array in groups of the positions whose times are in one period: days, months, seasons, as xarray's
+    /// `resample` has them, in the calendar of the times. The coordinate of the axis says when each period begins or
+    /// ends, as it is named. A period may be empty: its sum is 0, and what has no value, such as its mean, is NaN, for
+    /// which integers become `f64`.
     ///
     /// ```
     /// use hyperslab::Context;
@@ -28,7 +29,8 @@ impl<T: Kind> Array<T> {
     ///
     /// # Errors
     /// [`Axis`](crate::ErrorKind::Axis) unless there is one such axis, and it has a coordinate;
-    /// [`Argument`](crate::ErrorKind::Argument) unless that holds times, in periods not much shorter than what is between them.
+    /// [`Argument`](crate::ErrorKind::Argument) unless that holds times, in periods not much shorter than what is
+    /// between them.
     #[track_caller]
     pub fn resample_by(&self, axis: impl Into<Axes>, periods: &Periods) -> Result<GroupBy<T>> {
         let axes = axis.into().resolve("resample", self.ndim(), self.names())?;

@@ -34,9 +34,9 @@ pub fn permutation(key: u64, n: usize) -> Result<Expr> {
     along(&bits(key, &[n])?, LineOp::Argsort, &Axes::from(0))
 }
 
-/// Positions below `n`, each drawn anew, or (unless `replace`) all different; with the probabilities `p` of the positions,
-/// or equally likely. Without replacement, probabilities are those of the first position, and of each later one among
-/// those that are left.
+/// Positions below `n`, each drawn anew, or (unless `replace`) all different; with the probabilities `p` of the
+/// positions, or equally likely. Without replacement, probabilities are those of the first position, and of each later
+/// one among those that are left.
 ///
 /// # Errors
 /// [`Argument`](crate::ErrorKind::Argument) where there are fewer positions than are asked for,
@@ -68,7 +68,8 @@ pub fn choice(key: u64, n: usize, size: &[usize], replace: bool, p: Option<&Expr
             Err(Error::argument("choice", format!("{total} different ones of {n} items are asked for")))
         }
         (false, p) => {
-            // The first arrivals, where an item arrives at a rate that is its probability (Efraimidis and Spirakis 2006).
+            // The first arrivals, where an item arrives at a rate that is its probability (Efraimidis and Spirakis
+            // 2006).
             let arrivals = match p {
                 None => bits(key, &[n])?,
                 Some(p) => element(ElementOp::Divide, &named("standard_exponential", key, &[], &[n])?, p)?,
@@ -80,8 +81,8 @@ pub fn choice(key: u64, n: usize, size: &[usize], replace: bool, p: Option<&Expr
     }
 }
 
-/// How `n` tries fall on outcomes of probabilities `p`, which is a vector; the last outcome takes what is left. Outcomes
-/// are the last axis.
+/// How `n` tries fall on outcomes of probabilities `p`, which is a vector; the last outcome takes what is left.
+/// Outcomes are the last axis.
 ///
 /// # Errors
 /// [`Shape`](crate::ErrorKind::Shape) for probabilities that are no vector and where shapes do not fit each other,
@@ -185,7 +186,8 @@ impl Rng {
         Ok(Array::of(permutation(self.key(), n)?))
     }
 
-    /// Positions below `n`: each drawn anew, or all different unless `replace`; with these probabilities, or equally likely.
+    /// Positions below `n`: each drawn anew, or all different unless `replace`; with these probabilities, or equally
+    /// likely.
     ///
     /// ```
     /// # use hyperslab::Context;
@@ -203,16 +205,19 @@ impl Rng {
         Ok(Array::of(choice(self.key(), n, size, replace, p.map(Array::expr))?))
     }
 
-    /// How `n` tries fall on outcomes of probabilities `p`, a vector; outcomes are the last axis of shape `(size..., len)`.
+    /// How `n` tries fall on outcomes of probabilities `p`, a vector; outcomes are the last axis of shape `(size...,
+    /// len)`.
     ///
     /// # Errors
-    /// [`Shape`](crate::ErrorKind::Shape) for probabilities that are no vector, and for `n` that does not broadcast to `size`.
+    /// [`Shape`](crate::ErrorKind::Shape) for probabilities that are no vector, and for `n` that does not broadcast to
+    /// `size`.
     #[track_caller]
     pub fn multinomial(&self, n: impl Into<Operand<f64>>, p: &Array<f64>, size: &[usize]) -> Result<Array<i64>> {
         Ok(Array::of(multinomial(self.key(), n.into().arg(), p.expr(), Some(size))?))
     }
 
-    /// Dirichlet, of concentrations `alpha`, a vector; elements along the last axis of shape `(size..., len)` add up to 1.
+    /// Dirichlet, of concentrations `alpha`, a vector; elements along the last axis of shape `(size..., len)` add up to
+    /// 1.
     ///
     /// # Errors
     /// [`Shape`](crate::ErrorKind::Shape) for concentrations that are no vector.
@@ -221,8 +226,8 @@ impl Rng {
         Ok(Array::of(dirichlet(self.key(), alpha.expr(), size)?))
     }
 
-    /// Normal vectors of this mean and covariance, along the last axis of shape `(size..., len)`. The covariance must be
-    /// positive definite, which shows while its Cholesky factor is computed.
+    /// Normal vectors of this mean and covariance, along the last axis of shape `(size..., len)`. The covariance must
+    /// be positive definite, which shows while its Cholesky factor is computed.
     ///
     /// # Errors
     /// [`Shape`](crate::ErrorKind::Shape) unless `mean` is a vector and `cov` a matrix of its length.

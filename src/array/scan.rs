@@ -12,8 +12,8 @@ use crate::shape::axes::Axes;
 /// The scan called `name` of `x`, in `dtype` where that is given.
 ///
 /// # Errors
-/// [`Axis`](crate::ErrorKind::Axis) unless there is one such axis, [`DType`](crate::ErrorKind::DType) where the scan is not
-/// defined.
+/// [`Axis`](crate::ErrorKind::Axis) unless there is one such axis, [`DType`](crate::ErrorKind::DType) where the scan is
+/// not defined.
 #[track_caller]
 pub fn scan(x: &Expr, name: &str, axis: &Axes, dtype: Option<DType>) -> Result<Expr> {
     let scan = scan::find(name).ok_or_else(|| Error::unsupported(format!("there is no scan `{name}`")))?;

@@ -61,9 +61,9 @@ impl<T: Kind> Array<T> {
 /// The reduction called `name` of the elements of `x` that are chosen.
 ///
 /// # Errors
-/// As [`super::reduction::reduce`]; [`Shape`](crate::ErrorKind::Shape) for a choice that does not stretch to the shape of
-/// `x`, [`DType`](crate::ErrorKind::DType) for one that is no truth value, [`Argument`](crate::ErrorKind::Argument) for
-/// extremes of chosen elements without an initial value.
+/// As [`super::reduction::reduce`]; [`Shape`](crate::ErrorKind::Shape) for a choice that does not stretch to the shape
+/// of `x`, [`DType`](crate::ErrorKind::DType) for one that is no truth value, [`Argument`](crate::ErrorKind::Argument)
+/// for extremes of chosen elements without an initial value.
 #[track_caller]
 pub fn reduce_selected(x: &Expr, name: &str, over: &Over, params: Params, selection: &Selection) -> Result<Expr> {
     if selection.is_everything() {

@@ -133,8 +133,8 @@ fn wider(dtype: DType) -> DType {
     if matches!(dtype, DType::F16 | DType::BF16) { DType::F32 } else { dtype }
 }
 
-/// The sums of products for windows that stick out of `x`, which is shorter than `v` by 1, in front or behind. What is not
-/// there does not count, even where `v` is infinite.
+/// The sums of products for windows that stick out of `x`, which is shorter than `v` by 1, in front or behind. What is
+/// not there does not count, even where `v` is infinite.
 fn cut_off(x: &Expr, v: &Expr, (before, after): (usize, usize)) -> Result<Expr> {
     let (n, m) = (x.lengths()[0], v.lengths()[0]);
     let zeros = |count: usize| constant_along(x, 0, count, 0, x.dtype);
@@ -153,8 +153,8 @@ fn cut_off(x: &Expr, v: &Expr, (before, after): (usize, usize)) -> Result<Expr> 
     build::cast(&reduce_away(&products, sum, &[0], None)?, dtype)
 }
 
-/// A matrix of which row `k` is `a` from `k` on, `m` rows of `count` elements: copies of `a` one after another, cut into
-/// rows that are longer than `a` by 1.
+/// A matrix of which row `k` is `a` from `k` on, `m` rows of `count` elements: copies of `a` one after another, cut
+/// into rows that are longer than `a` by 1.
 fn windows(a: &Expr, m: usize, count: usize) -> Result<Expr> {
     let n = a.lengths()[0];
     let too_long = || Error::shape("convolve", format!("{m} times {n} elements are too many"));
@@ -165,8 +165,8 @@ fn windows(a: &Expr, m: usize, count: usize) -> Result<Expr> {
     range(&build::reshape(&range(&repeated, 0, 0, wanted)?, &[m, n + 1])?, 1, 0, count)
 }
 
-/// The value at `x` of the polynomial with these coefficients, the highest power first, by Horner's rule. What `p` holds
-/// along its first axis may be arrays.
+/// The value at `x` of the polynomial with these coefficients, the highest power first, by Horner's rule. What `p`
+/// holds along its first axis may be arrays.
 ///
 /// # Errors
 /// [`Shape`](crate::ErrorKind::Shape) for a number in place of coefficients, and arrays that do not broadcast;

@@ -17,8 +17,8 @@ use crate::shape::checked_size;
 use crate::shape::slice::Item;
 
 impl<T: Kind> Array<T> {
-    /// The mean over some axes of elements that count with these weights: of the array's shape, or of that of the axes alone.
-    /// A run in which weights sum to 0 ends with an error.
+    /// The mean over some axes of elements that count with these weights: of the array's shape, or of that of the axes
+    /// alone. A run in which weights sum to 0 ends with an error.
     ///
     /// ```
     /// # use hyperslab::Context;
@@ -36,8 +36,8 @@ impl<T: Kind> Array<T> {
         Ok(Array::of(average(self.expr(), &axes.into(), Some(weights.expr()))?.without_axes()?.0))
     }
 
-    /// The covariances of variables in rows, over observations in columns, divided by their number less 1. [`cov`] takes
-    /// weights, and variables in columns.
+    /// The covariances of variables in rows, over observations in columns, divided by their number less 1. [`cov`]
+    /// takes weights, and variables in columns.
     ///
     /// ```
     /// # use hyperslab::Context;
@@ -91,12 +91,12 @@ impl Average {
     }
 }
 
-/// The mean of `x` over `axes`, weighted where there are weights: of the shape of `x`, or of its axes in the order in which
-/// they are given.
+/// The mean of `x` over `axes`, weighted where there are weights: of the shape of `x`, or of its axes in the order in
+/// which they are given.
 ///
 /// # Errors
-/// [`Axis`](crate::ErrorKind::Axis) for axes that are not there, [`Shape`](crate::ErrorKind::Shape) for weights of another
-/// shape. The run fails where weights sum to 0.
+/// [`Axis`](crate::ErrorKind::Axis) for axes that are not there, [`Shape`](crate::ErrorKind::Shape) for weights of
+/// another shape. The run fails where weights sum to 0.
 #[track_caller]
 pub fn average(x: &Expr, axes: &Axes, weights: Option<&Expr>) -> Result<Average> {
     let resolved = axes.resolve("average", x.shape.rank(), &x.names)?;
@@ -165,12 +165,12 @@ pub struct Covariance {
     pub dtype: Option<DType>,
 }
 
-/// The covariances of the variables of `m`, and of `y` where it is given: with `x` less its mean, `Σ w x[i] conj(x[j])` over
-/// the sum of the weights less `ddof`.
+/// The covariances of the variables of `m`, and of `y` where it is given: with `x` less its mean, `Σ w x[i] conj(x[j])`
+/// over the sum of the weights less `ddof`.
 ///
 /// # Errors
-/// [`Shape`](crate::ErrorKind::Shape) for more than two axes, and for arrays and weights that do not fit each other. The run
-/// fails for weights that are negative, and repeats that are not whole.
+/// [`Shape`](crate::ErrorKind::Shape) for more than two axes, and for arrays and weights that do not fit each other.
+/// The run fails for weights that are negative, and repeats that are not whole.
 #[track_caller]
 pub fn cov(m: &Expr, y: Option<&Expr>, options: &Covariance) -> Result<Expr> {
     let c = covariances(m, y, options)?;

@@ -107,7 +107,8 @@ pub fn skew(x: &Expr, axis: usize, bias: bool) -> Result<Expr> {
     away(&where_spread(&x, &second, axis, &ratio)?, axis)
 }
 
-/// The fourth moment over the square of the second, less 3 with `fisher`; without `bias`, corrected for the number of elements.
+/// The fourth moment over the square of the second, less 3 with `fisher`; without `bias`, corrected for the number of
+/// elements.
 ///
 /// # Errors
 /// Those of the operations.
@@ -253,8 +254,8 @@ pub fn ttest_ind(a: &Expr, b: &Expr, axis: usize, equal_var: bool) -> Result<Tes
     })
 }
 
-/// Whether counts are those that are expected, all alike where that is not said, by the Cressie-Read family: 1 is Pearson's
-/// chi-squared, 0 the likelihood ratio.
+/// Whether counts are those that are expected, all alike where that is not said, by the Cressie-Read family: 1 is
+/// Pearson's chi-squared, 0 the likelihood ratio.
 ///
 /// # Errors
 /// [`Shape`](crate::ErrorKind::Shape) for arrays that do not broadcast.

@@ -27,11 +27,12 @@ pub struct Blocks<T: Kind> {
 const SHARE: u64 = 8;
 
 impl Context {
-    /// The logical chunks of an array in row-major order, each with its place: an iterator that computes them a few at a
-    /// time, so that arrays larger than memory can be looked at. The loop may use the context itself.
+    /// The logical chunks of an array in row-major order, each with its place: an iterator that computes them a few at
+    /// a time, so that arrays larger than memory can be looked at. The loop may use the context itself.
     ///
-    /// Results of reductions are computed once, before the first block, where memory holds them. What else takes all of an
-    /// array, as a running sum does, is computed again for every few blocks: [`persist`](Context::persist) it, or store it.
+    /// Results of reductions are computed once, before the first block, where memory holds them. What else takes all of
+    /// an array, as a running sum does, is computed again for every few blocks: [`persist`](Context::persist) it, or
+    /// store it.
     ///
     /// ```
     /// use hyperslab::Context;
@@ -111,8 +112,8 @@ impl<T: Kind + FromBlock> Iterator for Blocks<T> {
     }
 }
 
-/// Boxes of neighbouring chunks of at most `room` bytes, or of one chunk: whole along inner axes, several chunks along one,
-/// single chunks along the outer ones, so that their order is that of the chunks.
+/// Boxes of neighbouring chunks of at most `room` bytes, or of one chunk: whole along inner axes, several chunks along
+/// one, single chunks along the outer ones, so that their order is that of the chunks.
 fn slabs(chunks: &Chunks, itemsize: usize, room: usize) -> Chunks {
     let mut axes = chunks.axes().to_vec();
     for axis in (0..axes.len()).rev() {

@@ -56,8 +56,8 @@ impl Part {
     ];
 }
 
-/// The clock of an array of times: of dates, that of their unit; of numbers, by their attributes `units` and `calendar`.
-/// `None` where it holds none.
+/// The clock of an array of times: of dates, that of their unit; of numbers, by their attributes `units` and
+/// `calendar`. `None` where it holds none.
 ///
 /// # Errors
 /// As [`Clock::parse`].
@@ -177,8 +177,8 @@ pub(super) fn on_clock(x: &Expr, from: &Clock, to: &Clock) -> Result<Expr> {
 /// The times in `x`, by their clock, as dates counted in `unit`, rounded down; NaN as `NaT`.
 ///
 /// # Errors
-/// [`Argument`](crate::ErrorKind::Argument) for an array without units of time, and for calendars whose dates are not those of
-/// the Gregorian one.
+/// [`Argument`](crate::ErrorKind::Argument) for an array without units of time, and for calendars whose dates are not
+/// those of the Gregorian one.
 #[track_caller]
 pub fn to_datetime(x: &Expr, unit: Unit) -> Result<Expr> {
     let refuse = |why: &str| Err(Error::argument("to_datetime", why));
@@ -227,9 +227,9 @@ pub fn text(clock: &Clock, value: f64) -> String {
 }
 
 impl<T: Kind> Array<T> {
-    /// A part of each of these times, which have units such as `hours since 1900-01-01` and perhaps a calendar among their
-    /// attributes, as the time coordinates of files have. Every calendar of CF is known. The labels are integers, which
-    /// [`Array::group_by`] takes; where a float time is NaN, -1.
+    /// A part of each of these times, which have units such as `hours since 1900-01-01` and perhaps a calendar among
+    /// their attributes, as the time coordinates of files have. Every calendar of CF is known. The labels are integers,
+    /// which [`Array::group_by`] takes; where a float time is NaN, -1.
     ///
     /// ```
     /// use hyperslab::{Context, array::time::Part};
@@ -245,8 +245,8 @@ impl<T: Kind> Array<T> {
         Array::of(done(self::part(self.expr(), part)))
     }
 
-    /// These times, which have units such as `hours since 1900-01-01`, as dates: NumPy's `datetime64` of this unit. Dates of the
-    /// Gregorian calendar only.
+    /// These times, which have units such as `hours since 1900-01-01`, as dates: NumPy's `datetime64` of this unit.
+    /// Dates of the Gregorian calendar only.
     ///
     /// ```
     /// use hyperslab::{Context, dtype::time::{TimeType, Unit}};
@@ -266,15 +266,15 @@ impl<T: Kind> Array<T> {
         Ok(Array::of(to_datetime(self.expr(), unit)?))
     }
 
-    /// What the elements are, where they are dates or lengths of time. The dtype is `int64` then, and blocks hold what they
-    /// count.
+    /// What the elements are, where they are dates or lengths of time. The dtype is `int64` then, and blocks hold what
+    /// they count.
     #[must_use]
     pub fn time_type(&self) -> Option<TimeType> {
         self.expr().time
     }
 
-    /// These as dates or lengths of time: numbers are so many of the unit since 1970, or so many; other dates and lengths are
-    /// converted, rounded down where the unit is longer. [`cast`](Array::cast) makes numbers of them again.
+    /// These as dates or lengths of time: numbers are so many of the unit since 1970, or so many; other dates and
+    /// lengths are converted, rounded down where the unit is longer. [`cast`](Array::cast) makes numbers of them again.
     ///
     /// ```
     /// use hyperslab::{Context, dtype::time::{TimeType, Unit}};
@@ -286,7 +286,8 @@ impl<T: Kind> Array<T> {
     /// ```
     ///
     /// # Errors
-    /// [`DType`](crate::ErrorKind::DType) for complex numbers, and for lengths of time between years or months and other units.
+    /// [`DType`](crate::ErrorKind::DType) for complex numbers, and for lengths of time between years or months and
+    /// other units.
     #[track_caller]
     pub fn as_times(&self, time: TimeType) -> Result<Array> {
         Ok(Array::of(times::astype(self.expr(), time)?))

@@ -1,5 +1,5 @@
-//! Writing into arrays that exist: a region of one, or behind its end. What is written has to fit, in shape, names, element
-//! type and coordinates; along an axis that grows, the coordinate grows first.
+//! Writing into arrays that exist: a region of one, or behind its end. What is written has to fit, in shape, names,
+//! element type and coordinates; along an axis that grows, the coordinate grows first.
 
 use super::Array;
 use super::cf::{self, Packing};
@@ -33,8 +33,8 @@ pub(super) struct Written {
     pub(super) change: Change,
 }
 
-/// The changes that writing `expr` into the array at `path` consists of: those of coordinates first, that of the array last.
-/// None where an interrupted run has left nothing to do but to put it into its place, which is done by then.
+/// The changes that writing `expr` into the array at `path` consists of: those of coordinates first, that of the array
+/// last. None where an interrupted run has left nothing to do but to put it into its place, which is done by then.
 ///
 /// # Errors
 /// As [`Array::update`] says.
@@ -130,8 +130,8 @@ fn reads(expr: &Expr, info: &Info) -> bool {
     found
 }
 
-/// The change of the coordinate of an axis that grows; `None` where none is needed. Where the axis does not, the coordinate has
-/// to agree.
+/// The change of the coordinate of an axis that grows; `None` where none is needed. Where the axis does not, the
+/// coordinate has to agree.
 fn coordinate(cx: &Context, main: &Written, info: &Info, axis: usize) -> Result<Option<Written>> {
     let Some(name) = info.names.get(axis).and_then(Option::as_ref) else { return Ok(None) };
     let Some(place) = store::beside(&main.path, name)? else { return Ok(None) };
@@ -173,8 +173,8 @@ fn coordinate(cx: &Context, main: &Written, info: &Info, axis: usize) -> Result<
     written(&rest, &place, &there, &how, token).map(Some)
 }
 
-/// The numbers that stand for the values of `coordinate` in a coordinate that is stored: in its units, its packing and its
-/// element type.
+/// The numbers that stand for the values of `coordinate` in a coordinate that is stored: in its units, its packing and
+/// its element type.
 fn like(coordinate: &Expr, there: &Info) -> Result<Expr> {
     let refuse = || Err(Error::dtype("update", format!("{} are no {}", coordinate.type_name(), there.type_name())));
     match (coordinate.time, there.time) {

@@ -24,7 +24,8 @@ pub struct Weighted<T: Kind> {
 }
 
 impl<T: Kind> Array<T> {
-    /// The array with weights: of a shape that broadcasts to its own, or of the lengths of `axes`, where these are given.
+    /// The array with weights: of a shape that broadcasts to its own, or of the lengths of `axes`, where these are
+    /// given.
     ///
     /// ```
     /// use hyperslab::Context;
@@ -38,8 +39,8 @@ impl<T: Kind> Array<T> {
     /// ```
     ///
     /// # Errors
-    /// [`Axis`](crate::ErrorKind::Axis) for axes that are not there, [`Shape`](crate::ErrorKind::Shape) where the weights do
-    /// not fit.
+    /// [`Axis`](crate::ErrorKind::Axis) for axes that are not there, [`Shape`](crate::ErrorKind::Shape) where the
+    /// weights do not fit.
     #[track_caller]
     pub fn weighted<W: Kind>(&self, weights: &Array<W>, axes: Option<Axes>) -> Result<Weighted<T>> {
         let (name, rank) = ("weighted", self.ndim());
@@ -120,8 +121,8 @@ impl<T: Kind> Weighted<T> {
         self.over(&over.into(), |axes| unary(Op::Sqrt, &binary(Op::Divide, &self.squares(axes)?, &self.weight(axes)?)?))
     }
 
-    /// The weighted quantile at a level between 0 and 1, linear between elements, of as many elements as their weights are
-    /// worth (Kish): that of the elements alone where all weigh the same.
+    /// The weighted quantile at a level between 0 and 1, linear between elements, of as many elements as their weights
+    /// are worth (Kish): that of the elements alone where all weigh the same.
     ///
     /// # Errors
     /// As [`sum_of_weights`](Self::sum_of_weights); [`Argument`](crate::ErrorKind::Argument) for another level.

@@ -25,7 +25,8 @@ pub struct Coarse<T: Kind> {
 
 impl<T: Kind> Array<T> {
     /// The array in blocks of `sizes` neighbours along each axis, which a reduction makes one element each. Unlike a
-    /// [`reshape`](Self::reshape) it reads nothing twice and holds nothing, so that it runs inside of whatever reads it.
+    /// [`reshape`](Self::reshape) it reads nothing twice and holds nothing, so that it runs inside of whatever reads
+    /// it.
     ///
     /// ```
     /// use hyperslab::{Context, expr::windows::Boundary};
@@ -39,8 +40,8 @@ impl<T: Kind> Array<T> {
     /// ```
     ///
     /// # Errors
-    /// [`Shape`](crate::ErrorKind::Shape) unless there is a size for each axis, and it divides that where the boundary is
-    /// exact; [`Argument`](crate::ErrorKind::Argument) for sizes of 0.
+    /// [`Shape`](crate::ErrorKind::Shape) unless there is a size for each axis, and it divides that where the boundary
+    /// is exact; [`Argument`](crate::ErrorKind::Argument) for sizes of 0.
     pub fn coarsen(&self, sizes: &[usize], boundary: Boundary) -> Result<Coarse<T>> {
         let same = |part: &Expr, _: &[usize]| Ok(part.clone());
         divided(self.expr(), sizes, boundary, Arc::new(same))?;
@@ -67,8 +68,8 @@ impl<T: Kind> Array<T> {
     /// ```
     ///
     /// # Errors
-    /// [`Axis`](crate::ErrorKind::Axis) unless there is one such axis, [`Argument`](crate::ErrorKind::Argument) for blocks of
-    /// none.
+    /// [`Axis`](crate::ErrorKind::Axis) unless there is one such axis, [`Argument`](crate::ErrorKind::Argument) for
+    /// blocks of none.
     pub fn resample(&self, axis: impl Into<Axes>, n: usize) -> Result<Coarse<T>> {
         let axes = axis.into().resolve("resample", self.ndim(), self.names())?;
         let [axis] = axes.as_slice() else {
@@ -82,10 +83,10 @@ impl<T: Kind> Array<T> {
         self.coarsen(&sizes, Boundary::Pad)
     }
 
-    /// Windows of these sizes along each axis that roll over the array, one for each element, which ends there. Elements are
-    /// floats then; NaN and what lies beyond the array is left out, and where fewer than `least` elements are there, all of
-    /// the window where that is not said, the result is NaN. Windows that share elements share the work, and the result at a
-    /// position depends on its own window alone: no running sum loses digits.
+    /// Windows of these sizes along each axis that roll over the array, one for each element, which ends there.
+    /// Elements are floats then; NaN and what lies beyond the array is left out, and where fewer than `least` elements
+    /// are there, all of the window where that is not said, the result is NaN. Windows that share elements share the
+    /// work, and the result at a position depends on its own window alone: no running sum loses digits.
     ///
     /// ```
     /// use hyperslab::Context;
@@ -123,8 +124,8 @@ impl<T: Kind> Array<T> {
     /// ```
     ///
     /// # Errors
-    /// [`Axis`](crate::ErrorKind::Axis) for axes that are not there, [`Shape`](crate::ErrorKind::Shape) unless there is a size
-    /// for each, and no window is longer than its axis.
+    /// [`Axis`](crate::ErrorKind::Axis) for axes that are not there, [`Shape`](crate::ErrorKind::Shape) unless there is
+    /// a size for each, and no window is longer than its axis.
     pub fn sliding_window_view(&self, sizes: &[usize], axes: impl Into<Axes>) -> Result<Self> {
         let name = "sliding_window_view";
         let axes: Vec<usize> = match axes.into() {

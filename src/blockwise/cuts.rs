@@ -1,9 +1,10 @@
-//! How the axes of a walk are cut into blocks: pieces are joined and divided, never across boundaries that must not be missed.
+//! How the axes of a walk are cut into blocks: pieces are joined and divided, never across boundaries that must not be
+//! missed.
 
 use crate::chunk::{AxisChunks, Chunks};
 
-/// A cut that does not save this part of a task's bytes is not made: what is left (a chunk that is read only in part) does
-/// not get smaller with the block.
+/// A cut that does not save this part of a task's bytes is not made: what is left (a chunk that is read only in part)
+/// does not get smaller with the block.
 const WORTH_A_CUT: u64 = 8;
 
 /// Blocks of matrix products that every thread should have, so that all of them are busy to the end.
@@ -67,8 +68,8 @@ pub(super) fn join(axes: &mut [Axis], small: u64, bytes: &dyn Fn(&[Axis]) -> u64
     }
 }
 
-/// Joins neighbouring cells of matrix products along the last two axes, the shorter side first, while a block takes at most
-/// `cap` bytes and every thread has some: the larger and squarer a block, the less often factors are read.
+/// Joins neighbouring cells of matrix products along the last two axes, the shorter side first, while a block takes at
+/// most `cap` bytes and every thread has some: the larger and squarer a block, the less often factors are read.
 pub(super) fn widen(axes: &mut [Axis], threads: usize, cap: u64, bytes: &dyn Fn(&[Axis]) -> u64) {
     let first = axes.len().saturating_sub(2);
     let mut open: Vec<usize> = (first..axes.len()).collect();

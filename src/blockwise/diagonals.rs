@@ -1,8 +1,8 @@
 //! Diagonals: what is read where several axes of an array follow one axis of the index space.
 //!
-//! The box around `b` positions of a diagonal holds `b²` elements. Diagonals are therefore read in runs, each of which lies
-//! in one chunk, one run after another: a stored array gives the chunks that the diagonal goes through and no others,
-//! however large blocks are, and a stage is computed there alone.
+//! The box around `b` positions of a diagonal holds `b²` elements. Diagonals are therefore read in runs, each of which
+//! lies in one chunk, one run after another: a stored array gives the chunks that the diagonal goes through and no
+//! others, however large blocks are, and a stage is computed there alone.
 
 use super::plan::{Origin, Piece, Plan};
 use crate::chunk::{Chunks, Region};

@@ -1,4 +1,5 @@
-//! From expressions to stages: one per node. Nothing is clever here; the rules of `optimize/` fuse what belongs together.
+//! From expressions to stages: one per node. Nothing is clever here; the rules of `optimize/` fuse what belongs
+//! together.
 
 use super::plan::{Input, Origin, Output, Part, Piece, Placement, Plan, Reason, Stage, StageKind};
 use crate::chunk::index_map::AxisMap;
@@ -43,8 +44,8 @@ pub fn lower(requests: &[Request]) -> Result<Plan> {
     Ok(lowering.plan)
 }
 
-/// A scan runs over its space once, in order, and whole lines are computed once: what others read of them is kept. So is what positions are taken of, which is
-/// read one by one, and what every block reads all of.
+/// A scan runs over its space once, in order, and whole lines are computed once: what others read of them is kept. So
+/// is what positions are taken of, which is read one by one, and what every block reads all of.
 fn keep_whole(plan: &mut Plan) {
     let taken: Vec<usize> = plan.stages.iter().flat_map(shared_stages).collect();
     for id in 0..plan.stages.len() {
@@ -93,8 +94,8 @@ struct Lowering {
 }
 
 impl Lowering {
-    /// The stage that computes `expr`; an array that is read as it is goes through a copying stage, and axes of length 1
-    /// around a reduction are left to the answer's shape.
+    /// The stage that computes `expr`; an array that is read as it is goes through a copying stage, and axes of length
+    /// 1 around a reduction are left to the answer's shape.
     fn output(&mut self, expr: &Expr) -> Result<(usize, usize)> {
         if let ExprKind::View { input, map } = &expr.kind
             && matches!(input.kind, ExprKind::Reduce { .. })
@@ -237,8 +238,8 @@ impl Lowering {
         Ok(Input::whole(space, self.lower(input)?, IndexMap::identity(space.len()), input.dtype))
     }
 
-    /// Factor `i` of a product over `space`: its outer axes are broadcast, one of its last two is summed over, the other
-    /// is the product's.
+    /// Factor `i` of a product over `space`: its outer axes are broadcast, one of its last two is summed over, the
+    /// other is the product's.
     fn factor(&mut self, space: &[usize], factors: &[Expr; 2], i: usize) -> Result<Input> {
         let factor = &factors[i];
         let (lengths, rank) = (factor.shape.known()?, space.len());
@@ -274,8 +275,8 @@ impl Lowering {
         Ok(out)
     }
 
-    /// What elements of `expr` are taken from in any order, and `map` through the views before it: a stored array, or what is
-    /// computed and can be held.
+    /// What elements of `expr` are taken from in any order, and `map` through the views before it: a stored array, or
+    /// what is computed and can be held.
     fn anywhere(&mut self, expr: &Expr, mut map: IndexMap) -> Result<(Origin, IndexMap)> {
         let mut at = expr;
         while let ExprKind::View { input, map: inner } = &at.kind {

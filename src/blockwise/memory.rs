@@ -133,8 +133,8 @@ fn evaluated_bytes(plan: &Plan, id: StageId, span: &[usize], seen: &mut Vec<(Ori
     inputs_bytes(plan, id, &touched, seen) + result_bytes(plan, id, span) + buffer(&chunk, function.output)
 }
 
-/// Bytes of a product over a box of shape `span`: a panel of each factor as it is read and as it is multiplied, the cells
-/// that the box touches, and what is cut out of them. Panels are read one after another, and shared with nothing.
+/// Bytes of a product over a box of shape `span`: a panel of each factor as it is read and as it is multiplied, the
+/// cells that the box touches, and what is cut out of them. Panels are read one after another, and shared with nothing.
 fn product_bytes(plan: &Plan, id: StageId, contraction: &Contraction, span: &[usize]) -> u64 {
     let rank = span.len();
     let mut cells = span.to_vec();
@@ -154,8 +154,8 @@ fn product_bytes(plan: &Plan, id: StageId, contraction: &Contraction, span: &[us
     inputs_bytes(plan, id, &read, &mut Vec::new()) + panels + results
 }
 
-/// Bytes that a worker takes beside the tiles of a panel, where a tile program is swept in blocks of this shape: a tile as it
-/// is read, and one that comes back from disk. A matrix of one tile is held by nobody else.
+/// Bytes that a worker takes beside the tiles of a panel, where a tile program is swept in blocks of this shape: a tile
+/// as it is read, and one that comes back from disk. A matrix of one tile is held by nobody else.
 fn step_bytes(
     plan: &Plan,
     id: StageId,
@@ -172,8 +172,8 @@ fn step_bytes(
     inputs_bytes(plan, id, &tile, seen) + one + back
 }
 
-/// Bytes of triangular systems over a block of whole rows of this shape, its result left out: its tiles, one of the triangle,
-/// and what is read for one of either.
+/// Bytes of triangular systems over a block of whole rows of this shape, its result left out: its tiles, one of the
+/// triangle, and what is read for one of either.
 fn system_bytes(plan: &Plan, id: StageId, substitution: &Substitution, block: &[usize]) -> u64 {
     let (last, tile) = (block.len() - 1, substitution.tiles.longest());
     let mut read = vec![1; block.len() + 1];
@@ -186,8 +186,8 @@ fn system_bytes(plan: &Plan, id: StageId, substitution: &Substitution, block: &[
     inputs_bytes(plan, id, &read, &mut Vec::new()) + held + rows + buffer(&[tile, tile], substitution.dtype)
 }
 
-/// Bytes of the tiles that a tile program holds while it makes the first panel, the largest: these, and where more panels
-/// follow, a row of tiles that is read back.
+/// Bytes of the tiles that a tile program holds while it makes the first panel, the largest: these, and where more
+/// panels follow, a row of tiles that is read back.
 fn panel_bytes(program: &TileProgram, block: &[usize]) -> u64 {
     let (side, tile) = (program.side() as u64, program.tiles.longest());
     if side <= 1 {
@@ -261,9 +261,9 @@ fn states_bytes(scanner: &Scanner, axis: usize, tiles: &AxisChunks, block: &[usi
     buffer(block, scanner.state()) + (count + 1) * carry_bytes(scanner, axis, block)
 }
 
-/// Bytes that scans, spilled reductions and tile programs hold between blocks of `grid`: one carry for each row of blocks,
-/// one tree of states for each block of the result, that is open while the walk goes on, with its axes in this order; the
-/// tiles of a panel.
+/// Bytes that scans, spilled reductions and tile programs hold between blocks of `grid`: one carry for each row of
+/// blocks, one tree of states for each block of the result, that is open while the walk goes on, with its axes in this
+/// order; the tiles of a panel.
 #[must_use]
 pub fn carried_bytes(plan: &Plan, stages: &[StageId], grid: &Chunks, order: &[usize]) -> u64 {
     let (block, counts) = (grid.longest(), grid.counts());
@@ -289,8 +289,8 @@ pub fn carried_bytes(plan: &Plan, stages: &[StageId], grid: &Chunks, order: &[us
     stages.iter().map(of).sum()
 }
 
-/// Bytes of the states that a finished task over a block of shape `block` leaves behind while the tiles before its own are
-/// not done.
+/// Bytes of the states that a finished task over a block of shape `block` leaves behind while the tiles before its own
+/// are not done.
 #[must_use]
 pub fn waiting_bytes(plan: &Plan, stages: &[StageId], block: &[usize]) -> u64 {
     let of_part = |part: &Part, spilled: bool| {

@@ -70,7 +70,8 @@ pub struct Stage {
 /// Where the result of a stage is for those that read it.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum Placement {
-    /// Nowhere: regions are computed whenever they are needed. The results of reductions, which cannot be, are in memory.
+    /// Nowhere: regions are computed whenever they are needed. The results of reductions, which cannot be, are in
+    /// memory.
     #[default]
     OnDemand,
     /// In memory, computed once.
@@ -135,8 +136,8 @@ pub enum StageKind {
         /// Which position of the input is at each of the space's.
         positions: Arc<[u32]>,
     },
-    /// Products of matrices, panel by panel, at any region. Inputs are seen from the index space and one axis more, which
-    /// is summed over.
+    /// Products of matrices, panel by panel, at any region. Inputs are seen from the index space and one axis more,
+    /// which is summed over.
     Contract(Contraction),
     /// A tile program over the matrices of the last two axes: tiles that depend on each other.
     Tiles(TileProgram),
@@ -144,7 +145,8 @@ pub enum StageKind {
     Substitute(Substitution),
     /// What needs boxes of its inputs that no map gives. Its inputs cover the space that it says.
     Regional(Regional),
-    /// Lines sorted in runs, one for each block, which are merged where they are read. The result has the other axes, then the line.
+    /// Lines sorted in runs, one for each block, which are merged where they are read. The result has the other axes,
+    /// then the line.
     Runs(Runs),
     /// A user's function over whole logical chunks.
     Function(BlockFunction),
@@ -344,8 +346,8 @@ impl Stage {
         }
     }
 
-    /// The index space that its inputs cover: its own, that before a reshape, or that of a product and the axis that it sums
-    /// over.
+    /// The index space that its inputs cover: its own, that before a reshape, or that of a product and the axis that it
+    /// sums over.
     #[must_use]
     pub fn input_space(&self) -> Vec<usize> {
         match &self.kind {

@@ -30,9 +30,9 @@ struct Source {
 }
 
 impl Source {
-    /// Bytes of the chunks that are needed again while a walk over blocks of shape `block` goes on. Where blocks cut chunks
-    /// along an axis, these are the chunks that a row of blocks touches: those that a block covers along outer axes, one
-    /// along that axis, all along inner ones.
+    /// Bytes of the chunks that are needed again while a walk over blocks of shape `block` goes on. Where blocks cut
+    /// chunks along an axis, these are the chunks that a row of blocks touches: those that a block covers along outer
+    /// axes, one along that axis, all along inner ones.
     fn shared(&self, block: &[usize], itemsize: usize) -> u64 {
         let grid = self.side_by_side.as_ref().map_or(&self.grid, |(grid, _)| grid);
         let (chunk, counts) = (grid.longest(), grid.counts());
@@ -222,8 +222,8 @@ impl Sources {
         self.streams || self.list.iter().any(|s| !s.held)
     }
 
-    /// Whether blocks of `grid` are whole chunks, read and decoded on this machine; behind a network, those that lie side by
-    /// side come by one request.
+    /// Whether blocks of `grid` are whole chunks, read and decoded on this machine; behind a network, those that lie
+    /// side by side come by one request.
     pub(super) fn are_decoded(&self, plan: &Plan, grid: &Chunks) -> bool {
         let decoded = |s: &Source| !s.held && !cuts(grid, &s.grid) && !plan.stores[s.store].is_remote();
         !self.list.is_empty() && self.list.iter().all(decoded)

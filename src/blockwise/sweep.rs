@@ -86,7 +86,8 @@ pub struct Sweep {
     pub width: usize,
     /// Tasks that a worker may have left to a device when it begins another: their uploads are still on their way.
     pub ahead: usize,
-    /// How far a task may be ahead of the first that is not done: states of tiles combine in order, and wait until then.
+    /// How far a task may be ahead of the first that is not done: states of tiles combine in order, and wait until
+    /// then.
     pub window: usize,
     /// Bytes of states that may wait.
     pub waiting_bytes: u64,

@@ -5,7 +5,8 @@ use super::grid::{AxisChunks, Chunks};
 /// Bytes of a chunk when nobody says otherwise.
 pub const AUTO_CHUNK_BYTES: usize = 4 << 20;
 
-/// Bytes of a chunk in a shard: a shard is one file, so that its chunks may be as small as reading by places wants them.
+/// Bytes of a chunk in a shard: a shard is one file, so that its chunks may be as small as reading by places wants
+/// them.
 pub const AUTO_INNER_BYTES: usize = 1 << 20;
 
 /// Bytes of a shard, decoded, which is in memory while it is written.
@@ -28,8 +29,8 @@ pub fn auto(shape: &[usize], itemsize: usize) -> Chunks {
     Chunks::new(shape.iter().zip(&chunk).map(|(&n, &c)| AxisChunks::regular(n, c)).collect())
 }
 
-/// Fills in `lengths`: an axis of length -1 is whole; those of length [`AUTO`] are equally long, or whole where they are
-/// shorter, as long as a chunk has no more than `bytes`, and then cut evenly.
+/// Fills in `lengths`: an axis of length -1 is whole; those of length [`AUTO`] are equally long, or whole where they
+/// are shorter, as long as a chunk has no more than `bytes`, and then cut evenly.
 ///
 /// ```
 /// use hyperslab::chunk::auto::{AUTO, AUTO_CHUNK_BYTES, fit};

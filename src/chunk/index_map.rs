@@ -1,5 +1,5 @@
-//! Affine maps from the indices of one array to those of another: slices, flips, transposes, broadcasts, new and dropped
-//! axes. They compose, so a chain of views is one map.
+//! Affine maps from the indices of one array to those of another: slices, flips, transposes, broadcasts, new and
+//! dropped axes. They compose, so a chain of views is one map.
 
 use super::grid::{AxisChunks, Chunks};
 use super::region::{Indices, Region};
@@ -146,8 +146,8 @@ impl IndexMap {
         (offset, strides)
     }
 
-    /// The grid that `chunks` of the input makes on an output of shape `shape`; axes that are broadcast stay whole. Along a
-    /// diagonal, every piece lies in one chunk.
+    /// The grid that `chunks` of the input makes on an output of shape `shape`; axes that are broadcast stay whole.
+    /// Along a diagonal, every piece lies in one chunk.
     #[must_use]
     pub fn chunks(&self, shape: &[usize], chunks: &Chunks) -> Chunks {
         let mut axes: Vec<Option<AxisChunks>> = vec![None; shape.len()];
@@ -193,7 +193,8 @@ impl IndexMap {
         Indices::new(&cuts.counts()).map(at).collect()
     }
 
-    /// The positions along each input axis that one of the [`runs`](Self::runs) of a region of shape `shape` needs at most.
+    /// The positions along each input axis that one of the [`runs`](Self::runs) of a region of shape `shape` needs at
+    /// most.
     #[must_use]
     pub fn run_counts(&self, shape: &[usize], chunks: &Chunks, longest: usize) -> Vec<usize> {
         let within = |(axis, cuts): (&AxisMap, &AxisChunks)| {

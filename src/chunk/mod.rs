@@ -1,9 +1,9 @@
 //! Where data is: chunk grids and boxes, geometry only.
 //!
 //! [`Chunks`] cuts an array into chunks, axis by axis; [`Region`] is a box of indices. `unify.rs` finds one grid for
-//! several arrays, `auto.rs` picks lengths where none are given, `index_map.rs` maps indices through slices, transposes and
-//! broadcasts, `reshape.rs` through reshapes, `tiling.rs` cuts what reductions combine, `groups.rs` says which positions
-//! belong together.
+//! several arrays, `auto.rs` picks lengths where none are given, `index_map.rs` maps indices through slices, transposes
+//! and broadcasts, `reshape.rs` through reshapes, `tiling.rs` cuts what reductions combine, `groups.rs` says which
+//! positions belong together.
 
 pub mod region;
 pub mod grid;

@@ -1,8 +1,8 @@
 //! Reshapes: the same elements in C order under other axes, as boxes of the input for boxes of the output.
 //!
 //! Axes fall into groups: neighbouring input axes and neighbouring output axes that hold the same elements, as few in a
-//! group as possible. Inside a group, a box of the output is a few intervals of the elements in C order, and an interval is
-//! a few boxes of the input: part of a row, whole rows, part of a row, on every level.
+//! group as possible. Inside a group, a box of the output is a few intervals of the elements in C order, and an
+//! interval is a few boxes of the input: part of a row, whole rows, part of a row, on every level.
 
 use super::grid::{AxisChunks, Chunks};
 use super::region::{Indices, Region};
@@ -200,8 +200,8 @@ impl Reshape {
         Chunks::new(axes)
     }
 
-    /// Chunks for the output whose elements lie side by side in whole rows of `chunks` of the input, of at most `largest`
-    /// elements where that can be.
+    /// Chunks for the output whose elements lie side by side in whole rows of `chunks` of the input, of at most
+    /// `largest` elements where that can be.
     #[must_use]
     pub fn chunks(&self, chunks: &Chunks, largest: usize) -> Chunks {
         let longest = chunks.longest();

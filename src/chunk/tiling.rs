@@ -2,9 +2,9 @@
 //!
 //! A tiling is a pure function of shape, logical chunks and reduced axes, fixed when a reduction is built: execution
 //! blocks group whole tiles but never cut one, so bits do not depend on them. In the tree, whose shape follows from the
-//! number of tiles, [`FAN_IN`] neighbours in grid order are folded into one on each level: rounding errors grow with the
-//! logarithm of the number of tiles, and while tiles come in order one state waits on each of [`levels`] levels. Two
-//! neighbours at a time would round no better to speak of and hold four times as many states.
+//! number of tiles, [`FAN_IN`] neighbours in grid order are folded into one on each level: rounding errors grow with
+//! the logarithm of the number of tiles, and while tiles come in order one state waits on each of [`levels`] levels.
+//! Two neighbours at a time would round no better to speak of and hold four times as many states.
 
 use super::grid::{AxisChunks, Chunks};
 
@@ -67,8 +67,8 @@ pub fn tiling(chunks: &Chunks, reduced: &[bool]) -> Chunks {
 /// Elements of a tile that is counted in bins, at most, where bins are few: they fit the second cache.
 const COUNTED: usize = 1 << 18;
 
-/// The tiles whose elements are counted in `bins` bins: unions of whole chunks, or parts of large ones, with several times
-/// as many elements as there are bins.
+/// The tiles whose elements are counted in `bins` bins: unions of whole chunks, or parts of large ones, with several
+/// times as many elements as there are bins.
 #[must_use]
 pub fn tallies(chunks: &Chunks, bins: usize) -> Chunks {
     let (smallest, largest) = (SMALLEST.max(bins.saturating_mul(4)), COUNTED.max(bins.saturating_mul(8)));

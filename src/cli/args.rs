@@ -38,7 +38,8 @@ pub enum Command {
     Plot(Plot),
     /// Write an image at several resolutions, as OME-Zarr
     Pyramid(Pyramid),
-    /// Write a JSON file that makes the chunks of HDF5 files, which stay where they are, a Zarr hierarchy (kerchunk's format)
+    /// Write a JSON file that makes the chunks of HDF5 files, which stay where they are, a Zarr hierarchy (kerchunk's
+    /// format)
     Index(Index),
 }
 
@@ -64,17 +65,17 @@ pub struct Eval {
     /// What to compute.
     #[command(flatten)]
     pub program: Program,
-    /// Where the result goes, by its ending: .zarr, .h5, .nc or .npy, with a path inside if wanted (out.h5/group/array).
-    /// For several results, one -o each, or one container that takes them as out0, out1, ... Without it, the result is
-    /// printed, shortened as NumPy does; only the elements that are shown are computed
+    /// Where the result goes, by its ending: .zarr, .h5, .nc or .npy, with a path inside if wanted
+    /// (out.h5/group/array). For several results, one -o each, or one container that takes them as out0, out1, ...
+    /// Without it, the result is printed, shortened as NumPy does; only the elements that are shown are computed
     #[arg(short, long = "output", value_name = "OUT")]
     pub outputs: Vec<PathBuf>,
-    /// Draw the first result, of one or two axes, as a picture: PNG, or SVG where the name ends in .svg. Counts and edges, as
-    /// histogram gives them, are drawn as bars
+    /// Draw the first result, of one or two axes, as a picture: PNG, or SVG where the name ends in .svg. Counts and
+    /// edges, as histogram gives them, are drawn as bars
     #[arg(long, value_name = "OUT.png|svg")]
     pub plot: Option<PathBuf>,
-    /// Store results as integers, with a scale and an offset for this range: int16:200:330. NaN is kept; a value outside of
-    /// the range ends the run
+    /// Store results as integers, with a scale and an offset for this range: int16:200:330. NaN is kept; a value
+    /// outside of the range ends the run
     #[arg(long, value_name = "TYPE:LOW:HIGH", allow_hyphen_values = true)]
     pub pack: Option<Pack>,
     /// How arrays that exist are changed.
@@ -91,7 +92,8 @@ pub struct Eval {
 /// How arrays that exist are changed.
 #[derive(Debug, Default, Group)]
 pub struct Updating {
-    /// Write into this region of an array that exists, by names of axes, time=0:10,lat=5:7, or by position, 0:10,:,3. Its scale, offset and fill value are applied, unless --raw
+    /// Write into this region of an array that exists, by names of axes, time=0:10,lat=5:7, or by position, 0:10,:,3.
+    /// Its scale, offset and fill value are applied, unless --raw
     #[arg(long, value_name = "SLICES", allow_hyphen_values = true,
           conflicts_with_all = ["append", "chunks", "shards", "codec", "zarr_version", "overwrite"])]
     pub region: Option<String>,
@@ -105,8 +107,8 @@ pub struct Updating {
 }
 
 impl Updating {
-    /// The same for the library; `None` where results are arrays of their own. `running` says whether elements are values and
-    /// whether an interrupted run is gone on with.
+    /// The same for the library; `None` where results are arrays of their own. `running` says whether elements are
+    /// values and whether an interrupted run is gone on with.
     ///
     /// # Errors
     /// [`Argument`](crate::ErrorKind::Argument) for texts that are no slices.
@@ -256,8 +258,8 @@ pub struct Program {
     #[arg(allow_hyphen_values = true)]
     pub expr: String,
     /// Inputs by name: x=data.zarr/x. Those that the expression does not use are not opened. A file without a header is
-    /// described behind its name: 'x=field.bin?dtype=<f4&shape=100,200&offset=16&order=F'. A pattern stands for many files
-    /// that are one array: t="data/*.nc/t2m"
+    /// described behind its name: 'x=field.bin?dtype=<f4&shape=100,200&offset=16&order=F'. A pattern stands for many
+    /// files that are one array: t="data/*.nc/t2m"
     #[arg(value_name = "NAME=PATH")]
     pub inputs: Vec<OsString>,
     /// How the files of a pattern are put together.
@@ -268,8 +270,8 @@ pub struct Program {
 /// How the files of a pattern are put together.
 #[derive(Debug, Default, Group)]
 pub struct Many {
-    /// Axis along which the files of a pattern are joined, in the order of its coordinate [default: the one in which the
-    /// first two differ]
+    /// Axis along which the files of a pattern are joined, in the order of its coordinate [default: the one in which
+    /// the first two differ]
     #[arg(long, value_name = "AXIS")]
     pub concat: Option<String>,
     /// Name of a new first axis along which they are stacked instead

@@ -125,8 +125,9 @@ impl Job<'_> {
         staged.commit()
     }
 
-    /// Copies a group and everything below it to where it belongs, array after array. Behind a network, a note says when all of
-    /// them are there, so that a run which is killed after that is not taken for one that finds arrays of others.
+    /// Copies a group and everything below it to where it belongs, array after array. Behind a network, a note says
+    /// when all of them are there, so that a run which is killed after that is not taken for one that finds arrays of
+    /// others.
     fn tree_in_place(&self, session: &mut Session, nodes: &[Node], contents: &str) -> Result<()> {
         let (target, resume) = (&self.args.target, self.args.running.resume);
         let remote = is_url(target);

@@ -1,7 +1,7 @@
 //! Refuses outputs that are absurdly larger than the files they come from.
 //!
-//! A file of a few kilobytes can declare terabytes of fill value. Reading it is bounded by the memory budget, but writing
-//! it out is not, so whoever means it says so.
+//! A file of a few kilobytes can declare terabytes of fill value. Reading it is bounded by the memory budget, but
+//! writing it out is not, so whoever means it says so.
 
 use crate::array::Array;
 use crate::error::{Bytes, Error, Result};

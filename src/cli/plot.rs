@@ -1,12 +1,13 @@
-//! Arrays as pictures: an image with its colour bar, a line with its axes, a histogram; as PNG or SVG, by the name of the file.
+//! Arrays as pictures: an image with its colour bar, a line with its axes, a histogram; as PNG or SVG, by the name of
+//! the file.
 //!
 //! [`save`] draws a block of one or two axes. A large one is reduced to the pixels there are: images by averaging whole
-//! boxes of elements, lines by the smallest and largest value of each pixel column. Elements that are not finite are grey
-//! in an image (infinities take the end colours) and gaps in a line.
+//! boxes of elements, lines by the smallest and largest value of each pixel column. Elements that are not finite are
+//! grey in an image (infinities take the end colours) and gaps in a line.
 //!
-//! `plot/canvas.rs` is what is drawn on, `plot/pixels.rs` and `plot/vector.rs` the two that there are, `plot/scale.rs` the limits, ticks and numbers, `plot/dates.rs` ticks at
-//! dates, `plot/axes.rs` draws
-//! the axes, `plot/image.rs`, `plot/line.rs` and `plot/bars.rs` the kinds of picture, `plot/color.rs` the colours.
+//! `plot/canvas.rs` is what is drawn on, `plot/pixels.rs` and `plot/vector.rs` the two that there are, `plot/scale.rs`
+//! the limits, ticks and numbers, `plot/dates.rs` ticks at dates, `plot/axes.rs` draws the axes, `plot/image.rs`,
+//! `plot/line.rs` and `plot/bars.rs` the kinds of picture, `plot/color.rs` the colours.
 
 use crate::device::block::Block;
 use crate::dtype::DType;
@@ -55,8 +56,8 @@ pub struct Axis {
     pub clock: Option<Clock>,
 }
 
-/// Draws `block` into a file at `path`, in place of what is there once the picture is complete: an SVG where the name ends in
-/// `.svg`, a PNG otherwise.
+/// Draws `block` into a file at `path`, in place of what is there once the picture is complete: an SVG where the name
+/// ends in `.svg`, a PNG otherwise.
 ///
 /// ```
 /// use hyperslab::cli::plot::{Labels, save};

@@ -4,8 +4,8 @@
 //! longer axis. Of a large array nothing else is needed: [`edges`] names the positions, the caller reads them into one
 //! small block, and [`summarised`] prints it. [`array()`] does both steps for a block in memory.
 //!
-//! `print/float.rs` holds the rules for floating-point numbers, `print/words.rs` turns elements into words of one width,
-//! and this file lays the words out between brackets.
+//! `print/float.rs` holds the rules for floating-point numbers, `print/words.rs` turns elements into words of one
+//! width, and this file lays the words out between brackets.
 
 use crate::device::block::{Block, Buffer};
 use crate::dtype::time::TimeType;

@@ -174,7 +174,8 @@ fn depth(lengths: &[usize], sizes: &[usize], axes: &[Axis]) -> usize {
     more
 }
 
-/// Where the elements of level `number` are: each in the middle of those that it is made of, or where the one is that it is.
+/// Where the elements of level `number` are: each in the middle of those that it is made of, or where the one is that
+/// it is.
 fn level(number: usize, (sizes, how): (&[usize], Downscale), scale: &[f64], translation: &[f64]) -> Level {
     #[expect(clippy::cast_precision_loss, reason = "blocks are small")]
     let times: Vec<f64> = sizes.iter().map(|&k| (k as f64).powi(i32::try_from(number).unwrap_or(i32::MAX))).collect();

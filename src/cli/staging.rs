@@ -1,8 +1,8 @@
 //! Outputs that appear whole or not at all.
 //!
-//! One array is its store's affair. A container of several arrays is made under a hidden name beside its own and renamed
-//! when everything is in it ([`Staged`]); of separate outputs, those that were finished before the run failed are taken
-//! away again ([`Fresh`]).
+//! One array is its store's affair. A container of several arrays is made under a hidden name beside its own and
+//! renamed when everything is in it ([`Staged`]); of separate outputs, those that were finished before the run failed
+//! are taken away again ([`Fresh`]).
 
 use crate::error::{Error, Result};
 use crate::store::manifest::{Fingerprint, digest};

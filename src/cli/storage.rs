@@ -11,18 +11,19 @@ use std::str::FromStr;
 /// How arrays are stored.
 #[derive(Debug, Default, Group)]
 pub struct Storage {
-    /// Chunk shape; -1 takes a whole axis, and those that are `auto` share what is left of 4 MiB, or of 1 MiB within shards
+    /// Chunk shape; -1 takes a whole axis, and those that are `auto` share what is left of 4 MiB, or of 1 MiB within
+    /// shards
     #[arg(long, value_name = "N,N,..", allow_hyphen_values = true)]
     pub chunks: Option<Lengths>,
-    /// Shard shape, a multiple of the chunk shape (Zarr v3); -1 takes a whole axis, and those that are `auto` share what is left of
-    /// 64 MiB
+    /// Shard shape, a multiple of the chunk shape (Zarr v3); -1 takes a whole axis, and those that are `auto` share
+    /// what is left of 64 MiB
     #[arg(long, value_name = "N,N,..", allow_hyphen_values = true)]
     pub shards: Option<Lengths>,
     /// Compression: zstd:3, gzip:5, blosc-lz4, lzf, none, ...; each format has its own
     #[arg(long)]
     pub codec: Option<String>,
-    /// netcdf3 for names in .nc, which are NetCDF-4 otherwise; netcdf3-classic, netcdf3-64bit or netcdf3-cdf5 instead of the first
-    /// of these that can hold it
+    /// netcdf3 for names in .nc, which are NetCDF-4 otherwise; netcdf3-classic, netcdf3-64bit or netcdf3-cdf5 instead
+    /// of the first of these that can hold it
     #[arg(long, value_name = "FORMAT",
           value_parser = ["netcdf3", "netcdf3-classic", "netcdf3-64bit", "netcdf3-cdf5"])]
     pub format: Option<String>,
@@ -59,8 +60,8 @@ impl FromStr for Lengths {
 }
 
 impl Lengths {
-    /// The lengths for an array of this shape and so many bytes an element, in chunks of about `bytes` where some are to be
-    /// chosen; see [`fit`].
+    /// The lengths for an array of this shape and so many bytes an element, in chunks of about `bytes` where some are
+    /// to be chosen; see [`fit`].
     ///
     /// # Errors
     /// [`Chunks`](crate::ErrorKind::Chunks) when there are more or fewer than the array has axes.
@@ -99,8 +100,8 @@ impl Storage {
     /// These options for an array of this shape, where that is known, and element type.
     ///
     /// # Errors
-    /// [`Chunks`](crate::ErrorKind::Chunks) when chunks or shards do not fit the array's rank, and for shards of which lengths
-    /// are to be chosen without chunks.
+    /// [`Chunks`](crate::ErrorKind::Chunks) when chunks or shards do not fit the array's rank, and for shards of which
+    /// lengths are to be chosen without chunks.
     pub fn create(&self, shape: &[usize], dtype: DType) -> Result<Create> {
         let bytes = if self.shards.is_some() { AUTO_INNER_BYTES } else { AUTO_CHUNK_BYTES };
         let chunks = self.chunks.as_ref().map(|c| c.chunks(shape, dtype.size(), bytes)).transpose()?;

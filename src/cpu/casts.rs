@@ -1,7 +1,7 @@
 //! Conversions between element types, as loops over strips.
 //!
-//! Integers wrap; floats truncate towards zero and saturate at the ends of an integer type (NaN gives 0); complex numbers
-//! lose their imaginary part; anything that is not 0 is true.
+//! Integers wrap; floats truncate towards zero and saturate at the ends of an integer type (NaN gives 0); complex
+//! numbers lose their imaginary part; anything that is not 0 is true.
 
 #![expect(
     clippy::cast_possible_truncation,

@@ -47,8 +47,8 @@ impl CpuDevice {
     }
 }
 
-/// A kernel made ready for the CPU: loops chosen, registers allocated. To make it costs more than to run it over a small
-/// block, so it is kept and used again, by one thread at a time.
+/// A kernel made ready for the CPU: loops chosen, registers allocated. To make it costs more than to run it over a
+/// small block, so it is kept and used again, by one thread at a time.
 pub(crate) enum Ready {
     /// A program.
     Elementwise(Elementwise),
@@ -169,8 +169,8 @@ fn finished(
     Ok(())
 }
 
-/// Joins up to [`FAN_IN`] neighbours along the first axis, from left to right: the first two of every group, then the third,
-/// and so on, so that one run of the program takes a step of all groups.
+/// Joins up to [`FAN_IN`] neighbours along the first axis, from left to right: the first two of every group, then the
+/// third, and so on, so that one run of the program takes a step of all groups.
 fn fold(combine: &Program, region: &Region, inputs: &[View], outputs: &mut [&mut [u8]]) -> Result<()> {
     let mut program = Elementwise::new(combine)?;
     let entries = region.shape[0];

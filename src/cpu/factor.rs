@@ -1,7 +1,8 @@
-//! Steps of factorisations on one tile of a matrix: halves, quarters and so on down to a few columns, so that nearly all
-//! of the work is products of matrices, which the crate `gemm` does.
+//! Steps of factorisations on one tile of a matrix: halves, quarters and so on down to a few columns, so that nearly
+//! all of the work is products of matrices, which the crate `gemm` does.
 //!
-//! What is left, triangles of `SMALL` columns, runs over copies in which neighbours in a vector are neighbours in a column.
+//! What is left, triangles of `SMALL` columns, runs over copies in which neighbours in a vector are neighbours in a
+//! column.
 
 use super::isa::{self, Isa};
 use crate::chunk::Region;
@@ -24,8 +25,8 @@ const LANES: usize = 32;
 /// Runs one step on the tile of `region`, whose bytes are `outputs`, given dense tiles.
 ///
 /// # Errors
-/// [`Numerical`](crate::ErrorKind::Numerical) for a matrix that has no factors; [`Bug`](crate::ErrorKind::Bug) for tiles
-/// of the wrong size.
+/// [`Numerical`](crate::ErrorKind::Numerical) for a matrix that has no factors; [`Bug`](crate::ErrorKind::Bug) for
+/// tiles of the wrong size.
 pub(crate) fn run(step: TileStep, region: &Region, inputs: &[View], outputs: &mut [&mut [u8]]) -> Result<()> {
     let [tile] = outputs else { return Err(Error::bug("a step changes one tile")) };
     macro_rules! by_dtype {
@@ -124,7 +125,8 @@ fn factor<T: Entry>(a: ArrayViewMut2<'_, T>) -> Result<(), usize> {
     factor(last).map_err(|column| at + column)
 }
 
-/// `x` divided from the right by the adjoint of the lower triangle `l`, in its place; or the place of a zero on its diagonal.
+/// `x` divided from the right by the adjoint of the lower triangle `l`, in its place; or the place of a zero on its
+/// diagonal.
 fn solve<T: Entry>(l: ArrayView2<'_, T>, x: ArrayViewMut2<'_, T>) -> Result<(), usize> {
     if l.nrows() <= SMALL {
         return solve_small(l, x);
@@ -326,8 +328,8 @@ macro_rules! product {
             assert!(left.nrows() == m && right.dim() == (n, depth), "tiles fit each other");
             let one: Self = num_traits::One::one();
             let [to, from, other] = [out.strides(), left.strides(), right.strides()].map(|s| (s[0], s[1]));
-            // SAFETY: pointers, sides and strides are those of three views, `out` borrowed for this call alone; the right
-            // one is read with its axes exchanged.
+            // SAFETY: pointers, sides and strides are those of three views, `out` borrowed for this call alone; the
+            // right one is read with its axes exchanged.
             unsafe {
                 gemm::gemm(
                     m,

@@ -1,8 +1,8 @@
 //! Filters: passes over windows, one after another, within pieces of a block that stay in cache.
 //!
-//! `cells.rs` turns elements into the numbers that passes compute with and back, as SciPy does; `border.rs` puts elements and
-//! what stands beyond the array side by side, so that no pass knows about edges. `weigh.rs` has sums, `extremes.rs` smallest
-//! and largest elements, `rank.rs` elements in order.
+//! `cells.rs` turns elements into the numbers that passes compute with and back, as SciPy does; `border.rs` puts
+//! elements and what stands beyond the array side by side, so that no pass knows about edges. `weigh.rs` has sums,
+//! `extremes.rs` smallest and largest elements, `rank.rs` elements in order.
 
 use super::tables::output;
 use crate::chunk::Region;
@@ -255,8 +255,8 @@ impl Windows<'_> {
         places.map(at).collect()
     }
 
-    /// Calls `each` with neighbours along the last axis: the first one's window in what is bordered, the first one, and how
-    /// many.
+    /// Calls `each` with neighbours along the last axis: the first one's window in what is bordered, the first one, and
+    /// how many.
     fn rows(&self, longest: usize, mut each: impl FnMut(usize, usize, usize)) {
         let strides = shape::strides(&self.lengths());
         let (n, outer) = match self.target.shape.split_last() {

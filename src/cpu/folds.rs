@@ -1,9 +1,9 @@
 //! Loops that add several strips to accumulators: these stay in registers of the processor from one strip to the next.
 //!
-//! Lane `j` of an accumulator is given element `j` of each strip in turn, by the same operations in the same order as when
-//! the step of a phase runs once for each strip: the bits are the same. There is a loop for the commonest accumulators, sums
-//! and extremes, with the conversion before them, and for sums of squared distances. What they are given is stored, or
-//! computed by the map a few strips at a time.
+//! Lane `j` of an accumulator is given element `j` of each strip in turn, by the same operations in the same order as
+//! when the step of a phase runs once for each strip: the bits are the same. There is a loop for the commonest
+//! accumulators, sums and extremes, with the conversion before them, and for sums of squared distances. What they are
+//! given is stored, or computed by the map a few strips at a time.
 
 use super::casts::To;
 use super::isa::{self, Isa};
@@ -19,8 +19,8 @@ use std::marker::PhantomData;
 /// Strips at a time where the map computes elements, which should stay in the nearest cache meanwhile.
 const COMPUTED: usize = 4;
 
-/// A loop over strips: accumulators, where each strip begins, what is fixed for each lane, where accumulators go, and the
-/// number of lanes.
+/// A loop over strips: accumulators, where each strip begins, what is fixed for each lane, where accumulators go, and
+/// the number of lanes.
 ///
 /// # Safety
 /// The pointers are aligned for their element types and valid for `n` elements; the result overlaps nothing else.
@@ -82,8 +82,8 @@ pub(super) struct Inputs {
 }
 
 impl Folds {
-    /// The loops of a step whose inputs are these, in their order, the position being last; `None` where one is missing.
-    /// Accumulators begin as `init`.
+    /// The loops of a step whose inputs are these, in their order, the position being last; `None` where one is
+    /// missing. Accumulators begin as `init`.
     ///
     /// # Errors
     /// [`Bug`](crate::ErrorKind::Bug) for a missing loop of the map.
@@ -145,7 +145,8 @@ impl Folds {
             };
         }
         if let Some(map) = &self.map {
-            // SAFETY: `load` gives `n` elements of each input, and no more than these are read; outputs have room for a strip.
+            // SAFETY: `load` gives `n` elements of each input, and no more than these are read; outputs have room for a
+            // strip.
             unsafe { map.run(n) };
         }
     }
@@ -153,8 +154,8 @@ impl Folds {
     /// Adds the first `count` rows of `n` elements to accumulator `k`, from one place to another.
     ///
     /// # Safety
-    /// The rows were set, with `n` elements; both places hold as many of the accumulator, and are apart; `fixed` gives those
-    /// of an earlier result.
+    /// The rows were set, with `n` elements; both places hold as many of the accumulator, and are apart; `fixed` gives
+    /// those of an earlier result.
     pub(super) unsafe fn run(
         &self,
         k: usize,
@@ -175,8 +176,8 @@ impl Folds {
     }
 }
 
-/// What accumulator `k` of a step does, with which value, and which earlier result; `None` where it is nothing that has a
-/// loop.
+/// What accumulator `k` of a step does, with which value, and which earlier result; `None` where it is nothing that has
+/// a loop.
 fn kind_of(step: &Program, inputs: &Inputs, k: usize) -> Option<(Kind, Value, Option<Value>)> {
     let own = |v: Value| matches!(step.insts[v], Inst::Input(i) if i == inputs.map + k);
     let Inst::Op(op, dtype, [acc, x]) = step.insts[step.outputs[k]] else { return None };

@@ -1,8 +1,9 @@
-//! One loop for the commonest groups of two to four instructions, whose inner results stay in registers of the processor.
+//! One loop for the commonest groups of two to four instructions, whose inner results stay in registers of the
+//! processor.
 //!
-//! The operations are those of the program in their order, each rounded by itself: the bits are the same as those of one
-//! loop for each instruction. What is fused is arithmetic of `float32` and `float64`, the conversion before it, the choice
-//! that follows a comparison, and the sum of squared distances that variances are made of.
+//! The operations are those of the program in their order, each rounded by itself: the bits are the same as those of
+//! one loop for each instruction. What is fused is arithmetic of `float32` and `float64`, the conversion before it, the
+//! choice that follows a comparison, and the sum of squared distances that variances are made of.
 
 use super::casts::To;
 use super::isa::Isa;
@@ -15,8 +16,8 @@ use std::marker::PhantomData;
 /// A loop, and the values that it reads.
 pub(crate) type Fused = (StripLoop, Vec<Value>);
 
-/// The loop that gives `value` together with operands that nobody else reads, where there is one. `uses` has the number of
-/// readers of each value.
+/// The loop that gives `value` together with operands that nobody else reads, where there is one. `uses` has the number
+/// of readers of each value.
 pub(crate) fn fused_loop(program: &Program, value: Value, uses: &[usize], isa: Isa) -> Option<Fused> {
     match program.insts[value] {
         Inst::Op(op, dtype, [a, b]) if op.arity() == 2 => {

@@ -40,8 +40,8 @@ impl Places {
     }
 }
 
-/// Copies what `view` has at some of `places` to their numbers in `out`: boxes of shape `inner`, whose strides in the view are
-/// `strides`. The view's axes of the places follow `steps`, and begin at `first`.
+/// Copies what `view` has at some of `places` to their numbers in `out`: boxes of shape `inner`, whose strides in the
+/// view are `strides`. The view's axes of the places follow `steps`, and begin at `first`.
 pub(crate) fn copy_places(
     view: &View,
     (steps, first): (&[isize], &[usize]),

@@ -1,7 +1,7 @@
 //! Products of matrices: every cell of the product by itself, so that no block decides how it is rounded.
 //!
-//! Floats and complex numbers go through the crate `gemm`, which packs and vectorises; integers wrap and truth values are combined in
-//! plain loops over rows.
+//! Floats and complex numbers go through the crate `gemm`, which packs and vectorises; integers wrap and truth values
+//! are combined in plain loops over rows.
 
 use crate::chunk::{AxisChunks, Region};
 use crate::device::View;

@@ -23,8 +23,8 @@ pub(crate) fn before(structure: &[bool], rank: usize) -> Vec<Vec<isize>> {
     (0..structure.len() / 2).filter(|&i| structure[i]).map(steps).collect()
 }
 
-/// For each element of a block that is not 0, one more than the number in `numbers` of the first in C order among those that
-/// are connected with it; 0 for others. Numbers ascend.
+/// For each element of a block that is not 0, one more than the number in `numbers` of the first in C order among those
+/// that are connected with it; 0 for others. Numbers ascend.
 pub(crate) fn block(
     mask: &[u8],
     numbers: &[i64],

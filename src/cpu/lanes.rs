@@ -1,4 +1,5 @@
-//! Lanes of accumulators: one loop over the elements of a tile, the tree by which steps of it join, and the merge of lanes.
+//! Lanes of accumulators: one loop over the elements of a tile, the tree by which steps of it join, and the merge of
+//! lanes.
 
 use super::folds::{Folds, Inputs};
 use super::strip::{Machine, STRIP};

@@ -1,12 +1,12 @@
 //! Lines of an axis, each by itself: put in order, and what follows from their order.
 //!
-//! Lines become keys (`keys.rs`), integers that compare as the elements do. Short ones lie side by side, a row of which holds
-//! one key of each, and are sorted together by a network (`network.rs`), whatever axis they follow; long ones are
+//! Lines become keys (`keys.rs`), integers that compare as the elements do. Short ones lie side by side, a row of which
+//! holds one key of each, and are sorted together by a network (`network.rs`), whatever axis they follow; long ones are
 //! copied some at a time, so that whole cache lines are read, and are sorted digit by digit or only as far as needed
 //! (`select.rs`); those at one end are found in one pass (`extreme.rs`). `quantiles.rs` finds quantiles, with the
 //! arithmetic in `number.rs`; `runs.rs` is for lines that are sorted piece by piece. All ways give the same bits.
-//! `fourier.rs` transforms lines, `spline.rs` finds the coefficients of splines and `nearest.rs` the nearest elements: these
-//! leave lines in order.
+//! `fourier.rs` transforms lines, `spline.rs` finds the coefficients of splines and `nearest.rs` the nearest elements:
+//! these leave lines in order.
 
 #![allow(
     clippy::cast_possible_truncation,
@@ -194,8 +194,8 @@ fn ranks<T: Ordered>(
     }
 }
 
-/// Lines whose result is positions of the elements in order, equal ones in the order they come in: element `j` is that of
-/// rank `rank(j)`.
+/// Lines whose result is positions of the elements in order, equal ones in the order they come in: element `j` is that
+/// of rank `rank(j)`.
 fn positions<T: Ordered>(walk: &Walk, from: &[T], out: &mut [i64], rank: impl Fn(usize) -> usize) {
     let (len, many) = (walk.op.len, walk.op.out);
     let packed = |key: u64, j: usize| (key << 32) | j as u64;
@@ -227,7 +227,8 @@ fn positions<T: Ordered>(walk: &Walk, from: &[T], out: &mut [i64], rank: impl Fn
     }
 }
 
-/// The positions of lines of several keys: in the order of the first, then of the next, each keeping that of equal ones.
+/// The positions of lines of several keys: in the order of the first, then of the next, each keeping that of equal
+/// ones.
 fn lexsort(op: &Lines, region: &Region, dtypes: &[DType], keys: &[View], out: &mut [i64]) -> Result<()> {
     for group in Walk::new(op, region, &keys[0]).groups(1) {
         for j in 0..op.len {

@@ -11,7 +11,8 @@ pub(crate) const ARGS: usize = 5;
 /// A loop over one strip: its arguments, a result, and the number of elements.
 ///
 /// # Safety
-/// The pointers are aligned for their element types and valid for `n` elements; the result does not overlap an argument.
+/// The pointers are aligned for their element types and valid for `n` elements; the result does not overlap an
+/// argument.
 pub(crate) type StripLoop = unsafe fn(args: [*const u8; ARGS], out: *mut u8, n: usize);
 
 #[inline(always)]

@@ -1,16 +1,16 @@
 //! Kernels on the CPU.
 //!
-//! Programs run over *strips* of `strip::STRIP` elements: every instruction is one monomorphic vector loop, chosen
-//! once per program for the machine's instruction set (`loops.rs`, `casts.rs`, `random.rs`, and `fused.rs` for instructions that
-//! often stand together), and the registers between them stay in the first cache (`strip.rs`). `space.rs` turns strided, broadcast and flipped views into strips;
-//! `elementwise.rs`, `reduce.rs` (with the accumulators of `lanes.rs`, the loops of `folds.rs` that keep them in registers, and
-//! `screen.rs` to pass over what changes nothing)
-//! and `scan.rs` walk blocks with them; `gemm.rs` multiplies matrices and `factor.rs` factors their tiles; `lines.rs` sorts
-//! lines, `select.rs` keeps rows, `lookup.rs` finds elements in tables (`tables.rs`) and `tally.rs` counts them in bins,
-//! chosen by `regional.rs`; `gather.rs` copies elements from places that are data, `windows.rs` reduces boxes at regular
-//! distances, `regrid.rs` makes grids of others, `filter.rs` computes elements from windows, `resample.rs` what lies
-//! between them, `label.rs` connects them; `shuffle.rs` puts the bytes of elements together; `device.rs` is the
-//! [`crate::device::Device`].
+//! Programs run over *strips* of `strip::STRIP` elements: every instruction is one monomorphic vector loop, chosen once
+//! per program for the machine's instruction set (`loops.rs`, `casts.rs`, `random.rs`, and `fused.rs` for instructions
+//! that often stand together), and the registers between them stay in the first cache (`strip.rs`). `space.rs` turns
+//! strided, broadcast and flipped views into strips; `elementwise.rs`, `reduce.rs` (with the accumulators of
+//! `lanes.rs`, the loops of `folds.rs` that keep them in registers, and `screen.rs` to pass over what changes nothing)
+//! and `scan.rs` walk blocks with them; `gemm.rs` multiplies matrices and `factor.rs` factors their tiles; `lines.rs`
+//! sorts lines, `select.rs` keeps rows, `lookup.rs` finds elements in tables (`tables.rs`) and `tally.rs` counts them
+//! in bins, chosen by `regional.rs`; `gather.rs` copies elements from places that are data, `windows.rs` reduces boxes
+//! at regular distances, `regrid.rs` makes grids of others, `filter.rs` computes elements from windows, `resample.rs`
+//! what lies between them, `label.rs` connects them; `shuffle.rs` puts the bytes of elements together; `device.rs` is
+//! the [`crate::device::Device`].
 
 pub(crate) mod isa;
 pub(crate) mod copy;

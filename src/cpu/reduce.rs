@@ -3,8 +3,8 @@
 //! Parts that reduce the same axes with the same lanes share one walk. A walk runs the phases of its parts as one fused
 //! program per phase, map included: accumulators stay in registers of the first cache. With [`Lanes::Elements`] element
 //! `j` of an output goes to lane `j mod STRIP` and the lanes merge by halves; with [`Lanes::Outputs`] every lane is an
-//! output. What a lane is given joins in a tree, [`FAN_IN`] neighbours at a time. All of this depends on the tile's shape
-//! alone.
+//! output. What a lane is given joins in a tree, [`FAN_IN`] neighbours at a time. All of this depends on the tile's
+//! shape alone.
 
 use super::lanes::{Loop, Register};
 use super::screen::Screen;
@@ -324,8 +324,8 @@ impl Walk {
         }
     }
 
-    /// Feeds `count` strips of `n` elements to `n` of `lanes` lanes, several at once: `place` gives the shift number and the
-    /// first element of each.
+    /// Feeds `count` strips of `n` elements to `n` of `lanes` lanes, several at once: `place` gives the shift number
+    /// and the first element of each.
     fn steps(
         &mut self,
         phase: usize,
@@ -355,8 +355,8 @@ impl Walk {
                 let (from, to) = (current.acc[read][k].ptr(0).cast_const(), current.acc[write][k].ptr(0));
                 let results = &mut self.results;
                 let fixed = |known: usize| results[current.earlier[known]].ptr(0).cast_const();
-                // SAFETY: `load_row` gave `n` elements for each row, at most STRIP, which registers hold; accumulators that
-                // are written are not those that are read.
+                // SAFETY: `load_row` gave `n` elements for each row, at most STRIP, which registers hold; accumulators
+                // that are written are not those that are read.
                 unsafe { folds.run(k, (now, n), from, to, fixed) };
             }
             if n < lanes {

@@ -28,8 +28,8 @@ pub(super) fn run(op: &Resample, region: &Region, inputs: &[View], outputs: &mut
     Ok(())
 }
 
-/// The value at a place, of which `taps` has the elements around it along every axis, or some of them where it lies where the
-/// constant stands. The view begins at `first`.
+/// The value at a place, of which `taps` has the elements around it along every axis, or some of them where it lies
+/// where the constant stands. The view begins at `first`.
 #[inline(always)]
 fn value<T: Cell>(
     knots: &Knots,
@@ -123,8 +123,8 @@ impl<'a> Between<'a> {
         places().min().zip(places().max())
     }
 
-    /// Computes the places with these numbers in `out`. The view, which has what they need if they need anything, follows
-    /// `steps`, and begins at `first`.
+    /// Computes the places with these numbers in `out`. The view, which has what they need if they need anything,
+    /// follows `steps`, and begins at `first`.
     ///
     /// # Errors
     /// [`Bug`](crate::ErrorKind::Bug) for a view of another dtype.
@@ -172,8 +172,8 @@ impl<'a> Between<'a> {
     }
 }
 
-/// Calls `call` with every combination of taps, the last axis fastest: where the element is, and what it counts along each
-/// axis.
+/// Calls `call` with every combination of taps, the last axis fastest: where the element is, and what it counts along
+/// each axis.
 fn each(
     taps: &[Taps],
     (view, first): (Option<&View>, &[usize]),

@@ -1,4 +1,5 @@
-//! Strips of elements that change nothing: where a reduction keeps one element, most are no better than one before them.
+//! Strips of elements that change nothing: where a reduction keeps one element, most are no better than one before
+//! them.
 
 use super::lanes::Register;
 use super::strip::{Machine, STRIP};

@@ -1,12 +1,13 @@
-//! The bytes of elements sorted by their place in the element: the first bytes of all elements, then the second bytes, and so
-//! on; and the same with bits.
+//! The bytes of elements sorted by their place in the element: the first bytes of all elements, then the second bytes,
+//! and so on; and the same with bits.
 
 use super::isa::{self, Isa};
 
 /// Elements put together at a time; the words in between stay in the nearest cache.
 const BLOCK: usize = 512;
 
-/// Puts the bytes of elements of `width` bytes together again. What does not fill an element stands at the end as it is.
+/// Puts the bytes of elements of `width` bytes together again. What does not fill an element stands at the end as it
+/// is.
 pub(crate) fn undo(from: &[u8], out: &mut [u8], width: usize) {
     let n = from.len().min(out.len()).checked_div(width).unwrap_or(0);
     if width < 2 || n < 2 {
@@ -159,7 +160,8 @@ mod avx2 {
     }
 }
 
-/// Hands blocks of the `W` planes of `n` bytes to `join`, from element `done` on, with the bytes of the elements they make.
+/// Hands blocks of the `W` planes of `n` bytes to `join`, from element `done` on, with the bytes of the elements they
+/// make.
 fn planes<const W: usize>(from: &[u8], to: &mut [u8], (n, done): (usize, usize), join: impl Fn(&[&[u8]], &mut [u8])) {
     for (i, block) in to[done * W..].chunks_mut(W * BLOCK).enumerate() {
         let (start, len) = (done + i * BLOCK, block.len() / W);

@@ -15,8 +15,8 @@ pub(crate) struct Source {
     contiguous: bool,
 }
 
-/// Several views over one index space, with neighbouring axes merged where all of them allow it. A space is set anew for
-/// every block and keeps its memory.
+/// Several views over one index space, with neighbouring axes merged where all of them allow it. A space is set anew
+/// for every block and keeps its memory.
 #[derive(Default)]
 pub(crate) struct Space {
     dims: Vec<usize>,
@@ -26,8 +26,8 @@ pub(crate) struct Space {
     len: usize,
 }
 
-// SAFETY: the pointers of sources are set by `set_views` or `set_along` before each walk, whose caller has the blocks; what
-// they point to is shared and not written.
+// SAFETY: the pointers of sources are set by `set_views` or `set_along` before each walk, whose caller has the blocks;
+// what they point to is shared and not written.
 unsafe impl Send for Space {}
 // SAFETY: as above; a source alone gives no access to what it points to.
 unsafe impl Send for Source {}
@@ -110,8 +110,8 @@ impl Space {
         })
     }
 
-    /// The address of elements `at .. at + n` of source `i` in row-major order, shifted by `shift` bytes: in place where
-    /// they are contiguous, copied otherwise (valid until the next call for this source).
+    /// The address of elements `at .. at + n` of source `i` in row-major order, shifted by `shift` bytes: in place
+    /// where they are contiguous, copied otherwise (valid until the next call for this source).
     pub(crate) fn load(&mut self, i: usize, shift: isize, at: usize, n: usize) -> *const u8 {
         self.load_row(i, (0, 1), shift, at, n)
     }
@@ -137,7 +137,8 @@ impl Space {
         let to = self.scratch[i].bytes_mut()[row * STRIP * source.size..].as_mut_ptr();
         let walk = Walk { dims: &self.dims, strides: &source.strides, base, at, n };
         // SAFETY: every address lies inside the source's block (checked in `source`, and `shift` moves between indices
-        // of the caller's larger space); the scratch holds STRIP elements from there on and no other reference to it is live.
+        // of the caller's larger space); the scratch holds STRIP elements from there on and no other reference to it is
+        // live.
         unsafe {
             match source.size {
                 1 => walk.gather::<u8>(to.cast()),
@@ -273,7 +274,8 @@ impl Walk<'_> {
     }
 }
 
-/// A C-ordered array of shape `dims` that is written, as a source: what [`Space::in_place`] gives of it may be written too.
+/// A C-ordered array of shape `dims` that is written, as a source: what [`Space::in_place`] gives of it may be written
+/// too.
 pub(crate) fn target(dims: &[usize], bytes: &mut [u8], size: usize) -> Source {
     debug_assert_eq!(bytes.len(), shape::size(dims) * size);
     let strides = shape::strides(dims).iter().map(|s| (s * size).cast_signed()).collect();

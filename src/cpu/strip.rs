@@ -31,8 +31,8 @@ pub(crate) struct Machine {
     _scratch: Buffer,
 }
 
-// SAFETY: registers of constants and temporaries point into `_scratch`, which the machine owns; those of inputs and outputs
-// are set before each run, whose caller answers for them.
+// SAFETY: registers of constants and temporaries point into `_scratch`, which the machine owns; those of inputs and
+// outputs are set before each run, whose caller answers for them.
 unsafe impl Send for Machine {}
 
 /// Where values live.
@@ -148,8 +148,8 @@ struct Chosen {
     args: Vec<Value>,
 }
 
-/// The loops that compute what is asked for, from the outputs down: each takes with it what it alone reads, where there is
-/// a loop for both.
+/// The loops that compute what is asked for, from the outputs down: each takes with it what it alone reads, where there
+/// is a loop for both.
 fn choose(program: &Program, fuse: bool) -> Result<Vec<Chosen>> {
     let isa = isa::best();
     let mut uses = vec![0; program.insts.len()];

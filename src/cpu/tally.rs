@@ -1,7 +1,7 @@
 //! Elements counted in bins, and the edges of bins.
 //!
-//! A tile is taken in strips: the bins of a strip's elements are found without a branch, then counted. Few bins are counted
-//! in several tables in turns, so that neighbours in one bin do not wait for each other.
+//! A tile is taken in strips: the bins of a strip's elements are found without a branch, then counted. Few bins are
+//! counted in several tables in turns, so that neighbours in one bin do not wait for each other.
 
 use super::copy::copy_region;
 use super::tables::{Dense, Key, output, search};

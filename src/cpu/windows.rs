@@ -18,7 +18,8 @@ use crate::shape;
 /// Bytes of the states of a level, which the second cache keeps from one to the next.
 const CACHED: usize = 256 << 10;
 
-/// Elements of a window along the last axis from which on they are taken side by side. Part of the meaning, as lanes are.
+/// Elements of a window along the last axis from which on they are taken side by side. Part of the meaning, as lanes
+/// are.
 const RUN: usize = 32;
 
 /// Windows over each other are cut only where this many times their length is left.
@@ -162,8 +163,8 @@ fn made(program: &mut Elementwise, dims: &[usize], inputs: &[View], dtypes: &[DT
     buffers.into_iter().zip(dtypes).map(|(b, &d)| Ok(View::whole(Block::new(d, dims, b)?))).collect()
 }
 
-/// The states of the windows along `axis`, of states of shape `dims`, which becomes theirs: those of 1, 2, 4, ... neighbours
-/// are joined to that of a window's length, from left to right.
+/// The states of the windows along `axis`, of states of shape `dims`, which becomes theirs: those of 1, 2, 4, ...
+/// neighbours are joined to that of a window's length, from left to right.
 fn joined(
     combine: &mut Elementwise,
     mut level: Vec<View>,

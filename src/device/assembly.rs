@@ -23,8 +23,9 @@ struct Written {
     count: usize,
 }
 
-// SAFETY: `data` is written through `write` alone, which gives each block of the grid to one caller (the bit in `written`
-// is set under its lock before the bytes are touched); blocks of a grid are disjoint. It is read only by value, in `finish`.
+// SAFETY: `data` is written through `write` alone, which gives each block of the grid to one caller (the bit in
+// `written` is set under its lock before the bytes are touched); blocks of a grid are disjoint. It is read only by
+// value, in `finish`.
 unsafe impl Sync for Assembly {}
 
 impl Assembly {
@@ -87,8 +88,8 @@ impl Assembly {
         self.claim(index)
     }
 
-    /// The bytes of block `index`, for the caller to fill, where they lie side by side in the array; `None`, and nothing is
-    /// claimed, where they do not.
+    /// The bytes of block `index`, for the caller to fill, where they lie side by side in the array; `None`, and
+    /// nothing is claimed, where they do not.
     ///
     /// # Errors
     /// [`Bug`](crate::ErrorKind::Bug) when the block was written before.

@@ -1,7 +1,7 @@
 //! The data of one chunk or region: a dtype, a shape and a buffer in host memory.
 //!
-//! [`Buffer`] owns bytes (64-byte aligned unless there are few, always initialised) and gives them back to its pool (`Recycle`) when dropped.
-//! [`Block`] is a shared, immutable, C-ordered array over a buffer.
+//! [`Buffer`] owns bytes (64-byte aligned unless there are few, always initialised) and gives them back to its pool
+//! (`Recycle`) when dropped. [`Block`] is a shared, immutable, C-ordered array over a buffer.
 
 use crate::dtype::{DType, Element};
 use crate::error::{Error, Result};
@@ -22,8 +22,8 @@ const SMALL: usize = 4096;
 /// From this size on, buffers are aligned for huge pages and advised to use them.
 const HUGE: usize = 2 << 20;
 
-/// Has the allocator return large blocks to the system when they are freed, rather than keep them in heaps that grow around
-/// blocks of many sizes. For the whole process, so its owner decides; the command does.
+/// Has the allocator return large blocks to the system when they are freed, rather than keep them in heaps that grow
+/// around blocks of many sizes. For the whole process, so its owner decides; the command does.
 pub fn return_large_blocks() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     // SAFETY: a setting of the allocator; a value that it does not take is refused and changes nothing.
@@ -44,8 +44,8 @@ enum Owner {
     Lent(#[expect(dead_code, reason = "keeps the bytes alive")] Box<dyn Any + Send + Sync>, usize),
 }
 
-/// Zeroed memory straight from the system, which it returns to when dropped: the allocator would write the zeros, page by
-/// page, before huge pages could be asked for.
+/// Zeroed memory straight from the system, which it returns to when dropped: the allocator would write the zeros, page
+/// by page, before huge pages could be asked for.
 #[cfg(target_os = "linux")]
 struct Pages {
     start: *mut libc::c_void,
@@ -168,8 +168,8 @@ impl Buffer {
         matches!(self.owner, Owner::Lent(..))
     }
 
-    /// The bytes of `values`, without a copy. Whatever is written to them, only a vector of elements that any bytes make
-    /// comes back.
+    /// The bytes of `values`, without a copy. Whatever is written to them, only a vector of elements that any bytes
+    /// make comes back.
     #[must_use]
     pub fn from_vec<T: NoUninit + Send + Sync>(mut values: Vec<T>) -> Self {
         let len = std::mem::size_of_val(values.as_slice());

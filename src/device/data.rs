@@ -82,7 +82,8 @@ impl fmt::Debug for Mirror {
 }
 
 impl Copies {
-    /// Begins to make a copy on the host where there is none; whether it is on its way, and [`Copies::host`] has to wait.
+    /// Begins to make a copy on the host where there is none; whether it is on its way, and [`Copies::host`] has to
+    /// wait.
     fn bring(&mut self) -> Result<bool> {
         if self.host.is_none() && self.coming.is_none() {
             let copy = self.there.first().ok_or_else(|| Error::bug("a block has a copy somewhere"))?;
@@ -243,8 +244,8 @@ impl Data {
         Ok(data)
     }
 
-    /// Changes the elements on `device` by what `change` enqueues on `stream`, where that copy is the only one; whether it was.
-    /// The copy does not leave meanwhile.
+    /// Changes the elements on `device` by what `change` enqueues on `stream`, where that copy is the only one; whether
+    /// it was. The copy does not leave meanwhile.
     ///
     /// # Errors
     /// Those of `change`.

@@ -1,8 +1,8 @@
 //! A device for tests that is as asynchronous as a GPU, and less forgiving.
 //!
 //! Streams are queues: nothing runs before a wait needs it ([`Schedule::Lazy`]), or queues advance in a seeded random
-//! interleaving that respects events ([`Schedule::Random`]). Data that nothing has produced yet reads as 0xFF bytes. Three
-//! mistakes that a GPU may well let pass are always errors, whatever the schedule:
+//! interleaving that respects events ([`Schedule::Random`]). Data that nothing has produced yet reads as 0xFF bytes.
+//! Three mistakes that a GPU may well let pass are always errors, whatever the schedule:
 //!
 //! - a block looked at before its download was waited for ([`Pending`] gives the error);
 //! - data of another stream used without an order or a wait in between (the next wait on the stream gives the error);

@@ -1,8 +1,8 @@
 //! The byte budget of a context and the pool of its buffers.
 //!
 //! Work is admitted against [`Memory::try_reserve`] before it starts, and takes its buffers from [`Memory::buffer`]
-//! while it runs. Freed buffers are kept for reuse (first-touch page faults cost more than decoding) as long as live and
-//! idle bytes together stay under the budget.
+//! while it runs. Freed buffers are kept for reuse (first-touch page faults cost more than decoding) as long as live
+//! and idle bytes together stay under the budget.
 
 use super::block::{Buffer, Recycle};
 use crate::error::{Error, Result};

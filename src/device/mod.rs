@@ -114,8 +114,8 @@ pub trait Device: fmt::Debug + Send + Sync {
         None
     }
 
-    /// Makes blocks of `memory` such that the device copies to and from them directly, and takes those it downloads from
-    /// there.
+    /// Makes blocks of `memory` such that the device copies to and from them directly, and takes those it downloads
+    /// from there.
     fn attach(&self, memory: &Arc<Memory>) {
         let _ = memory;
     }
@@ -152,8 +152,8 @@ pub trait Device: fmt::Debug + Send + Sync {
         Ok(None)
     }
 
-    /// Enqueues a copy of the elements of a view of shape `dims` to those of another, which is part of a canvas that was made
-    /// on the same stream and that nobody else has seen.
+    /// Enqueues a copy of the elements of a view of shape `dims` to those of another, which is part of a canvas that
+    /// was made on the same stream and that nobody else has seen.
     ///
     /// # Errors
     /// As [`Device::upload`]; [`Unsupported`](crate::ErrorKind::Unsupported) where there are no canvases.

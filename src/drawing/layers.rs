@@ -1,7 +1,7 @@
 //! Places boxes of a directed graph in layers, from the top down: few crossings, short arrows, no overlaps.
 //!
-//! What Sugiyama and others do, in its simplest form: every box lies below what it needs, an arrow that passes a layer has
-//! a place of its own there, layers are ordered by the middle of their neighbours, and moved to where these are.
+//! What Sugiyama and others do, in its simplest form: every box lies below what it needs, an arrow that passes a layer
+//! has a place of its own there, layers are ordered by the middle of their neighbours, and moved to where these are.
 
 /// Space between neighbours in a layer, and between layers.
 const ACROSS: f64 = 28.0;
@@ -141,8 +141,8 @@ fn spread(nodes: &mut [Node], rows: &[Vec<usize>]) {
     }
 }
 
-/// Puts the middles of a layer as near to where they are wanted as its order and the sizes allow: those that would overlap
-/// stand side by side around the middle of what they want.
+/// Puts the middles of a layer as near to where they are wanted as its order and the sizes allow: those that would
+/// overlap stand side by side around the middle of what they want.
 fn settle(nodes: &mut [Node], row: &[usize], wanted: &[f64]) {
     let mut offset = 0.0;
     let mut offsets = Vec::new();

@@ -52,8 +52,8 @@ pub fn to_inexact(dtype: DType) -> DType {
     }
 }
 
-/// Whether NumPy converts `from` to `to` under its rule `same_kind`: to a dtype of the same kind, however narrow, or of a
-/// higher one.
+/// Whether NumPy converts `from` to `to` under its rule `same_kind`: to a dtype of the same kind, however narrow, or of
+/// a higher one.
 #[must_use]
 pub fn same_kind(from: DType, to: DType) -> bool {
     from.kind() <= to.kind()

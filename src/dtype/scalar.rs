@@ -180,8 +180,8 @@ impl Scalar {
     }
 }
 
-/// `x` as an `f32` rounded to odd: inexact values keep their last bit set, so that rounding the result again, to a 16-bit
-/// float, rounds the exact value once (Boldo and Melquiond, 2008).
+/// `x` as an `f32` rounded to odd: inexact values keep their last bit set, so that rounding the result again, to a
+/// 16-bit float, rounds the exact value once (Boldo and Melquiond, 2008).
 #[inline(always)]
 #[expect(clippy::cast_possible_truncation, reason = "rounding is what this does")]
 pub(crate) fn to_odd(x: f64) -> f32 {

@@ -1,4 +1,5 @@
-//! Dates and lengths of time: NumPy's `datetime64` and `timedelta64`, which are integers of 64 bits and what they count.
+//! Dates and lengths of time: NumPy's `datetime64` and `timedelta64`, which are integers of 64 bits and what they
+//! count.
 
 use crate::error::Error;
 use serde_json::{Map, Value};
@@ -39,8 +40,8 @@ pub enum Unit {
     Atto,
 }
 
-/// Units with NumPy's code, the word for several, and how many of the next shorter one each is; none of months, which are
-/// not all of one length, and of the shortest.
+/// Units with NumPy's code, the word for several, and how many of the next shorter one each is; none of months, which
+/// are not all of one length, and of the shortest.
 const UNITS: [(Unit, &str, &str, Option<i64>); 13] = [
     (Unit::Year, "Y", "years", Some(12)),
     (Unit::Month, "M", "months", None),
@@ -86,8 +87,8 @@ impl Unit {
         self <= Self::Month
     }
 
-    /// How many of the shorter unit `fine` one of these is; `None` where that is not always the same number, and for numbers
-    /// beyond 64 bits.
+    /// How many of the shorter unit `fine` one of these is; `None` where that is not always the same number, and for
+    /// numbers beyond 64 bits.
     ///
     /// ```
     /// use hyperslab::dtype::time::Unit;
@@ -112,8 +113,8 @@ impl Unit {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TimeType {
-    /// Whether time is counted from the beginning of 1970, in the proleptic Gregorian calendar; otherwise integers are lengths
-    /// of time.
+    /// Whether time is counted from the beginning of 1970, in the proleptic Gregorian calendar; otherwise integers are
+    /// lengths of time.
     pub is_date: bool,
     /// What is counted.
     pub unit: Unit,

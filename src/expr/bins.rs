@@ -128,8 +128,8 @@ fn estimated(
     })
 }
 
-/// The positions between which the quartiles of `n` elements in order lie, the third first, and how far they are from the
-/// first of two.
+/// The positions between which the quartiles of `n` elements in order lie, the third first, and how far they are from
+/// the first of two.
 #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "as NumPy")]
 fn quartiles(n: usize) -> [(usize, usize, f64); 2] {
     [0.75, 0.25].map(|q| {

@@ -53,8 +53,8 @@ pub fn iota(n: usize, chunks: Option<usize>) -> Expr {
 /// An array of this shape that holds `value` everywhere.
 ///
 /// # Errors
-/// [`Chunks`](crate::ErrorKind::Chunks) when `chunks` does not fit, [`Shape`](crate::ErrorKind::Shape) when the number of
-/// elements overflows.
+/// [`Chunks`](crate::ErrorKind::Chunks) when `chunks` does not fit, [`Shape`](crate::ErrorKind::Shape) when the number
+/// of elements overflows.
 #[track_caller]
 pub fn full(shape: &[usize], value: Scalar, dtype: DType, chunks: Option<&[usize]>) -> Result<Expr> {
     checked_size(shape)
@@ -73,8 +73,8 @@ pub fn full(shape: &[usize], value: Scalar, dtype: DType, chunks: Option<&[usize
 /// An operation of the table.
 ///
 /// # Errors
-/// [`DType`](crate::ErrorKind::DType) where it is not defined, [`Shape`](crate::ErrorKind::Shape) where the arguments do
-/// not broadcast, [`Argument`](crate::ErrorKind::Argument) for an integer constant out of range.
+/// [`DType`](crate::ErrorKind::DType) where it is not defined, [`Shape`](crate::ErrorKind::Shape) where the arguments
+/// do not broadcast, [`Argument`](crate::ErrorKind::Argument) for an integer constant out of range.
 #[track_caller]
 pub fn element(op: ElementOp, args: &[Arg]) -> Result<Expr> {
     if times::are_among(args) {
@@ -361,8 +361,8 @@ pub fn reduce_in(
 /// A reduction of each group of positions along an axis, which stays with the groups as its positions.
 ///
 /// # Errors
-/// What the reduction refuses, for the smallest group; [`Unsupported`](crate::ErrorKind::Unsupported) for one that gives
-/// positions.
+/// What the reduction refuses, for the smallest group; [`Unsupported`](crate::ErrorKind::Unsupported) for one that
+/// gives positions.
 #[track_caller]
 pub fn reduce_groups(input: &Expr, reduction: &dyn Reduction, groups: &Groups, params: Params) -> Result<Expr> {
     let name = reduction.name();

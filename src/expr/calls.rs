@@ -69,8 +69,8 @@ fn lists(text: &str) -> Option<Vec<Vec<String>>> {
 /// `sizes` are the lengths of core dimensions that the function makes.
 ///
 /// # Errors
-/// [`Argument`](crate::ErrorKind::Argument) for another number of arguments than the signature has and for dimensions of
-/// unknown length, [`Shape`](crate::ErrorKind::Shape) where lengths do not fit.
+/// [`Argument`](crate::ErrorKind::Argument) for another number of arguments than the signature has and for dimensions
+/// of unknown length, [`Shape`](crate::ErrorKind::Shape) where lengths do not fit.
 #[track_caller]
 pub fn gufunc(
     signature: &Signature,
@@ -180,12 +180,13 @@ fn of_lines(input: &Expr, axis: usize, out: usize, function: &BlockFunction) -> 
     moved(&made, last, axis)
 }
 
-/// A function of blocks by the labels of axes: `ij,jk->ik`. A label of the result that arrays have is cut as their chunks
-/// are; what only arrays have is whole in every call; what only the result has is made, of the length in `sizes`.
+/// A function of blocks by the labels of axes: `ij,jk->ik`. A label of the result that arrays have is cut as their
+/// chunks are; what only arrays have is whole in every call; what only the result has is made, of the length in
+/// `sizes`.
 ///
 /// # Errors
-/// [`Argument`](crate::ErrorKind::Argument) for what is no notation for these arrays, [`Shape`](crate::ErrorKind::Shape)
-/// where lengths do not fit.
+/// [`Argument`](crate::ErrorKind::Argument) for what is no notation for these arrays,
+/// [`Shape`](crate::ErrorKind::Shape) where lengths do not fit.
 #[track_caller]
 pub fn blockwise(
     notation: &str,
@@ -285,7 +286,8 @@ fn of_labels(
 /// The functions of a reduction.
 #[derive(Debug, Clone)]
 pub struct Reducing {
-    /// From a chunk to its state: reduced axes have length 1, and where there are several states a last axis counts them.
+    /// From a chunk to its state: reduced axes have length 1, and where there are several states a last axis counts
+    /// them.
     pub map: BlockFunction,
     /// From neighbouring states to one.
     pub combine: BlockFunction,
@@ -298,8 +300,8 @@ pub struct Reducing {
 /// States that are combined at once.
 const TOGETHER: usize = 16;
 
-/// A reduction of `input` over `axes` (ascending), which are gone, chunk by chunk. States are combined in a tree that the
-/// chunks decide.
+/// A reduction of `input` over `axes` (ascending), which are gone, chunk by chunk. States are combined in a tree that
+/// the chunks decide.
 ///
 /// # Errors
 /// [`Shape`](crate::ErrorKind::Shape) where there is nothing to reduce.

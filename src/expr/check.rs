@@ -1,8 +1,8 @@
 //! Conditions on data, which are known only when it runs.
 //!
-//! An array under a condition is read together with one number that is made of the condition: a maximum over all of it, of
-//! 0 where it holds and `i64::MAX` where it does not. Reductions refuse that value, so the run ends with an error before
-//! anything that depends on it is written.
+//! An array under a condition is read together with one number that is made of the condition: a maximum over all of it,
+//! of 0 where it holds and `i64::MAX` where it does not. Reductions refuse that value, so the run ends with an error
+//! before anything that depends on it is written.
 
 use super::build::{self, Arg};
 use super::compose::{binary, choice, without};
@@ -14,8 +14,8 @@ use crate::op::elementwise::ElementOp;
 use crate::op::reduction::{Params, find};
 use crate::shape::checked_size;
 
-/// `x` where every element of `condition` is true; otherwise the run ends with an error of the operation `op`, which says
-/// why.
+/// `x` where every element of `condition` is true; otherwise the run ends with an error of the operation `op`, which
+/// says why.
 ///
 /// # Errors
 /// As [`build::element`].

@@ -1,5 +1,5 @@
-//! Shorthands for what is made of several nodes: an operation, a cut, a move or a sum in one line, of arrays and numbers
-//! alike.
+//! Shorthands for what is made of several nodes: an operation, a cut, a move or a sum in one line, of arrays and
+//! numbers alike.
 
 use super::build::{self, Arg};
 use super::node::Expr;
@@ -41,10 +41,10 @@ impl From<i64> for Arg {
     }
 }
 
-/// Two arguments whose axes do not contradict each other by their names. Arrays meet by position, as in NumPy. Where all axes
-/// have names, and an array of fewer axes has them elsewhere than where it would meet the other, it goes where its names
-/// are: latitudes beside an array of time, latitude and longitude. Arrays as deep that call an axis by different names are
-/// refused.
+/// Two arguments whose axes do not contradict each other by their names. Arrays meet by position, as in NumPy. Where
+/// all axes have names, and an array of fewer axes has them elsewhere than where it would meet the other, it goes where
+/// its names are: latitudes beside an array of time, latitude and longitude. Arrays as deep that call an axis by
+/// different names are refused.
 ///
 /// # Errors
 /// [`Axis`](crate::ErrorKind::Axis), with both names.

@@ -1,9 +1,9 @@
 //! Variances of centred arrays in one pass.
 //!
-//! The variance over some axes of `x - mean(x)` over the same axes is that of `x`. The variance of `x` less the means of
-//! groups along an axis is the sum over the groups of their squared deviations, over the number of elements. Both read `x`
-//! once where the difference would read it twice. They round otherwise than what was written, if better, so the choice is
-//! made here, when the node is built, and not by the optimizer.
+//! The variance over some axes of `x - mean(x)` over the same axes is that of `x`. The variance of `x` less the means
+//! of groups along an axis is the sum over the groups of their squared deviations, over the number of elements. Both
+//! read `x` once where the difference would read it twice. They round otherwise than what was written, if better, so
+//! the choice is made here, when the node is built, and not by the optimizer.
 
 use super::build::{self, Arg};
 use super::node::{Expr, ExprKind};

@@ -1,5 +1,5 @@
-//! Constructors of what needs a border: filters, which compute elements from windows around them, and blocks with what they
-//! share with their neighbours.
+//! Constructors of what needs a border: filters, which compute elements from windows around them, and blocks with what
+//! they share with their neighbours.
 
 use super::node::{Expr, ExprKind, node};
 use super::programs::numbers_only;
@@ -8,7 +8,8 @@ use crate::error::{Error, Result};
 use crate::op::regional::{Filter, Regional, Resample, Stretch, Stretches};
 use crate::shape::Shape;
 
-/// What `filter` makes of `input`, which is longer than the result where the filter says so. The result has these chunks.
+/// What `filter` makes of `input`, which is longer than the result where the filter says so. The result has these
+/// chunks.
 ///
 /// # Errors
 /// [`Bug`](crate::ErrorKind::Bug) for an input of another shape or dtype than the filter's.

@@ -29,7 +29,8 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// The groups of equal labels, in ascending order of these; or those of the keys `expected`, in their order, empty or not.
+    /// The groups of equal labels, in ascending order of these; or those of the keys `expected`, in their order, empty
+    /// or not.
     ///
     /// # Errors
     /// [`DType`](crate::ErrorKind::DType) for complex labels or keys of another dtype,
@@ -113,7 +114,8 @@ pub struct Grouped {
 }
 
 impl Grouped {
-    /// The elements of `input` in `count` groups: those at a position of `axes` (ascending) in the group `codes` has there.
+    /// The elements of `input` in `count` groups: those at a position of `axes` (ascending) in the group `codes` has
+    /// there.
     ///
     /// # Errors
     /// [`Argument`](crate::ErrorKind::Argument) unless there is a code for each position;
@@ -161,8 +163,8 @@ impl Grouped {
         sizes
     }
 
-    /// `reduction` of each group, along the axis of the groups. What has no answer for no elements is NaN for an empty group,
-    /// where elements are floats.
+    /// `reduction` of each group, along the axis of the groups. What has no answer for no elements is NaN for an empty
+    /// group, where elements are floats.
     ///
     /// # Errors
     /// As [`build::reduce_groups`].
@@ -199,12 +201,12 @@ impl Grouped {
         Ok(Self { groups: Groups::new(self.groups.axis, &labels, after as usize), ..self.clone() })
     }
 
-    /// Where along the axis of the groups each has its extreme, which `extreme`, a minimum or a maximum, gives: at the first
-    /// element that is as good, or the first NaN; with `skips_nan`, at no NaN.
+    /// Where along the axis of the groups each has its extreme, which `extreme`, a minimum or a maximum, gives: at the
+    /// first element that is as good, or the first NaN; with `skips_nan`, at no NaN.
     ///
     /// # Errors
-    /// [`Argument`](crate::ErrorKind::Argument) where a group is empty, unless elements are floats, and then positions are.
-    /// A group of NaN alone that are skipped ends the run.
+    /// [`Argument`](crate::ErrorKind::Argument) where a group is empty, unless elements are floats, and then positions
+    /// are. A group of NaN alone that are skipped ends the run.
     #[track_caller]
     pub fn places(&self, op: &'static str, extreme: &dyn Reduction, skips_nan: bool) -> Result<Expr> {
         let found = self.found()?;
@@ -241,7 +243,8 @@ impl Grouped {
         self.beside_missing(Some(build::cast(&first, DType::F64)?), DType::F64)
     }
 
-    /// A position for each group, of `found`, which has one for each that is not empty, in order; NaN for those that are.
+    /// A position for each group, of `found`, which has one for each that is not empty, in order; NaN for those that
+    /// are.
     ///
     /// # Errors
     /// [`Argument`](crate::ErrorKind::Argument) for a dtype that has none.
@@ -307,8 +310,8 @@ impl Grouped {
         moved(&gather(&moved(&self.input, axis, 0)?, &[places])?, 0, axis)
     }
 
-    /// At each element what `values`, which has a position for each group along their axis, has for its group; NaN where it
-    /// is in none.
+    /// At each element what `values`, which has a position for each group along their axis, has for its group; NaN
+    /// where it is in none.
     ///
     /// # Errors
     /// [`Shape`](crate::ErrorKind::Shape) when `values` has another rank or another number of groups;

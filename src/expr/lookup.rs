@@ -40,7 +40,8 @@ pub fn searchsorted(table: &Expr, keys: &Expr, right: bool, sorter: Option<&Expr
 /// The bin of each of `keys`, where `bins` ascend or descend.
 ///
 /// # Errors
-/// [`Shape`](crate::ErrorKind::Shape) unless bins have one axis, [`DType`](crate::ErrorKind::DType) for complex numbers.
+/// [`Shape`](crate::ErrorKind::Shape) unless bins have one axis, [`DType`](crate::ErrorKind::DType) for complex
+/// numbers.
 #[track_caller]
 pub fn digitize(keys: &Expr, bins: &Expr, right: bool) -> Result<Expr> {
     one_axis("digitize", "bins", bins)?;
@@ -87,7 +88,8 @@ pub struct Beyond {
 ///
 /// # Errors
 /// [`Shape`](crate::ErrorKind::Shape) unless both have one axis of the same length, which is not 0;
-/// [`DType`](crate::ErrorKind::DType) for complex positions; [`Argument`](crate::ErrorKind::Argument) for a period of 0.
+/// [`DType`](crate::ErrorKind::DType) for complex positions; [`Argument`](crate::ErrorKind::Argument) for a period of
+/// 0.
 #[track_caller]
 pub fn interp(x: &Expr, xp: &Expr, fp: &Expr, beyond: Beyond) -> Result<Expr> {
     let name = "interp";

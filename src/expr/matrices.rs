@@ -1,4 +1,5 @@
-//! Constructors of what is done to matrices: diagonals, products, and tile by tile factorisations and triangular systems.
+//! Constructors of what is done to matrices: diagonals, products, and tile by tile factorisations and triangular
+//! systems.
 
 use super::build::view;
 use super::node::{Expr, ExprKind, node};
@@ -32,8 +33,8 @@ pub fn tiles(input: &Expr, factorisation: Factorisation) -> Result<Expr> {
     Ok(node(kind, input.dtype, input.shape.clone(), input.chunks.clone(), input.names.clone()))
 }
 
-/// `x` with `x lᴴ = b`, for rows `b` of shape `(.., m, n)` and lower triangles `l` of shape `(.., n, n)`, both of one dtype,
-/// their other axes broadcast.
+/// `x` with `x lᴴ = b`, for rows `b` of shape `(.., m, n)` and lower triangles `l` of shape `(.., n, n)`, both of one
+/// dtype, their other axes broadcast.
 ///
 /// # Errors
 /// [`Shape`](crate::ErrorKind::Shape) where they do not fit each other.
@@ -62,7 +63,8 @@ pub fn substitute(b: &Expr, l: &Expr) -> Result<Expr> {
 /// added up over `s`.
 ///
 /// # Errors
-/// [`Shape`](crate::ErrorKind::Shape) where they do not multiply, [`DType`](crate::ErrorKind::DType) where dtypes differ.
+/// [`Shape`](crate::ErrorKind::Shape) where they do not multiply, [`DType`](crate::ErrorKind::DType) where dtypes
+/// differ.
 #[track_caller]
 pub fn contract(a: &Expr, b: &Expr) -> Result<Expr> {
     if !(a.shape.is_known() && b.shape.is_known()) {

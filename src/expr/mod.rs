@@ -1,11 +1,12 @@
 //! The lazy graph: what the user wrote, as immutable values.
 //!
 //! [`Expr`] is a shared handle on a [`Node`]: its kind, and the dtype, shape, chunks and dimension names that were
-//! inferred when it was built. `names.rs` has the names, and the coordinates that they bring along. `build.rs` holds the
-//! constructors, one per kind (`programs.rs` those of elementwise functions, `times.rs` of dates and lengths of time), `regions.rs` those of what needs boxes of its inputs, `windows.rs` reductions of windows,
-//! `groups.rs` groups that labels make, `filters.rs` filters, `pending.rs` what waits for lengths that depend on data,
-//! `random.rs` has random arrays, `matrices.rs` what is done to matrices tile by tile, `deviation.rs` what sees more than one
-//! node, `calls.rs` user functions that see whole axes, `spectra.rs` Fourier transforms; nothing here reads data.
+//! inferred when it was built. `names.rs` has the names, and the coordinates that they bring along. `build.rs` holds
+//! the constructors, one per kind (`programs.rs` those of elementwise functions, `times.rs` of dates and lengths of
+//! time), `regions.rs` those of what needs boxes of its inputs, `windows.rs` reductions of windows, `groups.rs` groups
+//! that labels make, `filters.rs` filters, `pending.rs` what waits for lengths that depend on data, `random.rs` has
+//! random arrays, `matrices.rs` what is done to matrices tile by tile, `deviation.rs` what sees more than one node,
+//! `calls.rs` user functions that see whole axes, `spectra.rs` Fourier transforms; nothing here reads data.
 
 pub mod names;
 pub mod node;

@@ -1,9 +1,10 @@
 //! Names of dimensions, and the coordinates that go with them.
 //!
-//! A [`Name`] is carried wherever the axis that it names is: views cut its [`Coordinate`] as they cut the axis, whatever
-//! changes an axis otherwise drops it ([`Name::bare`]). Of an axis of which one position was taken, the name stays with the
-//! array beside those of its axes: a scalar coordinate. Names are equal when their texts are, and print as their texts, so
-//! that coordinates decide neither plans nor fingerprints. A coordinate that is stored is looked for when it is asked for.
+//! A [`Name`] is carried wherever the axis that it names is: views cut its [`Coordinate`] as they cut the axis,
+//! whatever changes an axis otherwise drops it ([`Name::bare`]). Of an axis of which one position was taken, the name
+//! stays with the array beside those of its axes: a scalar coordinate. Names are equal when their texts are, and print
+//! as their texts, so that coordinates decide neither plans nor fingerprints. A coordinate that is stored is looked for
+//! when it is asked for.
 
 use crate::error::Result;
 use crate::store::{self, Store};
@@ -28,7 +29,8 @@ pub struct Coordinate {
 
 #[derive(Debug, Clone)]
 enum Origin {
-    /// An array of this name and length (a scalar, where there is none) beside the one at `array`, or in a group above that.
+    /// An array of this name and length (a scalar, where there is none) beside the one at `array`, or in a group above
+    /// that.
     Beside { array: Arc<Path>, name: Arc<str>, len: Option<usize> },
     /// This array.
     Given(Arc<dyn Store>),
@@ -260,8 +262,9 @@ pub(super) fn without_coordinate(names: &[Option<Name>], gone: impl Fn(usize) ->
     names.iter().enumerate().map(one).collect()
 }
 
-/// The names of what arrays of these names, scalar coordinates and shapes are when they are joined along an axis: that has the
-/// coordinates of all parts, one after the other; of a new axis, on which each has one place, those scalars in which they differ.
+/// The names of what arrays of these names, scalar coordinates and shapes are when they are joined along an axis: that
+/// has the coordinates of all parts, one after the other; of a new axis, on which each has one place, those scalars in
+/// which they differ.
 pub(super) fn joined(parts: &[(&[Option<Name>], &[Name])], axis: usize, shapes: &[Vec<usize>]) -> Vec<Option<Name>> {
     let Some(((first, _), shape)) = parts.first().zip(shapes.first()) else { return Vec::new() };
     let mut names = without_coordinate(first, |a| a == axis);
@@ -282,7 +285,8 @@ pub(super) fn joined(parts: &[(&[Option<Name>], &[Name])], axis: usize, shapes: 
     names
 }
 
-/// The name of the axis along which arrays are joined, where they call it `names`: with their coordinates, where all have one.
+/// The name of the axis along which arrays are joined, where they call it `names`: with their coordinates, where all
+/// have one.
 fn along(names: &[Option<Name>]) -> Option<Name> {
     let first = names.first()?.as_ref()?;
     let part = |n: &Option<Name>| n.as_ref().filter(|n| *n == first)?.coordinate.clone();
@@ -290,8 +294,8 @@ fn along(names: &[Option<Name>]) -> Option<Name> {
     Some(parts.and_then(Coordinate::joined).map_or_else(|| first.bare(), |joined| first.with(joined)))
 }
 
-/// The scalar coordinates of what is made of `inputs`: those of all of them, but for those that differ, and those that are
-/// called as an axis is.
+/// The scalar coordinates of what is made of `inputs`: those of all of them, but for those that differ, and those that
+/// are called as an axis is.
 pub(super) fn scalars<'a>(inputs: impl Iterator<Item = &'a [Name]>, axes: &[Option<Name>]) -> Vec<Name> {
     let mut out: Vec<(Name, bool)> = Vec::new();
     for name in inputs.flatten() {
@@ -304,7 +308,8 @@ pub(super) fn scalars<'a>(inputs: impl Iterator<Item = &'a [Name]>, axes: &[Opti
     out.into_iter().map(|(name, _)| name).collect()
 }
 
-/// The name that an axis of length 1 which is joined with others gets: that of the only scalar coordinate in which they differ.
+/// The name that an axis of length 1 which is joined with others gets: that of the only scalar coordinate in which they
+/// differ.
 fn differing(scalars: &[&[Name]]) -> Option<Name> {
     let (first, others) = scalars.split_first()?;
     let of = |name: &Name| -> Option<Vec<Option<Name>>> {
@@ -327,7 +332,8 @@ pub(super) fn of_store(store: &dyn Store) -> Vec<Option<Name>> {
     info.names.iter().enumerate().map(one).collect()
 }
 
-/// The scalar coordinates of a stored array: those that its attribute `coordinates` lists and that turn out to be there.
+/// The scalar coordinates of a stored array: those that its attribute `coordinates` lists and that turn out to be
+/// there.
 pub(super) fn scalars_of_store(store: &dyn Store) -> Vec<Name> {
     let info = store.info();
     let Some(serde_json::Value::String(list)) = info.attributes.get("coordinates") else { return Vec::new() };

@@ -324,8 +324,8 @@ impl Expr {
         Self::new(Node { kind, ..self.parts() })
     }
 
-    /// The same value, built at `site`: this node and those that it is made of, down to stored arrays, to the nodes that
-    /// `known` says are older, and to what stands in a text already. Deep expressions do not take stack.
+    /// The same value, built at `site`: this node and those that it is made of, down to stored arrays, to the nodes
+    /// that `known` says are older, and to what stands in a text already. Deep expressions do not take stack.
     #[must_use]
     pub fn placed(&self, site: &Site, known: &dyn Fn(&Self) -> bool) -> Self {
         let older = |e: &Self| matches!(e.kind, ExprKind::Source(_)) || matches!(e.site, Site::Text(_)) || known(e);

@@ -1,11 +1,11 @@
 //! Expressions that cannot be built yet, because a length in them depends on data.
 //!
-//! A [`ExprKind::Pending`] knows what it waits for: *facts*, which are small arrays that are computed first, and inputs that
-//! wait themselves. Once both are known, its [`Resume`] builds what it stands for. [`resolve`] does so, segment after
-//! segment, before anything else is planned: what is planned has no unknown length.
+//! A [`ExprKind::Pending`] knows what it waits for: *facts*, which are small arrays that are computed first, and inputs
+//! that wait themselves. Once both are known, its [`Resume`] builds what it stands for. [`resolve`] does so, segment
+//! after segment, before anything else is planned: what is planned has no unknown length.
 //!
-//! What its dtype and shape will be is found by trying: the expression is built for stand-ins as long as its inputs may be,
-//! and for several shorter ones; lengths that differ then are unknown. What is built in the end must fit.
+//! What its dtype and shape will be is found by trying: the expression is built for stand-ins as long as its inputs may
+//! be, and for several shorter ones; lengths that differ then are unknown. What is built in the end must fit.
 
 use super::node::{Expr, ExprKind, Resume, node, walk};
 use crate::chunk::{Chunks, auto};

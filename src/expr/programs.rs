@@ -106,7 +106,8 @@ fn elementwise(op: &str, program: &Program, inputs: &[Expr]) -> Result<Expr> {
     Ok(node(kind, dtype, shape, chunks, names))
 }
 
-/// The dtype in which an operation on floats takes weak constants: that of the arrays as floats, so that any integer goes.
+/// The dtype in which an operation on floats takes weak constants: that of the arrays as floats, so that any integer
+/// goes.
 pub(super) fn inexact_dtype(args: &[Arg]) -> Option<DType> {
     let scalars = || args.iter().filter_map(|a| if let Arg::Scalar(s) = a { Some(s.kind()) } else { None });
     // Beside an integer, truth values are integers of 64 bits.
@@ -133,8 +134,8 @@ pub fn common_dtype(op: &str, args: &[Arg]) -> Result<DType> {
     Ok(dtype)
 }
 
-/// Names of the result of broadcasting: those of the first argument that names an axis, with the coordinates on which all
-/// arguments agree.
+/// Names of the result of broadcasting: those of the first argument that names an axis, with the coordinates on which
+/// all arguments agree.
 fn common_names(shape: &Shape, inputs: &[Expr]) -> Vec<Option<Name>> {
     let mut names: Vec<Option<Name>> = vec![None; shape.rank()];
     for input in inputs {

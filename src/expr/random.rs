@@ -1,8 +1,8 @@
 //! Random arrays: draws of a generator as elementwise functions of positions.
 //!
-//! The position of an element is its index in C order, put together from one `iota` an axis, so a draw is an elementwise
-//! expression like any other: it fuses, and any region of it is computed by itself. [`DISTRIBUTIONS`] says how NumPy's
-//! distributions are made of the draws of [`op::random`](crate::op::random).
+//! The position of an element is its index in C order, put together from one `iota` an axis, so a draw is an
+//! elementwise expression like any other: it fuses, and any region of it is computed by itself. [`DISTRIBUTIONS`] says
+//! how NumPy's distributions are made of the draws of [`op::random`](crate::op::random).
 
 use super::build::{self, Arg};
 use super::node::{Expr, ExprKind, node};
@@ -186,12 +186,12 @@ impl Distribution {
         }
     }
 
-    /// Elements of the draw with this key, in `f64` or `i64`, of a shape: that of the parameters, broadcast, where there
-    /// is none.
+    /// Elements of the draw with this key, in `f64` or `i64`, of a shape: that of the parameters, broadcast, where
+    /// there is none.
     ///
     /// # Errors
-    /// [`Argument`](crate::ErrorKind::Argument) for numbers out of range, [`Shape`](crate::ErrorKind::Shape) where shapes do
-    /// not fit each other, [`DType`](crate::ErrorKind::DType) for complex parameters.
+    /// [`Argument`](crate::ErrorKind::Argument) for numbers out of range, [`Shape`](crate::ErrorKind::Shape) where
+    /// shapes do not fit each other, [`DType`](crate::ErrorKind::DType) for complex parameters.
     #[track_caller]
     pub fn draw(&self, key: u64, args: &[Arg], size: Option<&[usize]>) -> Result<Expr> {
         self.check_all(args)?;
@@ -246,12 +246,13 @@ pub fn random_f32(key: u64, size: Option<&[usize]>) -> Result<Expr> {
     draw("random", &[], DType::F32, size, |p, position, _| Ok(p.draw(Sampler::Uniform32, position, key, &[])))
 }
 
-/// Integers of `dtype` from `low` up to `high`, which is one of them where `endpoint` says so. Each has its probability up
-/// to an error below `2^-64`.
+/// Integers of `dtype` from `low` up to `high`, which is one of them where `endpoint` says so. Each has its probability
+/// up to an error below `2^-64`.
 ///
 /// # Errors
 /// [`Argument`](crate::ErrorKind::Argument) for numbers that `dtype` does not hold or between which nothing lies,
-/// [`DType`](crate::ErrorKind::DType) for other dtypes, [`Shape`](crate::ErrorKind::Shape) as in [`Distribution::draw`].
+/// [`DType`](crate::ErrorKind::DType) for other dtypes, [`Shape`](crate::ErrorKind::Shape) as in
+/// [`Distribution::draw`].
 #[track_caller]
 pub fn integers(
     key: u64,

@@ -1,5 +1,5 @@
-//! Constructors of what needs boxes of its inputs that no map gives: rows where a mask is true, places that are data, whole
-//! lines.
+//! Constructors of what needs boxes of its inputs that no map gives: rows where a mask is true, places that are data,
+//! whole lines.
 
 use super::build::{LARGEST_RESHAPED, cast, index};
 use super::known;
@@ -21,8 +21,8 @@ use crate::shape::{Dim, Shape, fits_memory};
 /// The rows along `axis` at which `mask`, which has one axis, is true; rows beyond its end are left out.
 ///
 /// # Errors
-/// [`Index`](crate::ErrorKind::Index) for a mask that is longer than the axis, [`DType`](crate::ErrorKind::DType) for one
-/// that holds no truth values.
+/// [`Index`](crate::ErrorKind::Index) for a mask that is longer than the axis, [`DType`](crate::ErrorKind::DType) for
+/// one that holds no truth values.
 #[track_caller]
 pub fn compress(input: &Expr, mask: &Expr, axis: usize) -> Result<Expr> {
     if !(input.shape.is_known() && mask.shape.is_known()) {
@@ -109,12 +109,12 @@ fn kept_bounds(kept: &[usize], longest: usize) -> Vec<usize> {
     bounds
 }
 
-/// Elements of `input` at the places that `indices`, integers which broadcast, hold along its first axes: the axes of the
-/// places, then the other axes of the input.
+/// Elements of `input` at the places that `indices`, integers which broadcast, hold along its first axes: the axes of
+/// the places, then the other axes of the input.
 ///
 /// # Errors
-/// [`Shape`](crate::ErrorKind::Shape) where the places do not broadcast, [`Index`](crate::ErrorKind::Index) for more of them
-/// than axes. Places that are not there are an error when they are computed.
+/// [`Shape`](crate::ErrorKind::Shape) where the places do not broadcast, [`Index`](crate::ErrorKind::Index) for more of
+/// them than axes. Places that are not there are an error when they are computed.
 #[track_caller]
 pub fn gather(input: &Expr, indices: &[Expr]) -> Result<Expr> {
     let all: Vec<Expr> = std::iter::once(input).chain(indices).cloned().collect();

@@ -31,8 +31,8 @@ pub enum Distinct {
     Counts,
 }
 
-/// The distinct elements of `x` in order, or what else is asked of them; NaN is one element where `equal_nan`, and otherwise
-/// each is one.
+/// The distinct elements of `x` in order, or what else is asked of them; NaN is one element where `equal_nan`, and
+/// otherwise each is one.
 ///
 /// # Errors
 /// None that depends on the data.
@@ -110,8 +110,8 @@ pub fn union1d(a: &Expr, b: &Expr) -> Result<Expr> {
     unique(&both(a, b)?, Distinct::Values, true)
 }
 
-/// The elements that are in `a` and in `b`, in order, and where the first of each is in either, or just the elements. With
-/// `unique_already`, no element is in an array twice.
+/// The elements that are in `a` and in `b`, in order, and where the first of each is in either, or just the elements.
+/// With `unique_already`, no element is in an array twice.
 ///
 /// # Errors
 /// None that depends on the data.
@@ -134,7 +134,8 @@ pub fn intersect1d(a: &Expr, b: &Expr, unique_already: bool) -> Result<[Expr; 3]
     ])
 }
 
-/// The elements that are in `a` and not in `b`, in order; as they come where `unique_already` says that none is there twice.
+/// The elements that are in `a` and not in `b`, in order; as they come where `unique_already` says that none is there
+/// twice.
 ///
 /// # Errors
 /// None that depends on the data.

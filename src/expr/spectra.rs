@@ -103,12 +103,12 @@ impl Norm {
     }
 }
 
-/// The transform of every line along `axis`, of `n` points: lines are cut, or filled with zeros, to as many as it takes.
-/// Without `n`, of all elements there are, or for half a spectrum of twice as many less two.
+/// The transform of every line along `axis`, of `n` points: lines are cut, or filled with zeros, to as many as it
+/// takes. Without `n`, of all elements there are, or for half a spectrum of twice as many less two.
 ///
 /// # Errors
-/// [`Axis`](crate::ErrorKind::Axis) for an axis that is not there, [`Argument`](crate::ErrorKind::Argument) for less than
-/// one point, [`DType`](crate::ErrorKind::DType) where complex numbers should be real.
+/// [`Axis`](crate::ErrorKind::Axis) for an axis that is not there, [`Argument`](crate::ErrorKind::Argument) for less
+/// than one point, [`DType`](crate::ErrorKind::DType) where complex numbers should be real.
 #[track_caller]
 pub fn transform(x: &Expr, of: Transform, n: Option<isize>, axis: isize, norm: Norm) -> Result<Expr> {
     let axis = position(of.name(), axis, x.shape.rank())?;
@@ -190,12 +190,12 @@ fn filled(x: &Expr, axis: usize, n: usize) -> Result<Expr> {
     if length == 0 { Ok(zeros) } else { build::concatenate(&[x.clone(), zeros], axis) }
 }
 
-/// The transform along several axes, the last one first; of [`Transform::Irfft`], the first one first, and the last one back
-/// to real numbers. Lengths are as for [`transform`], of -1 those that the array has.
+/// The transform along several axes, the last one first; of [`Transform::Irfft`], the first one first, and the last one
+/// back to real numbers. Lengths are as for [`transform`], of -1 those that the array has.
 ///
 /// # Errors
-/// As [`transform`]; [`Argument`](crate::ErrorKind::Argument) where there are not as many lengths as axes, and for no axes
-/// where one is needed.
+/// As [`transform`]; [`Argument`](crate::ErrorKind::Argument) where there are not as many lengths as axes, and for no
+/// axes where one is needed.
 #[track_caller]
 pub fn transform_axes(
     x: &Expr,
@@ -284,8 +284,8 @@ fn halved(x: &Expr, axes: &[usize], back: bool) -> Result<Expr> {
     Ok(out)
 }
 
-/// The numbers of the frequencies of a transform of `n` points, in its order: those from 0 on, then the negative ones; the
-/// first `half` of them where only these are there.
+/// The numbers of the frequencies of a transform of `n` points, in its order: those from 0 on, then the negative ones;
+/// the first `half` of them where only these are there.
 ///
 /// # Errors
 /// None for lengths that fit.

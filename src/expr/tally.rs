@@ -53,8 +53,8 @@ impl Options {
     }
 }
 
-/// The edges of bins over the elements of `x`. With `keep`, those between the ends of a range have the dtype of floating
-/// elements, or else that in which they are computed.
+/// The edges of bins over the elements of `x`. With `keep`, those between the ends of a range have the dtype of
+/// floating elements, or else that in which they are computed.
 ///
 /// # Errors
 /// [`Argument`](crate::ErrorKind::Argument) for no bins and for a range that is none.
@@ -284,8 +284,8 @@ fn positions(name: &'static str, x: &Expr, weights: Option<&Expr>, count: usize)
     counted(name, std::slice::from_ref(x), None, &[binning], weighed(weights))
 }
 
-/// The least, or the largest, of `values` at the places where `x`, which has one axis, holds each number below `count`. NaN
-/// is the largest; where a number is nowhere, what stands is the largest that there is, or the least.
+/// The least, or the largest, of `values` at the places where `x`, which has one axis, holds each number below `count`.
+/// NaN is the largest; where a number is nowhere, what stands is the largest that there is, or the least.
 ///
 /// # Errors
 /// [`DType`](crate::ErrorKind::DType) for complex values.
@@ -303,8 +303,8 @@ pub fn extremes(name: &'static str, x: &Expr, values: &Expr, largest: bool, coun
     build::cast(&counted(name, std::slice::from_ref(&x), None, &[binning], (what, Some(values)))?, values.dtype)
 }
 
-/// How often `x`, which has one axis, holds each number below `count`, or what `weights` are there in all. Other numbers do
-/// not count.
+/// How often `x`, which has one axis, holds each number below `count`, or what `weights` are there in all. Other
+/// numbers do not count.
 ///
 /// # Errors
 /// [`Argument`](crate::ErrorKind::Argument), when it is computed, for negative numbers.

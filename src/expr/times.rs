@@ -1,8 +1,8 @@
-//! Dates and lengths of time: what operations, reductions and orders mean for them, as programs over the integers that they
-//! are. The rules are NumPy's, for `datetime64` and `timedelta64`.
+//! Dates and lengths of time: what operations, reductions and orders mean for them, as programs over the integers that
+//! they are. The rules are NumPy's, for `datetime64` and `timedelta64`.
 //!
-//! `NaT` is the least integer. So it is the least in the order of integers; where it has to be the greatest, elements are
-//! taken as *keys*: less 1, which wraps.
+//! `NaT` is the least integer. So it is the least in the order of integers; where it has to be the greatest, elements
+//! are taken as *keys*: less 1, which wraps.
 
 use super::known::Arg;
 use super::node::Expr;
@@ -68,7 +68,8 @@ pub fn comparable(op: &str, a: &Expr, b: &Expr) -> Result<[Expr; 2]> {
     Ok([keys(a)?, keys(b)?])
 }
 
-/// The unit in which two types meet, the shorter one. Years and months are not all of one length, but dates in them are days.
+/// The unit in which two types meet, the shorter one. Years and months are not all of one length, but dates in them are
+/// days.
 fn meet(op: &str, a: TimeType, b: TimeType) -> Result<Unit> {
     let fixed = |time: TimeType| time.is_date || !time.unit.is_of_calendar();
     let (long, short) = if a.unit < b.unit { (a, b) } else { (b, a) };
@@ -114,11 +115,12 @@ fn in_unit(x: &Expr, to: TimeType) -> Result<Expr> {
     }
 }
 
-/// `x` as dates or lengths of time: of other ones, those in another unit, rounded down where it is longer; of numbers, so many
-/// of the unit, cut off towards zero, NaN as `NaT`; dates and lengths of time are each other's numbers.
+/// `x` as dates or lengths of time: of other ones, those in another unit, rounded down where it is longer; of numbers,
+/// so many of the unit, cut off towards zero, NaN as `NaT`; dates and lengths of time are each other's numbers.
 ///
 /// # Errors
-/// [`DType`](crate::ErrorKind::DType) for complex numbers, and for lengths of time between years or months and other units.
+/// [`DType`](crate::ErrorKind::DType) for complex numbers, and for lengths of time between years or months and other
+/// units.
 #[track_caller]
 pub fn astype(x: &Expr, to: TimeType) -> Result<Expr> {
     match x.time {
@@ -366,8 +368,8 @@ fn truncated(p: &mut Program, value: Value) -> Result<Value> {
     Ok(p.select(fits, whole, nat))
 }
 
-/// A length of time divided by a number and cut off towards zero, as NumPy does it whatever the operator; `NaT` where that is
-/// zero.
+/// A length of time divided by a number and cut off towards zero, as NumPy does it whatever the operator; `NaT` where
+/// that is zero.
 fn divided(p: &mut Program, ticks: Value, by: Value) -> Result<Value> {
     use ElementOp as Op;
     if p.dtypes[by] == DType::F64 {

@@ -10,8 +10,8 @@ use crate::op::reduction::{self, Params};
 use crate::shape::slice::Item;
 use crate::shape::{Dim, Shape, size};
 
-/// `x` without zeros at the front, the back, or both, along `axes`: the box that holds all that is not zero, nothing where
-/// there is nothing else.
+/// `x` without zeros at the front, the back, or both, along `axes`: the box that holds all that is not zero, nothing
+/// where there is nothing else.
 ///
 /// # Errors
 /// None that depends on the data.

@@ -48,8 +48,8 @@ pub fn windows(input: &Expr, axes: Vec<Window>, reducer: Reducer) -> Result<Expr
     Ok(node(kind, dtype, shape, chunks, input.names.clone()))
 }
 
-/// Windows of `sizes` that slide along `axes`, one of each for a size, as axes of their own after those of the input. An axis
-/// may come several times.
+/// Windows of `sizes` that slide along `axes`, one of each for a size, as axes of their own after those of the input.
+/// An axis may come several times.
 ///
 /// # Errors
 /// [`Shape`](crate::ErrorKind::Shape) for a window that is longer than what is left of its axis.
@@ -80,8 +80,8 @@ pub fn slide(input: &Expr, sizes: &[usize], axes: &[usize]) -> Result<Expr> {
     Ok(node(kind, input.dtype, Shape::new(&shape), chunks, names))
 }
 
-/// A reduction over `axes` (ascending), which stay with length 1. Over all windows that slide along an array, each element is
-/// read once and neighbours share what they have in common.
+/// A reduction over `axes` (ascending), which stay with length 1. Over all windows that slide along an array, each
+/// element is read once and neighbours share what they have in common.
 ///
 /// # Errors
 /// What the reduction refuses.
@@ -204,12 +204,12 @@ pub fn coarsen(
 /// What `of` makes of blocks that divide an array, of blocks of `sizes` neighbours along each axis.
 pub type OfBlocks = Arc<dyn Fn(&Expr, &[usize]) -> Result<Expr> + Send + Sync>;
 
-/// What `of` makes of the parts of `input` that blocks of `sizes` divide: one, or several side by side where the last blocks
-/// are shorter.
+/// What `of` makes of the parts of `input` that blocks of `sizes` divide: one, or several side by side where the last
+/// blocks are shorter.
 ///
 /// # Errors
-/// [`Shape`](crate::ErrorKind::Shape) where a size does not divide its axis and the boundary is exact, or the number of sizes
-/// is not the rank; [`Argument`](crate::ErrorKind::Argument) for sizes of 0; what `of` refuses.
+/// [`Shape`](crate::ErrorKind::Shape) where a size does not divide its axis and the boundary is exact, or the number of
+/// sizes is not the rank; [`Argument`](crate::ErrorKind::Argument) for sizes of 0; what `of` refuses.
 #[track_caller]
 pub fn divided(input: &Expr, sizes: &[usize], boundary: Boundary, of: OfBlocks) -> Result<Expr> {
     if !input.shape.is_known() {

@@ -45,7 +45,8 @@ pub enum Target {
     Name(String, Span),
     /// `first, second = ...`, unpacking as many values as there are names.
     Tuple(Vec<(String, Span)>),
-    /// `name[index] = ...`, a subscript of a plain name: the name stands for an array with other elements from there on.
+    /// `name[index] = ...`, a subscript of a plain name: the name stands for an array with other elements from there
+    /// on.
     Item {
         /// The name.
         name: String,

@@ -300,8 +300,8 @@ impl Call {
         }
     }
 
-    /// The argument `chunks` for an array of this shape and element type: one length for all axes or one for each, of which
-    /// those that [`Call::chunk_lengths`] leaves open are filled in.
+    /// The argument `chunks` for an array of this shape and element type: one length for all axes or one for each, of
+    /// which those that [`Call::chunk_lengths`] leaves open are filled in.
     pub(super) fn chunks(&self, shape: &[usize], dtype: DType) -> Result<Option<Vec<usize>>> {
         let Some(mut list) = self.chunk_lengths("chunks")? else { return Ok(None) };
         if self.given("chunks").is_some_and(|v| v.items().is_none()) {
@@ -310,7 +310,8 @@ impl Call {
         chunk_lengths(shape, &list, dtype).map(Some)
     }
 
-    /// An argument as lengths of chunks; `None` among them means the whole axis, `'auto'` that the length is to be chosen.
+    /// An argument as lengths of chunks; `None` among them means the whole axis, `'auto'` that the length is to be
+    /// chosen.
     pub(super) fn chunk_lengths(&self, param: &str) -> Result<Option<Vec<isize>>> {
         let Some(value) = self.given(param) else { return Ok(None) };
         let one = |v: &Value| match v {

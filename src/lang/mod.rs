@@ -1,8 +1,8 @@
 //! The expression language: NumPy's syntax and NumPy's meaning, over lazy arrays.
 //!
 //! A source text is parsed ([`parse`]) into a tree ([`ast`]), and the tree is evaluated over named inputs. Evaluating
-//! computes nothing but the labels of groups: it builds the same lazy arrays that the methods of [`Array`] build. Python
-//! numbers stay numbers (`a.size / 2`) and are weak beside arrays; arrays of rank 0 are as strong as any.
+//! computes nothing but the labels of groups: it builds the same lazy arrays that the methods of [`Array`] build.
+//! Python numbers stay numbers (`a.size / 2`) and are weak beside arrays; arrays of rank 0 are as strong as any.
 //!
 //! Start at [`evaluate`]; `eval.rs` walks the tree, `operators.rs`, `index.rs` and `attribute.rs` give meaning to its
 //! nodes, `number.rs` is Python's arithmetic. Functions are rows of the tables in `functions/`; elementwise operations

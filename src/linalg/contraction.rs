@@ -1,8 +1,9 @@
 //! Sums of products of two arrays whose axes bear labels: what `tensordot` and `einsum` are made of.
 //!
-//! Labels that both arrays have are *batch* labels where the result keeps them, and are summed over where it does not; the
-//! others are *free*. Where both sides have free axes and there is something to sum over, that is a stack of products of
-//! matrices. What is left is a product element by element, with a sum behind it that the reductions take in their stride.
+//! Labels that both arrays have are *batch* labels where the result keeps them, and are summed over where it does not;
+//! the others are *free*. Where both sides have free axes and there is something to sum over, that is a stack of
+//! products of matrices. What is left is a product element by element, with a sum behind it that the reductions take in
+//! their stride.
 
 use super::matmul::{drop_axis, matrices, multiplied, total};
 use crate::chunk::IndexMap;
@@ -67,8 +68,8 @@ impl Term {
     }
 }
 
-/// The sum of products of two arrays of one dtype over the labels that `keeps` is false for. Labels that both have have one
-/// length.
+/// The sum of products of two arrays of one dtype over the labels that `keeps` is false for. Labels that both have have
+/// one length.
 ///
 /// # Errors
 /// [`Shape`](crate::ErrorKind::Shape) where axes do not fit together.
@@ -103,8 +104,8 @@ pub fn contracted(a: &Term, b: &Term, keeps: &dyn Fn(u32) -> bool) -> Result<Ter
     Ok(Term { expr: build::reshape(&product, &shape)?, labels })
 }
 
-/// The free labels of one side: those that are axes of a stack, and those that together are rows or columns. A long axis is
-/// left as it is, since its chunks are good ones; short ones are joined.
+/// The free labels of one side: those that are axes of a stack, and those that together are rows or columns. A long
+/// axis is left as it is, since its chunks are good ones; short ones are joined.
 fn side(x: &Term, free: &[u32]) -> (Vec<u32>, Vec<u32>) {
     match free.iter().copied().max_by_key(|&l| x.len(l)) {
         Some(longest) if x.len(longest) >= LONG => {

@@ -21,12 +21,12 @@ pub struct CrossAxes {
     pub c: isize,
 }
 
-/// The product `a × b` of vectors of 3 components; one of 2 lies in the plane. Two of the plane give the third component
-/// alone.
+/// The product `a × b` of vectors of 3 components; one of 2 lies in the plane. Two of the plane give the third
+/// component alone.
 ///
 /// # Errors
-/// [`Axis`](crate::ErrorKind::Axis) for axes that are not there, [`Shape`](crate::ErrorKind::Shape) for vectors of another
-/// length and arrays that do not broadcast, [`DType`](crate::ErrorKind::DType) for truth values.
+/// [`Axis`](crate::ErrorKind::Axis) for axes that are not there, [`Shape`](crate::ErrorKind::Shape) for vectors of
+/// another length and arrays that do not broadcast, [`DType`](crate::ErrorKind::DType) for truth values.
 #[track_caller]
 pub fn cross(a: &Expr, b: &Expr, axes: CrossAxes) -> Result<Expr> {
     let dtype = promote(a.dtype, b.dtype);

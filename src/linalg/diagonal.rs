@@ -15,12 +15,12 @@ use crate::shape::Shape;
 use crate::shape::axes::position;
 use crate::shape::slice::Item;
 
-/// The elements at `(i, i + offset)` of axes `axis1` and `axis2`, over `i` on a new last axis. It is a view: computing it
-/// reads the chunks that it goes through.
+/// The elements at `(i, i + offset)` of axes `axis1` and `axis2`, over `i` on a new last axis. It is a view: computing
+/// it reads the chunks that it goes through.
 ///
 /// # Errors
-/// [`Shape`](crate::ErrorKind::Shape) for less than two axes, [`Axis`](crate::ErrorKind::Axis) for one that is not there or
-/// given twice.
+/// [`Shape`](crate::ErrorKind::Shape) for less than two axes, [`Axis`](crate::ErrorKind::Axis) for one that is not
+/// there or given twice.
 #[track_caller]
 pub fn diagonal(a: &Expr, offset: isize, axis1: isize, axis2: isize) -> Result<Expr> {
     diagonal_for("diagonal", a, offset, axis1, axis2)
@@ -131,7 +131,8 @@ fn pattern(name: &str, sides: [usize; 2], k: isize, op: ElementOp, dtype: DType)
     build::cast(&band(sides, &auto::auto(&sides, dtype.size()), k, op)?, dtype)
 }
 
-/// Matrices over the last two axes with zeros above diagonal `k`, or below it if `upper`; a vector is every row of a square.
+/// Matrices over the last two axes with zeros above diagonal `k`, or below it if `upper`; a vector is every row of a
+/// square.
 ///
 /// # Errors
 /// [`Shape`](crate::ErrorKind::Shape) for a number.

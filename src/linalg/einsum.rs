@@ -1,8 +1,8 @@
 //! NumPy's `einsum`: sums of products over axes that labels pair up.
 //!
-//! Operands are brought to one form first: repeated labels become diagonals, axes of length 1 are left out, the axes behind an
-//! ellipsis get labels of their own. Then two are contracted at a time (`contraction.rs`), the pair first whose product
-//! outgrows what it replaces by least, until one is left.
+//! Operands are brought to one form first: repeated labels become diagonals, axes of length 1 are left out, the axes
+//! behind an ellipsis get labels of their own. Then two are contracted at a time (`contraction.rs`), the pair first
+//! whose product outgrows what it replaces by least, until one is left.
 
 use super::contraction::{Term, contracted};
 use super::matmul::wider;

@@ -10,8 +10,8 @@ use crate::op::elementwise::ElementOp;
 use crate::op::tiles::Factorisation;
 use crate::shape::slice::Item;
 
-/// The lower triangular `l` with `l lᴴ = a`, of which only the lower triangle is read; or, if `upper`, the upper triangular
-/// `u` with `uᴴ u = a`, of which only the upper one is.
+/// The lower triangular `l` with `l lᴴ = a`, of which only the lower triangle is read; or, if `upper`, the upper
+/// triangular `u` with `uᴴ u = a`, of which only the upper one is.
 ///
 /// # Errors
 /// [`Shape`](crate::ErrorKind::Shape) for what is no stack of square matrices, [`DType`](crate::ErrorKind::DType) for
@@ -27,8 +27,8 @@ pub fn cholesky(a: &Expr, upper: bool) -> Result<Expr> {
     adjoint(&matrices::tiles(&adjoint(&a)?, Factorisation::Cholesky)?)
 }
 
-/// `x` with `a x = b` for triangular `a` over the last two axes, of which only the lower or the upper triangle is read; `b` is
-/// a vector, or matrices over the last two axes.
+/// `x` with `a x = b` for triangular `a` over the last two axes, of which only the lower or the upper triangle is read;
+/// `b` is a vector, or matrices over the last two axes.
 ///
 /// # Errors
 /// As [`cholesky`], and [`Shape`](crate::ErrorKind::Shape) where the two do not fit each other.

@@ -1,7 +1,7 @@
 //! Products of matrices and vectors, with NumPy's shapes and dtypes.
 //!
-//! A product with one row or one column is a sum of products, which the reductions do at the speed of memory; everything
-//! else is a contraction.
+//! A product with one row or one column is a sum of products, which the reductions do at the speed of memory;
+//! everything else is a contraction.
 
 use crate::chunk::index_map::AxisMap;
 use crate::chunk::{Chunks, IndexMap};

@@ -17,13 +17,13 @@ pub enum Order {
     Frobenius,
     /// The sum of singular values.
     Nuclear,
-    /// `(Σ |x|^p)^(1/p)` of a vector, the largest `|x|` for `p = inf`, the smallest for `-inf`, how many are not 0 for 0; of a
-    /// matrix the largest (1) or smallest (-1) sum of a column, or of a row (`inf`, `-inf`).
+    /// `(Σ |x|^p)^(1/p)` of a vector, the largest `|x|` for `p = inf`, the smallest for `-inf`, how many are not 0 for
+    /// 0; of a matrix the largest (1) or smallest (-1) sum of a column, or of a row (`inf`, `-inf`).
     P(f64),
 }
 
-/// The length of vectors over `axes` (ascending), which stay with length 1. Integers and truth values count as `f64`; the
-/// result is real.
+/// The length of vectors over `axes` (ascending), which stay with length 1. Integers and truth values count as `f64`;
+/// the result is real.
 ///
 /// # Errors
 /// [`Argument`](crate::ErrorKind::Argument) for orders of matrices, and for `-inf` of no elements.
@@ -53,8 +53,8 @@ pub fn of_vectors(x: &Expr, axes: &[usize], order: Order) -> Result<Expr> {
 /// with length 1.
 ///
 /// # Errors
-/// [`Argument`](crate::ErrorKind::Argument) for orders that matrices have not, [`Unsupported`](crate::ErrorKind::Unsupported)
-/// for those that need singular values: 2, -2 and the nuclear norm.
+/// [`Argument`](crate::ErrorKind::Argument) for orders that matrices have not,
+/// [`Unsupported`](crate::ErrorKind::Unsupported) for those that need singular values: 2, -2 and the nuclear norm.
 #[track_caller]
 pub fn of_matrices(x: &Expr, (row, column): (usize, usize), order: Order) -> Result<Expr> {
     let x = inexact(x)?;

@@ -93,7 +93,8 @@ pub fn matvec(a: &Expr, b: &Expr) -> Result<Expr> {
     build::index(&matmul(a, &column)?, &[Item::Ellipsis, Item::from(0)])
 }
 
-/// Vectors over the last axis of `a`, conjugated, times matrices over the last two axes of `b`; the other axes broadcast.
+/// Vectors over the last axis of `a`, conjugated, times matrices over the last two axes of `b`; the other axes
+/// broadcast.
 ///
 /// # Errors
 /// As [`matvec`].
@@ -133,8 +134,8 @@ pub fn kron(a: &Expr, b: &Expr) -> Result<Expr> {
 /// multiplications, found by dynamic programming over all orders.
 ///
 /// # Errors
-/// [`Argument`](crate::ErrorKind::Argument) for less than two arrays, [`Shape`](crate::ErrorKind::Shape) where they do not
-/// multiply.
+/// [`Argument`](crate::ErrorKind::Argument) for less than two arrays, [`Shape`](crate::ErrorKind::Shape) where they do
+/// not multiply.
 #[track_caller]
 pub fn multi_dot(arrays: &[Expr]) -> Result<Expr> {
     let n = arrays.len();
@@ -192,8 +193,8 @@ fn chain(arrays: &[Expr], splits: &[Vec<usize>], first: usize, last: usize) -> R
 /// Square matrices over the last two axes multiplied with themselves, `n - 1` times.
 ///
 /// # Errors
-/// [`Shape`](crate::ErrorKind::Shape) for what is no stack of square matrices, [`Unsupported`](crate::ErrorKind::Unsupported)
-/// for a negative power, which needs the inverse.
+/// [`Shape`](crate::ErrorKind::Shape) for what is no stack of square matrices,
+/// [`Unsupported`](crate::ErrorKind::Unsupported) for a negative power, which needs the inverse.
 #[track_caller]
 pub fn matrix_power(a: &Expr, n: isize) -> Result<Expr> {
     let lengths = a.shape.known()?;

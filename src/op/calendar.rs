@@ -1,7 +1,7 @@
 //! The calendars of CF conventions: dates from days and days from dates, and what `days since 2000-01-01` means.
 //!
-//! Years begin in March here, so that the day which some years have comes last, and days count from March of the year 0.
-//! The arithmetic is written once (`Whole`), for numbers and for the elements of arrays.
+//! Years begin in March here, so that the day which some years have comes last, and days count from March of the year
+//! 0. The arithmetic is written once (`Whole`), for numbers and for the elements of arrays.
 
 use crate::error::{Error, Result};
 
@@ -300,8 +300,8 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// What `units` such as `hours since 1900-01-01 00:00` mean in a calendar; `None` where they are no units of time since
-    /// something.
+    /// What `units` such as `hours since 1900-01-01 00:00` mean in a calendar; `None` where they are no units of time
+    /// since something.
     ///
     /// # Errors
     /// [`Argument`](crate::ErrorKind::Argument) for units of varying length (months, years) and for a date that the
@@ -344,8 +344,8 @@ impl Clock {
         self.start.saturating_add((value * (self.unit as f64 / 1000.0)).round() as i64)
     }
 
-    /// The first and the last microsecond of the date or time that a text names: `2000`, `2000-03`, `2000-03-01 12`; and
-    /// how long it is named to be, as for a day.
+    /// The first and the last microsecond of the date or time that a text names: `2000`, `2000-03`, `2000-03-01 12`;
+    /// and how long it is named to be, as for a day.
     ///
     /// # Errors
     /// [`Argument`](crate::ErrorKind::Argument) for another text.

@@ -5,9 +5,9 @@ use crate::dtype::DType;
 
 /// How stacks of matrices are multiplied: `(.., m, k)` and `(.., k, n)` to `(segments, .., m, n)`.
 ///
-/// All cuts are part of the meaning: each *cell* of the product is computed by itself, *panel* after panel of the axis that
-/// is summed over, so that no block decides how anything is rounded. Long sums for few outputs are cut into *segments*,
-/// whose products are added up later.
+/// All cuts are part of the meaning: each *cell* of the product is computed by itself, *panel* after panel of the axis
+/// that is summed over, so that no block decides how anything is rounded. Long sums for few outputs are cut into
+/// *segments*, whose products are added up later.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Contraction {
     /// The dtype of the factors and of the product.

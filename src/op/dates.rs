@@ -56,8 +56,8 @@ pub(crate) fn is_nat(p: &mut Program, ticks: Value) -> Result<Value> {
 /// Integers that count `from` as such that count `to`; those of a longer unit are rounded down, and `NaT` stays.
 ///
 /// # Errors
-/// [`DType`](crate::ErrorKind::DType) for lengths of time between a unit of the calendar and another, and for units that are
-/// too far apart.
+/// [`DType`](crate::ErrorKind::DType) for lengths of time between a unit of the calendar and another, and for units
+/// that are too far apart.
 pub(crate) fn convert(p: &mut Program, ticks: Value, from: TimeType, to: TimeType) -> Result<Value> {
     if from.unit == to.unit {
         return Ok(ticks);
@@ -134,8 +134,8 @@ fn month_start<W: Whole>(w: &mut W, months: W::N) -> Result<W::N> {
     w.plus(days, -EPOCH)
 }
 
-/// The date or time that a text names, and the unit in which NumPy counts it: `2000` in years, `2000-03-01T12:30` in minutes,
-/// `NaT` in any.
+/// The date or time that a text names, and the unit in which NumPy counts it: `2000` in years, `2000-03-01T12:30` in
+/// minutes, `NaT` in any.
 ///
 /// # Errors
 /// [`Argument`](crate::ErrorKind::Argument) for another text, and for a date that does not exist.

@@ -27,7 +27,8 @@ pub enum CudaSource {
     Element(String),
     /// CUDA C that defines the kernel of this name.
     Kernel {
-        /// `extern "C" __global__ void name(const T* in, U* out, unsigned long long n, unsigned long long length0, ...)`.
+        /// `extern "C" __global__ void name(const T* in, U* out, unsigned long long n, unsigned long long length0,
+        /// ...)`.
         entry: String,
         /// The code.
         code: String,

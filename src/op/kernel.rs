@@ -24,7 +24,8 @@ pub enum Kernel {
     Reduce(TileReduce),
     /// The same for every tile of a region, side by side: blocks of shape `(tiles, kept axes...)`.
     Tiles(ReduceTiles),
-    /// States side by side, of shape `(n, ...)`, to those of up to [`FAN_IN`](crate::chunk::tiling::FAN_IN) neighbours each, joined from left to right.
+    /// States side by side, of shape `(n, ...)`, to those of up to [`FAN_IN`](crate::chunk::tiling::FAN_IN) neighbours
+    /// each, joined from left to right.
     Fold(Program),
     /// Views of a block to the states of a scan along an axis, begun anew at each tile.
     Scan(TileScan),
@@ -126,7 +127,8 @@ pub struct TileScan {
 pub struct PanelProduct {
     /// What is multiplied.
     pub contraction: Contraction,
-    /// Whether products are added to what the output holds, in memory that the caller has; on a device, to a third input.
+    /// Whether products are added to what the output holds, in memory that the caller has; on a device, to a third
+    /// input.
     pub onto: bool,
     /// Whether factors come in their own dtype rather than in the one in which products are added up.
     pub narrow: bool,
@@ -153,8 +155,8 @@ pub struct TileStep {
     pub dtype: DType,
 }
 
-/// What the lanes of a vector hold while a tile is reduced or scanned. Part of the meaning: it decides the order of summation, so
-/// it is fixed when the expression is built.
+/// What the lanes of a vector hold while a tile is reduced or scanned. Part of the meaning: it decides the order of
+/// summation, so it is fixed when the expression is built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Lanes {
     /// Elements of one output: of a reduction, element `j` in lane `j mod 256`, lanes merged by halves; of a scan, 256

@@ -1,5 +1,6 @@
 //! What is computed, as data: the elementwise table, fused programs of its ops, reductions, scans, matrix products,
-//! tile programs, what needs whole boxes of its inputs, and the kernels that devices run. No loops over elements live here.
+//! tile programs, what needs whole boxes of its inputs, and the kernels that devices run. No loops over elements live
+//! here.
 
 pub mod math;
 pub mod numbers;

@@ -1,5 +1,5 @@
-//! What the table's expressions call on their arguments, by class: integers with NumPy's division and shifts, reals with
-//! vectorizable elementary functions, complex numbers with NumPy's order.
+//! What the table's expressions call on their arguments, by class: integers with NumPy's division and shifts, reals
+//! with vectorizable elementary functions, complex numbers with NumPy's order.
 
 use super::math;
 use num_complex::Complex;

@@ -1,8 +1,8 @@
 //! Scans, as data: running results along an axis.
 //!
-//! A [`Scanner`] is three [`Program`]s: *lift* makes a state of an element, *combine* joins the states of two neighbouring
-//! stretches, *finish* makes an output of a state. Combining is associative, so that an axis may be scanned in tiles
-//! which are joined afterwards. [`SCANS`] lists what exists: adding one is a row.
+//! A [`Scanner`] is three [`Program`]s: *lift* makes a state of an element, *combine* joins the states of two
+//! neighbouring stretches, *finish* makes an output of a state. Combining is associative, so that an axis may be
+//! scanned in tiles which are joined afterwards. [`SCANS`] lists what exists: adding one is a row.
 
 use super::elementwise::ElementOp;
 use super::program::Program;

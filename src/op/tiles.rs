@@ -1,8 +1,8 @@
 //! Tile programs, as data: factorisations as sequences of kernels over the tiles of a matrix.
 //!
-//! A [`TileProgram`] is an index space, not a list: which steps make a tile, what each of them needs, and what waits for a
-//! tile is arithmetic. The steps of one tile run in their order; everything else may run in any, so that bits depend on the
-//! program alone.
+//! A [`TileProgram`] is an index space, not a list: which steps make a tile, what each of them needs, and what waits
+//! for a tile is arithmetic. The steps of one tile run in their order; everything else may run in any, so that bits
+//! depend on the program alone.
 
 use crate::chunk::AxisChunks;
 use crate::dtype::DType;
@@ -22,8 +22,8 @@ pub struct TileProgram {
     pub tiles: AxisChunks,
 }
 
-/// Triangular systems `x lᴴ = b`: rows `b` of matrices `(.., m, n)` by triangles `(.., n, n)`, of which the lower parts are
-/// read. The rows need nothing of each other.
+/// Triangular systems `x lᴴ = b`: rows `b` of matrices `(.., m, n)` by triangles `(.., n, n)`, of which the lower parts
+/// are read. The rows need nothing of each other.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Substitution {
     /// The dtype of the matrices and of their quotients.

@@ -1,8 +1,9 @@
 //! Rules that make a plan cheaper without changing a bit of its answer.
 //!
-//! `simplify/` rewrites expressions, `fuse/` rewrites plans, `place/` decides what is computed once and where it is kept. Each rule is one file: a unit struct with a name, what it must
-//! run after, and `apply`. The lists below are the order; every line says why it stands where it stands. The driver checks
-//! `runs_after` and, in debug builds, verifies the plan after each rule.
+//! `simplify/` rewrites expressions, `fuse/` rewrites plans, `place/` decides what is computed once and where it is
+//! kept. Each rule is one file: a unit struct with a name, what it must run after, and `apply`. The lists below are the
+//! order; every line says why it stands where it stands. The driver checks `runs_after` and, in debug builds, verifies
+//! the plan after each rule.
 
 use crate::blockwise::lower::Request;
 use crate::blockwise::plan::Plan;
@@ -22,8 +23,8 @@ mod testing;
 pub trait ExprRule: Sync {
     /// Its name.
     fn name(&self) -> &'static str;
-    /// The rewritten node, when the rule applies to it. Its inputs have been rewritten before; `uses` knows who else reads
-    /// them.
+    /// The rewritten node, when the rule applies to it. Its inputs have been rewritten before; `uses` knows who else
+    /// reads them.
     fn rewrite(&self, expr: &Expr, uses: &Uses) -> Option<Expr>;
 }
 

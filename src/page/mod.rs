@@ -1,4 +1,5 @@
-//! What a run did as a page for a browser, which needs nothing else, and as JSON. `page.css` and `page.js` are in the page.
+//! What a run did as a page for a browser, which needs nothing else, and as JSON. `page.css` and `page.js` are in the
+//! page.
 
 use crate::drawing::escaped;
 use crate::error::Bytes;
@@ -22,10 +23,10 @@ const STAGES: usize = 200;
 const INPUTS: usize = 24;
 
 impl Report {
-    /// A page for a browser that shows the run: a summary in a sentence, where time went, what every thread did when, what
-    /// lived in memory, and what each stage and store took. It needs no network, and stays below 2 MB. `title` is what was
-    /// computed. Without a profile (see [`Builder::profile`](crate::runtime::context::Builder::profile)) there are only the
-    /// numbers.
+    /// A page for a browser that shows the run: a summary in a sentence, where time went, what every thread did when,
+    /// what lived in memory, and what each stage and store took. It needs no network, and stays below 2 MB. `title` is
+    /// what was computed. Without a profile (see [`Builder::profile`](crate::runtime::context::Builder::profile)) there
+    /// are only the numbers.
     ///
     /// ```
     /// use hyperslab::Context;

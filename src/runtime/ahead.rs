@@ -37,8 +37,8 @@ impl Shared<'_> {
         all.into_iter().any(|store| !store.unseen(&Region::full(&store.info().shape)).is_empty())
     }
 
-    /// Has stores look at what comes before reading for these tasks, of which `stages` read regions, all at once, so that no
-    /// task waits for one part after the other. Gives the tasks for which that is done, the first of them.
+    /// Has stores look at what comes before reading for these tasks, of which `stages` read regions, all at once, so
+    /// that no task waits for one part after the other. Gives the tasks for which that is done, the first of them.
     pub(crate) fn look_ahead<'s, I: Iterator<Item = &'s Stage>>(
         &self,
         tasks: Range<usize>,
@@ -72,8 +72,8 @@ impl Shared<'_> {
         });
     }
 
-    /// Calls `read` with what is read for a region of a stage from stores behind networks, positions of one of them, until it
-    /// says no.
+    /// Calls `read` with what is read for a region of a stage from stores behind networks, positions of one of them,
+    /// until it says no.
     fn each_read(&self, stage: &Stage, region: &Region, read: &mut dyn FnMut(usize, &[Positions]) -> bool) -> bool {
         stage.inputs.iter().flat_map(|i| &i.pieces).all(|piece| {
             let Some(part) = piece.out.intersect(region) else { return true };
@@ -95,7 +95,8 @@ impl Shared<'_> {
         })
     }
 
-    /// As [`Shared::fetch_ahead`], for the product of these positions: the chunks that hold any, but for those in the cache.
+    /// As [`Shared::fetch_ahead`], for the product of these positions: the chunks that hold any, but for those in the
+    /// cache.
     fn fetch_piece(&self, s: usize, positions: &[Positions], ahead: &Arc<Ahead>) -> bool {
         let store = self.plan.stores[s].as_ref();
         if positions.iter().any(|p| p.count == 0) {

@@ -12,7 +12,8 @@ use crate::op::regional::Call;
 use crate::shape;
 
 impl Shared<'_> {
-    /// The chunks that a user function makes of what it sees, cut to `region`. What is read for one is gone before the next.
+    /// The chunks that a user function makes of what it sees, cut to `region`. What is read for one is gone before the
+    /// next.
     pub(super) fn calls(&self, id: StageId, call: &Call, region: &Region) -> Result<Data> {
         let (stage, kernel) = (&self.plan.stages[id], self.block_kernel(id)?);
         let mut out = Collage::new(self.cx, call.function.output, &region.shape);

@@ -1,8 +1,8 @@
 //! Joins the blocks of a scan in order along its axis, whatever order they come in.
 //!
-//! Blocks that follow each other along the axis make a *chain*. A block comes with the states of its own tiles; as soon as
-//! the block before is known to the chain, what its tiles start from is known too, in work that does not depend on its
-//! length. Joining that to the block is left to whoever takes the block next.
+//! Blocks that follow each other along the axis make a *chain*. A block comes with the states of its own tiles; as soon
+//! as the block before is known to the chain, what its tiles start from is known too, in work that does not depend on
+//! its length. Joining that to the block is left to whoever takes the block next.
 
 use super::context::Context;
 use super::fetch::Shared;

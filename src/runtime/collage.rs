@@ -11,7 +11,8 @@ use crate::dtype::DType;
 use crate::error::{Error, ErrorKind, Result};
 use crate::shape;
 
-/// A block in the making. It is made where its first part is: copies change no bit, so that may differ from block to block.
+/// A block in the making. It is made where its first part is: copies change no bit, so that may differ from block to
+/// block.
 pub(crate) struct Collage<'a> {
     cx: &'a Context,
     dtype: DType,

@@ -128,8 +128,8 @@ impl Builder {
         self
     }
 
-    /// A device of one's own, and another one for each further call; kernels that one of them does not support run on the
-    /// CPU.
+    /// A device of one's own, and another one for each further call; kernels that one of them does not support run on
+    /// the CPU.
     #[must_use]
     pub fn custom_device(mut self, device: Arc<dyn Device>) -> Self {
         self.custom.push(device);
@@ -143,8 +143,8 @@ impl Builder {
         self
     }
 
-    /// Where intermediate results go that do not fit into memory. The folder exists; nothing is left in it, not even by a
-    /// process that is killed. `HYPERSLAB_SPILL`, `TMPDIR` or `/var/tmp` where not set.
+    /// Where intermediate results go that do not fit into memory. The folder exists; nothing is left in it, not even by
+    /// a process that is killed. `HYPERSLAB_SPILL`, `TMPDIR` or `/var/tmp` where not set.
     #[must_use]
     pub fn spill_folder(mut self, folder: impl Into<PathBuf>) -> Self {
         self.spill = Some(folder.into());
@@ -158,8 +158,8 @@ impl Builder {
         self
     }
 
-    /// Whether the [`Report`] says who did what when: what threads spent their time on, what stages took, what was read,
-    /// and what lived in memory. It costs little, and its size does not grow with the run.
+    /// Whether the [`Report`] says who did what when: what threads spent their time on, what stages took, what was
+    /// read, and what lived in memory. It costs little, and its size does not grow with the run.
     ///
     /// ```
     /// use hyperslab::Context;
@@ -184,8 +184,8 @@ impl Builder {
     /// The context.
     ///
     /// # Errors
-    /// [`Argument`](crate::ErrorKind::Argument) for a setting that means nothing, [`Device`](crate::ErrorKind::Device) for
-    /// a device that is not there.
+    /// [`Argument`](crate::ErrorKind::Argument) for a setting that means nothing, [`Device`](crate::ErrorKind::Device)
+    /// for a device that is not there.
     pub fn build(self) -> Result<Context> {
         let knobs = Knobs::from_environment()?;
         let threads = self.threads.or(knobs.threads).unwrap_or_else(processors);
@@ -306,29 +306,30 @@ impl Context {
         }
     }
 
-    /// Bytes that devices have for blocks: as much on each that has a thread as the smallest has, since tasks are spread
-    /// evenly.
+    /// Bytes that devices have for blocks: as much on each that has a thread as the smallest has, since tasks are
+    /// spread evenly.
     fn device_bytes(&self) -> Option<u64> {
         let smallest = self.0.devices.iter().filter_map(|d| d.budget()).min()?;
         Some(smallest.saturating_mul(self.0.devices.len().min(self.0.threads) as u64))
     }
 
-    /// Whether the context's device runs `kernel`, rather than the CPU in its place. Of several devices all or none do, so
-    /// that it does not matter which one a block comes to.
+    /// Whether the context's device runs `kernel`, rather than the CPU in its place. Of several devices all or none do,
+    /// so that it does not matter which one a block comes to.
     #[must_use]
     pub fn device_supports(&self, kernel: &Kernel) -> bool {
         self.0.devices.iter().all(|d| d.supports(kernel))
     }
 
-    /// The device that the calling thread's kernels run on, where that is not the CPU, and its stream there. Threads take
-    /// turns: blocks are spread over devices as they are over threads.
+    /// The device that the calling thread's kernels run on, where that is not the CPU, and its stream there. Threads
+    /// take turns: blocks are spread over devices as they are over threads.
     pub(crate) fn lane(&self) -> Option<Lane<'_>> {
         let (thread, count) = (turn(), self.0.devices.len());
         self.0.devices.get(thread % count.max(1)).map(|device| stream_of(device, thread / count))
     }
 
     /// As [`Context::lane`], for a kernel over `region`: where another device has more than half of the bytes that it
-    /// reads, it runs there. Data that blocks have in common (larger than what one reads of it) is copied to each device.
+    /// reads, it runs there. Data that blocks have in common (larger than what one reads of it) is copied to each
+    /// device.
     pub(crate) fn lane_for(&self, region: &Region, views: &[View<Data>]) -> Option<Lane<'_>> {
         let own = self.lane()?;
         if self.0.devices.len() == 1 {
@@ -361,9 +362,9 @@ impl Context {
         self.lane().is_some_and(|(device, _)| large(device) && !data.is_on(device.as_ref()))
     }
 
-    /// Runs `launch`, which holds `bytes` of `device` at once, beside others, and where there is no room left, again with
-    /// the device to itself: what others hold while they launch is free then, and everything else may leave, though that may
-    /// take a moment. So what fits depends on `bytes`, not on chance.
+    /// Runs `launch`, which holds `bytes` of `device` at once, beside others, and where there is no room left, again
+    /// with the device to itself: what others hold while they launch is free then, and everything else may leave,
+    /// though that may take a moment. So what fits depends on `bytes`, not on chance.
     pub(crate) fn admit<T>(
         &self,
         device: &dyn Device,

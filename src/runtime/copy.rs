@@ -20,8 +20,8 @@ struct Counters {
     decoded: AtomicU64,
 }
 
-/// Copies every piece of `store` to `sink`, whose pieces are encoded alike, and makes the array visible. Pieces that were never
-/// written stay so where that means the same there (`keeps_missing`).
+/// Copies every piece of `store` to `sink`, whose pieces are encoded alike, and makes the array visible. Pieces that
+/// were never written stay so where that means the same there (`keeps_missing`).
 ///
 /// # Errors
 /// The first failure of either; [`Memory`](crate::ErrorKind::Memory) when the budget does not hold one piece.
@@ -30,8 +30,8 @@ pub(crate) fn copy(cx: &Context, store: &dyn Store, sink: Box<dyn Sink>, keeps_m
     let grid = sink.grid().clone();
     let (count, axes) = (grid.count(), (0..grid.rank()).collect::<Vec<_>>());
     let itemsize = store.info().dtype.size();
-    // Stored bytes may exceed those that they decode to by little; those that are decoded are there as they are stored, as
-    // elements, and encoded anew, and filters take as much again.
+    // Stored bytes may exceed those that they decode to by little; those that are decoded are there as they are stored,
+    // as elements, and encoded anew, and filters take as much again.
     let largest = store.piece().unwrap_or_default().iter().product::<usize>().saturating_mul(itemsize) as u64;
     let each = largest.saturating_mul(6);
     let budget = cx.memory().budget();

@@ -14,8 +14,8 @@ const FEW_TASKS: usize = 64;
 const FEW: usize = 1 << 20;
 
 impl Shared<'_> {
-    /// Whether one thread had better run all tasks of a sweep: they are few, all kernels run on one device, and all data is
-    /// there.
+    /// Whether one thread had better run all tasks of a sweep: they are few, all kernels run on one device, and all
+    /// data is there.
     pub(crate) fn only_enqueues(&self, sweep: &Sweep) -> bool {
         self.cx.has_one_device()
             && sweep.grid.count() <= FEW_TASKS

@@ -1,8 +1,8 @@
 //! Runs a task graph: sweeps in order, tasks of a sweep on the context's threads.
 //!
-//! A sweep reserves the bytes of as many tasks as may run at once before the first is spawned, so no worker ever waits for
-//! memory. The calling thread feeds the pool a bounded number of tasks ahead and asks stores to read ahead for them. The
-//! first fault stops the run; arrays that were being written are dropped unfinished and leave nothing behind.
+//! A sweep reserves the bytes of as many tasks as may run at once before the first is spawned, so no worker ever waits
+//! for memory. The calling thread feeds the pool a bounded number of tasks ahead and asks stores to read ahead for
+//! them. The first fault stops the run; arrays that were being written are dropped unfinished and leave nothing behind.
 
 use super::ahead::is_foreseen;
 use super::cache::ChunkCache;
@@ -188,8 +188,8 @@ struct Coming<'a> {
     data: Data,
 }
 
-/// Blocks that are on their way at once, and the bytes of each, at most: what this takes beside the memory of tasks does
-/// not count.
+/// Blocks that are on their way at once, and the bytes of each, at most: what this takes beside the memory of tasks
+/// does not count.
 const COMING: usize = 32;
 const COMING_BYTES: usize = 128 << 10;
 

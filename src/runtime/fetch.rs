@@ -397,8 +397,8 @@ impl Shared<'_> {
         })
     }
 
-    /// The elements of `region` after a reshape, put together from boxes before it. What is read for a box is gone before
-    /// the next.
+    /// The elements of `region` after a reshape, put together from boxes before it. What is read for a box is gone
+    /// before the next.
     fn reshape(&self, stage: &Stage, reshape: &Reshape, region: &Region) -> Result<Data> {
         let input = &stage.inputs[0];
         let mut block = Collage::new(self.cx, input.dtype, &region.shape);

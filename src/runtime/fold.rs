@@ -179,9 +179,10 @@ impl PartFold {
         Indices::new(&counts).filter(move |index| empty || self.portions_of(index) == 0)
     }
 
-    /// The states of the portions with these numbers, which lie side by side, of all parts that share them: as much of the
-    /// tree as they make up is folded at once, by `kernel`, where they are neighbours. Small states that fold to the same
-    /// bits everywhere come to the host, where joining them is faster, and no thread waits for another's stream: they set out, and are waited for when they are joined.
+    /// The states of the portions with these numbers, which lie side by side, of all parts that share them: as much of
+    /// the tree as they make up is folded at once, by `kernel`, where they are neighbours. Small states that fold to
+    /// the same bits everywhere come to the host, where joining them is faster, and no thread waits for another's
+    /// stream: they set out, and are waited for when they are joined.
     pub(crate) fn folded(
         &self,
         shared: &Shared<'_>,
@@ -210,8 +211,8 @@ impl PartFold {
         Ok(Nodes { level, first, states, come })
     }
 
-    /// Adds the nodes of this part, whose states are `states` of all, to result block `index`; gives the result when it is
-    /// whole.
+    /// Adds the nodes of this part, whose states are `states` of all, to result block `index`; gives the result when it
+    /// is whole.
     pub(crate) fn add_all(
         &self,
         shared: &Shared<'_>,

@@ -116,8 +116,8 @@ impl Shared<'_> {
     }
 }
 
-/// The boxes of `hull` that hold what places which begin in the same chunk need, from one end to the other along each axis,
-/// and the numbers of those places; no box for those that need nothing.
+/// The boxes of `hull` that hold what places which begin in the same chunk need, from one end to the other along each
+/// axis, and the numbers of those places; no box for those that need nothing.
 fn parts<'a>(
     op: &'a Gather,
     hull: &'a Region,

@@ -1,4 +1,5 @@
-//! Ctrl-C: the first stops the run at the next task boundary, or the process where that is far; the second ends the process.
+//! Ctrl-C: the first stops the run at the next task boundary, or the process where that is far; the second ends the
+//! process.
 
 use super::context::CancelToken;
 use parking_lot::Mutex;
@@ -17,8 +18,8 @@ const INTERRUPTED: libc::c_int = 130;
 /// What a signal cancels. It is set once, before the handler is installed.
 static TOKEN: OnceLock<CancelToken> = OnceLock::new();
 
-/// Cancels `token` when the process is interrupted or asked to end, so that nothing half-written is left behind. A second
-/// signal has its usual effect. Only the first call of a process counts.
+/// Cancels `token` when the process is interrupted or asked to end, so that nothing half-written is left behind. A
+/// second signal has its usual effect. Only the first call of a process counts.
 pub fn cancel_on_signal(token: CancelToken) {
     if TOKEN.set(token).is_err() {
         return;
@@ -29,8 +30,8 @@ pub fn cancel_on_signal(token: CancelToken) {
         let handler: extern "C" fn(libc::c_int) = cancel;
         action.sa_sigaction = handler as libc::sighandler_t;
         action.sa_flags = libc::SA_RESETHAND | libc::SA_RESTART;
-        // SAFETY: `action` is initialised, and the handler only does what is allowed in one (see `cancel`). That it could
-        // not be installed costs the tidy ending, nothing else.
+        // SAFETY: `action` is initialised, and the handler only does what is allowed in one (see `cancel`). That it
+        // could not be installed costs the tidy ending, nothing else.
         unsafe { libc::sigaction(signal, &raw const action, std::ptr::null_mut()) };
     }
 }
@@ -48,8 +49,8 @@ pub struct Watch {
     over: Arc<Mutex<bool>>,
 }
 
-/// Ends the process when a run goes on for long after `token` was cancelled, because a task is in the middle of a huge chunk:
-/// codecs and kernels cannot be stopped. `leave` is called just before, while the run's threads still work.
+/// Ends the process when a run goes on for long after `token` was cancelled, because a task is in the middle of a huge
+/// chunk: codecs and kernels cannot be stopped. `leave` is called just before, while the run's threads still work.
 #[must_use]
 pub fn insist(token: CancelToken, leave: impl FnOnce() + Send + 'static) -> Watch {
     let over = Arc::new(Mutex::new(false));
@@ -65,8 +66,8 @@ pub fn insist(token: CancelToken, leave: impl FnOnce() + Send + 'static) -> Watc
             }
             if token.is_cancelled() && since.get_or_insert_with(Instant::now).elapsed() >= GRACE {
                 leave();
-                // SAFETY: ends the process at once. Nothing that would run at an orderly exit may run beside threads that
-                // still work.
+                // SAFETY: ends the process at once. Nothing that would run at an orderly exit may run beside threads
+                // that still work.
                 unsafe { libc::_exit(INTERRUPTED) };
             }
         }

@@ -122,8 +122,8 @@ pub fn machine_memory() -> u64 {
     group_limit(Path::new("/sys/fs/cgroup"), &groups).map_or(of_machine, |g| g.min(of_machine))
 }
 
-/// The least limit on the memory of a process in `groups`, as `/proc/self/cgroup` lists them, or of what holds those. In a
-/// container, the process's own group may be the root of what is mounted.
+/// The least limit on the memory of a process in `groups`, as `/proc/self/cgroup` lists them, or of what holds those.
+/// In a container, the process's own group may be the root of what is mounted.
 fn group_limit(mounted: &Path, groups: &str) -> Option<u64> {
     let limits = groups.lines().filter_map(|line| {
         let (controllers, path) = line.split_once(':')?.1.split_once(':')?;

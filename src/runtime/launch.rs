@@ -1,8 +1,8 @@
 //! The kernels of a run: each is built once, and made ready as often as threads run it at once.
 //!
 //! Where a kernel runs is decided here and once, by what the device supports: never by the size of a block, since the
-//! bits of a result may depend on the device. What gives the same bits everywhere runs on the CPU when it is given blocks
-//! that were brought to the host to stay there ([`Data::Host`]).
+//! bits of a result may depend on the device. What gives the same bits everywhere runs on the CPU when it is given
+//! blocks that were brought to the host to stay there ([`Data::Host`]).
 
 use super::context::Context;
 use crate::blockwise::plan::{Part, Stage, StageKind};
@@ -281,7 +281,8 @@ fn combine_all(parts: &[TilePart]) -> Program {
     all
 }
 
-/// What is done to the tiles of a reduction stage: parts with the same tiles share one. Each comes with the parts' numbers.
+/// What is done to the tiles of a reduction stage: parts with the same tiles share one. Each comes with the parts'
+/// numbers.
 pub(crate) fn tile_kernels(stage: &Stage) -> Vec<(Vec<usize>, TileReduce)> {
     let StageKind::Reduce { map, parts } = &stage.kind else { return Vec::new() };
     let mut groups: Vec<Vec<usize>> = Vec::new();

@@ -1,13 +1,15 @@
 //! Running plans: the only place with threads.
 //!
-//! [`context::Context`] carries threads, budget, devices (`devices.rs`) and observers; `pipeline.rs` goes from requests to a task graph,
-//! every stage printable; `executor.rs` admits tasks against the byte budget and runs them on the context's pool, or where
-//! `enqueue.rs` finds that they only enqueue, by itself;
-//! `launch.rs` keeps kernels ready; `fetch.rs` and `rows.rs` read what a block needs, put together in `collage.rs`, through `cache.rs` where chunks are
-//! shared; `calls.rs` calls user functions, `product.rs` multiplies matrices panel by panel, `substitute.rs` solves triangular systems; `fold.rs` combines tiles in a fixed tree, `carry.rs` joins the
-//! blocks of scans in order, `tiles.rs` runs factorisations; `running.rs` sets up where the results of a sweep go, `target.rs` takes them, `spill.rs` those that go to disk for a while; `retry.rs` makes
-//! requests again that failed for a moment; `trace.rs` counts and times, into a `report.rs`, and where a run is profiled, `recorder.rs` fills a `profile.rs` made of what `record.rs` has; `interrupt.rs` stops a run when the process is
-//! interrupted.
+//! [`context::Context`] carries threads, budget, devices (`devices.rs`) and observers; `pipeline.rs` goes from requests
+//! to a task graph, every stage printable; `executor.rs` admits tasks against the byte budget and runs them on the
+//! context's pool, or where `enqueue.rs` finds that they only enqueue, by itself; `launch.rs` keeps kernels ready;
+//! `fetch.rs` and `rows.rs` read what a block needs, put together in `collage.rs`, through `cache.rs` where chunks are
+//! shared; `calls.rs` calls user functions, `product.rs` multiplies matrices panel by panel, `substitute.rs` solves
+//! triangular systems; `fold.rs` combines tiles in a fixed tree, `carry.rs` joins the blocks of scans in order,
+//! `tiles.rs` runs factorisations; `running.rs` sets up where the results of a sweep go, `target.rs` takes them,
+//! `spill.rs` those that go to disk for a while; `retry.rs` makes requests again that failed for a moment; `trace.rs`
+//! counts and times, into a `report.rs`, and where a run is profiled, `recorder.rs` fills a `profile.rs` made of what
+//! `record.rs` has; `interrupt.rs` stops a run when the process is interrupted.
 
 pub mod knobs;
 pub mod record;

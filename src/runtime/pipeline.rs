@@ -63,7 +63,8 @@ impl FromStr for Stage {
 /// The fused plan of these requests and its tasks.
 ///
 /// # Errors
-/// [`Memory`](crate::ErrorKind::Memory) when it cannot stay within the context's budget, with the smallest that would do.
+/// [`Memory`](crate::ErrorKind::Memory) when it cannot stay within the context's budget, with the smallest that would
+/// do.
 pub fn prepare(cx: &Context, requests: &[Request]) -> Result<(Plan, TaskGraph)> {
     let _span = tracing::debug_span!("plan").entered();
     let simplified = if cx.optimizes() { &optimize::simplify(requests)? } else { requests };
@@ -95,8 +96,8 @@ fn planned(cx: &Context, plan: Plan, machine: &Machine) -> Result<(Plan, TaskGra
 /// Budgets that are tried for a refusal, at most: planning takes milliseconds, and nobody wants to wait for a refusal.
 const TRIALS: usize = 16;
 
-/// The smallest budget above `budget` that `fits`, as people write it, within a hundredth; `needed` at least for the plan
-/// that was refused, but blocks grow with the budget.
+/// The smallest budget above `budget` that `fits`, as people write it, within a hundredth; `needed` at least for the
+/// plan that was refused, but blocks grow with the budget.
 fn smallest(needed: u64, budget: u64, fits: &dyn Fn(u64) -> Result<()>) -> u64 {
     let rounded = |bytes: u64| Bytes(bytes).rounded_up().0;
     let (mut refused, mut enough) = (budget, rounded(needed));
@@ -189,8 +190,8 @@ fn choices(plan: &Plan, graph: &TaskGraph) -> Vec<String> {
     out
 }
 
-/// Decoded bytes that the sweeps read from stores: the chunks that they touch, each once a sweep, or once where they are
-/// held.
+/// Decoded bytes that the sweeps read from stores: the chunks that they touch, each once a sweep, or once where they
+/// are held.
 fn reads(plan: &Plan, graph: &TaskGraph) -> u64 {
     let mut held: Vec<usize> = Vec::new();
     let mut of = |sweep: &Sweep| {

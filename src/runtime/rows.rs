@@ -46,8 +46,8 @@ impl Shared<'_> {
         block.finish()
     }
 
-    /// A group's share of a tile as a region of its own: the tile's views in steps where its positions are evenly apart,
-    /// copies of its rows side by side elsewhere.
+    /// A group's share of a tile as a region of its own: the tile's views in steps where its positions are evenly
+    /// apart, copies of its rows side by side elsewhere.
     pub(crate) fn share(
         &self,
         stage: &Stage,

@@ -1,10 +1,10 @@
 //! Lines on disk as sorted runs, and any stretch of them in order.
 //!
-//! Every block of the sweep that makes them becomes one run of each of its lines. Of a run, one element in
-//! [`STEP`] is known; which run the known ones come from, in order, is all that is kept of them once every run is there. To
-//! find where each run is cut by the first `k` elements of the line, the known elements give a window of each that holds
-//! the cut; windows are read, and their elements are put in order as far as it takes. What windows hold is bounded by the number of
-//! runs alone, whatever the elements are.
+//! Every block of the sweep that makes them becomes one run of each of its lines. Of a run, one element in [`STEP`] is
+//! known; which run the known ones come from, in order, is all that is kept of them once every run is there. To find
+//! where each run is cut by the first `k` elements of the line, the known elements give a window of each that holds the
+//! cut; windows are read, and their elements are put in order as far as it takes. What windows hold is bounded by the
+//! number of runs alone, whatever the elements are.
 
 use super::spill::SpillLog;
 use crate::chunk::region::Indices;
@@ -98,7 +98,8 @@ impl RunsInMaking {
         elements * (self.op.dtype.size() + if self.op.positions { DType::U32.size() } else { 0 })
     }
 
-    /// Sorts the lines of a block, whose axes are in that order, and keeps them. It is block `index`, and covers `region`.
+    /// Sorts the lines of a block, whose axes are in that order, and keeps them. It is block `index`, and covers
+    /// `region`.
     ///
     /// # Errors
     /// As [`SpillLog::write`].

@@ -1,8 +1,9 @@
 //! Intermediate arrays on disk: written once in cells, read back by region.
 //!
-//! A [`SpillLog`] is one file that only grows and one place per cell in memory. A cell is what a block of the sweep that
-//! writes and a block of the sweep that reads have in common, so that each side touches whole cells. The file has no name
-//! from the moment it is made: the operating system takes its space back when the process ends, however it ends.
+//! A [`SpillLog`] is one file that only grows and one place per cell in memory. A cell is what a block of the sweep
+//! that writes and a block of the sweep that reads have in common, so that each side touches whole cells. The file has
+//! no name from the moment it is made: the operating system takes its space back when the process ends, however it
+//! ends.
 
 use crate::chunk::region::Indices;
 use crate::chunk::{AxisChunks, Chunks, Region};
@@ -27,8 +28,8 @@ const LARGEST_CELL: usize = crate::blockwise::memory::SPILL_SCRATCH;
 /// otherwise.
 const SHORTEST_RUN: usize = 16 << 10;
 
-/// Cells are packed when a sample of the first shrinks below this share: lz4 packs about 0.7 GB/s a core and a disk takes
-/// about that, so anything less is not worth the work.
+/// Cells are packed when a sample of the first shrinks below this share: lz4 packs about 0.7 GB/s a core and a disk
+/// takes about that, so anything less is not worth the work.
 const WORTH_PACKING: f64 = 0.5;
 
 /// Bytes of that sample.

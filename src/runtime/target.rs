@@ -80,8 +80,8 @@ pub(crate) enum Finished {
 }
 
 impl Target {
-    /// Puts `block` at block `index` of the grid of the sweep, which covers `region`; each is written once. What fails for a
-    /// moment is tried again.
+    /// Puts `block` at block `index` of the grid of the sweep, which covers `region`; each is written once. What fails
+    /// for a moment is tried again.
     ///
     /// # Errors
     /// What the store reports.

@@ -1,9 +1,9 @@
 //! Runs tile programs: the tiles of one panel after another, each step as soon as the tiles that it reads are done.
 //!
-//! A panel is some columns of tiles, held in memory while they are made; all columns where memory holds them. What comes
-//! before a panel is on disk and is read back once, column after column, for all of the panel. A worker takes the tile that
-//! others wait for most, in the first column, and goes on with it as far as it can. The steps of a tile run in their order
-//! whoever runs them, so neither panels nor threads change a bit.
+//! A panel is some columns of tiles, held in memory while they are made; all columns where memory holds them. What
+//! comes before a panel is on disk and is read back once, column after column, for all of the panel. A worker takes the
+//! tile that others wait for most, in the first column, and goes on with it as far as it can. The steps of a tile run
+//! in their order whoever runs them, so neither panels nor threads change a bit.
 
 use super::context::Context;
 use super::fetch::{Memo, Shared};

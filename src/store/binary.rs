@@ -1,7 +1,7 @@
 //! Files that hold the elements of an array and do not say so: what they are is given beside the path.
 //!
-//! [`Raw`] says it in a program, and a path such as `field.bin?dtype=>f4&shape=100,200&offset=16&order=F` anywhere else.
-//! The rest is what `.npy` files do.
+//! [`Raw`] says it in a program, and a path such as `field.bin?dtype=>f4&shape=100,200&offset=16&order=F` anywhere
+//! else. The rest is what `.npy` files do.
 
 use super::input::Input;
 use super::npy::NpyStore;
@@ -39,8 +39,8 @@ pub struct Raw {
 }
 
 impl Raw {
-    /// Elements of this type, in the byte order of this machine, in C order from the begin of the file. One length may be
-    /// -1: as much as the file holds.
+    /// Elements of this type, in the byte order of this machine, in C order from the begin of the file. One length may
+    /// be -1: as much as the file holds.
     #[must_use]
     pub fn new(dtype: DType, shape: impl Into<Vec<isize>>) -> Self {
         Self { dtype, swapped: false, shape: shape.into(), offset: 0, fortran: false }

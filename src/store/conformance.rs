@@ -15,8 +15,8 @@ use crate::shape;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Checks a format that stores every dtype and one array in a file, with nothing said about metadata; [`Suite`] has more
-/// to set. `folder` is empty, and what is made in it ends in `ending`.
+/// Checks a format that stores every dtype and one array in a file, with nothing said about metadata; [`Suite`] has
+/// more to set. `folder` is empty, and what is made in it ends in `ending`.
 ///
 /// # Errors
 /// As [`Suite::check`].
@@ -112,8 +112,8 @@ impl<'a> Suite<'a> {
         if self.metadata { self.keeps_metadata() } else { Ok(()) }
     }
 
-    /// Reads the array at `path`, which may have been written by other software, in every way, against the bytes that it
-    /// holds.
+    /// Reads the array at `path`, which may have been written by other software, in every way, against the bytes that
+    /// it holds.
     ///
     /// # Errors
     /// The first that the format reports, or [`Store`](crate::ErrorKind::Store) naming what it did wrong.

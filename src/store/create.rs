@@ -18,18 +18,18 @@ use std::collections::BTreeMap;
 /// ```
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Create {
-    /// Chunk shape. Where absent, it is that of the expression if a chunk has 16 KiB to 64 MiB or is the whole array; otherwise
-    /// runs of about 4 MiB, whole along the inner axes.
+    /// Chunk shape. Where absent, it is that of the expression if a chunk has 16 KiB to 64 MiB or is the whole array;
+    /// otherwise runs of about 4 MiB, whole along the inner axes.
     pub chunks: Option<Vec<usize>>,
-    /// Shard shape, a multiple of the chunk shape (Zarr v3); none where absent. Shards are worth their while where chunks are so
-    /// small that there would be very many files: they are written whole, and read by parts.
+    /// Shard shape, a multiple of the chunk shape (Zarr v3); none where absent. Shards are worth their while where
+    /// chunks are so small that there would be very many files: they are written whole, and read by parts.
     pub shards: Option<Vec<usize>>,
-    /// `zstd`, `gzip`, `blosc-lz4`, `blosc-zstd`, `none`, with an optional level: `zstd:3`. Where absent: in Zarr `blosc-zstd:1`
-    /// (with a checksum in version 3), `zstd:3` for elements of one byte; in HDF5 and NetCDF-4 shuffle and `gzip:4`, which every
-    /// reader has.
+    /// `zstd`, `gzip`, `blosc-lz4`, `blosc-zstd`, `none`, with an optional level: `zstd:3`. Where absent: in Zarr
+    /// `blosc-zstd:1` (with a checksum in version 3), `zstd:3` for elements of one byte; in HDF5 and NetCDF-4 shuffle
+    /// and `gzip:4`, which every reader has.
     pub codec: Option<String>,
-    /// The format, where the name does not say it: `netcdf3` (or `netcdf3-classic`, `netcdf3-64bit`, `netcdf3-cdf5`; otherwise the
-    /// first of these that can hold the array), for names in `.nc`.
+    /// The format, where the name does not say it: `netcdf3` (or `netcdf3-classic`, `netcdf3-64bit`, `netcdf3-cdf5`;
+    /// otherwise the first of these that can hold the array), for names in `.nc`.
     pub format: Option<String>,
     /// Axes that others may make longer later, by name or number: HDF5 and NetCDF. Zarr arrays may grow along any.
     pub unlimited: Vec<String>,
@@ -47,17 +47,17 @@ pub struct Create {
     pub types: BTreeMap<String, DType>,
     /// Fill value; zero where absent.
     pub fill: Option<Scalar>,
-    /// How chunks are encoded, in place of `chunks`, `shards` and `codec`. An array that is stored like this is copied chunk by
-    /// chunk, without being decoded, where it is the whole of what is asked for and the format can have such chunks; elsewhere
-    /// this says nothing.
+    /// How chunks are encoded, in place of `chunks`, `shards` and `codec`. An array that is stored like this is copied
+    /// chunk by chunk, without being decoded, where it is the whole of what is asked for and the format can have such
+    /// chunks; elsewhere this says nothing.
     pub encoding: Option<Encoding>,
     /// Whether an interrupted run of the same output is gone on with, and what is done of this one stays when it fails.
     pub resume: bool,
-    /// Whether coordinates of named axes are stored beside the array, where the format has a place for them and they are
-    /// not there yet, and attributes are taken over from the array that this one shows where none are given.
+    /// Whether coordinates of named axes are stored beside the array, where the format has a place for them and they
+    /// are not there yet, and attributes are taken over from the array that this one shows where none are given.
     pub coordinates: bool,
-    /// Whether a finished array keeps its manifest beside it until [`settle`](super::settle), so that a run that is interrupted before
-    /// all of its arrays are finished can be resumed.
+    /// Whether a finished array keeps its manifest beside it until [`settle`](super::settle), so that a run that is
+    /// interrupted before all of its arrays are finished can be resumed.
     pub receipt: bool,
 }
 
@@ -103,10 +103,10 @@ impl Create {
         self
     }
 
-    /// Go on with a run of the same output that was interrupted, and keep what is done when this one fails. What is there
-    /// must come from the same expression, over inputs that have not changed; another is refused, and nothing to go on with
-    /// is no fault. Block functions are trusted to be the same when their names are. Zarr and `.npy` outputs are resumed
-    /// by chunks (or shards), HDF5 files start over.
+    /// Go on with a run of the same output that was interrupted, and keep what is done when this one fails. What is
+    /// there must come from the same expression, over inputs that have not changed; another is refused, and nothing to
+    /// go on with is no fault. Block functions are trusted to be the same when their names are. Zarr and `.npy` outputs
+    /// are resumed by chunks (or shards), HDF5 files start over.
     ///
     /// ```
     /// use hyperslab::{Context, store::Create};
@@ -125,8 +125,8 @@ impl Create {
 }
 
 impl Layout {
-    /// The attributes of the array in a format that has no dates: those that are wished, and what integers count that are
-    /// dates or lengths of time, as CF conventions say it.
+    /// The attributes of the array in a format that has no dates: those that are wished, and what integers count that
+    /// are dates or lengths of time, as CF conventions say it.
     ///
     /// # Errors
     /// [`Unsupported`](crate::ErrorKind::Unsupported) for years and months, which CF does not count in.

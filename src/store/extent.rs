@@ -50,8 +50,8 @@ impl Extent<'_> {
         self.read_runs(&Runs::new(self.shape, region, self.itemsize, None), out)
     }
 
-    /// [`Extent::read`] where `step` bytes lie from one index of the first axis to the next, rather than those of what is
-    /// behind it: records, among which there are others.
+    /// [`Extent::read`] where `step` bytes lie from one index of the first axis to the next, rather than those of what
+    /// is behind it: records, among which there are others.
     ///
     /// # Errors
     /// As [`Extent::read`].
@@ -131,8 +131,8 @@ impl Extent<'_> {
     }
 }
 
-/// Begins to get the chunks of an array that `region` touches, for `ahead`, by the ranges that `of` names for each. Whether
-/// that has room for them. Behind a network chunks are read whole, like those that are compressed.
+/// Begins to get the chunks of an array that `region` touches, for `ahead`, by the ranges that `of` names for each.
+/// Whether that has room for them. Behind a network chunks are read whole, like those that are compressed.
 pub fn fetch_chunks(
     file: &Input,
     chunks: &Chunks,

@@ -49,8 +49,8 @@ impl Index {
         self.refs.insert(key(path, name), document.to_string().into());
     }
 
-    /// Adds an array under a path inside of the index, with these names of its axes. Small ones, and those in memory, are held in the index; of the others
-    /// it says where each chunk is.
+    /// Adds an array under a path inside of the index, with these names of its axes. Small ones, and those in memory,
+    /// are held in the index; of the others it says where each chunk is.
     ///
     /// # Errors
     /// [`Unsupported`](crate::ErrorKind::Unsupported) where the chunks are stored as Zarr v2 has no codecs for.

@@ -46,7 +46,8 @@ impl Info {
     ///
     /// ```
     /// use hyperslab::{chunk::Chunks, dtype::DType, store::Info};
-    /// let info = Info { codecs: "gzip 5".to_owned(), ..Info::new("x", "mine", DType::F32, Chunks::regular(&[4, 6], &[2, 6])?) };
+    /// let chunks = Chunks::regular(&[4, 6], &[2, 6])?;
+    /// let info = Info { codecs: "gzip 5".to_owned(), ..Info::new("x", "mine", DType::F32, chunks) };
     /// assert_eq!(info.shape, [4, 6]);
     /// assert!(info.decodes_slowly());
     /// # Ok::<(), hyperslab::Error>(())

@@ -1,7 +1,8 @@
 //! A file that is read by position, on this machine or behind a network.
 //!
-//! Formats in one file ask an [`Input`] for bytes, and know nothing of where it is. They say whether bytes describe an array
-//! ([`Input::describe`]), which are then read in blocks that are kept, or are elements, which are read as they are asked for.
+//! Formats in one file ask an [`Input`] for bytes, and know nothing of where it is. They say whether bytes describe an
+//! array ([`Input::describe`]), which are then read in blocks that are kept, or are elements, which are read as they
+//! are asked for.
 
 use super::raw;
 use super::remote::ahead::Ahead;
@@ -121,8 +122,8 @@ impl Input {
         })
     }
 
-    /// Fills `out` with elements from `at` on. Behind a network, what was asked for with [`Input::fetch`] by this range comes
-    /// from there.
+    /// Fills `out` with elements from `at` on. Behind a network, what was asked for with [`Input::fetch`] by this range
+    /// comes from there.
     ///
     /// # Errors
     /// As [`Input::describe`].
@@ -154,8 +155,9 @@ impl Input {
         Ok(out)
     }
 
-    /// Gets what describes an array, or may do so, from the first numbers to before the second, all at once, where reading one
-    /// after the other would wait for a network each time. It is read with [`Input::describe`], and what does not come, then.
+    /// Gets what describes an array, or may do so, from the first numbers to before the second, all at once, where
+    /// reading one after the other would wait for a network each time. It is read with [`Input::describe`], and what
+    /// does not come, then.
     pub(crate) fn bring(&self, ranges: impl IntoIterator<Item = (u64, u64)>) {
         let Some(object) = self.object() else { return };
         let missing = ranges.into_iter().flat_map(|(from, to)| object.missing(from, to.saturating_sub(from)));
@@ -178,7 +180,8 @@ impl Input {
         }
     }
 
-    /// Begins to get these ranges, from the first number to before the second, for `ahead`. Whether that has room for all.
+    /// Begins to get these ranges, from the first number to before the second, for `ahead`. Whether that has room for
+    /// all.
     pub fn fetch(&self, ahead: &Arc<Ahead>, ranges: &[(u64, u64)]) -> bool {
         let Bytes::Object(object) = &self.bytes else { return true };
         object.fetch_all(ahead, ranges) == ranges.len()

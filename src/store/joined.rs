@@ -1,7 +1,7 @@
 //! Many stored arrays as one: side by side along an axis, or stacked along a new one.
 //!
-//! However many there are, few are open at a time: what a [`Joined`] knows of a part is its path and its length. A part is
-//! opened when a region touches it, and must then be what it was when the parts were put together.
+//! However many there are, few are open at a time: what a [`Joined`] knows of a part is its path and its length. A part
+//! is opened when a region touches it, and must then be what it was when the parts were put together.
 
 use super::remote::ahead::Ahead;
 use super::remote::{self, is_url};
@@ -37,8 +37,8 @@ pub struct Joined {
 }
 
 impl Joined {
-    /// The arrays at `paths`, which are so long along `axis` of the whole, which `info` describes. A `stacked` axis is new:
-    /// the parts do not have it, and each is 1 long.
+    /// The arrays at `paths`, which are so long along `axis` of the whole, which `info` describes. A `stacked` axis is
+    /// new: the parts do not have it, and each is 1 long.
     ///
     /// # Errors
     /// [`Bug`](crate::ErrorKind::Bug) when the lengths do not add up to the whole.
@@ -110,7 +110,8 @@ impl Joined {
         Ok(store)
     }
 
-    /// Calls `body` with each part that `region` touches: its number, the region of it, and where that begins in `region`.
+    /// Calls `body` with each part that `region` touches: its number, the region of it, and where that begins in
+    /// `region`.
     fn each(&self, region: &Region, mut body: impl FnMut(usize, &Region, &Region) -> Result<()>) -> Result<()> {
         let (from, to) = (region.start[self.axis], region.end(self.axis));
         let first = self.bounds.partition_point(|&b| b <= from).saturating_sub(1);
@@ -262,7 +263,8 @@ impl Store for Joined {
     }
 }
 
-/// Whether a path is a pattern, of which nothing is to be taken by the letter: it has `*`, `?` or `[`, and is nothing itself.
+/// Whether a path is a pattern, of which nothing is to be taken by the letter: it has `*`, `?` or `[`, and is nothing
+/// itself.
 #[must_use]
 pub fn is_pattern(path: &Path) -> bool {
     // Behind a network nobody is asked; there, a `?` may begin what a file without a header holds.
@@ -274,8 +276,8 @@ fn has_wildcards(path: &Path) -> bool {
     path.to_string_lossy().contains(['*', '?', '['])
 }
 
-/// The paths that a pattern means, in the order of their names: `data/*.nc/t2m` is `t2m` in each of the files. Wildcards are
-/// those of a shell: `*`, `?` and `[a-c]` within a name; none of them matches a leading dot.
+/// The paths that a pattern means, in the order of their names: `data/*.nc/t2m` is `t2m` in each of the files.
+/// Wildcards are those of a shell: `*`, `?` and `[a-c]` within a name; none of them matches a leading dot.
 ///
 /// # Errors
 /// [`Store`](crate::ErrorKind::Store) when there are none, or a folder cannot be read.
@@ -368,7 +370,8 @@ fn matches(pattern: &[char], name: &[char]) -> bool {
     pattern[at..].iter().all(|c| *c == '*')
 }
 
-/// How long the class is that a pattern begins with, where it holds `c`: `[a-c]`, `[!x]`. What is not closed is a bracket.
+/// How long the class is that a pattern begins with, where it holds `c`: `[a-c]`, `[!x]`. What is not closed is a
+/// bracket.
 fn class(pattern: &[char], c: char) -> Option<usize> {
     let negated = matches!(pattern.get(1), Some('!' | '^'));
     let first = if negated { 2 } else { 1 };

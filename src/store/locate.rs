@@ -27,8 +27,8 @@ pub(super) fn locate(path: &Path) -> Result<(&'static dyn Format, PathBuf, Strin
     })
 }
 
-/// As [`locate`], behind a network. What is there is asked for: the first part of the path whose ending is that of a file,
-/// else the whole path, and what is above it.
+/// As [`locate`], behind a network. What is there is asked for: the first part of the path whose ending is that of a
+/// file, else the whole path, and what is above it.
 fn locate_remote(path: &Path) -> Result<(&'static dyn Format, PathBuf, String)> {
     if let Ok((format, container, inner)) = place(path)
         && format.is_remote()

@@ -1,7 +1,7 @@
 //! Locks that keep two writers from one output.
 //!
-//! A lock is a file beside the output on which an advisory lock is held. The kernel gives the lock back when the process
-//! ends, however it ends, so none is ever stale; the file goes when the writer is done.
+//! A lock is a file beside the output on which an advisory lock is held. The kernel gives the lock back when the
+//! process ends, however it ends, so none is ever stale; the file goes when the writer is done.
 
 use crate::error::{Error, Result};
 use std::fs::{File, OpenOptions, TryLockError};

@@ -1,7 +1,7 @@
 //! How much of a call of a store is spent on its files, rather than on encoding and decoding.
 //!
-//! Stores have no part in this but to say when they wait for a file: [`reading`] and [`writing`] wrap one request each, and
-//! count it where somebody listens on the same thread ([`metered`]). Nobody does unless a run is profiled.
+//! Stores have no part in this but to say when they wait for a file: [`reading`] and [`writing`] wrap one request each,
+//! and count it where somebody listens on the same thread ([`metered`]). Nobody does unless a run is profiled.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};

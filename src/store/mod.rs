@@ -89,14 +89,14 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// [`Store`](crate::ErrorKind::Store), naming file, array and chunk.
     fn read(&self, region: &Region, out: &mut [u8]) -> Result<()>;
 
-    /// What tells whether the stored array has changed: sizes and times of files, a digest of metadata. Runs are resumed
-    /// only when it is the same; a store that knows nothing is trusted.
+    /// What tells whether the stored array has changed: sizes and times of files, a digest of metadata. Runs are
+    /// resumed only when it is the same; a store that knows nothing is trusted.
     fn stamp(&self) -> Option<String> {
         None
     }
 
-    /// The shape of the pieces that are written whole (chunks, or shards), where all are alike; those at the edge of the array
-    /// are as large.
+    /// The shape of the pieces that are written whole (chunks, or shards), where all are alike; those at the edge of
+    /// the array are as large.
     fn piece(&self) -> Option<Vec<usize>> {
         None
     }
@@ -104,14 +104,14 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// How the chunks are encoded, for whoever reads them where they are.
     ///
     /// # Errors
-    /// [`Unsupported`](crate::ErrorKind::Unsupported) where the chunks are not byte strings of their own, or by codecs that
-    /// have no name elsewhere.
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) where the chunks are not byte strings of their own, or by codecs
+    /// that have no name elsewhere.
     fn encoding(&self) -> Result<Encoding> {
         Err(Error::unsupported(format!("{}: chunks of {} are not referred to", self.info().path, self.info().format)))
     }
 
-    /// How its pieces ([`Store::piece`]) are encoded, for whoever stores them elsewhere as they are; `None` where that has no
-    /// words.
+    /// How its pieces ([`Store::piece`]) are encoded, for whoever stores them elsewhere as they are; `None` where that
+    /// has no words.
     fn coding(&self) -> Option<Encoding> {
         None
     }
@@ -144,22 +144,24 @@ pub trait Store: fmt::Debug + Send + Sync {
         false
     }
 
-    /// As [`Store::prefetch`], behind a network ([`Store::is_remote`]), where bytes have to be held until they are read:
-    /// `ahead` holds them. Whether it has room for all of them; where it has not, this is called again. On this machine
-    /// there is nothing to hold.
+    /// As [`Store::prefetch`], behind a network ([`Store::is_remote`]), where bytes have to be held until they are
+    /// read: `ahead` holds them. Whether it has room for all of them; where it has not, this is called again. On this
+    /// machine there is nothing to hold.
     fn fetch_ahead(&self, region: &Region, ahead: &Arc<Ahead>) -> bool {
         let _ = (region, ahead);
         true
     }
 
-    /// What has to be looked at before `region` is read, which takes requests of which each waits for the one before: the files
-    /// of many, or an index of chunks. By numbers of the store's own; none where that was done, or nothing is behind a network.
+    /// What has to be looked at before `region` is read, which takes requests of which each waits for the one before:
+    /// the files of many, or an index of chunks. By numbers of the store's own; none where that was done, or nothing is
+    /// behind a network.
     fn unseen(&self, region: &Region) -> Vec<usize> {
         let _ = region;
         Vec::new()
     }
 
-    /// Looks at one of the [unseen](Store::unseen) parts. Runs on the calling thread, and may be called on many at once.
+    /// Looks at one of the [unseen](Store::unseen) parts. Runs on the calling thread, and may be called on many at
+    /// once.
     ///
     /// # Errors
     /// As those of opening and reading, where they come up again.
@@ -225,8 +227,8 @@ pub trait Sink: fmt::Debug + Send + Sync {
     /// The pieces that one [`Sink::write`] must cover whole: chunks, or shards where there are some.
     fn grid(&self) -> &Chunks;
 
-    /// Whether `region`, a union of whole pieces of the grid, was written by an earlier, interrupted run that this one goes
-    /// on with; it is not written again then.
+    /// Whether `region`, a union of whole pieces of the grid, was written by an earlier, interrupted run that this one
+    /// goes on with; it is not written again then.
     fn has(&self, region: &Region) -> bool {
         let _ = region;
         false
@@ -324,15 +326,15 @@ pub trait Format: Sync {
     /// ([`Change::grid`]). Nothing of the array changes before [`Sink::finish`] where the format can see to that.
     ///
     /// # Errors
-    /// [`Unsupported`](crate::ErrorKind::Unsupported) where the format cannot; otherwise as [`Format::open`], also when the
-    /// array does not have the shape that the change starts from, or cannot grow.
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) where the format cannot; otherwise as [`Format::open`], also when
+    /// the array does not have the shape that the change starts from, or cannot grow.
     fn change(&self, path: &Path, inner: &str, change: &Change) -> Result<Box<dyn Sink>> {
         let (_, at) = (change, path.join(inner));
         Err(Error::unsupported(format!("{}: arrays of {} are not changed in place", at.display(), self.name())))
     }
 
-    /// Goes on with a change of the array `inner` that was interrupted when nothing was left but to put it into its place;
-    /// the token of that ([`Change::token`]), where there was one.
+    /// Goes on with a change of the array `inner` that was interrupted when nothing was left but to put it into its
+    /// place; the token of that ([`Change::token`]), where there was one.
     ///
     /// # Errors
     /// [`Store`](crate::ErrorKind::Store), naming the array.

@@ -1,8 +1,8 @@
 //! NetCDF-3 files: classic, with 64-bit offsets (CDF-2), and with 64-bit data (CDF-5).
 //!
-//! `netcdf3/header.rs` parses the header. Every variable is one run of big-endian numbers, or one for each record, among
-//! those of the other variables that have records; so any region is read by itself. `netcdf3/write.rs` writes, `netcdf3/model.rs`
-//! says what a header holds and where data goes.
+//! `netcdf3/header.rs` parses the header. Every variable is one run of big-endian numbers, or one for each record,
+//! among those of the other variables that have records; so any region is read by itself. `netcdf3/write.rs` writes,
+//! `netcdf3/model.rs` says what a header holds and where data goes.
 
 use super::extent::{Extent, fetch_chunks};
 use super::input::Input;
@@ -52,8 +52,8 @@ impl Format for Netcdf3 {
         file.and_then(|file| file.magic()).and_then(Version::of).is_some()
     }
 
-    /// By the endings `.nc3` and `.cdf`; `.nc` is NetCDF-4 unless [`Create::format`](super::Create::format) says otherwise, or
-    /// such a file is there.
+    /// By the endings `.nc3` and `.cdf`; `.nc` is NetCDF-4 unless [`Create::format`](super::Create::format) says
+    /// otherwise, or such a file is there.
     fn creates(&self, path: &Path) -> bool {
         let ending = path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase);
         // Behind a network nothing is made, and looking takes a request.

@@ -80,7 +80,8 @@ impl Multiscale {
     /// What the attributes of a group say of an image in it; nothing where they say nothing of one.
     ///
     /// # Errors
-    /// [`Argument`](crate::ErrorKind::Argument) for metadata that are not what the specification says, naming what is wrong.
+    /// [`Argument`](crate::ErrorKind::Argument) for metadata that are not what the specification says, naming what is
+    /// wrong.
     pub fn read(attributes: &Attributes) -> Result<Option<Self>> {
         let of = attributes.get("ome").and_then(Value::as_object).unwrap_or(attributes);
         let Some(all) = of.get("multiscales") else { return Ok(None) };
@@ -140,8 +141,8 @@ impl Multiscale {
         })
     }
 
-    /// What the specification asks of an image: two to five axes of different names, two or three of them of space and these
-    /// last, before them at most one of time, then at most one other; a number for each axis at every level.
+    /// What the specification asks of an image: two to five axes of different names, two or three of them of space and
+    /// these last, before them at most one of time, then at most one other; a number for each axis at every level.
     ///
     /// # Errors
     /// [`Argument`](crate::ErrorKind::Argument) for what it does not allow.

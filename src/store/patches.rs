@@ -1,9 +1,10 @@
-//! Changes of arrays that lie in a file as they are: elements are made beside the file, and written over those that are there
-//! at the end.
+//! Changes of arrays that lie in a file as they are: elements are made beside the file, and written over those that are
+//! there at the end.
 //!
 //! What is made is a folder with the elements and a list of the regions that they are of. One rename makes it due
-//! ([`Staging::commit`]); from then on the same change, run again, or the next one of the array puts it into place, as often
-//! as that is interrupted: to write the same elements again changes nothing, and that an axis is longer is said last.
+//! ([`Staging::commit`]); from then on the same change, run again, or the next one of the array puts it into place, as
+//! often as that is interrupted: to write the same elements again changes nothing, and that an axis is longer is said
+//! last.
 
 use super::lock::Lock;
 use super::staging::Staging;

@@ -77,8 +77,8 @@ pub(super) fn write_file(path: &Path, data: &[u8]) -> Result<()> {
     written.map_err(|e| Error::request(path, format!("writing {} bytes failed", data.len()), &e))
 }
 
-/// Gives what is at `part` the name `target`. What bears it is at `part` afterwards, or gone; where the file system cannot
-/// exchange names, it is at `aside` for a moment.
+/// Gives what is at `part` the name `target`. What bears it is at `part` afterwards, or gone; where the file system
+/// cannot exchange names, it is at `aside` for a moment.
 pub(super) fn put_in_place(part: &Path, target: &Path, aside: &Path) -> std::io::Result<()> {
     let there = std::fs::symlink_metadata(target);
     if there.is_err() || there.is_ok_and(|t| !t.is_dir()) && !part.is_dir() {
@@ -202,8 +202,8 @@ pub(super) fn encode_blosc(
 ) -> std::result::Result<Option<usize>, String> {
     let (level, shuffle) = (std::ffi::c_int::try_from(level).unwrap_or(5), std::ffi::c_int::from(itemsize > 1));
     let (from, to, name) = (data.as_ptr().cast(), out.as_mut_ptr().cast(), compressor.as_ptr());
-    // SAFETY: `data` is read and `out` written within their lengths, which are given; the name is a C string; one thread,
-    // and no state of the library.
+    // SAFETY: `data` is read and `out` written within their lengths, which are given; the name is a C string; one
+    // thread, and no state of the library.
     let got =
         unsafe { blosc_src::blosc_compress_ctx(level, shuffle, itemsize, data.len(), from, to, out.len(), name, 0, 1) };
     match usize::try_from(got) {

@@ -2,29 +2,31 @@
 //!
 //! What a format needs of such a place is little: the bytes of a key, whole or in part (`Place::get`), many of them at
 //! once (`Place::get_all`), names below a prefix, and for writing to put and to delete. `Objects` is that as a trait;
-//! `client.rs` is the one implementation, over the crate `object_store`, which signs, times out, and makes requests again
-//! with growing, jittered pauses; `services.rs` says whom it speaks to, and for whom. Nothing above this folder knows of it. Formats ask for keys where they would open files:
-//! `zarr/source.rs`, and `input.rs` for formats in one file, which is an `Object`.
+//! `client.rs` is the one implementation, over the crate `object_store`, which signs, times out, and makes requests
+//! again with growing, jittered pauses; `services.rs` says whom it speaks to, and for whom. Nothing above this folder
+//! knows of it. Formats ask for keys where they would open files: `zarr/source.rs`, and `input.rs` for formats in one
+//! file, which is an `Object`.
 //!
-//! **Who waits.** A request that a reader asks for blocks the thread that asks, like any store's. So that compute threads
-//! do not wait, the executor says what tasks will read ([`Store::fetch_ahead`](super::Store::fetch_ahead)), far ahead of
-//! them, and hands in an [`Ahead`](ahead::Ahead): a bounded number of bytes, counted as living in the run's memory, for
-//! what is fetched before it is asked for. A reader finds it there, or waits for what is under way, or asks by itself.
-//! What nobody has asked for when its task is done goes. The places live as long as the process, an `Ahead` as long as a
-//! sweep; a place only knows those that are alive.
+//! **Who waits.** A request that a reader asks for blocks the thread that asks, like any store's. So that compute
+//! threads do not wait, the executor says what tasks will read ([`Store::fetch_ahead`](super::Store::fetch_ahead)), far
+//! ahead of them, and hands in an [`Ahead`](ahead::Ahead): a bounded number of bytes, counted as living in the run's
+//! memory, for what is fetched before it is asked for. A reader finds it there, or waits for what is under way, or asks
+//! by itself. What nobody has asked for when its task is done goes. The places live as long as the process, an `Ahead`
+//! as long as a sweep; a place only knows those that are alive.
 //!
 //! **Threads.** Requests run on two threads of a runtime of the process (`client.rs`), started with the first URL. It
 //! belongs to no context, since arrays are opened, listed and coordinates found without one, and since connections,
-//! sessions and credentials are worth sharing. These threads decode nothing; they wait for sockets. Who opens many files does that
-//! on many threads (`runtime/each.rs`): each waits for one request after the other.
+//! sessions and credentials are worth sharing. These threads decode nothing; they wait for sockets. Who opens many
+//! files does that on many threads (`runtime/each.rs`): each waits for one request after the other.
 //!
-//! **Files.** Formats in one file read it by position. What describes an array comes through blocks of 64 KiB, of which a
-//! place keeps 32 MiB (`blocks.rs`); opening takes one request, for the first 256 KiB, and one more for each place elsewhere
-//! that the format has to look at. What holds elements is asked for as it is, ranges near each other by one request
-//! (`Place::fetch_all`). All answers must come from one and the same version of the object.
+//! **Files.** Formats in one file read it by position. What describes an array comes through blocks of 64 KiB, of which
+//! a place keeps 32 MiB (`blocks.rs`); opening takes one request, for the first 256 KiB, and one more for each place
+//! elsewhere that the format has to look at. What holds elements is asked for as it is, ranges near each other by one
+//! request (`Place::fetch_all`). All answers must come from one and the same version of the object.
 //!
-//! **Keys.** A path that begins with a scheme is a URL and stays one through `Path`s: joining adds after a slash, the way
-//! up ends at the host or bucket. Nothing may put such a path together from its components, which would lose a slash.
+//! **Keys.** A path that begins with a scheme is a URL and stays one through `Path`s: joining adds after a slash, the
+//! way up ends at the host or bucket. Nothing may put such a path together from its components, which would lose a
+//! slash.
 
 use crate::error::{Error, Result};
 use std::fmt;

@@ -9,8 +9,8 @@
 //! - `.commit.out.zarr%g%x`, pieces of an array that is changed, all of them made, on their way into their places;
 //! - `.token.out.zarr%g%x`, by what that change is known, once they are there and until nothing else is left to do.
 //!
-//! The names follow from the output's, so that a later run finds what a killed one left: it goes on with it, or clears it
-//! away. Where the folder cannot be written to, or is on another device, they stand inside of the container.
+//! The names follow from the output's, so that a later run finds what a killed one left: it goes on with it, or clears
+//! it away. Where the folder cannot be written to, or is on another device, they stand inside of the container.
 
 use super::lock::{Lock, Outcome};
 use super::manifest::{Done, Fingerprint, Manifest, Seal, digest};
@@ -26,8 +26,8 @@ const KINDS: [&str; 6] = [".lock.", ".partial.", ".manifest.", ".old.", ".commit
 /// The file by which a change that is on its way into its place is known.
 const TOKEN: &str = ".token";
 
-/// An output under construction. Dropped before it was placed, it leaves nothing behind, or, when it may be resumed, what
-/// is done.
+/// An output under construction. Dropped before it was placed, it leaves nothing behind, or, when it may be resumed,
+/// what is done.
 #[derive(Debug)]
 pub(crate) struct Staging {
     target: PathBuf,
@@ -108,9 +108,9 @@ impl Place {
 }
 
 impl Place {
-    /// Goes on with a change, all of which is made: `apply` puts what is in a folder into its places in `target`, then `then`.
-    /// The last step removes what it is known by, at once: a run that is killed before that is known again, and has nothing but
-    /// this to do.
+    /// Goes on with a change, all of which is made: `apply` puts what is in a folder into its places in `target`, then
+    /// `then`. The last step removes what it is known by, at once: a run that is killed before that is known again, and
+    /// has nothing but this to do.
     fn commit(
         &self,
         target: &Path,
@@ -135,12 +135,12 @@ fn same_device(a: &Path, b: &Path) -> bool {
 }
 
 impl Staging {
-    /// Locks the output at `inner` of `container`, and finds what an earlier run of the same fingerprint left when it is to
-    /// be resumed. Nothing is touched yet.
+    /// Locks the output at `inner` of `container`, and finds what an earlier run of the same fingerprint left when it
+    /// is to be resumed. Nothing is touched yet.
     ///
     /// # Errors
-    /// [`Store`](crate::ErrorKind::Store), naming the output: it is being written already, its folder cannot be written to,
-    /// or the run to be resumed is another.
+    /// [`Store`](crate::ErrorKind::Store), naming the output: it is being written already, its folder cannot be written
+    /// to, or the run to be resumed is another.
     pub(crate) fn begin(container: &Path, inner: &str, how: &Create, run: Option<&Fingerprint>) -> Result<Self> {
         let target = if inner.is_empty() { container.to_path_buf() } else { container.join(inner) };
         let place = Place::take(container, inner, &target)?;
@@ -234,7 +234,8 @@ impl Staging {
         Ok(self.done.is_some())
     }
 
-    /// Whether an earlier run wrote a piece, and it is still what it was; `read` gives the bytes of a piece of some length.
+    /// Whether an earlier run wrote a piece, and it is still what it was; `read` gives the bytes of a piece of some
+    /// length.
     pub(crate) fn has(&self, piece: usize, read: impl FnOnce(u64) -> Option<Vec<u8>>) -> bool {
         self.is_placed() || self.done.as_ref().is_some_and(|done| done.has(piece, read))
     }
@@ -285,9 +286,9 @@ impl Staging {
         if self.receipt { Ok(()) } else { remove(&self.place.path("manifest")) }
     }
 
-    /// Puts what was made for an array that exists into its places, piece by piece: whatever happens from here on, the next
-    /// one to write the array goes on with it. Documents with the names in `last` come last, and `then` what follows from the
-    /// change elsewhere; `token` is by what the change is known again.
+    /// Puts what was made for an array that exists into its places, piece by piece: whatever happens from here on, the
+    /// next one to write the array goes on with it. Documents with the names in `last` come last, and `then` what
+    /// follows from the change elsewhere; `token` is by what the change is known again.
     ///
     /// # Errors
     /// [`Store`](crate::ErrorKind::Store), naming the array; nothing has changed, or the change is under way.
@@ -297,8 +298,8 @@ impl Staging {
         self.commit_then(token, |made| pour(made, &target, last), then)
     }
 
-    /// As [`Staging::pour`], for an array that lies in one file: `apply` writes what is in the folder into it, and may be
-    /// called again when it was interrupted.
+    /// As [`Staging::pour`], for an array that lies in one file: `apply` writes what is in the folder into it, and may
+    /// be called again when it was interrupted.
     ///
     /// # Errors
     /// As [`Staging::pour`].
@@ -320,8 +321,8 @@ impl Staging {
         self.place.commit(&self.target, apply, then)
     }
 
-    /// Goes on with a change of the array `inner` of `container` that was interrupted when all of it was made; the token of
-    /// that, where there was one.
+    /// Goes on with a change of the array `inner` of `container` that was interrupted when all of it was made; the
+    /// token of that, where there was one.
     ///
     /// # Errors
     /// As [`Staging::begin`], and [`Staging::pour`].
@@ -447,8 +448,8 @@ impl Traces {
         Self { folders: vec![parent, real], made }
     }
 
-    /// Removes what this process has staged, whose threads may still write it: what it holds the locks of. What is to be
-    /// gone on with is kept.
+    /// Removes what this process has staged, whose threads may still write it: what it holds the locks of. What is to
+    /// be gone on with is kept.
     pub(crate) fn clear(&self, keep: bool) {
         let own = std::process::id().to_string();
         for folder in &self.folders {

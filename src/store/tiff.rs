@@ -1,8 +1,9 @@
 //! TIFF, `BigTIFF` and OME-TIFF: stacks of pages, read by strips and tiles.
 //!
-//! `tiff/directory.rs` parses directories, which `foresight.rs` has come before they are asked for, `page.rs` what they say of a page, `codec.rs` unpacks strips and tiles,
-//! `axes.rs` finds what the pages of a stack stand for. Pages of one shape and type are one array; other sizes, as the
-//! levels of a pyramid, are arrays of their own. Every read has a decoder of its own, on the thread that calls.
+//! `tiff/directory.rs` parses directories, which `foresight.rs` has come before they are asked for, `page.rs` what they
+//! say of a page, `codec.rs` unpacks strips and tiles, `axes.rs` finds what the pages of a stack stand for. Pages of
+//! one shape and type are one array; other sizes, as the levels of a pyramid, are arrays of their own. Every read has a
+//! decoder of its own, on the thread that calls.
 
 use super::extent::{Extent, fetch_chunks};
 use super::input::Input;
@@ -31,8 +32,8 @@ mod tests;
 
 /// TIFF files, which are read.
 ///
-/// A file whose pages are all alike is one array. Where they are not, the arrays are called `0`, `1`, ... in the order in
-/// which they come, and the file stands for the first.
+/// A file whose pages are all alike is one array. Where they are not, the arrays are called `0`, `1`, ... in the order
+/// in which they come, and the file stands for the first.
 #[derive(Debug)]
 pub struct Tiff;
 

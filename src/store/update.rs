@@ -23,8 +23,8 @@ use std::path::Path;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Update {
     place: Place,
-    /// Whether elements are values, which are stored as the attributes of the array have it: `scale_factor`, `add_offset`,
-    /// `_FillValue`. Otherwise they are the numbers that are stored.
+    /// Whether elements are values, which are stored as the attributes of the array have it: `scale_factor`,
+    /// `add_offset`, `_FillValue`. Otherwise they are the numbers that are stored.
     pub packed: bool,
     /// Whether coordinates along the axes have to agree, and are appended along with the array.
     pub coordinates: bool,
@@ -59,7 +59,8 @@ impl Update {
         Self { place, packed: false, coordinates: true, resume: false }
     }
 
-    /// The elements at an index, which has no steps. As in NumPy, an axis at one position is none of what is written there.
+    /// The elements at an index, which has no steps. As in NumPy, an axis at one position is none of what is written
+    /// there.
     #[must_use]
     pub fn region(index: impl Into<Index>) -> Self {
         Self::new(Place::Index(index.into()))
@@ -104,11 +105,12 @@ impl Update {
         self
     }
 
-    /// The region of an array that this means for something of shape `new`, and the axes of it that `new` does not have.
+    /// The region of an array that this means for something of shape `new`, and the axes of it that `new` does not
+    /// have.
     ///
     /// # Errors
-    /// [`Shape`](crate::ErrorKind::Shape), [`Index`](crate::ErrorKind::Index) or [`Axis`](crate::ErrorKind::Axis), naming
-    /// the array, when there is no such place, or `new` has another shape.
+    /// [`Shape`](crate::ErrorKind::Shape), [`Index`](crate::ErrorKind::Index) or [`Axis`](crate::ErrorKind::Axis),
+    /// naming the array, when there is no such place, or `new` has another shape.
     pub(crate) fn resolve(&self, info: &Info, new: &[usize]) -> Result<(Region, Vec<usize>)> {
         let named = |e: Error| e.at(format!("for {}", info.path));
         let rank = info.shape.len();
@@ -203,8 +205,8 @@ impl Change {
         self.after() != self.before
     }
 
-    /// The grid of what is written: the pieces of the array, as far as the region has parts of them. `piece` is the shape of
-    /// those where they are alike, `grid` how the array is cut otherwise.
+    /// The grid of what is written: the pieces of the array, as far as the region has parts of them. `piece` is the
+    /// shape of those where they are alike, `grid` how the array is cut otherwise.
     #[must_use]
     pub fn grid(&self, piece: Option<&[usize]>, grid: &Chunks) -> Chunks {
         let axis = |a: usize| {
@@ -234,8 +236,8 @@ impl Change {
         }
     }
 
-    /// The pieces of [`Change::grid`] that `part` of what is written is a union of, each with the index in the array's own
-    /// grid of pieces of shape `piece`, and its place in the array.
+    /// The pieces of [`Change::grid`] that `part` of what is written is a union of, each with the index in the array's
+    /// own grid of pieces of shape `piece`, and its place in the array.
     pub(super) fn pieces(&self, part: &Region, piece: &[usize]) -> Vec<(Vec<usize>, Region)> {
         let lengths = |a: usize| {
             let (start, end) = (self.region.start[a] + part.start[a], self.region.start[a] + part.end(a));
@@ -270,8 +272,8 @@ impl Change {
         Region::new(start, part.shape.clone())
     }
 
-    /// The elements of the piece at `chunk`, of which `own` comes from `data`, the elements of `written`, and the rest from the
-    /// array as it is, with its fill value where it has none.
+    /// The elements of the piece at `chunk`, of which `own` comes from `data`, the elements of `written`, and the rest
+    /// from the array as it is, with its fill value where it has none.
     pub(super) fn elements<'a>(
         &self,
         (old, fill): (&dyn Store, &[u8]),

@@ -1,10 +1,11 @@
-//! Zarr, versions 2 and 3: chunks in files of a directory, in a zip archive, in objects behind a network, or anywhere in files
-//! that an index in JSON refers to (`zarr/references.rs`).
+//! Zarr, versions 2 and 3: chunks in files of a directory, in a zip archive, in objects behind a network, or anywhere
+//! in files that an index in JSON refers to (`zarr/references.rs`).
 //!
-//! Begin with `zarr/read.rs`, which puts a region together. `zarr/meta.rs` reads metadata, `zarr/source.rs` finds keys in
-//! folders and archives, `zarr/objects.rs` those behind a network, `zarr/pipeline.rs` decodes a chunk with the codecs of the `zarrs` crate and a few of our own,
-//! `zarr/pipeline/shard.rs` finds inner chunks, `zarr/create.rs`, `zarr/nodes.rs` and `zarr/write.rs` make new arrays, `zarr/change.rs` changes those that exist.
-//! Everything runs on the calling thread. Sizes that files declare are checked before memory is taken for them.
+//! Begin with `zarr/read.rs`, which puts a region together. `zarr/meta.rs` reads metadata, `zarr/source.rs` finds keys
+//! in folders and archives, `zarr/objects.rs` those behind a network, `zarr/pipeline.rs` decodes a chunk with the
+//! codecs of the `zarrs` crate and a few of our own, `zarr/pipeline/shard.rs` finds inner chunks, `zarr/create.rs`,
+//! `zarr/nodes.rs` and `zarr/write.rs` make new arrays, `zarr/change.rs` changes those that exist. Everything runs on
+//! the calling thread. Sizes that files declare are checked before memory is taken for them.
 
 use super::input::Input;
 use super::{Change, Create, Encoding, Format, Layout, Node, Sink, Store, remote};

@@ -1,7 +1,7 @@
 //! The implicit task graph: a task is a sweep and a block index, and what it needs is arithmetic.
 //!
-//! Nothing is stored per task: ten million chunks make a graph of a few numbers. Tasks of a sweep run in row-major order of
-//! their blocks; a sweep begins when those before it are done.
+//! Nothing is stored per task: ten million chunks make a graph of a few numbers. Tasks of a sweep run in row-major
+//! order of their blocks; a sweep begins when those before it are done.
 
 use crate::blockwise::plan::Plan;
 use crate::blockwise::sweep::{Machine, Sweep, decoded, sweeps};
@@ -10,8 +10,8 @@ use crate::error::Result;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// What is held from one sweep to others is read again at least for this part. To fill new memory costs about as much as to
-/// decode half as much.
+/// What is held from one sweep to others is read again at least for this part. To fill new memory costs about as much
+/// as to decode half as much.
 const WORTH_HOLDING: u64 = 2;
 
 /// One block of one sweep.
@@ -59,8 +59,8 @@ impl TaskGraph {
         Ok(graph)
     }
 
-    /// Decides which stores that several sweeps read are decoded once: those that decode slowly and fit, small ones first,
-    /// and of which enough is read again to be worth the memory.
+    /// Decides which stores that several sweeps read are decoded once: those that decode slowly and fit, small ones
+    /// first, and of which enough is read again to be worth the memory.
     fn share(&mut self, plan: &Plan) {
         let mut of_store: BTreeMap<usize, Vec<u64>> = BTreeMap::new();
         for sweep in &self.sweeps {

@@ -144,7 +144,10 @@ fn method(tokens: &[TokenTree], name: &str, empty: bool) -> bool {
 /// Lines beyond which a file is too long.
 const LONGEST: usize = 600;
 
-/// Files without a header, or too long.
+/// Columns beyond which a line of a comment is too wide; rustfmt sees to code.
+const WIDEST: usize = 120;
+
+/// Files without a header, or too long, or with comments too wide, but for rows of tables.
 pub fn shapeless(source: &Source) -> Vec<String> {
     let mut out = Vec::new();
     for (file, text) in &source.files {
@@ -155,6 +158,11 @@ pub fn shapeless(source: &Source) -> Vec<String> {
         if lines >= LONGEST {
             out.push(format!("{file}: {lines} lines, at most {} are read in one go", LONGEST - 1));
         }
+        let comment = |line: &str| line.trim_start().strip_prefix("//").is_some_and(|rest| !rest.contains(" | "));
+        let wide = |line: &str| comment(line) && line.chars().count() > WIDEST;
+        out.extend(
+            text.lines().zip(1..).filter(|(line, _)| wide(line)).map(|(_, at)| format!("{file}:{at}: too wide")),
+        );
     }
     out
 }

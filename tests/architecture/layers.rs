@@ -1,8 +1,8 @@
 //! Modules import only what their parent lists above them.
 //!
 //! What counts is every `use`, every path that starts at `crate`, `super` or `self`, wherever it stands, macro bodies
-//! included. An item of a module above (`super::Store` in a file of `store/`) is no import: a folder's `mod.rs` holds what
-//! its files have in common. Re-exports are followed to where the item is defined.
+//! included. An item of a module above (`super::Store` in a file of `store/`) is no import: a folder's `mod.rs` holds
+//! what its files have in common. Re-exports are followed to where the item is defined.
 
 use super::source::{Place, Source, is_test};
 use proc_macro2::{Span, TokenStream, TokenTree};

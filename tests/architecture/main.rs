@@ -93,7 +93,8 @@ fn planted_bans_are_found() {
     let text = "//! Header.\n/// x.unwrap()\nfn f(p: *const u8) { let _ = unsafe { *p }; }\n\
                 fn g() { std::thread::yield_now(); todo!() }\nuse std::{fs, thread};\nfn h() { let _ = Some(1).unwrap(); }\n\
                 #[cfg(test)]\nmod tests { fn i() { unsafe { std::thread::park() } } }\n";
-    let files = [("lib.rs", "//! Root.\npub mod low; pub mod runtime;"), ("low.rs", text), ("runtime.rs", "")];
+    let text = format!("{text}// {}\n", "x".repeat(118));
+    let files = [("lib.rs", "//! Root.\npub mod low; pub mod runtime;"), ("low.rs", &text), ("runtime.rs", "")];
     let source = planted(&files);
     let want = [
         "low.rs:3: `unsafe` stands outside device/block.rs, device/assembly.rs, cpu/, cuda/, store/raw.rs, store/hdf5/ffi, runtime/interrupt.rs",
@@ -104,5 +105,5 @@ fn planted_bans_are_found() {
         "low.rs:6: `.unwrap()` stands in library code",
     ];
     assert_eq!(bans::violations(&source), want);
-    assert_eq!(bans::shapeless(&source), ["runtime.rs: has no `//!` header"]);
+    assert_eq!(bans::shapeless(&source), ["low.rs:9: too wide", "runtime.rs: has no `//!` header"]);
 }

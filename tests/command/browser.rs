@@ -1,5 +1,5 @@
-//! Pages as a browser sees them: scripts run, and what they draw is there. Without a browser these tests are passed over,
-//! unless `HYPERSLAB_REQUIRE_BROWSER` says that there has to be one.
+//! Pages as a browser sees them: scripts run, and what they draw is there. Without a browser these tests are passed
+//! over, unless `HYPERSLAB_REQUIRE_BROWSER` says that there has to be one.
 
 use super::{Bench, text};
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! Expressions with a GPU chosen, or a stand-in for its driver: what the CPU gives, and the same bytes however it is run.
-//! Skipped, saying so, where there is none; with `HYPERSLAB_REQUIRE_GPU` set that is a failure.
+//! Expressions with a GPU chosen, or a stand-in for its driver: what the CPU gives, and the same bytes however it is
+//! run. Skipped, saying so, where there is none; with `HYPERSLAB_REQUIRE_GPU` set that is a failure.
 #![cfg(feature = "cuda")]
 
 use hyperslab::cuda::device::CudaDevice;

@@ -1,5 +1,5 @@
-//! A computation of each family over an array that is several times the budget: the same bytes as with all the memory that it
-//! wants, and never more than the budget.
+//! A computation of each family over an array that is several times the budget: the same bytes as with all the memory
+//! that it wants, and never more than the budget.
 
 use hyperslab::array::blocks::{BlockFn, Boundary};
 use hyperslab::array::functions::Gufunc;

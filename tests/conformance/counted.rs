@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 /// `expression => dtype shape: elements`, over the arrays of [`inputs`].
 const GOLDEN: &str = include_str!("counted.txt");
 
-/// In chunks of `chunk` rows and columns: `x` of quarters, `i` of small integers, `n` flat and with NaN, `f` of thirds of
-/// `x`, `s` sorted.
+/// In chunks of `chunk` rows and columns: `x` of quarters, `i` of small integers, `n` flat and with NaN, `f` of thirds
+/// of `x`, `s` sorted.
 fn inputs(cx: &Context, chunk: isize) -> BTreeMap<String, Array> {
     let k = |i: usize| i as f64;
     let quarters: Vec<f64> = (0..60).map(|i| (k((i * i * 7 + 3 * i) % 23) - 11.0) / 4.0).collect();

@@ -1,7 +1,7 @@
 //! What NumPy 2.4 answers: `dtype reduction result: of everything | along axis 0 | along axis 1`.
 
-/// Of `[[3, -1, 4, 1], [5, 9, -2, 6], [5, 3, 5, -8]]`: as booleans what is positive, as unsigned integers 10 more, as complex
-/// numbers with the rows in reverse order as imaginary parts.
+/// Of `[[3, -1, 4, 1], [5, 9, -2, 6], [5, 3, 5, -8]]`: as booleans what is positive, as unsigned integers 10 more, as
+/// complex numbers with the rows in reverse order as imaginary parts.
 pub const PLAIN: &str = "bool sum int64: 9 | 3 2 2 2 | 3 3 3
 bool prod int64: 0 | 1 0 0 0 | 0 0 0
 bool mean float64: 0.75 | 1 0.6666666666666666 0.6666666666666666 0.6666666666666666 | 0.75 0.75 0.75

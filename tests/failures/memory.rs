@@ -222,7 +222,8 @@ fn copying_chunks_keeps_to_the_budget() {
     let folder = tempfile::tempdir().unwrap();
     let cx = Context::builder().threads(2).memory("64MiB").device("cpu").build().unwrap();
     let noise: Array<i64> = cx.rng(1).integers(0_i64, i64::MAX, &[48, 250_000]).unwrap();
-    // Chunks that are stored as they are, and some that a filter did not make smaller, which are decoded and encoded anew.
+    // Chunks that are stored as they are, and some that a filter did not make smaller, which are decoded and encoded
+    // anew.
     for (from, codec, to) in [("a.zarr/x", "none", "b.zarr/x"), ("a.h5/x", "lzf", "b.h5/x")] {
         let [from, to] = [from, to].map(|name| folder.path().join(name));
         let noise = noise.store(&from, Create::new().chunks([1, 250_000]).codec(codec));

@@ -64,8 +64,8 @@ fn filters() {
 
 #[test]
 fn containers() {
-    // The library reads the structure; what it reports is an error of ours, and what it allocates is bounded by us where
-    // the size comes from us. Superblocks stay, or nothing is read at all.
+    // The library reads the structure; what it reports is an error of ours, and what it allocates is bounded by us
+    // where the size comes from us. Superblocks stay, or nothing is read at all.
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.h5");
     {

@@ -1,8 +1,8 @@
 //! Random damage to everything that is parsed: it ends in an answer or an error, soon, and in little memory.
 //!
-//! Every target takes seeds, real files and texts, and damages them in ways that repeat from run to run. A target runs for
-//! `HYPERSLAB_FUZZ_SECONDS` (0.8 where that is not set). What it is given is written to a file before it is tried and named
-//! when something goes wrong, with the number by which it comes again.
+//! Every target takes seeds, real files and texts, and damages them in ways that repeat from run to run. A target runs
+//! for `HYPERSLAB_FUZZ_SECONDS` (0.8 where that is not set). What it is given is written to a file before it is tried
+//! and named when something goes wrong, with the number by which it comes again.
 
 mod counting;
 mod files;
@@ -45,8 +45,8 @@ fn context() -> &'static Context {
     CONTEXT.get_or_init(|| Context::builder().threads(1).memory("64MiB").device("cpu").build().unwrap())
 }
 
-/// Calls `target` with one damaged input after the other until the time is up. The target gets a random source, does one
-/// thing, and says what was in it.
+/// Calls `target` with one damaged input after the other until the time is up. The target gets a random source, does
+/// one thing, and says what was in it.
 fn fuzz(name: &str, mut target: impl FnMut(&mut Random) -> Result<(), Error>) {
     let _alone = alone();
     let watch = watch(name);

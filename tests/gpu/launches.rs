@@ -112,8 +112,8 @@ fn what_is_there_takes_few_calls_of_the_driver() {
     // Most of them look whether the thread's context is the right one. Per block, and besides.
     let calls = |name: &str, (each, once): (u64, u64), compute: &dyn Fn()| {
         compute();
-        // Small buffers come back. How many are out at once is chance, so that one run may need more than those before it;
-        // all runs together do not.
+        // Small buffers come back. How many are out at once is chance, so that one run may need more than those before
+        // it; all runs together do not.
         let runs = (0..8).map(|_| {
             let ((), did) = sim.during(compute);
             let tasks = cx.report().tasks;

@@ -1,5 +1,6 @@
-//! The engine on a GPU: what counters prove on the stand-in for the driver (`scripts/simgpu cargo test --test gpu`), and
-//! what holds on any. Skipped, saying so, where there is no driver; where `HYPERSLAB_REQUIRE_GPU` is set that is a failure.
+//! The engine on a GPU: what counters prove on the stand-in for the driver (`scripts/simgpu cargo test --test gpu`),
+//! and what holds on any. Skipped, saying so, where there is no driver; where `HYPERSLAB_REQUIRE_GPU` is set that is a
+//! failure.
 
 #![cfg(feature = "cuda")]
 #![allow(

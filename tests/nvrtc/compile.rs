@@ -1,7 +1,7 @@
 //! NVRTC compiles the corpus, and what the assembler made of it is looked at.
 //!
-//! Skipped, saying so, where NVRTC is missing; with `HYPERSLAB_REQUIRE_NVRTC` set that is a failure. `scripts/nvrtc-check`
-//! fetches NVRTC and cuobjdump and runs this.
+//! Skipped, saying so, where NVRTC is missing; with `HYPERSLAB_REQUIRE_NVRTC` set that is a failure.
+//! `scripts/nvrtc-check` fetches NVRTC and cuobjdump and runs this.
 
 use super::corpus::{self, Entry, entries, fused, of_op, of_reduction, preludes};
 use hyperslab::cuda::compile::{self, Target};

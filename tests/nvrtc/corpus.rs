@@ -1,6 +1,6 @@
-//! What the printer must be able to emit: each operation, conversion, choice and reduction over each dtype, and some fused
-//! programs. Every form is printed of every eleventh program and of all fused ones; `HYPERSLAB_NVRTC_ALL` prints every form of
-//! every program for every architecture.
+//! What the printer must be able to emit: each operation, conversion, choice and reduction over each dtype, and some
+//! fused programs. Every form is printed of every eleventh program and of all fused ones; `HYPERSLAB_NVRTC_ALL` prints
+//! every form of every program for every architecture.
 
 use hyperslab::cuda::layout::{Access, Form, ReduceForm};
 use hyperslab::cuda::{elementwise, reduce, source};

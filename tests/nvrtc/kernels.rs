@@ -1,5 +1,5 @@
-//! Every kernel of the corpus on a GPU, or a stand-in for its driver, against the CPU's kernels. Skipped, saying so, where
-//! there is none.
+//! Every kernel of the corpus on a GPU, or a stand-in for its driver, against the CPU's kernels. Skipped, saying so,
+//! where there is none.
 
 use super::corpus::{fused, of_reduction, of_select, programs, reductions};
 use super::device::{expected, gpu};
@@ -61,7 +61,8 @@ fn differences_of_each(
     })
 }
 
-/// Programs of one output over the same inputs as one of several outputs: a kernel costs more to compile than an operation.
+/// Programs of one output over the same inputs as one of several outputs: a kernel costs more to compile than an
+/// operation.
 struct Together {
     program: Program,
     labels: Vec<String>,

@@ -6,8 +6,8 @@ use hyperslab::dtype::DType;
 use hyperslab::{Array, Context, Error, lang};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Expressions over `x` of any rank, `v` of rank 1, `i` with positions and `m` with truth values of the shape of `x`; `A`
-/// is an axis of `x`, `L` its length.
+/// Expressions over `x` of any rank, `v` of rank 1, `i` with positions and `m` with truth values of the shape of `x`;
+/// `A` is an axis of `x`, `L` its length.
 const EXPRESSIONS: &[&str] = &[
     "sort(x, axis=A)",
     "argsort(x, axis=A)",

@@ -1,6 +1,6 @@
 //! Fifty random expressions over data eight times the budget, with random faults, each in a process of its own whose
-//! resident memory is measured. The answers are those of a run with all the memory it wants, byte for byte. `STRESS_FIRST`
-//! and `STRESS_CASES` draw others, and more.
+//! resident memory is measured. The answers are those of a run with all the memory it wants, byte for byte.
+//! `STRESS_FIRST` and `STRESS_CASES` draw others, and more.
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test, and a process that reports")]
 

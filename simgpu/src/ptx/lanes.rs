@@ -1,8 +1,8 @@
 //! Functions of single values to instructions over the lanes of a warp.
 //!
-//! [`un`], [`bin`], [`tri`], [`compare`] and their like take a closure over the values of one lane and give the function
-//! that runs it over 32 lanes. Closures are without captures, so that each is its own type of no size and the loop over
-//! the lanes is compiled with the closure's body in it.
+//! [`un`], [`bin`], [`tri`], [`compare`] and their like take a closure over the values of one lane and give the
+//! function that runs it over 32 lanes. Closures are without captures, so that each is its own type of no size and the
+//! loop over the lanes is compiled with the closure's body in it.
 
 use super::inst::Inst;
 use super::regs::{Cell, FULL, LANES, Regs};

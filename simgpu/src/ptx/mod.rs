@@ -1,8 +1,8 @@
 //! PTX: text to decoded kernels.
 //!
 //! A module is parsed once ([`parse`]); every kernel is then lowered ([`lower`]) to instructions over rows of 32 lanes.
-//! Device functions are inlined, so that a kernel is one flat sequence; constants and special registers such as `%tid.x`
-//! are registers that are filled before a warp starts, so that operands are of one kind only.
+//! Device functions are inlined, so that a kernel is one flat sequence; constants and special registers such as
+//! `%tid.x` are registers that are filled before a warp starts, so that operands are of one kind only.
 
 pub mod ast;
 mod convert;

@@ -12,8 +12,8 @@ use crate::expr::check::where_all;
 use crate::op::elementwise::ElementOp;
 use crate::store::Attributes;
 
-/// The numbers of type `dtype` that stand for the values `x`: [`decode`](super::decode) backwards. Values that no number stands for, and
-/// NaN where nothing says what is missing, end the run.
+/// The numbers of type `dtype` that stand for the values `x`: [`decode`](super::decode) backwards. Values that no
+/// number stands for, and NaN where nothing says what is missing, end the run.
 ///
 /// # Errors
 /// [`DType`](crate::ErrorKind::DType) for complex elements, and for floats that would be stored with fewer digits.
@@ -58,8 +58,8 @@ pub(in crate::array) fn encode(x: &Expr, packing: &Packing, dtype: DType) -> Res
     })
 }
 
-/// The same numbers, all of which are whole ones of type `stored` and not the one that stands for what is missing, or NaN
-/// where there is one; others end the run.
+/// The same numbers, all of which are whole ones of type `stored` and not the one that stands for what is missing, or
+/// NaN where there is one; others end the run.
 fn checked(code: &Expr, stored: DType, fill: Option<Scalar>) -> Result<Expr> {
     let signed = stored.kind() == Kind::Signed;
     let bits = i32::try_from(8 * stored.size()).unwrap_or(64) - i32::from(signed);
@@ -84,8 +84,8 @@ fn checked(code: &Expr, stored: DType, fill: Option<Scalar>) -> Result<Expr> {
     where_all(code, &valid, "pack", "a value is none that the numbers of the stored array can stand for")
 }
 
-/// `x` as integers that stand for values between `low` and `high`, evenly spaced, and NaN; and the attributes that say so,
-/// beside those of `x`.
+/// `x` as integers that stand for values between `low` and `high`, evenly spaced, and NaN; and the attributes that say
+/// so, beside those of `x`.
 ///
 /// # Errors
 /// [`DType`](crate::ErrorKind::DType) unless `dtype` is an integer of at most 32 bits and `x` real;
@@ -130,9 +130,9 @@ pub fn pack(x: &Expr, dtype: DType, low: f64, high: f64) -> Result<(Expr, Attrib
 }
 
 impl<T: Kinds> Array<T> {
-    /// These values as integers of `dtype`, with `scale_factor`, `add_offset` and `_FillValue` chosen so that all of them
-    /// between `low` and `high` are kept to half a step, and NaN as such; and the attributes to store them with. A value
-    /// outside the range ends the run.
+    /// These values as integers of `dtype`, with `scale_factor`, `add_offset` and `_FillValue` chosen so that all of
+    /// them between `low` and `high` are kept to half a step, and NaN as such; and the attributes to store them with. A
+    /// value outside the range ends the run.
     ///
     /// ```
     /// # use hyperslab::{Context, dtype::DType, store::Create};

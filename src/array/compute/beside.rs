@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The scalar coordinates that are to be stored beside arrays, each once, where nothing else has their place: CF names them in
-/// the attribute `coordinates`.
+/// The scalar coordinates that are to be stored beside arrays, each once, where nothing else has their place: CF names
+/// them in the attribute `coordinates`.
 pub(super) fn scalars(cx: &Context, wanted: &mut [Wanted]) -> Result<Vec<Wanted>> {
     let mut places: BTreeMap<PathBuf, Option<Name>> = BTreeMap::new();
     for w in wanted.iter() {

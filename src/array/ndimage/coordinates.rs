@@ -15,14 +15,14 @@ use crate::op::regional::resample::Rim;
 use crate::shape::slice::Item;
 use crate::shape::tuple;
 
-/// What splines through the elements of `x` have at `coordinates`: along their first axis one for each axis of `x`; the result
-/// has their other axes.
+/// What splines through the elements of `x` have at `coordinates`: along their first axis one for each axis of `x`; the
+/// result has their other axes.
 ///
 /// Which elements a place needs is known when it is computed: a block reads each chunk that holds any of them once.
 ///
 /// # Errors
-/// As [`shift`](super::geometry::shift); [`Shape`](crate::ErrorKind::Shape) for coordinates that are not those of an array of this rank, and
-/// [`DType`](crate::ErrorKind::DType) for complex ones.
+/// As [`shift`](super::geometry::shift); [`Shape`](crate::ErrorKind::Shape) for coordinates that are not those of an
+/// array of this rank, and [`DType`](crate::ErrorKind::DType) for complex ones.
 #[track_caller]
 pub fn map_coordinates(x: &Expr, coordinates: &Expr, spline: &Spline) -> Result<Expr> {
     const NAME: &str = "map_coordinates";
@@ -59,7 +59,8 @@ pub fn map_coordinates(x: &Expr, coordinates: &Expr, spline: &Spline) -> Result<
 }
 
 impl<T: Kind> Ndimage<T> {
-    /// The array at places between its elements: along the first axis of `coordinates` there is one for each of its axes.
+    /// The array at places between its elements: along the first axis of `coordinates` there is one for each of its
+    /// axes.
     ///
     /// ```
     /// use hyperslab::array::ndimage::geometry::Spline;

@@ -38,10 +38,12 @@ impl Nowhere {
     }
 }
 
-/// How far each element of `x` is from the nearest that is 0, where neighbours along axes are `sampling` apart, one number or
-/// one for each axis; and the index of that element, along a first axis more. Only Euclidean distances have a sampling.
+/// How far each element of `x` is from the nearest that is 0, where neighbours along axes are `sampling` apart, one
+/// number or one for each axis; and the index of that element, along a first axis more. Only Euclidean distances have a
+/// sampling.
 ///
-/// Exact, in one pass over the lines of every axis: of what the axes before found, each finds the nearest along its own.
+/// Exact, in one pass over the lines of every axis: of what the axes before found, each finds the nearest along its
+/// own.
 ///
 /// # Errors
 /// [`Argument`](crate::ErrorKind::Argument) for a sampling that is not a number, or not one for each axis.
@@ -78,7 +80,8 @@ fn nearest(x: &Expr, metric: Metric, sampling: &[f64]) -> Result<Expr> {
     Ok(found)
 }
 
-/// The index along `axis` of the elements at `places`; of those that are nowhere, one before the first axis, and 0 along others.
+/// The index along `axis` of the elements at `places`; of those that are nowhere, one before the first axis, and 0
+/// along others.
 fn index(places: &Expr, lengths: &[usize], axis: usize) -> Result<Expr> {
     #[expect(clippy::cast_possible_wrap, reason = "lengths fit i64")]
     let (stride, n) = (crate::shape::strides(lengths)[axis] as i64, lengths[axis] as i64);
@@ -147,8 +150,8 @@ fn indices(x: &Expr, metric: Metric, sampling: &[f64], nowhere: Nowhere) -> Resu
 }
 
 impl<T: Kind> Ndimage<T> {
-    /// How far each element is from the nearest that is 0, where neighbours are `sampling` apart along all axes or along each,
-    /// and the index of that one, along a first axis more. [`distance_transform`] takes other metrics.
+    /// How far each element is from the nearest that is 0, where neighbours are `sampling` apart along all axes or
+    /// along each, and the index of that one, along a first axis more. [`distance_transform`] takes other metrics.
     ///
     /// ```
     /// # use hyperslab::Context;

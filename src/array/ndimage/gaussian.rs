@@ -161,8 +161,8 @@ pub fn gaussian_filter1d(x: &Expr, axis: isize, gaussian: &Gaussian, around: &Ar
     })
 }
 
-/// The derivative along one axis by differences of neighbours, smoothed with `side` along the others: of 1 in the middle
-/// that is [`prewitt`](Ndimage::prewitt), of 2 [`sobel`](Ndimage::sobel).
+/// The derivative along one axis by differences of neighbours, smoothed with `side` along the others: of 1 in the
+/// middle that is [`prewitt`](Ndimage::prewitt), of 2 [`sobel`](Ndimage::sobel).
 ///
 /// # Errors
 /// [`Axis`](crate::ErrorKind::Axis) for an axis that is not there.
@@ -198,8 +198,8 @@ pub fn laplace(x: &Expr, around: &Around) -> Result<Expr> {
     })
 }
 
-/// For each axis the Gaussian filter that takes the derivative `order` along it: their sum, or the root of the sum of their
-/// squares. As in SciPy, the mode of an axis is that of all axes when the derivative goes along it.
+/// For each axis the Gaussian filter that takes the derivative `order` along it: their sum, or the root of the sum of
+/// their squares. As in SciPy, the mode of an axis is that of all axes when the derivative goes along it.
 ///
 /// # Errors
 /// As [`gaussian_filter`].

@@ -66,12 +66,12 @@ fn response(pole: f64) -> Vec<Number> {
 /// How many elements are put around an array that does not go on beyond its ends, before its coefficients are found.
 const AROUND: usize = 12;
 
-/// Lines up to this length are gone over by recursions; the coefficients of longer ones are weighted sums of neighbours, so that
-/// a region needs a border alone.
+/// Lines up to this length are gone over by recursions; the coefficients of longer ones are weighted sums of
+/// neighbours, so that a region needs a border alone.
 const RECURSIVE: usize = 1 << 16;
 
-/// The coefficients of the spline through `x` along some axes, by recursions over whole lines, as SciPy has them. What is far
-/// away counts for nothing, so that in long lines they are weighted sums of neighbours.
+/// The coefficients of the spline through `x` along some axes, by recursions over whole lines, as SciPy has them. What
+/// is far away counts for nothing, so that in long lines they are weighted sums of neighbours.
 fn coefficients(name: &'static str, x: &Expr, axes: &[usize], order: usize, rim: Rim) -> Result<Expr> {
     let lengths = x.shape.known()?;
     let around = match rim {
@@ -220,8 +220,8 @@ pub(super) fn refuse_numbers(name: &str, x: &Expr) -> Result<usize> {
 /// `x` moved by this many elements, one number or one for each axis.
 ///
 /// # Errors
-/// [`DType`](crate::ErrorKind::DType) for complex numbers, [`Argument`](crate::ErrorKind::Argument) for an order above 5,
-/// [`Unsupported`](crate::ErrorKind::Unsupported) when a length depends on data.
+/// [`DType`](crate::ErrorKind::DType) for complex numbers, [`Argument`](crate::ErrorKind::Argument) for an order above
+/// 5, [`Unsupported`](crate::ErrorKind::Unsupported) when a length depends on data.
 #[track_caller]
 pub fn shift(x: &Expr, by: &[f64], spline: &Spline) -> Result<Expr> {
     let rank = refuse_numbers("shift", x)?;
@@ -230,8 +230,8 @@ pub fn shift(x: &Expr, by: &[f64], spline: &Spline) -> Result<Expr> {
     sampled("shift", x, map, &x.shape.known()?, &all(rank), spline)
 }
 
-/// `x` with axes that are longer by these factors. The first and last elements stay where they are, or, in `grid` mode, the
-/// ends of the elements as areas.
+/// `x` with axes that are longer by these factors. The first and last elements stay where they are, or, in `grid` mode,
+/// the ends of the elements as areas.
 ///
 /// # Errors
 /// As [`shift`]; [`Argument`](crate::ErrorKind::Argument) for a factor that is no number or negative.

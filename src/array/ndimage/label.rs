@@ -30,16 +30,16 @@ use super::Ndimage;
 use super::extremes::refuse_complex;
 use super::morphology::{Binary, Change, generate_binary_structure};
 
-/// The elements of `x` that are not 0, those that are connected under one number: 1, 2 and so on in the order of their first
-/// elements, and how many numbers there are. Connected are neighbours in a structure of 3 elements along each axis, those
-/// along axes without.
+/// The elements of `x` that are not 0, those that are connected under one number: 1, 2 and so on in the order of their
+/// first elements, and how many numbers there are. Connected are neighbours in a structure of 3 elements along each
+/// axis, those along axes without.
 ///
 /// Chunks are labelled by themselves, then what touches across their faces is made one.
 ///
 /// # Errors
-/// [`DType`](crate::ErrorKind::DType) for complex numbers; [`Argument`](crate::ErrorKind::Argument) for a structure of other
-/// lengths, or one that is not the same from both sides; [`Unsupported`](crate::ErrorKind::Unsupported) for one that is
-/// computed, and when a length depends on data.
+/// [`DType`](crate::ErrorKind::DType) for complex numbers; [`Argument`](crate::ErrorKind::Argument) for a structure of
+/// other lengths, or one that is not the same from both sides; [`Unsupported`](crate::ErrorKind::Unsupported) for one
+/// that is computed, and when a length depends on data.
 #[track_caller]
 pub fn label(x: &Expr, structure: Option<&Expr>) -> Result<[Expr; 2]> {
     const NAME: &str = "label";
@@ -141,7 +141,8 @@ fn connected(mask: &Expr, neighbours: &[Vec<isize>], dtype: DType) -> Result<[Ex
     ])
 }
 
-/// What stands for elements as numbers without gaps: how many of `firsts` come before it, of those that stand for something.
+/// What stands for elements as numbers without gaps: how many of `firsts` come before it, of those that stand for
+/// something.
 fn numbered(local: &Expr, firsts: &Expr, (gone, instead): (Vec<i64>, Vec<i64>), dtype: DType) -> Result<Expr> {
     let count = gone.len();
     let mut first = local.clone();
@@ -168,8 +169,8 @@ fn finished(local: &Expr, number: &Expr, dtype: DType) -> Result<Expr> {
 /// The elements of `x` that are not 0, and those that nothing connects with what lies outside.
 ///
 /// # Errors
-/// As [`label`]; [`Argument`](crate::ErrorKind::Argument) for a structure that does not hold all neighbours along axes, for
-/// then outside is not one.
+/// As [`label`]; [`Argument`](crate::ErrorKind::Argument) for a structure that does not hold all neighbours along axes,
+/// for then outside is not one.
 #[track_caller]
 pub fn binary_fill_holes(x: &Expr, structure: Option<&Expr>) -> Result<Expr> {
     const NAME: &str = "binary_fill_holes";
@@ -206,8 +207,9 @@ pub fn binary_fill_holes(x: &Expr, structure: Option<&Expr>) -> Result<Expr> {
 /// Dilation makes all that is connected with a true element true; erosion is the same of what is false.
 ///
 /// # Errors
-/// As [`label`]; [`Argument`](crate::ErrorKind::Argument) for a structure without its middle, under which nothing has to come to
-/// an end, [`Unsupported`](crate::ErrorKind::Unsupported) for origins and for a structure that does not lie along all axes.
+/// As [`label`]; [`Argument`](crate::ErrorKind::Argument) for a structure without its middle, under which nothing has
+/// to come to an end, [`Unsupported`](crate::ErrorKind::Unsupported) for origins and for a structure that does not lie
+/// along all axes.
 #[track_caller]
 pub fn until_unchanged(name: &'static str, x: &Expr, change: Change, how: &Binary) -> Result<Expr> {
     refuse_complex(name, x)?;
@@ -264,7 +266,8 @@ pub fn until_unchanged(name: &'static str, x: &Expr, change: Change, how: &Binar
 }
 
 impl<T: Kind> Ndimage<T> {
-    /// Connected elements that are not 0 under one number each, and how many numbers there are. [`label`] takes structures.
+    /// Connected elements that are not 0 under one number each, and how many numbers there are. [`label`] takes
+    /// structures.
     ///
     /// ```
     /// # use hyperslab::Context;

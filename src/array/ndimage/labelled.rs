@@ -35,7 +35,8 @@ pub(super) struct Index {
     pub(super) dtype: DType,
 }
 
-/// What `body` makes of `inputs` and the labels of `index`: at once where these are known, or when they have been computed.
+/// What `body` makes of `inputs` and the labels of `index`: at once where these are known, or when they have been
+/// computed.
 pub(super) fn with_index(
     name: &'static str,
     inputs: &[Expr],
@@ -158,7 +159,8 @@ impl Labelled {
         choice(&self.absent(name)?, 0, &found)
     }
 
-    /// The elements in the middle. All elements are brought in order, then those of each label behind another, in this order.
+    /// The elements in the middle. All elements are brought in order, then those of each label behind another, in this
+    /// order.
     pub(super) fn medians(&self, name: &'static str, labels: &Expr) -> Result<Expr> {
         let (x, number) = (flat(&self.x)?, flat(&self.number)?);
         let n = x.shape.known()?[0];

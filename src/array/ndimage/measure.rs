@@ -1,7 +1,7 @@
 //! What is measured of the elements under a label.
 //!
-//! Elements are counted, weighed and compared by the number of their label among those that are asked for, in one pass and
-//! tile by tile, however many labels there are.
+//! Elements are counted, weighed and compared by the number of their label among those that are asked for, in one pass
+//! and tile by tile, however many labels there are.
 
 use super::Ndimage;
 use super::extremes::refuse_complex;
@@ -46,7 +46,8 @@ pub enum Measure {
     Median,
     /// The place of the least, the first in C order.
     MinimumPosition,
-    /// The place of the largest; of several, as in SciPy, the first of one label, and the last of each where there is a list.
+    /// The place of the largest; of several, as in SciPy, the first of one label, and the last of each where there is a
+    /// list.
     MaximumPosition,
 }
 
@@ -62,13 +63,13 @@ impl Measure {
     }
 }
 
-/// What is measured of the elements of `x` whose label is each of `index`: of all without labels, and of those whose label is
-/// above 0 without an index. Places count in C order.
+/// What is measured of the elements of `x` whose label is each of `index`: of all without labels, and of those whose
+/// label is above 0 without an index. Places count in C order.
 ///
 /// # Errors
 /// [`DType`](crate::ErrorKind::DType) for complex numbers and what does not broadcast;
-/// [`Argument`](crate::ErrorKind::Argument), when it is computed, for an extreme of the elements under one label that no element
-/// has.
+/// [`Argument`](crate::ErrorKind::Argument), when it is computed, for an extreme of the elements under one label that
+/// no element has.
 #[track_caller]
 pub fn measured(
     name: &'static str,
@@ -164,7 +165,8 @@ fn whole(x: &Expr, what: Measure) -> Result<Expr> {
     }
 }
 
-/// Where the least or largest elements of `x` are under each of `index`, one row for each label: the place along each axis.
+/// Where the least or largest elements of `x` are under each of `index`, one row for each label: the place along each
+/// axis.
 ///
 /// # Errors
 /// As [`measured`].
@@ -188,8 +190,8 @@ pub fn position(
     })
 }
 
-/// The mean places of the elements of `x` along each axis, weighted with themselves, of those whose label is each of `index`:
-/// one more axis, the last, has the axes of `x`.
+/// The mean places of the elements of `x` along each axis, weighted with themselves, of those whose label is each of
+/// `index`: one more axis, the last, has the axes of `x`.
 ///
 /// # Errors
 /// As [`measured`].
@@ -211,8 +213,8 @@ pub fn center_of_mass(x: &Expr, labels: Option<&Expr>, index: Option<&Expr>) -> 
     when_known(NAME, &centers, move |e| stack(e, last.cast_signed()))
 }
 
-/// How many elements of `x` under each of `index` are in each of `bins` bins of one length between `least` and `largest`: the
-/// last axis has the bins.
+/// How many elements of `x` under each of `index` are in each of `bins` bins of one length between `least` and
+/// `largest`: the last axis has the bins.
 ///
 /// # Errors
 /// As [`measured`]; [`Argument`](crate::ErrorKind::Argument) for no bins, and for ends that do not ascend.
@@ -263,8 +265,8 @@ fn asked(index: &[i64]) -> Result<Expr> {
 
 macro_rules! measures {
     ($($doc:literal $name:ident -> $kind:ty, $What:ident;)*) => {
-        /// What is measured of the elements under each of some labels. [`measured`] takes one label, and labels that are
-        /// computed.
+        /// What is measured of the elements under each of some labels. [`measured`] takes one label, and labels that
+        /// are computed.
         ///
         /// ```
         /// # let cx = hyperslab::Context::default();

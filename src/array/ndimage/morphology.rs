@@ -50,7 +50,8 @@ pub enum Change {
     Dilation,
 }
 
-/// Elements at a distance of at most `connectivity` steps from the middle of a cube of 3 elements along each of `rank` axes.
+/// Elements at a distance of at most `connectivity` steps from the middle of a cube of 3 elements along each of `rank`
+/// axes.
 ///
 /// # Errors
 /// [`Shape`](crate::ErrorKind::Shape) for a rank whose cube is too large.
@@ -146,8 +147,8 @@ pub fn binary(name: &'static str, x: &Expr, change: Change, how: &Binary) -> Res
     Ok(out)
 }
 
-/// Where the elements of `hit` are all true and those of `miss`, without it all others, all false: two structures with origins
-/// of their own.
+/// Where the elements of `hit` are all true and those of `miss`, without it all others, all false: two structures with
+/// origins of their own.
 ///
 /// # Errors
 /// As [`binary`].

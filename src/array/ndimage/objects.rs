@@ -18,8 +18,8 @@ use crate::shape::{Dim, Shape};
 /// The largest label that boxes are found for, where none is said to be the last.
 const MOST: usize = u32::MAX as usize - 1;
 
-/// The boxes around the elements under each label from 1 to `most`, or to the largest: for each label and axis, where it starts
-/// and where it ends. A box of nothing starts and ends at 0.
+/// The boxes around the elements under each label from 1 to `most`, or to the largest: for each label and axis, where
+/// it starts and where it ends. A box of nothing starts and ends at 0.
 ///
 /// # Errors
 /// [`DType`](crate::ErrorKind::DType) for what are no integers, [`Shape`](crate::ErrorKind::Shape) for a number.
@@ -78,8 +78,8 @@ fn boxes(labels: &Expr, count: usize) -> Result<Expr> {
 }
 
 impl<T: Kind> Ndimage<T> {
-    /// The boxes around the elements with each label from 1 on, which are those of the array itself: for each label and axis,
-    /// where it starts and where it ends.
+    /// The boxes around the elements with each label from 1 on, which are those of the array itself: for each label and
+    /// axis, where it starts and where it ends.
     ///
     /// ```
     /// # let cx = hyperslab::Context::default();

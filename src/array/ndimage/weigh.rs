@@ -84,7 +84,8 @@ pub(super) fn weighted(name: &str, at: (usize, isize), weights: &[f64], edges: &
 /// The correlation, or convolution, of `x` along one axis with weights.
 ///
 /// # Errors
-/// [`Axis`](crate::ErrorKind::Axis), and [`Argument`](crate::ErrorKind::Argument) for weights that are no vector, and an origin outside it.
+/// [`Axis`](crate::ErrorKind::Axis), and [`Argument`](crate::ErrorKind::Argument) for weights that are no vector, and
+/// an origin outside it.
 #[track_caller]
 pub fn along_axis(x: &Expr, weights: &Expr, axis: isize, product: Product, around: &Around) -> Result<Expr> {
     let name = if product == Product::Correlation { "correlate1d" } else { "convolve1d" };
@@ -116,7 +117,8 @@ fn one_origin(name: &str, around: &Around) -> Result<isize> {
 /// The correlation, or convolution, of `x` with an array of weights.
 ///
 /// # Errors
-/// [`Argument`](crate::ErrorKind::Argument) for weights of another rank, a list of modes, and an origin outside the weights.
+/// [`Argument`](crate::ErrorKind::Argument) for weights of another rank, a list of modes, and an origin outside the
+/// weights.
 #[track_caller]
 pub fn around_elements(x: &Expr, weights: &Expr, product: Product, around: &Around) -> Result<Expr> {
     let name = if product == Product::Correlation { "correlate" } else { "convolve" };
@@ -148,8 +150,8 @@ pub fn around_elements(x: &Expr, weights: &Expr, product: Product, around: &Arou
 /// The mean of `size` elements along some axes, one after another.
 ///
 /// # Errors
-/// [`Argument`](crate::ErrorKind::Argument) for an empty window, an origin outside it, and lists that have not one item for
-/// each axis.
+/// [`Argument`](crate::ErrorKind::Argument) for an empty window, an origin outside it, and lists that have not one item
+/// for each axis.
 #[track_caller]
 pub fn uniform_filter(x: &Expr, size: &[usize], around: &Around) -> Result<Expr> {
     let (size, around) = (size.to_vec(), around.clone());

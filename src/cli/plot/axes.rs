@@ -23,7 +23,8 @@ pub(super) struct Marks {
 }
 
 impl Marks {
-    /// The ticks, of which there are about as many as one asks for, that fit along `length` pixels; `place` says where a value lies.
+    /// The ticks, of which there are about as many as one asks for, that fit along `length` pixels; `place` says where
+    /// a value lies.
     pub(super) fn across(ticks: impl Fn(i32) -> Ticks, length: i32, place: impl Fn(f64) -> f64) -> Self {
         let fits = |marks: &Self| {
             let room = |a: &str, b: &str| text_width(a).midpoint(text_width(b)) + 2 * CHAR_WIDTH;

@@ -51,8 +51,8 @@ pub(super) struct Ticks {
 }
 
 impl Ticks {
-    /// At most about `most` ticks in steps of 1, 2 or 5; whole numbers only where `whole`. A range that is a single value
-    /// has that one tick.
+    /// At most about `most` ticks in steps of 1, 2 or 5; whole numbers only where `whole`. A range that is a single
+    /// value has that one tick.
     pub(super) fn new(scale: Scale, most: i32, whole: bool) -> Self {
         let Scale { lo, hi } = scale;
         let narrowest = (hi - lo) / f64::from(most.max(1));
@@ -77,8 +77,8 @@ impl Ticks {
         Self::written(&values, power)
     }
 
-    /// The numbers at `values`, which are multiples of a power of ten. Long ones give up what they have in common to the
-    /// note.
+    /// The numbers at `values`, which are multiples of a power of ten. Long ones give up what they have in common to
+    /// the note.
     fn written(values: &[f64], power: i32) -> Self {
         let largest = values.iter().fold(0.0f64, |m, v| m.max(v.abs()));
         let top = if largest > 0.0 { exponent(largest) } else { power };

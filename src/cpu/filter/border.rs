@@ -26,7 +26,8 @@ impl<'a> Field<'a> {
     }
 }
 
-/// For each index of `reach` along `axis`, how far its element is from the first of the field; none where the constant is.
+/// For each index of `reach` along `axis`, how far its element is from the first of the field; none where the constant
+/// is.
 fn steps(field: &Field, reach: &Span, axis: usize, edge: Edge, n: usize) -> Vec<Option<isize>> {
     let first = field.span.start[axis];
     let step = |at: isize| {

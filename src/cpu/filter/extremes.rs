@@ -72,8 +72,8 @@ fn doubled<W: Cell, T: Cell>(
     });
 }
 
-/// The extremes among some places of a window. As in SciPy, the constant is an element, heights are too, and so is every
-/// element with its height; but the first of a window and its height are numbers.
+/// The extremes among some places of a window. As in SciPy, the constant is an element, heights are too, and so is
+/// every element with its height; but the first of a window and its height are numbers.
 pub(super) fn among(
     windows: &Windows,
     places: &[(usize, Option<Number>)],

@@ -1,7 +1,7 @@
 //! Sums of elements, each times a weight.
 //!
-//! Where the result is made of integers, it depends on every rounding, so numbers are added up in the order in which SciPy
-//! does, without fused operations. Weights of which none is negative lose nothing in single precision.
+//! Where the result is made of integers, it depends on every rounding, so numbers are added up in the order in which
+//! SciPy does, without fused operations. Weights of which none is negative lose nothing in single precision.
 
 use super::cells::{Cell, by_cell};
 use super::{STRIP, Scratch, Windows, with_later};
@@ -210,8 +210,8 @@ fn body<W: Sum, const FMA: bool>(taps: &Taps<W>, from: &[W], sums: &mut [W]) {
     }
 }
 
-/// Adds what `onto` makes of four pairs, one after another. Loops over strips are left to the compiler, which makes vectors
-/// of them where it keeps them.
+/// Adds what `onto` makes of four pairs, one after another. Loops over strips are left to the compiler, which makes
+/// vectors of them where it keeps them.
 #[inline(always)]
 fn pairs<W: Sum>(
     sums: &mut [W],
@@ -225,8 +225,8 @@ fn pairs<W: Sum>(
     }
 }
 
-/// The means of windows along `axis`: sums of twice as many elements are made of two such, so that the length of a window
-/// costs its logarithm, and no sum depends on where a block begins.
+/// The means of windows along `axis`: sums of twice as many elements are made of two such, so that the length of a
+/// window costs its logarithm, and no sum depends on where a block begins.
 pub(super) fn mean(
     windows: &Windows,
     axis: usize,

@@ -47,8 +47,8 @@ impl<K: Key> Place<K> for (K, usize) {
     }
 }
 
-/// Finds the elements at one end of every line of a walk; `give` takes the group, the line's number in it and the best in
-/// ascending order.
+/// Finds the elements at one end of every line of a walk; `give` takes the group, the line's number in it and the best
+/// in ascending order.
 pub(super) fn over<T: Ordered, P: Place<T::Key>>(
     walk: &Walk,
     from: &[T],

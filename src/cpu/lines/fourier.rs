@@ -144,8 +144,8 @@ fn refused(e: FftError) -> Error {
     Error::bug(format!("a line has as many elements as its transform takes: {e}"))
 }
 
-/// Fills the second half of the spectrum of a real line, which mirrors the first; of an inverse transform all is conjugated,
-/// but for what is real.
+/// Fills the second half of the spectrum of a real line, which mirrors the first; of an inverse transform all is
+/// conjugated, but for what is real.
 fn mirror<T: FftNum>(spectrum: &mut [Complex<T>], inverse: bool) {
     let n = spectrum.len();
     for k in 1..n.div_ceil(2) {

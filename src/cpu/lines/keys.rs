@@ -1,7 +1,7 @@
 //! Elements as keys: numbers that compare as NumPy orders elements, and from which these come back bit by bit.
 //!
-//! A line is turned into keys once, so that nothing that orders it knows about signs and NaN. Of floating-point numbers -0
-//! comes before +0 and NaN comes last, by its bits, so that every way to sort gives the same bytes.
+//! A line is turned into keys once, so that nothing that orders it knows about signs and NaN. Of floating-point numbers
+//! -0 comes before +0 and NaN comes last, by its bits, so that every way to sort gives the same bytes.
 
 use super::network;
 use super::scratch::Scratch;
@@ -39,7 +39,8 @@ pub(crate) trait Ordered: Pod {
     /// The element of a key.
     fn of(key: Self::Key) -> Self;
 
-    /// A key that is the same for elements that are equal, and for all NaN: what keeps their order when they are sorted.
+    /// A key that is the same for elements that are equal, and for all NaN: what keeps their order when they are
+    /// sorted.
     fn rank(self) -> Self::Key;
 
     /// The first key of those of NaN; none where there is no NaN.

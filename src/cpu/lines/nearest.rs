@@ -1,5 +1,5 @@
-//! The nearest of some elements along lines: those that are nearest anywhere, in order, with the place from which each of
-//! them is.
+//! The nearest of some elements along lines: those that are nearest anywhere, in order, with the place from which each
+//! of them is.
 
 use super::scratch::Scratch;
 use super::walk::Walk;
@@ -32,8 +32,8 @@ pub(super) fn over(op: &Lines, of: &Nearest, region: &Region, (lines, from): (&V
     }
 }
 
-/// Elements of a line that are the nearest somewhere: their places, how far they are along the axes before, and the first
-/// place from which they are.
+/// Elements of a line that are the nearest somewhere: their places, how far they are along the axes before, and the
+/// first place from which they are.
 struct Work {
     nearest: Vec<(usize, f64, usize)>,
     strides: Vec<usize>,

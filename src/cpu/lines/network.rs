@@ -11,15 +11,15 @@ impl Lane for u16 {}
 impl Lane for u32 {}
 impl Lane for u64 {}
 
-/// How many lines lie side by side: two cache lines of keys, and so many that the compiler keeps a loop over them, which it
-/// makes vectors of.
+/// How many lines lie side by side: two cache lines of keys, and so many that the compiler keeps a loop over them,
+/// which it makes vectors of.
 pub(crate) const fn width<K>() -> usize {
     let (width, least) = (ROW / 2 / size_of::<K>(), ROW / size_of::<u64>());
     if width < least { least } else { width }
 }
 
-/// Puts every column of `rows` in ascending order: Batcher's exchanges, Knuth volume 3, algorithm 5.2.2M. Which rows are
-/// compared depends on their number alone, so the lines of a row take the same steps.
+/// Puts every column of `rows` in ascending order: Batcher's exchanges, Knuth volume 3, algorithm 5.2.2M. Which rows
+/// are compared depends on their number alone, so the lines of a row take the same steps.
 #[inline(always)]
 fn body<K: Lane, const W: usize>(rows: &mut [[K; W]]) {
     let n = rows.len();

@@ -4,7 +4,8 @@ use super::keys::Ordered;
 use half::{bf16, f16};
 use num_complex::{Complex, Complex32, Complex64};
 
-/// Elements of which there are quantiles. Where elements of a dtype have no use for a method, it gives the first argument.
+/// Elements of which there are quantiles. Where elements of a dtype have no use for a method, it gives the first
+/// argument.
 pub(crate) trait Number: Ordered {
     /// NaN, where there is one.
     fn nan() -> Self;

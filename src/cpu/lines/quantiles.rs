@@ -9,8 +9,8 @@ use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::op::regional::{Between, Levels, Quantiles};
 
-/// What finds quantiles: of any dtype, given what is at a place between two elements. That is asked for one NaN, twice, where
-/// the place is NaN itself, and is told whether the two are one.
+/// What finds quantiles: of any dtype, given what is at a place between two elements. That is asked for one NaN, twice,
+/// where the place is NaN itself, and is told whether the two are one.
 trait Finder<T> {
     fn run<R: Copy>(self, out: &mut [R], nan: R, blend: impl Fn(T, T, f64, bool) -> R);
 }
@@ -44,8 +44,8 @@ pub(super) fn over<T: Number>(walk: &Walk, from: &[T], of: &Quantiles, out: &mut
     find(of, walk.op.dtype, out, Lines { walk, from, of })
 }
 
-/// The quantiles of one line of `len` elements of which `valid` are not NaN; `at` knows those that matter by their place in
-/// the line in order.
+/// The quantiles of one line of `len` elements of which `valid` are not NaN; `at` knows those that matter by their
+/// place in the line in order.
 pub(super) fn one<T: Number>(
     of: &Quantiles,
     dtype: DType,

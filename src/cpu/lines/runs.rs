@@ -66,8 +66,8 @@ pub(crate) fn order(dtype: DType, ties: bool, samples: &[Vec<u8>]) -> Vec<u32> {
     by_dtype!(dtype, typed(ties, samples))
 }
 
-/// Cuts sorted windows so that the parts before the cuts are the first `rank` elements of all: how many each has, and where
-/// there is one, the element after them, as bytes.
+/// Cuts sorted windows so that the parts before the cuts are the first `rank` elements of all: how many each has, and
+/// where there is one, the element after them, as bytes.
 pub(crate) fn split(dtype: DType, ties: bool, windows: &[Vec<u8>], rank: usize) -> (Vec<usize>, Vec<u8>) {
     fn typed<T: Ordered>(ties: bool, windows: &[Vec<u8>], rank: usize) -> (Vec<usize>, Vec<u8>) {
         let size = size_of::<T>();

@@ -1,7 +1,7 @@
 //! Some places of a line in order, without sorting the rest.
 
-/// Moves to each of `ranks`, which ascend, the element that is there when `line` is sorted; smaller ones end up before it,
-/// larger ones after.
+/// Moves to each of `ranks`, which ascend, the element that is there when `line` is sorted; smaller ones end up before
+/// it, larger ones after.
 pub(crate) fn select<K: Ord>(line: &mut [K], ranks: &[usize]) {
     from(line, 0, ranks);
 }

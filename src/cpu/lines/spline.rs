@@ -62,8 +62,8 @@ fn add<const N: usize>(sum: &mut [f64; N], f: f64, row: [f64; N]) {
     sum.iter_mut().zip(row).for_each(|(s, x)| *s += f * x);
 }
 
-/// One recursion in both directions. How it begins at either end follows from what stands beyond it, as SciPy has it: of a
-/// mirrored line of few elements, the last term of the first sum is not exact there.
+/// One recursion in both directions. How it begins at either end follows from what stands beyond it, as SciPy has it:
+/// of a mirrored line of few elements, the last term of the first sum is not exact there.
 fn recursion<const N: usize>(c: &mut [[f64; N]], z: f64, around: Around) {
     let n = c.len();
     let whole = power(z, if around == Around::Mirror { n - 1 } else { n });

@@ -181,7 +181,8 @@ fn logspace(call: &Call) -> Result<Value> {
     )
 }
 
-/// `num` numbers from `start` to `stop` with the same quotient: powers of 10 between their logarithms, both ends as given.
+/// `num` numbers from `start` to `stop` with the same quotient: powers of 10 between their logarithms, both ends as
+/// given.
 fn geomspace(call: &Call) -> Result<Value> {
     let bound = |name: &str| match call.scalar(name)? {
         Some(Scalar::Complex(_)) => Err(Error::unsupported("geomspace of complex numbers is not offered")),

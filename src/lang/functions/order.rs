@@ -37,8 +37,8 @@ pub(super) static TABLE: &[Function] = &[
 const MEDIAN: &str = "a, axis=None, !out, overwrite_input=False, keepdims=False";
 const QUANTILE: &str = "a, q, axis=None, !out, overwrite_input=False, method='linear', keepdims=False, *, !weights";
 
-/// The array and the axis that lines follow: the last, or that of all elements in C order where the axis is None. Positions
-/// in a number are those in an array of one.
+/// The array and the axis that lines follow: the last, or that of all elements in C order where the axis is None.
+/// Positions in a number are those in an array of one.
 fn lines(call: &Call, op: &LineOp) -> Result<(Array, Axes)> {
     let array = call.array("a")?;
     if call.value("axis").is_some_and(|v| matches!(v, Value::None)) {

@@ -84,8 +84,8 @@ fn fold(name: &str, call: &Call, array: &Array, axes: Axes) -> Result<Value> {
     Ok(reduce_selected(array.expr(), name, &over, params, &selection)?.into())
 }
 
-/// The argument `where`; `None` for all elements. Numbers that are written down count as truth values, arrays of them do
-/// not.
+/// The argument `where`; `None` for all elements. Numbers that are written down count as truth values, arrays of them
+/// do not.
 fn chosen(call: &Call) -> Result<Option<Expr>> {
     match call.given("where") {
         None | Some(Value::Scalar(Scalar::Bool(true))) => Ok(None),

@@ -186,8 +186,8 @@ fn lacks(name: &str) -> Option<String> {
     (!lacking.is_empty()).then(|| format!("no {}", lacking.join(", ")))
 }
 
-/// The names of the methods of arrays and contexts: written out, and rows of the tables that methods are made from. Those of
-/// filters have the name of their module before them.
+/// The names of the methods of arrays and contexts: written out, and rows of the tables that methods are made from.
+/// Those of filters have the name of their module before them.
 fn methods(src: &std::path::Path) -> BTreeSet<String> {
     let operations = crate::op::elementwise::ElementOp::ALL.iter().map(|op| op.name().to_owned());
     let filters = written(&src.join("array/ndimage")).into_iter().map(|name| format!("ndimage.{name}"));

@@ -1,8 +1,9 @@
-//! Elementary functions of complex numbers, in `f64`, with the branch cuts, signed zeros and infinities of C99's Annex G.
+//! Elementary functions of complex numbers, in `f64`, with the branch cuts, signed zeros and infinities of C99's Annex
+//! G.
 //!
-//! The inverse functions follow Hull, Fairgrieve and Tang, "Implementing the complex arcsine and arccosine functions using
-//! exception handling" (1997), as `FreeBSD`'s `catrig.c` does: accurate near the branch points ±1 and ±i too. They use the
-//! platform's real functions, and are not vectorized.
+//! The inverse functions follow Hull, Fairgrieve and Tang, "Implementing the complex arcsine and arccosine functions
+//! using exception handling" (1997), as `FreeBSD`'s `catrig.c` does: accurate near the branch points ±1 and ±i too.
+//! They use the platform's real functions, and are not vectorized.
 
 use num_complex::Complex64 as C;
 use std::f64::consts::{E, FRAC_PI_2, LN_2};
@@ -274,8 +275,8 @@ enum Part {
     Legs(f64, f64),
 }
 
-/// For `x`, `y >= 0`: `arccosh(a)` of the mean `a` of the distances of `x + iy` from ±i, and the angle of which `y / a` is
-/// the sine.
+/// For `x`, `y >= 0`: `arccosh(a)` of the mean `a` of the distances of `x + iy` from ±i, and the angle of which `y / a`
+/// is the sine.
 fn inverse(x: f64, y: f64) -> (f64, Part) {
     /// Half of `hypot(a, b) - b`, given the hypotenuse.
     fn excess(a: f64, b: f64, hypotenuse: f64) -> f64 {

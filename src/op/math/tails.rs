@@ -1,5 +1,5 @@
-//! Probabilities in the tails of distributions: what tests of hypotheses end with. Scalar functions in `f64`, accurate to about
-//! 1e-13 of the larger of value and 1e-290.
+//! Probabilities in the tails of distributions: what tests of hypotheses end with. Scalar functions in `f64`, accurate
+//! to about 1e-13 of the larger of value and 1e-290.
 
 use std::f64::consts::PI;
 

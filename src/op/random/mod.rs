@@ -2,9 +2,9 @@
 //!
 //! A draw is an elementwise operation: a function of the element's position, of the key of the draw (the same for all
 //! elements) and of parameters. So what an element is depends on seed, draw and position alone, and any region of an
-//! array is drawn by itself. `words.rs` has the generator of words, `straight.rs` distributions by a formula, `gamma.rs`
-//! and `counts.rs` those by rejection, with the probabilities of `mass.rs`; nothing in them rounds more than once at a
-//! time or calls a library, so every processor gives the same bits. Grammar of a row:
+//! array is drawn by itself. `words.rs` has the generator of words, `straight.rs` distributions by a formula,
+//! `gamma.rs` and `counts.rs` those by rejection, with the probabilities of `mass.rs`; nothing in them rounds more than
+//! once at a time or calls a library, so every processor gives the same bits. Grammar of a row:
 //!
 //! ```text
 //! /// Documentation.

@@ -69,8 +69,8 @@ fn horner<const N: usize>(x: f64, coefficients: [f64; N]) -> f64 {
     coefficients[1..].iter().fold(coefficients[0], |sum, c| sum * x + c)
 }
 
-/// The quantile of the standard normal distribution at `p` in `(0, 1)`, within about `1e-15` of itself: algorithm AS 241
-/// (Wichura 1988).
+/// The quantile of the standard normal distribution at `p` in `(0, 1)`, within about `1e-15` of itself: algorithm AS
+/// 241 (Wichura 1988).
 #[inline(always)]
 pub(super) fn normal_at(p: f64) -> f64 {
     let q = p - 0.5;

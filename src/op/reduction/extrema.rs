@@ -41,7 +41,8 @@ fn extremum(name: &'static str, op: ElementOp, high: bool, input: DType, params:
     Ok(Reducer::of_one_phase(name, element, phase(op, high, element)?, finish))
 }
 
-/// As [`extremum`] with NaN skipped; NaN where there is nothing else. The accumulator starts as NaN, which `op` ignores.
+/// As [`extremum`] with NaN skipped; NaN where there is nothing else. The accumulator starts as NaN, which `op`
+/// ignores.
 fn nan_extremum(name: &'static str, op: ElementOp, high: bool, input: DType, params: &Params) -> Result<Reducer> {
     refuse_empty(name, params)?;
     let element = input.compute();

@@ -1,10 +1,10 @@
 //! Reductions, as data.
 //!
-//! A [`Reduction`] is a named operation; for an input dtype it gives a [`Reducer`]: small [`Program`]s that a device runs
-//! over lanes. The elements of one tile go through one or more *phases* (each a loop over the tile with accumulators; a
-//! later phase sees the results of earlier ones, which is how variances avoid `E[x²] − E[x]²`), the phases' results make
-//! the tile's *state*, states *combine* in a fixed tree, and *finish* gives the output. `REDUCTIONS` lists what exists:
-//! adding one is a file and a line.
+//! A [`Reduction`] is a named operation; for an input dtype it gives a [`Reducer`]: small [`Program`]s that a device
+//! runs over lanes. The elements of one tile go through one or more *phases* (each a loop over the tile with
+//! accumulators; a later phase sees the results of earlier ones, which is how variances avoid `E[x²] − E[x]²`), the
+//! phases' results make the tile's *state*, states *combine* in a fixed tree, and *finish* gives the output.
+//! `REDUCTIONS` lists what exists: adding one is a file and a line.
 
 use super::elementwise::ElementOp;
 use super::program::{Program, Value};
@@ -13,8 +13,8 @@ use crate::dtype::scalar::Scalar;
 use crate::error::{Error, Result};
 use std::fmt;
 
-/// Types of reductions, a row each: documentation, type, NumPy name, and the function that makes the reducer of the name, these
-/// arguments, the input's dtype and the parameters.
+/// Types of reductions, a row each: documentation, type, NumPy name, and the function that makes the reducer of the
+/// name, these arguments, the input's dtype and the parameters.
 macro_rules! reductions {
     ($($(#[doc = $doc:literal])+ $Name:ident, $name:literal: $make:ident($($arg:expr),*) $(, many_axes $many:literal)?;)*) => { $(
         $(#[doc = $doc])+
@@ -95,8 +95,8 @@ pub trait Reduction: fmt::Debug + Sync {
     /// The programs for elements of `input`.
     ///
     /// # Errors
-    /// [`DType`](crate::ErrorKind::DType) where it is not defined, [`Argument`](crate::ErrorKind::Argument) where it has
-    /// no answer for no elements and there are none.
+    /// [`DType`](crate::ErrorKind::DType) where it is not defined, [`Argument`](crate::ErrorKind::Argument) where it
+    /// has no answer for no elements and there are none.
     fn reducer(&self, input: DType, params: &Params) -> Result<Reducer>;
 
     /// Whether it takes several axes at once; positions along one axis do not generalise.
@@ -116,8 +116,8 @@ pub fn find(name: &str) -> Option<&'static dyn Reduction> {
     REDUCTIONS.iter().copied().find(|r| r.name() == name)
 }
 
-/// The sum of squared distances from the mean, which is no reduction of the list: variances of several parts are made of
-/// it.
+/// The sum of squared distances from the mean, which is no reduction of the list: variances of several parts are made
+/// of it.
 ///
 /// # Errors
 /// As [`Reduction::reducer`].

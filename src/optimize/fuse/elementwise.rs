@@ -9,8 +9,9 @@ use crate::op::program::{Program, Value};
 use crate::op::regional::Regional;
 
 /// A consumer takes over what a blockwise producer computes: the producer's program is inlined, its inputs are read
-/// through the composed maps. What is done to reductions of windows alone becomes part of how these end. Views are blockwise stages with the identity program, so they vanish; a map before a
-/// reduction ends up inside the reduction's loop.
+/// through the composed maps. What is done to reductions of windows alone becomes part of how these end. Views are
+/// blockwise stages with the identity program, so they vanish; a map before a reduction ends up inside the reduction's
+/// loop.
 #[derive(Debug)]
 pub struct FuseElementwise;
 
@@ -164,8 +165,8 @@ fn pass_through(plan: &mut Plan, id: StageId) -> bool {
     true
 }
 
-/// Where blockwise stage `id` reads nothing but reductions of windows that nobody else reads, it becomes those, with its program
-/// at their end.
+/// Where blockwise stage `id` reads nothing but reductions of windows that nobody else reads, it becomes those, with
+/// its program at their end.
 fn finish_windows(plan: &mut Plan, id: StageId) {
     let StageKind::Blockwise(program) = &plan.stages[id].kind else { return };
     let [input] = plan.stages[id].inputs.as_slice() else { return };

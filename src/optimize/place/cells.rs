@@ -6,8 +6,8 @@ use crate::blockwise::sweep::Machine;
 use crate::chunk::AxisChunks;
 use crate::error::Result;
 
-/// A device computes a cell in one launch, which pays for large ones alone. How it rounds depends on the size of a launch,
-/// so cells and panels are joined by a rule that looks at nothing but their lengths: the budget decides no bit.
+/// A device computes a cell in one launch, which pays for large ones alone. How it rounds depends on the size of a
+/// launch, so cells and panels are joined by a rule that looks at nothing but their lengths: the budget decides no bit.
 #[derive(Debug)]
 pub struct JoinCells;
 

@@ -80,15 +80,16 @@ fn choose(plan: &Plan, reader: &Reader, list: &[Sweep], machine: &Machine) -> Op
     if !function && reader.needs_function(plan) {
         return None;
     }
-    // Products read their factors again by themselves, as often as the budget makes them. Places may be anywhere, and what is
-    // counted is read in tiles that follow chunks.
+    // Products read their factors again by themselves, as often as the budget makes them. Places may be anywhere, and
+    // what is counted is read in tiles that follow chunks.
     if plan.multiplies(id) || matches!(&stage.kind, StageKind::Regional(op) if op.has_more_axes()) {
         return None;
     }
     let local = matches!(&stage.kind, StageKind::Regional(op) if op.is_local());
     let seen = if local { stage.space.clone() } else { stage.input_space() };
     let bytes_of = |input: &Input| (shape::size(&seen) * input.dtype.size()) as u64;
-    // What a user function sees along some axes alone is read again: seen from all of them it would be many times as large.
+    // What a user function sees along some axes alone is read again: seen from all of them it would be many times as
+    // large.
     let full = |i: &usize| {
         let varies = stage.inputs[*i].varies(&seen);
         !matches!(stage.kind, StageKind::Regional(Regional::Call(_)))

@@ -10,10 +10,10 @@ use crate::op::regional::lines::SHORT;
 use crate::op::regional::{Computation, LineOp, Lines, Merged, Regional, Runs};
 use crate::shape;
 
-/// What is done to whole lines takes a line at a time. Where a task's share of the budget has no room for one, lines are
-/// sorted in runs of what a task has room for, on disk, and what is asked of a line is merged from these. Where nobody
-/// asks for positions, the order in which elements come is nobody's concern either, so that a line that a reshape joined is sorted
-/// block by block of what it was before.
+/// What is done to whole lines takes a line at a time. Where a task's share of the budget has no room for one, lines
+/// are sorted in runs of what a task has room for, on disk, and what is asked of a line is merged from these. Where
+/// nobody asks for positions, the order in which elements come is nobody's concern either, so that a line that a
+/// reshape joined is sorted block by block of what it was before.
 #[derive(Debug)]
 pub struct SortOnDisk;
 
@@ -92,15 +92,16 @@ fn split(plan: &mut Plan, id: StageId, lines: Lines, machine: &Machine) {
     axes_out[lines.axis] = auto::auto(&merging.space, merging.result_dtypes()[0].size()).axes()[lines.axis].clone();
     merging.chunks = Chunks::new(axes_out);
     merging.inputs = vec![Input::whole(&seen, Origin::Stage(id, 0), IndexMap { axes }, lines.dtype)];
-    // Merging a part takes no more than reading it; quantiles are few, and what positions are taken of is read one by one.
+    // Merging a part takes no more than reading it; quantiles are few, and what positions are taken of is read one by
+    // one.
     if !matches!(lines.op, LineOp::Quantiles(_)) && !taken {
         merging.placement = Placement::OnDemand;
     }
     merging.kind = StageKind::Regional(Regional::Merged(Merged { lines, runs: count }));
 }
 
-/// The blocks of stage `id`, and how many runs they make of a line. Where merging so many leaves no room for as many tasks
-/// as there are threads, blocks are those of one.
+/// The blocks of stage `id`, and how many runs they make of a line. Where merging so many leaves no room for as many
+/// tasks as there are threads, blocks are those of one.
 fn few_runs(plan: &Plan, id: StageId, runs: &Runs, lines: &Lines, machine: &Machine) -> (Chunks, usize) {
     // Some of the budget is left for what is held by then.
     let share = machine.budget / 4 * 3;
@@ -115,8 +116,8 @@ fn few_runs(plan: &Plan, id: StageId, runs: &Runs, lines: &Lines, machine: &Mach
     if merged.scratch(&vec![1; lines.axis + 1]) as u64 > room { with(1) } else { (blocks, count) }
 }
 
-/// What a reshape joins to the lines of `stage`, where it joins the last axes: their space, its chunks, the input, and which
-/// axes they are.
+/// What a reshape joins to the lines of `stage`, where it joins the last axes: their space, its chunks, the input, and
+/// which axes they are.
 fn before_reshape(plan: &Plan, stage: &Stage, lines: &Lines) -> Option<(Vec<usize>, Chunks, Input, Vec<bool>)> {
     let piece = stage.inputs[0].single()?;
     let seen = stage.input_space();

@@ -8,8 +8,8 @@ use crate::blockwise::sweep::{Machine, sweeps, waits};
 use crate::error::Result;
 
 /// While a plan does not fit its budget, the result that is needed again last goes to disk instead of memory, of equals
-/// the largest. The order of the sweeps is known, so this is the best choice there is. A plan that does not fit even then
-/// stays as it was, and is refused when its tasks are made.
+/// the largest. The order of the sweeps is known, so this is the best choice there is. A plan that does not fit even
+/// then stays as it was, and is refused when its tasks are made.
 #[derive(Debug)]
 pub struct SpillOverflow;
 

@@ -12,12 +12,13 @@ use crate::op::program::Program;
 use crate::op::regional::Regional;
 use crate::shape;
 
-/// A scan that others read is computed once, for it runs in order, and so is what is done to whole lines. So is a product of matrices that several stages read, or
-/// another product, which reads its factors many times, or a factorisation, in tiles of its own; and a user function that
-/// would run more than once on a chunk, because several stages read it or because the blocks of one cut its chunks: what it costs is not known, but it
-/// is more than a copy; and an output made of windows that windows of its own are made of, such as a level of a pyramid, behind
-/// which lies much more than it has. Memory keeps the result where it takes at most a quarter of the budget, disk where it takes more;
-/// and the same holds for results of reductions and factorisations.
+/// A scan that others read is computed once, for it runs in order, and so is what is done to whole lines. So is a
+/// product of matrices that several stages read, or another product, which reads its factors many times, or a
+/// factorisation, in tiles of its own; and a user function that would run more than once on a chunk, because several
+/// stages read it or because the blocks of one cut its chunks: what it costs is not known, but it is more than a copy;
+/// and an output made of windows that windows of its own are made of, such as a level of a pyramid, behind which lies
+/// much more than it has. Memory keeps the result where it takes at most a quarter of the budget, disk where it takes
+/// more; and the same holds for results of reductions and factorisations.
 #[derive(Debug)]
 pub struct PlaceResults;
 
@@ -122,8 +123,8 @@ fn needs(plan: &Plan, other: StageId, id: StageId) -> bool {
     plan.stages[other].stage_inputs().into_iter().any(|i| i == id || !plan.stages[i].is_swept() && needs(plan, i, id))
 }
 
-/// Sends the results of a reduction, a tile program or a triangular system to disk, unless one is an answer in memory. An array that is to
-/// be stored is copied from there.
+/// Sends the results of a reduction, a tile program or a triangular system to disk, unless one is an answer in memory.
+/// An array that is to be stored is copied from there.
 pub(super) fn spill_whole(plan: &mut Plan, id: StageId) {
     if plan.outputs.iter().any(|o| o.stage == id && o.stored.is_none()) {
         return;
@@ -191,8 +192,8 @@ fn runs_again(plan: &Plan, id: StageId, machine: &Machine) -> Option<Reason> {
     (times > ONCE).then_some(Reason::Passes(times))
 }
 
-/// How many blocks hold both whole lines and whole stored chunks of stage `id`, where these are so few or so large that lines
-/// are better computed for themselves and stored from there.
+/// How many blocks hold both whole lines and whole stored chunks of stage `id`, where these are so few or so large that
+/// lines are better computed for themselves and stored from there.
 fn stored_in_few(plan: &Plan, id: StageId, machine: &Machine) -> Option<usize> {
     let stage = &plan.stages[id];
     let StageKind::Regional(op) = &stage.kind else { return None };

@@ -7,8 +7,8 @@ use crate::chunk::index_map::AxisMap;
 use crate::expr::{Expr, ExprKind, build};
 use crate::shape::Dim;
 
-/// `x.sum(0)[3]` reduces column 3 alone. Slices of kept axes commute with a reduction; its tiling and lanes stay those it
-/// was built with, so no bit changes. A reduction that others read too stays whole: it is computed once for all.
+/// `x.sum(0)[3]` reduces column 3 alone. Slices of kept axes commute with a reduction; its tiling and lanes stay those
+/// it was built with, so no bit changes. A reduction that others read too stays whole: it is computed once for all.
 #[derive(Debug)]
 pub struct PushSlicesBelowReductions;
 

@@ -4,7 +4,8 @@ use super::super::ExprRule;
 use super::Uses;
 use crate::expr::{Expr, ExprKind};
 
-/// `x.sum(0)[3]` is one look at the reduction, which keeps its reduced axes: what slices are pushed below is seen at once.
+/// `x.sum(0)[3]` is one look at the reduction, which keeps its reduced axes: what slices are pushed below is seen at
+/// once.
 #[derive(Debug)]
 pub struct ComposeViews;
 

@@ -1,8 +1,9 @@
 //! Attributes as JSON, both ways, and the names of dimensions.
 //!
-//! Numbers, truth values and text become JSON values, or nested lists of them; a list of one element (as NetCDF-4 stores
-//! every attribute) becomes the element. NaN and infinities become the strings `NaN`, `Infinity` and `-Infinity`, as in
-//! Zarr. What JSON cannot hold is left out, as are the attributes by which HDF5 and NetCDF-4 keep their own books.
+//! Numbers, truth values and text become JSON values, or nested lists of them; a list of one element (as NetCDF-4
+//! stores every attribute) becomes the element. NaN and infinities become the strings `NaN`, `Infinity` and
+//! `-Infinity`, as in Zarr. What JSON cannot hold is left out, as are the attributes by which HDF5 and NetCDF-4 keep
+//! their own books.
 
 use super::ffi::attribute as raw;
 use super::ffi::types::{self, Class};
@@ -28,8 +29,8 @@ const HIDDEN: [&str; 8] = [
     "_NCProperties",
 ];
 
-/// The attributes of a group or dataset, and the element types of those that are numbers; whatever cannot be read is left
-/// out.
+/// The attributes of a group or dataset, and the element types of those that are numbers; whatever cannot be read is
+/// left out.
 pub(super) fn read_all(object: &Id) -> (Attributes, BTreeMap<String, DType>) {
     let scale = is_scale(object);
     let hidden = |name: &str| match name {
@@ -123,7 +124,8 @@ fn numbers(attribute: &Id, of: &Id) -> Option<Vec<Value>> {
     bytes.chunks_exact(stored.dtype.size()).map(|b| json(Scalar::from_bytes(stored.dtype, b))).collect()
 }
 
-/// The names of the scales seen so far in one file: to find the name of an object by itself, the library walks the file.
+/// The names of the scales seen so far in one file: to find the name of an object by itself, the library walks the
+/// file.
 #[derive(Debug, Default)]
 pub(super) struct Scales(Vec<(Identity, Option<String>)>);
 

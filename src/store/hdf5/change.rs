@@ -1,8 +1,9 @@
 //! Changing a dataset that exists: parts of it, and how long its axes are.
 //!
-//! Chunks are encoded by the threads that compute, into a file beside the target; those that are changed in part are read
-//! before. At the end of the run they are put into the file, one after the other: what fails before leaves it as it is, and a
-//! crash at that moment may damage it. What our filters do not encode goes through the library then, box by box.
+//! Chunks are encoded by the threads that compute, into a file beside the target; those that are changed in part are
+//! read before. At the end of the run they are put into the file, one after the other: what fails before leaves it as
+//! it is, and a crash at that moment may damage it. What our filters do not encode goes through the library then, box
+//! by box.
 
 use super::dataset::{Hdf5Array, Source};
 use super::encode::Repacker;
@@ -129,8 +130,8 @@ impl ChangeSink {
 }
 
 impl ChangeSink {
-    /// Whether the library (2.2.0 at least) would forget which filters were left out of a chunk: it does where one of another
-    /// mask and the same size stands there.
+    /// Whether the library (2.2.0 at least) would forget which filters were left out of a chunk: it does where one of
+    /// another mask and the same size stands there.
     fn keeps_mask(&self, piece: &Piece, shape: &[usize]) -> Result<bool> {
         let Source::Chunked(chunked) = &self.old.source else { return Ok(false) };
         let index: Vec<usize> = piece.place.start.iter().zip(shape).map(|(s, n)| s / n).collect();

@@ -1,5 +1,5 @@
-//! How the chunks of new datasets are compressed: on the thread that writes them, so that the library's lock is held for the
-//! writing of the result alone.
+//! How the chunks of new datasets are compressed: on the thread that writes them, so that the library's lock is held
+//! for the writing of the result alone.
 
 use super::ffi::Res;
 use super::ffi::dataset::FilterInfo;
@@ -178,8 +178,8 @@ impl Repacker {
         Self { filters: filters.to_vec(), itemsize }
     }
 
-    /// The stored bytes of a chunk, and which filters were left out, one bit each: those that do not make it smaller, and those
-    /// that we only decode.
+    /// The stored bytes of a chunk, and which filters were left out, one bit each: those that do not make it smaller,
+    /// and those that we only decode.
     pub(super) fn encode<'a>(&self, elements: Cow<'a, [u8]>) -> Res<(u32, Cow<'a, [u8]>)> {
         let (mut mask, mut data) = (0, elements);
         for (i, filter) in self.filters.iter().enumerate() {

@@ -1,9 +1,9 @@
 //! The filters of chunks, decoded without the library.
 //!
-//! A [`Pipeline`] lists the filters in the order in which they were applied; decoding runs it backwards. The size of the data
-//! before the first that compresses follows from the size of the chunk; what others made of that is no larger than a sane
-//! encoder makes it, so nothing much larger than a chunk is ever allocated, whatever a damaged file says. Every step checks
-//! what it is given: lengths, checksums, ends.
+//! A [`Pipeline`] lists the filters in the order in which they were applied; decoding runs it backwards. The size of
+//! the data before the first that compresses follows from the size of the chunk; what others made of that is no larger
+//! than a sane encoder makes it, so nothing much larger than a chunk is ever allocated, whatever a damaged file says.
+//! Every step checks what it is given: lengths, checksums, ends.
 
 use super::ffi::dataset::FilterInfo;
 use super::ffi::filter::{Decoder, offer};

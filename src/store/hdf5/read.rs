@@ -239,7 +239,8 @@ impl Hdf5Array {
         Extent { file, path: file.path(), offset, shape, itemsize }
     }
 
-    /// Where the chunks lie that `region` touches, in their order; those that the file does not hold are left to the read.
+    /// Where the chunks lie that `region` touches, in their order; those that the file does not hold are left to the
+    /// read.
     fn ranges(&self, index: &ChunkIndex, region: &Region) -> Vec<(u64, u64)> {
         let (touching, counts) = (self.info.chunks.touching(region), self.info.chunks.counts());
         let entries = Indices::new(&touching.shape).filter_map(|step| index.get(number(&touching, &step, &counts)));

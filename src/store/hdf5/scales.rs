@@ -7,8 +7,8 @@ use super::shown;
 use crate::error::{Error, Result};
 use std::path::Path;
 
-/// Makes scales of the one-dimensional datasets beside `inner` that are called like its dimensions and as long, and ties
-/// the dimensions to them.
+/// Makes scales of the one-dimensional datasets beside `inner` that are called like its dimensions and as long, and
+/// ties the dimensions to them.
 pub(super) fn link(path: &Path, inner: &str) -> Result<()> {
     let done = ffi::locked(|| {
         let file = ffi::open_file(path, true)?;

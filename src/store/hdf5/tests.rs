@@ -337,8 +337,8 @@ fn a_group_that_holds_itself_is_listed_once() {
     assert!(matches!(tree[4].kind, NodeKind::Other(_)));
 }
 
-/// `tests/odd.h5` was written by h5py 3.16 (HDF5 2.0) for this test: numbers of odd sizes and layouts, and what szip makes of
-/// samples of one, two, four and eight bytes.
+/// `tests/odd.h5` was written by h5py 3.16 (HDF5 2.0) for this test: numbers of odd sizes and layouts, and what szip
+/// makes of samples of one, two, four and eight bytes.
 #[test]
 fn odd_numbers_and_szip() {
     let dir = folder();

@@ -1,4 +1,5 @@
-//! A NetCDF-3 file as it is to be: its dimensions, attributes and variables, where their data goes, and its header as bytes.
+//! A NetCDF-3 file as it is to be: its dimensions, attributes and variables, where their data goes, and its header as
+//! bytes.
 
 use super::header::{self, Header, Kind, Version};
 use crate::dtype::DType;

@@ -1,8 +1,8 @@
 //! Writing an array: as a file of its own, which becomes the target, or is merged into it.
 //!
-//! Data that is added goes behind that of a file, and is there when the header says so, which is written over with one request;
-//! a header leaves room for that. Where it does not fit, or records get longer, the whole file is written anew beside itself
-//! and renamed.
+//! Data that is added goes behind that of a file, and is there when the header says so, which is written over with one
+//! request; a header leaves room for that. Where it does not fit, or records get longer, the whole file is written anew
+//! beside itself and renamed.
 
 use super::header::{Header, Version};
 use super::model::{Model, Outcome, attributes, stored};

@@ -137,7 +137,8 @@ impl Header {
         Some(if self.fortran { last } else { 0 })
     }
 
-    /// What stands in front of the elements from `at` on when the array has another shape; `None` where there is no room for it.
+    /// What stands in front of the elements from `at` on when the array has another shape; `None` where there is no
+    /// room for it.
     pub(super) fn grown(&self, at: u64, after: &[usize]) -> Option<Vec<u8>> {
         let room = usize::try_from(self.offset.checked_sub(at)?).ok()?;
         let mut text = dictionary(&Self { shape: after.to_vec(), ..self.clone() }).into_bytes();
@@ -186,8 +187,8 @@ fn kind_code(dtype: DType) -> char {
     }
 }
 
-/// The element type that NumPy writes so, and whether its bytes must be swapped; `None` where there is none, and for what
-/// counts time.
+/// The element type that NumPy writes so, and whether its bytes must be swapped; `None` where there is none, and for
+/// what counts time.
 pub(in crate::store) fn element(descr: &str) -> Option<(DType, bool)> {
     let numbers = |(dtype, swapped, time): (DType, bool, Option<TimeType>)| time.is_none().then_some((dtype, swapped));
     dtype_of(descr).ok().and_then(numbers).or_else(|| descr.parse().ok().map(|dtype| (dtype, false)))

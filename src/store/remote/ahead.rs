@@ -105,9 +105,9 @@ impl Drop for Fill {
 
 /// Room for bytes that are fetched before they are asked for.
 ///
-/// The executor makes one for a sweep and hands it to [`Store::fetch_ahead`](crate::store::Store::fetch_ahead). Requests
-/// belong to the task that was [announced](Ahead::announcing); when that is [done](Ahead::done_before), what nobody asked
-/// for goes.
+/// The executor makes one for a sweep and hands it to [`Store::fetch_ahead`](crate::store::Store::fetch_ahead).
+/// Requests belong to the task that was [announced](Ahead::announcing); when that is [done](Ahead::done_before), what
+/// nobody asked for goes.
 #[derive(Debug)]
 pub struct Ahead {
     room: u64,

@@ -92,8 +92,8 @@ impl Client {
         Error::store(if key.is_empty() { self.url.clone() } else { format!("{}/{key}", self.url) }, why)
     }
 
-    /// Makes a request, and again for a while where the answer broke off: the store makes requests again that failed, and
-    /// goes on with the bodies of objects that have tags, but not with others, such as those of errors.
+    /// Makes a request, and again for a while where the answer broke off: the store makes requests again that failed,
+    /// and goes on with the bodies of objects that have tags, but not with others, such as those of errors.
     async fn ask<T, F: Future<Output = object_store::Result<T>>>(
         &self,
         request: impl Fn() -> F,

@@ -85,8 +85,8 @@ impl Object {
         self.version.total == got.total && self.version.tag == got.tag
     }
 
-    /// Begins to get these ranges for `ahead`, in order, as far as there is room; says how many of them are under way, were
-    /// before, or are kept.
+    /// Begins to get these ranges for `ahead`, in order, as far as there is room; says how many of them are under way,
+    /// were before, or are kept.
     pub(crate) fn fetch_all(&self, ahead: &Arc<Ahead>, ranges: &[(u64, u64)]) -> usize {
         self.place.fetch_known(ahead, &self.key, ranges, Some(&self.version))
     }
@@ -160,8 +160,8 @@ impl Object {
         (at / BLOCK..end.div_ceil(BLOCK)).filter(|&block| !blocks.holds(self.version.number, block)).collect()
     }
 
-    /// Gets these blocks, all at once, so that they are there when they are read, neighbours by one request; a single one with
-    /// those after it, as when it is read.
+    /// Gets these blocks, all at once, so that they are there when they are read, neighbours by one request; a single
+    /// one with those after it, as when it is read.
     pub(crate) fn bring_all(&self, wanted: &BTreeSet<u64>) -> Result<()> {
         if let (Some(&only), 1) = (wanted.first(), wanted.len()) {
             return self.bring(only, 0);

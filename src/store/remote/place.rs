@@ -90,8 +90,8 @@ impl Place {
         ahead.lead(key, lead, bytes);
     }
 
-    /// Begins to get these ranges of an object for `ahead`, in order, as far as there is room; says how many of them are under
-    /// way or were before. Those that lie near each other come by one request.
+    /// Begins to get these ranges of an object for `ahead`, in order, as far as there is room; says how many of them
+    /// are under way or were before. Those that lie near each other come by one request.
     pub(crate) fn fetch_all(&self, ahead: &Arc<Ahead>, key: &str, ranges: &[(u64, u64)]) -> usize {
         self.fetch_known(ahead, key, ranges, None)
     }

@@ -1,7 +1,8 @@
 //! Which service a URL names, where it is, and who asks: by the variables that the tools of each service read.
 //!
-//! The crate `object_store` reads most of them. Added here is what other tools read and it does not: the emulator of Google's
-//! client libraries, connection strings and the variables of Azure's command line, and accounts of other clouds in URLs.
+//! The crate `object_store` reads most of them. Added here is what other tools read and it does not: the emulator of
+//! Google's client libraries, connection strings and the variables of Azure's command line, and accounts of other
+//! clouds in URLs.
 
 use object_store::aws::{AmazonS3Builder, resolve_bucket_region};
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
@@ -29,8 +30,8 @@ pub(super) struct Service {
     pub(super) store: Arc<dyn ObjectStore>,
     /// The variables of which one would say who asks, where none does and requests are not signed.
     pub(super) anonymous: Option<&'static str>,
-    /// Whether it is Azure. That gives no last bytes of an object by their number, and to who may not see an object says that
-    /// there is none.
+    /// Whether it is Azure. That gives no last bytes of an object by their number, and to who may not see an object
+    /// says that there is none.
     pub(super) is_azure: bool,
 }
 
@@ -221,7 +222,8 @@ fn azure(url: &str) -> Result<Made> {
 const NO_ACCOUNT: &str = "names no account, and neither do AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_CONNECTION_STRING; \
     a URL names one as az://CONTAINER@ACCOUNT.dfs.core.windows.net/...";
 
-/// Where the blobs of an account are, by the host of its name, which may be that of another cloud; `None` for the usual place.
+/// Where the blobs of an account are, by the host of its name, which may be that of another cloud; `None` for the usual
+/// place.
 fn endpoint_of(account: &str) -> Option<String> {
     let (name, rest) = account.split_once('.')?;
     let domain = rest.strip_prefix("dfs.").or_else(|| rest.strip_prefix("blob.")).unwrap_or(rest);
@@ -264,7 +266,8 @@ impl Connection {
     }
 }
 
-/// The account whose blobs are at a URL: the first part of the host, or after a host that is a number or has one part, the path.
+/// The account whose blobs are at a URL: the first part of the host, or after a host that is a number or has one part,
+/// the path.
 fn account_at(endpoint: &str) -> Option<String> {
     let (host, path) = endpoint.split_once("://")?.1.split_once('/').unwrap_or((endpoint.split_once("://")?.1, ""));
     let name = match host.split_once('.') {

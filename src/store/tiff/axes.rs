@@ -19,8 +19,8 @@ pub(super) struct Meaning {
     pub(super) order: Option<Vec<usize>>,
 }
 
-/// What `pages` pages of this form are. The description of a file is about its first pages; other sizes of them have the
-/// same axes.
+/// What `pages` pages of this form are. The description of a file is about its first pages; other sizes of them have
+/// the same axes.
 pub(super) fn of(form: &Form, pages: usize, about: Option<&str>, is_first: bool) -> Meaning {
     let about = about.unwrap_or_default();
     let found = match about.as_bytes() {

@@ -1,7 +1,7 @@
 //! The directories of a TIFF file: what each page is, and where its strips or tiles lie.
 //!
-//! A directory is believed as far as the file can bear it out: all that is read of directories together is no longer than
-//! the file, and none is read twice.
+//! A directory is believed as far as the file can bear it out: all that is read of directories together is no longer
+//! than the file, and none is read twice.
 
 use super::foresight::Foresight;
 use crate::store::input::Input;
@@ -91,8 +91,8 @@ impl<'a> Reader<'a> {
         Ok((reader, first))
     }
 
-    /// Calls `take` with all directories of the chain from `first` on, then with those below them, as they are read: behind a
-    /// network, what is near them may not be kept for long.
+    /// Calls `take` with all directories of the chain from `first` on, then with those below them, as they are read:
+    /// behind a network, what is near them may not be kept for long.
     pub(super) fn each(
         &mut self,
         first: u64,

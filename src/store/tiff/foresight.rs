@@ -1,8 +1,8 @@
 //! Where the next directories of a chain are likely to be.
 //!
-//! A directory says where the next one is, so that a chain that is scattered over a file behind a network takes a request
-//! after the other. Pages of a stack are about as large as each other, though: what lies as far behind the next directory as
-//! that does behind the last is asked for with it. What is wrong about it costs bytes, no more.
+//! A directory says where the next one is, so that a chain that is scattered over a file behind a network takes a
+//! request after the other. Pages of a stack are about as large as each other, though: what lies as far behind the next
+//! directory as that does behind the last is asked for with it. What is wrong about it costs bytes, no more.
 
 use crate::store::input::Input;
 use std::collections::VecDeque;
@@ -45,7 +45,8 @@ impl Foresight {
         }
     }
 
-    /// The directory behind the one at `at` is `next`; gets it, with those that are likely to come, where it is not here.
+    /// The directory behind the one at `at` is `next`; gets it, with those that are likely to come, where it is not
+    /// here.
     pub(super) fn follow(&mut self, file: &Input, at: u64, next: u64) {
         if !file.is_remote() {
             return;

@@ -106,8 +106,8 @@ pub(in crate::store) fn decode_frame(from: &[u8], out: &mut [u8], tools: &mut To
     if ours { decode(from, out, tools) } else { raw::decode_blosc(from, out) }
 }
 
-/// Decodes a frame of `len` bytes that must fill `out`, a few blocks at a time, so that what is read of them is still in a
-/// near cache; `read` gives bytes from a place on. `None` where that has to be [`decode_frame`].
+/// Decodes a frame of `len` bytes that must fill `out`, a few blocks at a time, so that what is read of them is still
+/// in a near cache; `read` gives bytes from a place on. `None` where that has to be [`decode_frame`].
 ///
 /// # Errors
 /// Those of `read`; why the frame is not valid.

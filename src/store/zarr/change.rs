@@ -1,8 +1,8 @@
 //! Changing an array that exists: pieces of it, and how long its axes are.
 //!
-//! Pieces that are changed in part are read, changed and encoded anew. In files, all of them are made beside the array and
-//! renamed when the last one is there, metadata at the end; see [`Staging::pour`]. Behind a network, where nothing can be
-//! renamed, each is replaced when it is made, and metadata last: an array that grows is what it was until then.
+//! Pieces that are changed in part are read, changed and encoded anew. In files, all of them are made beside the array
+//! and renamed when the last one is there, metadata at the end; see [`Staging::pour`]. Behind a network, where nothing
+//! can be renamed, each is replaced when it is made, and metadata last: an array that grows is what it was until then.
 
 use super::meta::{self, Array, Found};
 use super::nodes::{above, node};

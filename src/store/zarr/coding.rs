@@ -1,7 +1,7 @@
 //! How stored chunks are encoded, in words that other formats and the other version of Zarr understand.
 //!
-//! Codecs are those of numcodecs; the order of axes is `transpose`. Chains that only version 3 has go by its own names, behind
-//! `zarr3.`. What is equal there means equal bytes of chunks.
+//! Codecs are those of numcodecs; the order of axes is `transpose`. Chains that only version 3 has go by its own names,
+//! behind `zarr3.`. What is equal there means equal bytes of chunks.
 
 use super::meta::Array;
 use super::pipeline::Named;

@@ -285,8 +285,9 @@ const PLAIN: [(&str, i64, std::ops::RangeInclusive<i64>); 4] =
 const BLOSC: [&str; 6] = ["lz4", "lz4hc", "zstd", "zlib", "blosclz", "snappy"];
 
 impl Compressor {
-    /// What is taken where nothing is asked for. Sorted by significance, the bytes of numbers take a fifth to a quarter less than
-    /// Zstandard alone makes of them, in less time; single bytes have nothing to sort. BENCHMARKS.md has the figures.
+    /// What is taken where nothing is asked for. Sorted by significance, the bytes of numbers take a fifth to a quarter
+    /// less than Zstandard alone makes of them, in less time; single bytes have nothing to sort. BENCHMARKS.md has the
+    /// figures.
     fn usual(dtype: DType) -> Self {
         if dtype.size() > 1 { Self::Blosc("zstd".to_owned(), 1) } else { Self::Plain("zstd", 3) }
     }

@@ -196,7 +196,8 @@ fn array_v2(source: &Source, inner: &str, document: &Value, attributes: Attribut
         Some(other) => return Err(bad(format!("dimension separator `{other}` is neither `.` nor `/`"))),
     };
     let (names, attributes) = names_v2(attributes, document, lengths.len());
-    // For whoever names dimensions, version 2's fill value is the `_FillValue` of NetCDF; others write 0 there and mean 0.
+    // For whoever names dimensions, version 2's fill value is the `_FillValue` of NetCDF; others write 0 there and mean
+    // 0.
     let missing =
         fill.as_deref().filter(|_| !names.is_empty() && time.is_none()).map(|bytes| Scalar::from_bytes(dtype, bytes));
     let (named, codecs) = (codecs.clone(), describe(&codecs, Some(code)));

@@ -78,8 +78,8 @@ pub(super) fn version(source: &Source, inner: &str, wanted: Option<u8>) -> Resul
     }
 }
 
-/// Writes the metadata of groups above a new array that have none, and drops copies of metadata that groups keep of what
-/// is below them, since they do not know of the new array.
+/// Writes the metadata of groups above a new array that have none, and drops copies of metadata that groups keep of
+/// what is below them, since they do not know of the new array.
 pub(super) fn settle_groups(source: &Source, inner: &str, version: u8) -> Result<()> {
     for group in above(inner) {
         match node(source, group)? {

@@ -128,8 +128,8 @@ impl Hierarchy {
         Ok(names.into_iter().filter(|name| !name.is_empty()).map(str::to_owned).collect())
     }
 
-    /// Gets documents at once. Places that must not be listed forbid what is not there: that is no error where something
-    /// else is.
+    /// Gets documents at once. Places that must not be listed forbid what is not there: that is no error where
+    /// something else is.
     fn ask(&self, keys: &[String]) -> Result<()> {
         let objects: Vec<String> = keys.iter().map(|key| self.object(key)).collect();
         let (mut found, mut fault) = (false, None);

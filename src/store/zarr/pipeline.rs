@@ -1,9 +1,9 @@
 //! The codecs of an array: how the bytes of a stored chunk become elements.
 //!
 //! A [`Pipeline`] has stages on arrays, one step from elements to bytes, and stages on bytes, in the order of encoding.
-//! Most are the `zarrs` crate's. Ours are the plain step to bytes, sharding (`shard.rs`), DEFLATE and zstd (`packed.rs`),
-//! and what Python's numcodecs has and the crate lacks (`numcodecs.rs`, `lzma.rs`).
-//! One call decodes one chunk on the calling thread.
+//! Most are the `zarrs` crate's. Ours are the plain step to bytes, sharding (`shard.rs`), DEFLATE and zstd
+//! (`packed.rs`), and what Python's numcodecs has and the crate lacks (`numcodecs.rs`, `lzma.rs`). One call decodes one
+//! chunk on the calling thread.
 
 use crate::cpu::copy::swap_bytes;
 use crate::dtype::DType;
@@ -252,8 +252,8 @@ impl Pipeline {
         }
     }
 
-    /// Reads a chunk of a file and decodes it straight to where its elements go, where its codecs allow to do that bit by
-    /// bit.
+    /// Reads a chunk of a file and decodes it straight to where its elements go, where its codecs allow to do that bit
+    /// by bit.
     pub(super) fn read_into(&self, piece: &Piece, out: &mut [u8], scratch: &mut Scratch) -> Option<Result<()>> {
         let direct =
             self.direct.filter(|direct| direct.is_bare_frame() && matches!(piece.bytes, Bytes::File { .. }))?;

@@ -211,8 +211,8 @@ impl ZarrStore {
         place.fetch_leading(ahead, &object, want, bytes, then)
     }
 
-    /// Begins to get the chunks that `region` touches, which are parts of other objects, for `ahead`; those that lie near each
-    /// other by one request. Whether that has room for them.
+    /// Begins to get the chunks that `region` touches, which are parts of other objects, for `ahead`; those that lie
+    /// near each other by one request. Whether that has room for them.
     fn fetch_ranges(&self, region: &Region, ahead: &Arc<Ahead>) -> bool {
         let mut objects: Vec<Parts> = Vec::new();
         // This never fails.

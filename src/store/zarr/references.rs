@@ -1,8 +1,8 @@
-//! A virtual index: a JSON file, as `kerchunk` writes it, that says for each key of a Zarr hierarchy where in other files
-//! its bytes are, or what they are.
+//! A virtual index: a JSON file, as `kerchunk` writes it, that says for each key of a Zarr hierarchy where in other
+//! files its bytes are, or what they are.
 //!
-//! Version 1 of the references: a text (`base64:` before one that is coded so), `[file]`, or `[file, offset, length]`, with
-//! templates for names of files. Names that are relative are looked for from the folder of the index.
+//! Version 1 of the references: a text (`base64:` before one that is coded so), `[file]`, or `[file, offset, length]`,
+//! with templates for names of files. Names that are relative are looked for from the folder of the index.
 
 use super::json;
 use super::piece::{Bytes, Piece};

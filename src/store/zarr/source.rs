@@ -1,5 +1,5 @@
-//! Where the keys of a Zarr hierarchy live: the files of a directory, the entries of a zip archive, objects behind a network,
-//! or parts of other files, by an index of references.
+//! Where the keys of a Zarr hierarchy live: the files of a directory, the entries of a zip archive, objects behind a
+//! network, or parts of other files, by an index of references.
 
 use super::METADATA;
 use super::objects::Hierarchy;
@@ -176,8 +176,8 @@ impl Source {
         Error::store(self.name(""), "is a file; only folders are written to")
     }
 
-    /// What tells whether anything under a prefix has changed: names, sizes and times of its files. Where there are more
-    /// than a hundred thousand, only those of metadata count; behind a network, what metadata says.
+    /// What tells whether anything under a prefix has changed: names, sizes and times of its files. Where there are
+    /// more than a hundred thousand, only those of metadata count; behind a network, what metadata says.
     pub(super) fn stamp(&self, prefix: &str) -> Option<String> {
         match self {
             Self::Directory(_) => {}

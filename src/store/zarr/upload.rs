@@ -1,8 +1,8 @@
 //! Writing an array behind a network.
 //!
 //! An object is stored at once or not at all, but none can be renamed. So chunks go where they belong, and the array is
-//! there when its metadata is, which is stored last. Until then an object beside the chunks says that a run is under way,
-//! and which one: what that has stored is continued or thrown away, and nothing else is.
+//! there when its metadata is, which is stored last. Until then an object beside the chunks says that a run is under
+//! way, and which one: what that has stored is continued or thrown away, and nothing else is.
 
 use super::encode::Encoder;
 use super::join;

@@ -1,16 +1,16 @@
 //! A file driver of ours, through which the library reads objects behind a network.
 //!
-//! `H5FD_class_t` and `H5FD_t` are declared as `H5FDdevelop.h` of HDF5 2.2 has them, and used with no other version. A file
-//! is opened by its URL; the one that was opened last on this thread by [`open`] is taken as it is, and others, which external
-//! links and virtual datasets name, are opened here. What is written is refused.
+//! `H5FD_class_t` and `H5FD_t` are declared as `H5FDdevelop.h` of HDF5 2.2 has them, and used with no other version. A
+//! file is opened by its URL; the one that was opened last on this thread by [`open`] is taken as it is, and others,
+//! which external links and virtual datasets name, are opened here. What is written is refused.
 //!
-//! The library may go on after a read that failed, and leave out what it could not read. So the first fault of the network is
-//! kept, and ends whatever was [`watched`].
+//! The library may go on after a read that failed, and leave out what it could not read. So the first fault of the
+//! network is kept, and ends whatever was [`watched`].
 //!
-//! Nor does the library wait for the network while it has its lock, which all files share: a read of what is not here yet
-//! fails, what is [`watched`] ends, and begins again when that has come. Where many places are looked at one by one (the
-//! objects of a group, the attributes of an object), one attempt finds many of them. It is not tried for ever: what came
-//! and is missing again was pushed out by others, and is waited for with the lock.
+//! Nor does the library wait for the network while it has its lock, which all files share: a read of what is not here
+//! yet fails, what is [`watched`] ends, and begins again when that has come. Where many places are looked at one by one
+//! (the objects of a group, the attributes of an object), one attempt finds many of them. It is not tried for ever:
+//! what came and is missing again was pushed out by others, and is waited for with the lock.
 
 use super::{Id, Res, checked, file_access, own};
 use crate::error::{Error, Result};
@@ -129,8 +129,8 @@ thread_local! {
     static NOW: RefCell<Now> = RefCell::default();
 }
 
-/// Runs `work`, which takes the library's lock and in which the library reads files behind a network: again and again, until
-/// all is here that it reads. A request that failed is the outcome, whatever the library made of that.
+/// Runs `work`, which takes the library's lock and in which the library reads files behind a network: again and again,
+/// until all is here that it reads. A request that failed is the outcome, whatever the library made of that.
 pub(in super::super) fn watched<T>(mut work: impl FnMut() -> Result<T>) -> Result<T> {
     let (mut brought, mut attempts, mut waits) = (BTreeSet::new(), 0, false);
     loop {
@@ -260,9 +260,9 @@ fn register() -> Res<()> {
     })
 }
 
-/// Where the nodes below a node of an index of chunks (a B-tree of version 1, as files have it by default) may be. The library
-/// asks for one after the other, with nothing to wait for but the network; this is a guess for asking at once, and what is
-/// wrong about it costs requests, no more.
+/// Where the nodes below a node of an index of chunks (a B-tree of version 1, as files have it by default) may be. The
+/// library asks for one after the other, with nothing to wait for but the network; this is a guess for asking at once,
+/// and what is wrong about it costs requests, no more.
 fn children(node: &[u8], size: usize) -> Vec<u64> {
     let number = |at: usize, n: usize| -> Option<u64> {
         let bytes = node.get(at..at.checked_add(n)?)?;

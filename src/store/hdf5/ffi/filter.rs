@@ -45,8 +45,9 @@ unsafe extern "C" fn call<D: Decoder>(
     if flags & h5z::H5Z_FLAG_REVERSE == 0 || size.is_null() || buffer.is_null() || (values.is_null() && count > 0) {
         return 0;
     }
-    // SAFETY: the library passes `count` values and a buffer of its own that holds `bytes` bytes; the new one comes from its
-    // allocator and has room for what is copied, and the old one is freed once, when nothing refers to it any more.
+    // SAFETY: the library passes `count` values and a buffer of its own that holds `bytes` bytes; the new one comes
+    // from its allocator and has room for what is copied, and the old one is freed once, when nothing refers to it any
+    // more.
     unsafe {
         if (*buffer).is_null() {
             return 0;

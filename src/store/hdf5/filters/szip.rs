@@ -1,8 +1,8 @@
 //! Szip: the adaptive entropy coder of CCSDS 121.0-B, with the framing that HDF5 gives it.
 //!
-//! A chunk begins with its decoded size, in four bytes. Lines of samples follow, each padded to whole blocks, each with a
-//! reference sample of its own where differences of neighbours are coded; each block names one of four ways in which its
-//! samples are packed. Numbers of 32 and 64 bits are coded byte by byte, all first bytes before all second ones.
+//! A chunk begins with its decoded size, in four bytes. Lines of samples follow, each padded to whole blocks, each with
+//! a reference sample of its own where differences of neighbours are coded; each block names one of four ways in which
+//! its samples are packed. Numbers of 32 and 64 bits are coded byte by byte, all first bytes before all second ones.
 //! Not a crate: those there are reserve what a damaged stream asks for.
 
 use crate::cpu::shuffle;
@@ -160,8 +160,8 @@ impl Szip {
         Some(())
     }
 
-    /// Makes samples of the reference, which stands first, and the differences after it. These alternate in sign, up to the
-    /// nearer end of the range; beyond it they go on to the other side.
+    /// Makes samples of the reference, which stands first, and the differences after it. These alternate in sign, up to
+    /// the nearer end of the range; beyond it they go on to the other side.
     fn sum_up(self, row: &mut [u32]) {
         let most = u32::MAX >> (32 - self.bits);
         let middle = most / 2 + 1;
@@ -185,8 +185,8 @@ fn damaged() -> String {
     "szip: the data is damaged".to_owned()
 }
 
-/// Pairs of small samples, up to `end`: each is the number of a cell in a triangle, the sum of the pair its row. A reference
-/// stands for the first of its pair.
+/// Pairs of small samples, up to `end`: each is the number of a cell in a triangle, the sum of the pair its row. A
+/// reference stands for the first of its pair.
 fn pairs(bits: &mut Bits<'_>, row: &mut Vec<u32>, end: usize, most: u32) -> Option<()> {
     while row.len() < end {
         let cell = bits.zeros().filter(|&c| c <= 90)?;

@@ -1,4 +1,5 @@
-//! Chunks that one stage packs, decoded straight to where their elements go, with memory and decoders that a thread keeps.
+//! Chunks that one stage packs, decoded straight to where their elements go, with memory and decoders that a thread
+//! keeps.
 
 use super::{Core, Named, Outcome};
 use crate::cpu::copy::swap_bytes;

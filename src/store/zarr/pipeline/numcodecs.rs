@@ -1,7 +1,7 @@
 //! Filters of Python's `numcodecs` that the `zarrs` crate lacks or knows in one version of Zarr alone, for reading.
 //!
-//! On elements: `delta`, `astype`, `fixedscaleoffset`, `packbits`, and `quantize` and `bitround`, where nothing is to be
-//! undone. On bytes: `lz4` and `crc32`.
+//! On elements: `delta`, `astype`, `fixedscaleoffset`, `packbits`, and `quantize` and `bitround`, where nothing is to
+//! be undone. On bytes: `lz4` and `crc32`.
 
 use super::{Form, Named, Outcome, data_type_of, dtype_named};
 use crate::cpu::copy::swap_bytes;

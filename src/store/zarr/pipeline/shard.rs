@@ -193,8 +193,8 @@ impl Sharding {
         out
     }
 
-    /// The stored inner chunks that `part` touches, in the order in which they lie; those that are not stored are filled
-    /// at once.
+    /// The stored inner chunks that `part` touches, in the order in which they lie; those that are not stored are
+    /// filled at once.
     fn wanted(
         &self,
         piece: &Piece,

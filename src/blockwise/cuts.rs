@@ -110,6 +110,29 @@ pub(super) fn shrink(axes: &mut [Axis], cap: u64, bytes: &dyn Fn(&[Axis]) -> u64
     }
 }
 
+/// Cuts blocks into parts of about `most` bytes that follow each other in C order, at boundaries that must not be
+/// missed.
+pub(super) fn part(axes: &mut [Axis], most: u64, bytes: &dyn Fn(&[Axis]) -> u64) {
+    for at in 0..axes.len() {
+        let AxisChunks::Regular { len, chunk } = axes[at].now else { return };
+        let piece = match &axes[at].hard {
+            None => 1,
+            Some(AxisChunks::Regular { chunk: piece, .. }) if chunk.is_multiple_of(*piece) => *piece,
+            Some(_) => return,
+        };
+        let (pieces, parts) = (chunk / piece.max(1), bytes(axes).div_ceil(most));
+        let room = pieces / usize::try_from(parts).unwrap_or(usize::MAX).max(1);
+        let joined = (1..=room.max(1)).rev().find(|k| pieces.is_multiple_of(*k)).unwrap_or(1);
+        if pieces > 1 && parts > 1 {
+            axes[at].now = AxisChunks::regular(len, joined * piece);
+        }
+        // What is inside of several indices of an axis does not lie side by side.
+        if axes[at].now.longest() > 1 {
+            return;
+        }
+    }
+}
+
 /// The number of blocks.
 pub(super) fn count(axes: &[Axis]) -> usize {
     axes.iter().map(|a| a.now.count()).product()

@@ -27,6 +27,8 @@ struct Source {
     bytes: u64,
     /// Whether its chunks lie in memory.
     held: bool,
+    /// Whether it gives parts of chunks for little, and is read once a block.
+    in_parts: bool,
 }
 
 impl Source {
@@ -69,6 +71,8 @@ struct Reading {
     shared: bool,
     /// Where data say.
     places: Option<Places>,
+    /// By anything but programs on elements and reductions, which read each region once.
+    otherwise: bool,
 }
 
 /// How many blocks of `grid` touch each of `chunks`, on average.
@@ -125,6 +129,7 @@ impl Sources {
         let stage = &plan.stages[id];
         let mut before = map.clone();
         let mut how = how;
+        how.otherwise |= !matches!(stage.kind, StageKind::Blockwise(_) | StageKind::Reduce { .. });
         match &stage.kind {
             // Every block reads all of the table, which is held.
             StageKind::Regional(op) if op.is_local() => {
@@ -177,7 +182,7 @@ impl Sources {
     }
 
     fn input(&mut self, plan: &Plan, input: &Input, map: &IndexMap, space: &[usize], how: Reading) {
-        let Reading { joined, shared, places } = how;
+        let Reading { joined, shared, places, otherwise } = how;
         let mut side_by_side = if joined { None } else { side_by_side(plan, input, map, space) };
         let joined = joined || input.pieces.len() > 1;
         for piece in &input.pieces {
@@ -198,14 +203,17 @@ impl Sources {
                         None => touched(plan, store, (!joined).then_some(&through), space),
                     };
                     let (side_by_side, held) = (side_by_side.take(), plan.stores[store].in_memory());
-                    let source = Source { store, grid, joined, side_by_side, shared, partial, bytes, held };
+                    let once = !(otherwise || joined || shared) && through.keeps_order(space.len());
+                    let in_parts = once && plan.stores[store].reads_in_parts();
+                    let source = Source { store, grid, joined, side_by_side, shared, partial, bytes, held, in_parts };
                     self.widest = self.widest.max(input.dtype.size());
                     if !self.list.contains(&source) {
                         self.list.push(source);
                     }
                 }
                 Origin::Stage(inner, _) if !plan.stages[inner].is_swept() => {
-                    self.collect(plan, inner, &through, space, Reading { joined, shared, places: None });
+                    let how = Reading { joined, shared, places: None, otherwise };
+                    self.collect(plan, inner, &through, space, how);
                 }
                 Origin::Stage(..) | Origin::Iota(_) => {}
             }
@@ -269,10 +277,38 @@ impl Sources {
         by_need.iter().map(again).sum()
     }
 
-    /// Bytes of the chunks that are read by several blocks of `grid`, or by one in several pieces.
-    pub(super) fn cached(&self, grid: &Chunks) -> u64 {
-        let several = |s: &Source| s.partial && self.list.iter().filter(|o| o.store == s.store).count() > 1;
-        self.most(|s| !s.held && (s.joined || s.shared || several(s) || cuts(grid, &s.grid))).values().sum()
+    /// The chunks that blocks of `grid` are, or are parts of: of all arrays, which give parts of chunks for little when
+    /// these are read one after another in C order.
+    pub(super) fn walked(&self, grid: &Chunks) -> Option<Chunks> {
+        let chunks = &self.list.first()?.grid;
+        let alike = |s: &Source| s.in_parts && !s.partial && s.grid == *chunks && self.is_alone(s);
+        let regular = |axis: &AxisChunks| matches!(axis, AxisChunks::Regular { .. });
+        let (small, large) = (grid.longest(), chunks.longest());
+        let cut = (0..grid.rank()).rev().find(|&a| small[a] < large[a]).unwrap_or(0);
+        let follow = small[..cut].iter().all(|&n| n == 1);
+        let whole = grid.axes().iter().zip(chunks.axes()).all(|(b, c)| c.longest().is_multiple_of(b.longest().max(1)));
+        let fit = whole && follow && grid.axes().iter().chain(chunks.axes()).all(regular);
+        (fit && self.list.iter().all(alike)).then(|| chunks.clone())
+    }
+
+    /// The stores of which blocks of `grid` read parts of chunks for little, which no other block reads, or the next
+    /// when blocks are `walked` chunk by chunk.
+    pub(super) fn in_parts(&self, grid: &Chunks, walked: bool) -> Vec<usize> {
+        let alone = |s: &&Source| s.in_parts && self.is_alone(s) && (walked || !cuts(grid, &s.grid));
+        self.list.iter().filter(alone).map(|s| s.store).collect()
+    }
+
+    /// Whether the store is read in one way alone.
+    fn is_alone(&self, source: &Source) -> bool {
+        self.list.iter().filter(|other| other.store == source.store).count() == 1
+    }
+
+    /// Bytes of the chunks that are read by several blocks of `grid`, unless these are `walked` chunk by chunk, or by
+    /// one in several pieces.
+    pub(super) fn cached(&self, grid: &Chunks, walked: bool) -> u64 {
+        let several = |s: &Source| s.partial && !self.is_alone(s);
+        let again = |s: &Source| s.joined || s.shared || several(s) || !walked && cuts(grid, &s.grid);
+        self.most(|s| !s.held && again(s)).values().sum()
     }
 
     /// Bytes of the chunks that are read of each store.

@@ -4,7 +4,7 @@
 //! Blocks respect what may not be cut (reduction tiles, stored chunks, chunks that user functions see), prefer whole
 //! source chunks, join tiny ones and split what exceeds a task's share of the budget along axes that may be cut.
 
-use super::cuts::{Axis, count, grid_of, join, longest, meet, shrink, spread, widen};
+use super::cuts::{Axis, count, grid_of, join, longest, meet, part, shrink, spread, widen};
 use super::memory::{carried_bytes, held_bytes, task_bytes, waiting_bytes, walked_bytes};
 use super::panels::{Room, panels, whole_rows};
 use super::plan::{Input, Origin, Plan, StageId, StageKind};
@@ -54,6 +54,10 @@ const SMALL_BLOCK: u64 = 2 << 20;
 /// Bytes of a small block that is decoded, which takes longer than a task costs; to join chunks is to copy their rows.
 const DECODED_BLOCK: u64 = 512 << 10;
 
+/// Bytes of a part of a chunk, where chunks are decoded part by part: they stay in the second cache until they are
+/// used.
+const PART: u64 = 1 << 20;
+
 /// Bytes of a small block on a device that is copied there: a third of a millisecond of `PCIe`,
 const STREAMED_BLOCK: u64 = 16 << 20;
 
@@ -78,6 +82,10 @@ pub struct Sweep {
     pub grid: Chunks,
     /// The axes in the order in which they are walked, the last one fastest.
     pub order: Vec<usize>,
+    /// The stored chunks that blocks are parts of, where those of each are walked one after another by one thread.
+    pub chunks: Option<Chunks>,
+    /// The stores of which tasks read parts of chunks that no other task reads, but those of the same walk.
+    pub in_parts: Vec<usize>,
     /// Bytes that the largest task takes.
     pub task_bytes: u64,
     /// Bytes held by results while it runs, those of earlier sweeps included.
@@ -108,6 +116,25 @@ const BATCH: usize = 32;
 const SMALL_TASK: u64 = 256 << 10;
 
 impl Sweep {
+    /// The index of the block that task `number` is for.
+    #[must_use]
+    pub fn block(&self, number: usize) -> Vec<usize> {
+        match &self.chunks {
+            None => self.grid.index(number, &self.order),
+            Some(chunks) => self.grid.index_within(chunks, number),
+        }
+    }
+
+    /// Blocks that are parts of one stored chunk, at most; one where they are not parts.
+    fn parts(&self) -> usize {
+        let along = |(chunks, blocks): (&AxisChunks, &AxisChunks)| chunks.longest().div_ceil(blocks.longest().max(1));
+        self.chunks
+            .iter()
+            .map(|c| c.axes().iter().zip(self.grid.axes()).map(along).product::<usize>())
+            .sum::<usize>()
+            .max(1)
+    }
+
     /// Whether tasks take so little that many are queued at once, and stores are not told of them before.
     #[must_use]
     pub fn is_small(&self) -> bool {
@@ -120,13 +147,16 @@ impl Sweep {
         match (self.width < threads, self.is_small()) {
             (true, _) => self.width,
             (false, true) => QUEUED_SMALL * threads,
-            (false, false) => QUEUED * threads,
+            (false, false) => QUEUED * threads * self.parts(),
         }
     }
 
     /// Tasks handed to a thread together, which runs them one after another.
     #[must_use]
     pub fn batch(&self, threads: usize) -> usize {
+        if self.chunks.is_some() {
+            return self.parts().min(self.window / (2 * threads)).max(1);
+        }
         if !self.is_small() || self.width < threads {
             return 1;
         }
@@ -180,6 +210,8 @@ pub fn sweeps(plan: &Plan, machine: &Machine) -> Result<Vec<Sweep>> {
         let grid = grid(plan, &stages, machine, share);
         let bytes = task_bytes(plan, &stages, &grid.longest());
         let order = order(plan, &stages);
+        let sources = Sources::of(plan, &stages);
+        let chunks = sources.walked(&grid).filter(|c| *c != grid && machine.device.is_none() && order.is_sorted());
         let carried = carried_bytes(plan, &stages, &grid, &order);
         if bytes + carried > share {
             return Err(Error::memory(label(), held + carried + bytes, machine.budget));
@@ -189,7 +221,8 @@ pub fn sweeps(plan: &Plan, machine: &Machine) -> Result<Vec<Sweep>> {
         let fit = usize::try_from(room / bytes.max(1)).unwrap_or(usize::MAX);
         let width = machine.threads.min(fit).max(1);
         let ahead = usize::from(machine.device.is_some() && width.saturating_mul(2) <= fit);
-        let shared_bytes = Sources::of(plan, &stages).cached(&grid);
+        let shared_bytes = sources.cached(&grid, chunks.is_some());
+        let in_parts = sources.in_parts(&grid, chunks.is_some());
         let (window, waiting_bytes) = (usize::MAX, 0);
         let (task_bytes, held_bytes) = (bytes, held + carried);
         let releases: Vec<StageId> = (0..plan.stages.len()).filter(|&id| last_use[id] == Some(number)).collect();
@@ -198,6 +231,8 @@ pub fn sweeps(plan: &Plan, machine: &Machine) -> Result<Vec<Sweep>> {
             stages,
             grid,
             order,
+            chunks,
+            in_parts,
             task_bytes,
             held_bytes,
             width,
@@ -387,6 +422,9 @@ pub fn grid(plan: &Plan, stages: &[StageId], machine: &Machine, share: u64) -> C
     if sources.is_empty() && cells.is_none() {
         spread(&mut axes, machine.threads, machine.small_block(false, false), &walked);
     }
+    if machine.device.is_none() && sources.walked(&grid_of(&axes)).is_some() {
+        part(&mut axes, PART, &walked);
+    }
     grid_of(&axes)
 }
 
@@ -456,13 +494,14 @@ impl fmt::Display for Sweep {
         let ids: Vec<String> = self.stages.iter().map(ToString::to_string).collect();
         write!(
             f,
-            "sweep of stage{} {} over {}: {} task{} of blocks {}, {} a task, {} held",
+            "sweep of stage{} {} over {}: {} task{} of blocks {}{}, {} a task, {} held",
             if ids.len() == 1 { "" } else { "s" },
             ids.join(", "),
             shape::tuple(&self.grid.shape()),
             self.grid.count(),
             if self.grid.count() == 1 { "" } else { "s" },
             self.grid,
+            self.chunks.as_ref().map_or_else(String::new, |chunks| format!(", parts of chunks {chunks}")),
             crate::error::Bytes(self.task_bytes),
             crate::error::Bytes(self.held_bytes),
         )

@@ -222,6 +222,31 @@ impl Chunks {
         index
     }
 
+    /// The index of chunk `number` of a walk through the chunks of `outer`, in row-major order, and in each through the
+    /// chunks that it is made of: all boundaries of `outer` are boundaries of these.
+    #[must_use]
+    pub fn index_within(&self, outer: &Self, mut number: usize) -> Vec<usize> {
+        let mut after: usize = self.count();
+        let mut before = 1;
+        let mut inner: Vec<(usize, usize)> = Vec::with_capacity(self.rank());
+        for (own, outer) in self.0.iter().zip(&outer.0) {
+            after /= own.count().max(1);
+            // All that comes with one index of this axis, and the chunk of `outer` that `number` comes to.
+            let each = (before * after).max(1);
+            let chunk = outer.find(own.start((number / each).min(own.count().saturating_sub(1))));
+            let (first, end) = (own.find(outer.start(chunk)), own.find(outer.start(chunk + 1).saturating_sub(1)) + 1);
+            number -= first * each;
+            before *= end - first;
+            inner.push((first, end - first));
+        }
+        let mut index = vec![0; self.rank()];
+        for (at, &(first, count)) in index.iter_mut().zip(&inner).rev() {
+            *at = first + number % count.max(1);
+            number /= count.max(1);
+        }
+        index
+    }
+
     /// The place of chunk `index` in row-major order.
     #[must_use]
     pub fn number(&self, index: &[usize]) -> usize {
@@ -286,5 +311,32 @@ impl fmt::Display for Chunks {
             })
             .collect();
         f.write_str(&shape::tuple(&axes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn a_walk_within_chunks_goes_through_one_after_another() {
+        let pairs = [
+            (Chunks::regular(&[7, 10], &[1, 4]), Chunks::regular(&[7, 10], &[3, 4])),
+            (Chunks::regular(&[7, 10], &[1, 2]), Chunks::regular(&[7, 10], &[3, 6])),
+            (Chunks::regular(&[2, 9, 5], &[1, 1, 5]), Chunks::regular(&[2, 9, 5], &[1, 4, 5])),
+            (Chunks::regular(&[6], &[2]), Chunks::regular(&[6], &[6])),
+            (Chunks::regular(&[4, 4], &[2, 2]), Chunks::regular(&[4, 4], &[2, 2])),
+        ];
+        for (blocks, chunks) in pairs {
+            let (blocks, chunks) = (blocks.unwrap(), chunks.unwrap());
+            let walk: Vec<Vec<usize>> = (0..blocks.count()).map(|n| blocks.index_within(&chunks, n)).collect();
+            assert_eq!(walk.iter().collect::<BTreeSet<_>>().len(), blocks.count(), "{blocks} within {chunks}");
+            let of = |index: &Vec<usize>| chunks.number(&chunks.touching(&blocks.region(index)).start);
+            // By chunks, and in each by blocks, in row-major order.
+            let mut sorted = walk.clone();
+            sorted.sort_by_key(|index| (of(index), blocks.number(index)));
+            assert_eq!(walk, sorted, "{blocks} within {chunks}");
+        }
     }
 }

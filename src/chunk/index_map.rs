@@ -161,6 +161,13 @@ impl IndexMap {
         Chunks::new(axes.into_iter().zip(shape).map(whole).collect())
     }
 
+    /// Whether each of `rank` output axes leads along one input axis, forwards, and in their order.
+    #[must_use]
+    pub fn keeps_order(&self, rank: usize) -> bool {
+        let forwards = self.axes.iter().all(|axis| axis.out.is_none() || axis.stride > 0);
+        forwards && self.axes.iter().filter_map(|axis| axis.out).eq(0..rank)
+    }
+
     /// Whether several input axes follow output axis `out`, which walks a diagonal of them.
     #[must_use]
     pub fn is_diagonal(&self, out: usize) -> bool {

@@ -17,52 +17,85 @@ pub(crate) fn undo(from: &[u8], out: &mut [u8], width: usize) {
     }
     let (body, rest) = from.split_at(n * width);
     let (to, tail) = out.split_at_mut(n * width);
-    // What vectors of the processor have put together.
-    let done = wide(body, to, width);
-    match width {
-        2 | 4 | 8 if done == n => {}
-        2 => planes::<2>(body, to, (n, done), |p, to| {
-            to.as_chunks_mut::<2>().0.iter_mut().zip(p[0]).zip(p[1]).for_each(|((o, a), b)| *o = [*a, *b]);
-        }),
-        4 => planes::<4>(body, to, (n, done), |p, to| {
-            let mut words = [0; BLOCK];
-            fours(p, &mut words[..p[0].len()]);
-            to.as_chunks_mut::<4>().0.iter_mut().zip(&words).for_each(|(o, w)| *o = w.to_le_bytes());
-        }),
-        8 => planes::<8>(body, to, (n, done), |p, to| {
-            let mut words = [0; BLOCK];
-            eights(p, &mut words[..p[0].len()]);
-            to.as_chunks_mut::<8>().0.iter_mut().zip(&words).for_each(|(o, w)| *o = w.to_le_bytes());
-        }),
-        _ => body.chunks_exact(n).enumerate().for_each(|(k, plane)| {
-            to[k..].iter_mut().step_by(width).zip(plane).for_each(|(d, s)| *d = *s);
-        }),
-    }
+    undo_part(body, 0, to, width);
     let len = rest.len().min(tail.len());
     tail[..len].copy_from_slice(&rest[..len]);
 }
 
-/// Puts together as many of the first elements of `width` bytes as it has vectors for, and says how many these are.
-fn wide(from: &[u8], to: &mut [u8], width: usize) -> usize {
-    #[cfg(target_arch = "x86_64")]
-    if isa::best() >= Isa::Avx2 {
-        // SAFETY: the instructions are there.
-        unsafe {
-            match width {
-                2 => return avx2::two(from, to),
-                4 => return avx2::four(from, to),
-                8 => return avx2::eight(from, to),
-                _ => {}
+/// As [`undo`], of the whole elements that fill `out`, from element `first` of `from` on.
+pub(crate) fn undo_part(from: &[u8], first: usize, out: &mut [u8], width: usize) {
+    let planes = Planes { from, n: from.len() / width, first, count: out.len() / width };
+    // What vectors of the processor have put together.
+    let done = planes.wide(out, width);
+    match width {
+        _ if out.is_empty() => {}
+        2 | 4 | 8 if done == planes.count => {}
+        2 => planes.each::<2>(out, done, |p, to| {
+            to.as_chunks_mut::<2>().0.iter_mut().zip(p[0]).zip(p[1]).for_each(|((o, a), b)| *o = [*a, *b]);
+        }),
+        4 => planes.each::<4>(out, done, |p, to| {
+            let mut words = [0; BLOCK];
+            fours(p, &mut words[..p[0].len()]);
+            to.as_chunks_mut::<4>().0.iter_mut().zip(&words).for_each(|(o, w)| *o = w.to_le_bytes());
+        }),
+        8 => planes.each::<8>(out, done, |p, to| {
+            let mut words = [0; BLOCK];
+            eights(p, &mut words[..p[0].len()]);
+            to.as_chunks_mut::<8>().0.iter_mut().zip(&words).for_each(|(o, w)| *o = w.to_le_bytes());
+        }),
+        _ => (0..width).for_each(|k| {
+            out[k..].iter_mut().step_by(width).zip(planes.plane(k, 0, planes.count)).for_each(|(d, s)| *d = *s);
+        }),
+    }
+}
+
+/// The elements from `first` on of planes of `n` bytes, one for each byte of an element.
+#[derive(Clone, Copy)]
+struct Planes<'a> {
+    from: &'a [u8],
+    n: usize,
+    first: usize,
+    count: usize,
+}
+
+impl<'a> Planes<'a> {
+    /// Byte `k` of `len` elements from the one at `at` on.
+    #[inline]
+    fn plane(self, k: usize, at: usize, len: usize) -> &'a [u8] {
+        &self.from[k * self.n + self.first + at..][..len]
+    }
+
+    /// Puts together as many of the first elements of `width` bytes as it has vectors for, and says how many these are.
+    fn wide(self, to: &mut [u8], width: usize) -> usize {
+        #[cfg(target_arch = "x86_64")]
+        if isa::best() >= Isa::Avx2 {
+            // SAFETY: the instructions are there.
+            unsafe {
+                match width {
+                    2 => return avx2::two(self, to),
+                    4 => return avx2::four(self, to),
+                    8 => return avx2::eight(self, to),
+                    _ => {}
+                }
             }
         }
+        let _ = (to, width, isa::best() > Isa::Baseline);
+        0
     }
-    let _ = (from, to, width, isa::best() > Isa::Baseline);
-    0
+
+    /// Hands blocks of the `W` planes to `join`, from element `done` on, with the bytes of the elements they make.
+    fn each<const W: usize>(self, to: &mut [u8], done: usize, join: impl Fn(&[&[u8]], &mut [u8])) {
+        for (i, block) in to[done * W..].chunks_mut(W * BLOCK).enumerate() {
+            let planes: [&[u8]; W] = std::array::from_fn(|k| self.plane(k, done + i * BLOCK, block.len() / W));
+            join(&planes, block);
+        }
+    }
 }
 
 /// 32 elements at a time. Unpacking works within the halves of a register, which the last step puts in order.
 #[cfg(target_arch = "x86_64")]
 mod avx2 {
+    use super::Planes;
     use std::arch::x86_64::{
         __m256i, _mm256_loadu_si256, _mm256_permute2x128_si256, _mm256_storeu_si256, _mm256_unpackhi_epi8,
         _mm256_unpackhi_epi16, _mm256_unpackhi_epi32, _mm256_unpacklo_epi8, _mm256_unpacklo_epi16,
@@ -72,12 +105,12 @@ mod avx2 {
     /// Elements at a time.
     const N: usize = 32;
 
-    /// `N` bytes of each of `W` planes of `n` bytes.
+    /// `N` bytes of each of `W` planes.
     #[target_feature(enable = "avx2")]
     #[inline]
-    fn load<const W: usize>(from: &[u8], n: usize, at: usize) -> [__m256i; W] {
+    fn load<const W: usize>(from: Planes<'_>, at: usize) -> [__m256i; W] {
         std::array::from_fn(|k| {
-            let bytes = &from[k * n + at..][..N];
+            let bytes = from.plane(k, at, N);
             // SAFETY: `N` bytes, of whatever alignment.
             unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) }
         })
@@ -115,10 +148,10 @@ mod avx2 {
     }
 
     #[target_feature(enable = "avx2")]
-    pub(super) fn two(from: &[u8], to: &mut [u8]) -> usize {
-        let n = from.len() / 2;
+    pub(super) fn two(from: Planes<'_>, to: &mut [u8]) -> usize {
+        let n = from.count;
         for at in (0..n - n % N).step_by(N) {
-            let [a, b] = load::<2>(from, n, at);
+            let [a, b] = load::<2>(from, at);
             let [low, high] = bytes(a, b);
             store(&mut to[2 * at..], (0, N), low, high);
         }
@@ -126,10 +159,10 @@ mod avx2 {
     }
 
     #[target_feature(enable = "avx2")]
-    pub(super) fn four(from: &[u8], to: &mut [u8]) -> usize {
-        let n = from.len() / 4;
+    pub(super) fn four(from: Planes<'_>, to: &mut [u8]) -> usize {
+        let n = from.count;
         for at in (0..n - n % N).step_by(N) {
-            let [a, b, c, d] = load::<4>(from, n, at);
+            let [a, b, c, d] = load::<4>(from, at);
             let (ab, cd) = (bytes(a, b), bytes(c, d));
             let to = &mut to[4 * at..][..4 * N];
             for half in 0..2 {
@@ -141,10 +174,10 @@ mod avx2 {
     }
 
     #[target_feature(enable = "avx2")]
-    pub(super) fn eight(from: &[u8], to: &mut [u8]) -> usize {
-        let n = from.len() / 8;
+    pub(super) fn eight(from: Planes<'_>, to: &mut [u8]) -> usize {
+        let n = from.count;
         for at in (0..n - n % N).step_by(N) {
-            let [a, b, c, d, e, f, g, h] = load::<8>(from, n, at);
+            let [a, b, c, d, e, f, g, h] = load::<8>(from, at);
             let (ab, cd, ef, gh) = (bytes(a, b), bytes(c, d), bytes(e, f), bytes(g, h));
             let to = &mut to[8 * at..][..8 * N];
             for half in 0..2 {
@@ -157,16 +190,6 @@ mod avx2 {
             }
         }
         n - n % N
-    }
-}
-
-/// Hands blocks of the `W` planes of `n` bytes to `join`, from element `done` on, with the bytes of the elements they
-/// make.
-fn planes<const W: usize>(from: &[u8], to: &mut [u8], (n, done): (usize, usize), join: impl Fn(&[&[u8]], &mut [u8])) {
-    for (i, block) in to[done * W..].chunks_mut(W * BLOCK).enumerate() {
-        let (start, len) = (done + i * BLOCK, block.len() / W);
-        let planes: [&[u8]; W] = std::array::from_fn(|k| &from[k * n + start..k * n + start + len]);
-        join(&planes, block);
     }
 }
 
@@ -271,6 +294,13 @@ mod tests {
                 apply(&data, &mut there, width);
                 undo(&there, &mut back, width);
                 assert_eq!(back, data, "width {width}, {len} bytes");
+                let n = len / width;
+                for (first, end) in [(0, n), (n / 3, n), (n / 5, n - n / 7), (n, n)] {
+                    let mut part = vec![0; (end - first) * width];
+                    undo_part(&there[..n * width], first, &mut part, width);
+                    let whole = n > 1 && width > 1;
+                    assert!(!whole || part == data[first * width..end * width], "{first} to {end} of {n}, {width}");
+                }
             }
         }
         let mut out = [0; 7];

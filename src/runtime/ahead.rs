@@ -1,6 +1,7 @@
 //! What tasks will read from stores behind networks, told to these ahead of the tasks.
 
-use super::fetch::{ANNOUNCED, Shared, chunk_parts};
+use super::fetch::{ANNOUNCED, Shared};
+use super::stored::chunk_parts;
 use crate::blockwise::diagonals::runs;
 use crate::blockwise::plan::{Origin, Stage, StageKind};
 use crate::chunk::Region;

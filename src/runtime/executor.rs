@@ -8,7 +8,7 @@ use super::ahead::is_foreseen;
 use super::cache::ChunkCache;
 use super::carry::{Chains, Scanned};
 use super::context::{Context, Progress, in_turn, turn};
-use super::fetch::{Held, Memo, Shared};
+use super::fetch::{Held, Memo, Shared, Trails};
 use super::fold::{Added, PartFold};
 use super::launch::{StageKernels, TileKernels};
 use super::pipeline::described;
@@ -62,7 +62,8 @@ pub fn run(
     let cache = ChunkCache::new(graph.cache_bytes());
     let kernels = plan.stages.iter().map(|stage| StageKernels::new(cx, stage)).collect();
     let cached = (0..plan.stores.len()).map(|s| graph.shared.iter().any(|g| g.store == s && g.cached)).collect();
-    let mut shared = Shared { cx, plan, kernels, results, cache, cached, trace: Trace::new(cx, plan) };
+    let mut shared =
+        Shared { cx, plan, kernels, results, cache, cached, in_parts: Vec::new(), trace: Trace::new(cx, plan) };
     let mut sinks: BTreeMap<usize, Box<dyn Sink>> =
         sinks.into_iter().enumerate().filter_map(|(i, s)| s.map(|s| (i, s))).collect();
     let progress = AtomicUsize::new(0);
@@ -129,6 +130,7 @@ fn run_sweep(
 ) -> Result<()> {
     let sweep = &graph.sweeps[number];
     let _span = tracing::debug_span!("sweep", number, tasks = sweep.grid.count()).entered();
+    shared.in_parts = (0..shared.plan.stores.len()).map(|s| sweep.in_parts.contains(&s)).collect();
     let running: Vec<Running> =
         sweep.stages.iter().map(|&id| start(shared, sweep, id, sinks)).collect::<Result<_>>()?;
     let free = shared.cx.memory().budget().saturating_sub(sweep.held_bytes);
@@ -234,7 +236,7 @@ impl<'a> Job<'a, '_> {
         }
         let (small, window, count) = (self.sweep.is_small(), self.sweep.window, self.sweep.grid.count());
         if self.only_enqueues() {
-            (0..count).try_for_each(|n| in_turn(n, || self.catching(&graph.task(sweep, n))))?;
+            (0..count).try_for_each(|n| in_turn(n, || self.catching(&graph.task(sweep, n), &mut Trails::default())))?;
             return self.take_in(0);
         }
         let threads = self.shared.cx.threads();
@@ -311,7 +313,8 @@ impl<'a> Job<'a, '_> {
 
     fn guarded(&self, numbers: &Range<usize>, mut tasks: impl Iterator<Item = Task>, gate: &Gate, ahead: usize) {
         let stopped = gate.state.lock().fault.is_some();
-        let outcome = if stopped { Ok(()) } else { tasks.try_for_each(|task| self.paced(&task)) };
+        let mut trails = Trails::default();
+        let outcome = if stopped { Ok(()) } else { tasks.try_for_each(|task| self.paced(&task, &mut trails)) };
         let mut state = gate.state.lock();
         state.queued -= numbers.len();
         let advanced = state.finish(numbers);
@@ -326,8 +329,8 @@ impl<'a> Job<'a, '_> {
     }
 
     /// Runs a task once what the worker has left to its device is little enough: what that still reads takes memory.
-    fn paced(&self, task: &Task) -> Result<()> {
-        let Some((device, stream)) = self.shared.cx.lane() else { return self.catching(task) };
+    fn paced(&self, task: &Task, trails: &mut Trails) -> Result<()> {
+        let Some((device, stream)) = self.shared.cx.lane() else { return self.catching(task, trails) };
         let first = || {
             let mut trail = self.trail.lock();
             let list = trail.get_mut(&turn())?;
@@ -336,16 +339,16 @@ impl<'a> Job<'a, '_> {
         while let Some(event) = first() {
             self.shared.trace.timed(Timed::Wait, || device.wait(event))?;
         }
-        let done = self.catching(task);
+        let done = self.catching(task, trails);
         self.trail.lock().entry(turn()).or_default().push_back(device.record(stream));
         done
     }
 
-    fn catching(&self, task: &Task) -> Result<()> {
+    fn catching(&self, task: &Task, trails: &mut Trails) -> Result<()> {
         if self.shared.cx.cancel_token().is_cancelled() {
             return Err(ErrorKind::Cancelled.into());
         }
-        let done = catch_unwind(AssertUnwindSafe(|| self.task(task)))
+        let done = catch_unwind(AssertUnwindSafe(|| self.task(task, trails)))
             .unwrap_or_else(|panic| Err(Error::bug(format!("a task does not panic: {}", panic_text(&*panic)))));
         self.count();
         done.map_err(|e| e.at(format!("block {} at {}", shape::tuple(&task.block), task.region)))
@@ -373,13 +376,13 @@ impl<'a> Job<'a, '_> {
         })
     }
 
-    fn task(&self, task: &Task) -> Result<()> {
+    fn task(&self, task: &Task, trails: &mut Trails) -> Result<()> {
         if self.is_done(&task.region) {
             return Ok(());
         }
         let which = Which { sweep: task.sweep, block: &task.block };
-        let mut memo = Memo::default();
-        self.shared.trace.task(
+        let mut memo = Memo::going_on(std::mem::take(trails));
+        let done = self.shared.trace.task(
             &which,
             || self.shared.level(),
             || {
@@ -388,7 +391,9 @@ impl<'a> Job<'a, '_> {
                 }
                 Ok(())
             },
-        )
+        );
+        *trails = memo.trails;
+        done
     }
 
     fn sink(&self, sink: &'a Running, task: &Task, memo: &mut Memo) -> Result<()> {

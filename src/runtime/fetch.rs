@@ -5,7 +5,6 @@ use super::collage::Collage;
 use super::context::Context;
 use super::launch::{Launcher, StageKernels};
 use super::record::Level;
-use super::retry::retry;
 use super::runs::SortedRuns;
 use super::spill::SpillLog;
 use super::trace::{Timed, Trace};
@@ -15,16 +14,16 @@ use crate::chunk::index_map::Positions;
 use crate::chunk::region::Indices;
 use crate::chunk::reshape::Reshape;
 use crate::chunk::{IndexMap, Region};
-use crate::cpu::copy::{StridedBox, copy_strided};
+use crate::cpu::copy::StridedBox;
 use crate::device::View;
 use crate::device::block::Block;
 use crate::device::data::Data;
 use crate::dtype::DType;
-use crate::error::{Error, Result, panic_text};
+use crate::error::{Error, Result};
 use crate::op::regional::Regional;
 use crate::shape;
-use crate::store::Store;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use crate::store::{Store, Trail};
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 /// Runs of a diagonal that a store is told of, at most.
@@ -41,6 +40,8 @@ pub(crate) struct Shared<'a> {
     pub(crate) cache: ChunkCache,
     /// The stores whose chunks are all cached, by number.
     pub(crate) cached: Vec<bool>,
+    /// The stores of which tasks of this sweep read parts of chunks that no other task reads, by number.
+    pub(crate) in_parts: Vec<bool>,
     pub(crate) trace: Trace,
 }
 
@@ -60,10 +61,20 @@ pub(crate) enum Held {
 pub(crate) struct Memo {
     reads: Vec<((Origin, Vec<Positions>), Data)>,
     /// Whether other tasks read the same again, so that whole chunks are worth keeping too.
-    again: bool,
+    pub(super) again: bool,
+    /// What the task before has left, and this one leaves.
+    pub(crate) trails: Trails,
 }
 
+/// What a task leaves for the next on its thread: what is left of chunks that are read in parts, by store.
+pub(crate) type Trails = BTreeMap<usize, Trail>;
+
 impl Memo {
+    /// For a task that goes on where the one before has left.
+    pub(crate) fn going_on(trails: Trails) -> Self {
+        Self { trails, ..Self::default() }
+    }
+
     /// For what other tasks read again.
     pub(crate) fn to_read_again() -> Self {
         Self { again: true, ..Self::default() }
@@ -218,7 +229,7 @@ impl Shared<'_> {
                 let positions = piece.map.positions(region);
                 let block = self.remembered(piece.origin, &positions, memo, |shared, memo| {
                     shared
-                        .read(s, &positions, memo.again)
+                        .read(s, &positions, memo)
                         .map_err(|e| e.at(format!("for {} built at {}", stage.label, stage.site)))
                 })?;
                 let (offset, strides) = piece.map.dense_view(rank, &positions);
@@ -298,103 +309,6 @@ impl Shared<'_> {
         let data = make(self, memo)?;
         memo.reads.push(((origin, positions.to_vec()), data.clone()));
         Ok(data)
-    }
-
-    /// The elements of a stored array at the product of these positions.
-    fn read(&self, s: usize, positions: &[Positions], again: bool) -> Result<Data> {
-        let store = self.plan.stores[s].as_ref();
-        let info = store.info();
-        let counts: Vec<usize> = positions.iter().map(|p| p.count).collect();
-        let size = info.dtype.size();
-        let buffer = || self.cx.memory().buffer(shape::size(&counts) * size);
-        if shape::size(&counts) == 0 {
-            return Ok(self.cx.data(Block::new(info.dtype, &counts, buffer())?));
-        }
-        let start = positions.iter().map(|p| p.first).collect();
-        let span = Region::new(start, positions.iter().map(|p| p.end() - p.first).collect());
-        let dense = span.shape == counts;
-        let direct =
-            store.in_memory() || ((store.random_access() || info.chunks.aligned(&span)) && !(again || self.cached[s]));
-        if dense && direct {
-            let mut buffer = buffer();
-            self.read_into(s, &span, buffer.bytes_mut())?;
-            return Ok(self.cx.data(Block::new(info.dtype, &counts, buffer)?));
-        }
-        let list = chunk_parts(store, positions, &span);
-        if let [one] = list.as_slice()
-            && one.whole
-        {
-            return self.part(s, store, &span, one, again);
-        }
-        let mut buffer = buffer();
-        let mut copy = |parts: &ChunkPart, chunk: &Region, data: &Data| -> Result<()> {
-            let to = StridedBox::of(&counts, &parts.to);
-            copy_strided(&parts.view_of(&data.host()?, chunk), to, buffer.bytes_mut(), &parts.counts, size);
-            Ok(())
-        };
-        // Threads that need the same chunks decode different ones first, and wait for each other's last.
-        let mut busy = Vec::new();
-        for parts in list {
-            let chunk = parts.region(&info.chunks, store.random_access());
-            match self.part_unless_busy(s, store, &chunk, &parts, again) {
-                Some(data) => copy(&parts, &chunk, &data?)?,
-                None => busy.push((parts, chunk)),
-            }
-        }
-        for (parts, chunk) in busy {
-            copy(&parts, &chunk, &self.part(s, store, &chunk, &parts, again)?)?;
-        }
-        Ok(self.cx.data(Block::new(info.dtype, &counts, buffer)?))
-    }
-
-    /// A chunk, or for unchunked data the box, behind some of the positions.
-    fn part(&self, s: usize, store: &dyn Store, region: &Region, parts: &ChunkPart, again: bool) -> Result<Data> {
-        let load = || self.load(s, region);
-        if !self.is_cached(s, store, parts, again) {
-            return load();
-        }
-        let waited = || self.trace.timed(Timed::Wait, || self.cache.get(s, &parts.chunk, load));
-        self.cache.get_unless_busy(s, &parts.chunk, load).unwrap_or_else(waited)
-    }
-
-    /// As [`Shared::part`], but nothing where another thread decodes the chunk at this moment.
-    fn part_unless_busy(
-        &self,
-        s: usize,
-        store: &dyn Store,
-        region: &Region,
-        parts: &ChunkPart,
-        again: bool,
-    ) -> Option<Result<Data>> {
-        let load = || self.load(s, region);
-        if self.is_cached(s, store, parts, again) {
-            self.cache.get_unless_busy(s, &parts.chunk, load)
-        } else {
-            Some(load())
-        }
-    }
-
-    fn is_cached(&self, s: usize, store: &dyn Store, parts: &ChunkPart, again: bool) -> bool {
-        !store.random_access() && (!parts.whole || again || self.cached[s])
-    }
-
-    /// A region of a store, decoded.
-    fn load(&self, s: usize, region: &Region) -> Result<Data> {
-        let dtype = self.plan.stores[s].info().dtype;
-        let mut buffer = self.cx.memory().buffer(region.size() * dtype.size());
-        self.read_into(s, region, buffer.bytes_mut())?;
-        Ok(self.cx.data(Block::new(dtype, &region.shape, buffer)?))
-    }
-
-    fn read_into(&self, s: usize, region: &Region, out: &mut [u8]) -> Result<()> {
-        let store = self.plan.stores[s].as_ref();
-        self.trace.timed(Timed::Read(s, out.len()), || {
-            retry(&self.cx.cancel_token(), || {
-                catch_unwind(AssertUnwindSafe(|| store.read(region, out))).unwrap_or_else(|panic| {
-                    Err(Error::store(&store.info().path, format!("reading panicked: {}", panic_text(&*panic))))
-                })
-            })
-        })
     }
 
     /// The elements of `region` after a reshape, put together from boxes before it. What is read for a box is gone
@@ -503,86 +417,4 @@ fn iota(positions: &[Positions], dtype: DType) -> Result<Block> {
     let values: Vec<i64> = (0..p.count).map(|k| (p.first + k * p.step) as i64).collect();
     debug_assert_eq!(dtype, DType::I64);
     Block::from_vec(values, &[p.count])
-}
-
-/// The positions that lie in one chunk.
-pub(super) struct ChunkPart {
-    /// The chunk.
-    pub(super) chunk: Vec<usize>,
-    /// The first of them, per axis.
-    first: Vec<usize>,
-    /// Their distance, per axis.
-    step: Vec<usize>,
-    /// How many, per axis.
-    counts: Vec<usize>,
-    /// Where they go in the result.
-    to: Vec<usize>,
-    /// Whether they are the whole chunk.
-    whole: bool,
-}
-
-impl ChunkPart {
-    pub(super) fn region(&self, chunks: &crate::chunk::Chunks, random: bool) -> Region {
-        if !random {
-            return chunks.region(&self.chunk);
-        }
-        let shape = (0..self.first.len()).map(|a| (self.counts[a] - 1) * self.step[a] + 1).collect();
-        Region::new(self.first.clone(), shape)
-    }
-
-    fn view_of(&self, block: &Block, held: &Region) -> View {
-        let inner = shape::strides(block.shape());
-        let offset = (0..inner.len()).map(|a| (self.first[a] - held.start[a]) * inner[a]).sum();
-        let strides = (0..inner.len()).map(|a| (self.step[a] * inner[a]).cast_signed()).collect();
-        View { block: block.clone(), offset, strides }
-    }
-}
-
-/// Per axis and chunk: the chunk, the first position in it, how many, and where they begin among all.
-type AxisPart = (usize, usize, usize, usize);
-
-/// The chunks that hold any of the positions. Unchunked data is cut where positions are apart on outer axes, so that
-/// nothing between them is read.
-pub(super) fn chunk_parts(store: &dyn Store, positions: &[Positions], span: &Region) -> Vec<ChunkPart> {
-    let info = store.info();
-    let random = store.random_access();
-    let last = positions.len().saturating_sub(1);
-    let axes: Vec<Vec<AxisPart>> = positions
-        .iter()
-        .enumerate()
-        .map(|(a, p)| match random {
-            true if p.step == 1 || a == last => vec![(0, p.first, p.count, 0)],
-            true => (0..p.count).map(|k| (0, p.first + k * p.step, 1, k)).collect(),
-            false => axis_parts(&info.chunks.axes()[a], p),
-        })
-        .collect();
-    let lengths: Vec<usize> = axes.iter().map(Vec::len).collect();
-    Indices::new(&lengths)
-        .map(|pick| {
-            let parts: Vec<AxisPart> = pick.iter().zip(&axes).map(|(&i, list)| list[i]).collect();
-            let chunk: Vec<usize> = parts.iter().map(|p| p.0).collect();
-            let whole = !random && span.contains(&info.chunks.region(&chunk)) && positions.iter().all(|p| p.step == 1);
-            ChunkPart {
-                chunk,
-                first: parts.iter().map(|p| p.1).collect(),
-                step: positions.iter().map(|p| p.step).collect(),
-                counts: parts.iter().map(|p| p.2).collect(),
-                to: parts.iter().map(|p| p.3).collect(),
-                whole,
-            }
-        })
-        .collect()
-}
-
-fn axis_parts(cuts: &crate::chunk::AxisChunks, p: &Positions) -> Vec<AxisPart> {
-    let mut out = Vec::new();
-    let mut k = 0;
-    while k < p.count {
-        let first = p.first + k * p.step;
-        let chunk = cuts.find(first);
-        let count = (cuts.start(chunk + 1) - first).div_ceil(p.step).min(p.count - k);
-        out.push((chunk, first, count, k));
-        k += count;
-    }
-    out
 }

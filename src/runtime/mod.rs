@@ -29,6 +29,7 @@ pub mod interrupt;
 pub(crate) mod launch;
 pub(crate) mod collage;
 pub(crate) mod fetch;
+mod stored;
 mod ahead;
 pub(crate) mod enqueue;
 pub(crate) mod rows;

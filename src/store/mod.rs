@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::shape;
 use remote::ahead::Ahead;
 use serde_json::{Map, Number, Value};
+use std::any::Any;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -88,6 +89,21 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`Store`](crate::ErrorKind::Store), naming file, array and chunk.
     fn read(&self, region: &Region, out: &mut [u8]) -> Result<()>;
+
+    /// Whether parts of chunks which follow each other in C order cost no more than the chunks, when one thread reads
+    /// them one after the other ([`Store::read_on`]), and one alone little more than it holds.
+    fn reads_in_parts(&self) -> bool {
+        false
+    }
+
+    /// As [`Store::read`], where `trail` has what the read before has left, of which this one may be the next part.
+    ///
+    /// # Errors
+    /// As [`Store::read`].
+    fn read_on(&self, region: &Region, out: &mut [u8], trail: &mut Trail) -> Result<()> {
+        let _ = trail;
+        self.read(region, out)
+    }
 
     /// What tells whether the stored array has changed: sizes and times of files, a digest of metadata. Runs are
     /// resumed only when it is the same; a store that knows nothing is trusted.
@@ -184,6 +200,21 @@ pub trait Store: fmt::Debug + Send + Sync {
     fn held(&self, span: &Region) -> Vec<(Data, Region)> {
         let _ = span;
         Vec::new()
+    }
+}
+
+/// What reading a part of a chunk leaves for whoever reads the next: an open file, say, and what of it is decoded.
+#[derive(Debug, Default)]
+pub struct Trail(Option<Box<dyn Any + Send>>);
+
+impl Trail {
+    /// What was left, where it is such a thing.
+    fn take<T: Any>(&mut self) -> Option<T> {
+        self.0.take()?.downcast::<T>().ok().map(|left| *left)
+    }
+
+    fn leave<T: Any + Send>(&mut self, left: T) {
+        self.0 = Some(Box::new(left));
     }
 }
 

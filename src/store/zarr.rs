@@ -28,6 +28,7 @@ mod coding;
 mod create;
 mod nodes;
 mod encode;
+mod parts;
 mod read;
 mod tree;
 mod write;

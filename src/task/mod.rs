@@ -1,7 +1,7 @@
 //! The implicit task graph: a task is a sweep and a block index, and what it needs is arithmetic.
 //!
 //! Nothing is stored per task: ten million chunks make a graph of a few numbers. Tasks of a sweep run in row-major
-//! order of their blocks; a sweep begins when those before it are done.
+//! order of their blocks, or those of a stored chunk one after another; a sweep begins when those before it are done.
 
 use crate::blockwise::plan::Plan;
 use crate::blockwise::sweep::{Machine, Sweep, decoded, sweeps};
@@ -101,9 +101,8 @@ impl TaskGraph {
     /// Task `number` of sweep `sweep`, in the order in which they run.
     #[must_use]
     pub fn task(&self, sweep: usize, number: usize) -> Task {
-        let (grid, order) = (&self.sweeps[sweep].grid, &self.sweeps[sweep].order);
-        let block = grid.index(number, order);
-        let region = grid.region(&block);
+        let block = self.sweeps[sweep].block(number);
+        let region = self.sweeps[sweep].grid.region(&block);
         Task { sweep, block, region }
     }
 

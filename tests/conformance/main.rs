@@ -20,6 +20,7 @@ mod groups;
 mod many;
 mod numerics;
 mod order;
+mod parts;
 mod places;
 mod products;
 mod random;

@@ -15,6 +15,7 @@ const VERSION: u8 = 2;
 const SOME: usize = 256 << 10;
 
 /// The facts of the header.
+#[derive(Debug)]
 struct Header {
     version: u8,
     flags: u8,
@@ -65,9 +66,15 @@ impl Header {
     /// Whether the library would do no better: it has vectors for elements of other widths, and for bits.
     #[cfg(feature = "zarr")]
     fn is_ours(&self) -> bool {
-        let is_known = self.version == VERSION && self.flags & 8 == 0 && self.block <= self.bytes;
         let is_quick = matches!(self.flags >> 5, 1 | 4) && (!self.is_shuffled() || [2, 4, 8].contains(&self.width));
-        is_known && is_quick && !self.is_copied() && !self.is_bitshuffled()
+        self.is_in_parts() && is_quick && !self.is_copied()
+    }
+
+    /// Whether parts of it can be decoded alone.
+    #[cfg(feature = "zarr")]
+    fn is_in_parts(&self) -> bool {
+        let is_known = self.version == VERSION && self.flags & 8 == 0 && self.block <= self.bytes;
+        is_known && !self.is_bitshuffled()
     }
 
     /// Streams of a block; the last block, where it is short, is one.
@@ -106,57 +113,163 @@ pub(in crate::store) fn decode_frame(from: &[u8], out: &mut [u8], tools: &mut To
     if ours { decode(from, out, tools) } else { raw::decode_blosc(from, out) }
 }
 
-/// Decodes a frame of `len` bytes that must fill `out`, a few blocks at a time, so that what is read of them is still
-/// in a near cache; `read` gives bytes from a place on. `None` where that has to be [`decode_frame`].
-///
-/// # Errors
-/// Those of `read`; why the frame is not valid.
+/// A frame that is read and decoded a few blocks at a time, so that what is read of them is still in a near cache, and
+/// of which a part costs what its blocks cost. Parts that follow each other decode no block twice.
 #[cfg(feature = "zarr")]
-pub(in crate::store) fn decode_stored<E>(
-    len: u64,
-    out: &mut [u8],
-    (packed, tools): (&mut Vec<u8>, &mut Tools),
-    mut read: impl FnMut(u64, &mut [u8]) -> Result<(), E>,
-    fail: impl Fn(String) -> E,
-) -> Option<Result<(), E>> {
-    let mut head = [0; HEADER];
-    let len = usize::try_from(len).ok().filter(|&len| len > SOME)?;
-    read(0, &mut head).ok()?;
-    let header = Header::of(&head, out.len()).ok().filter(|header| header.is_ours() && header.stored == len)?;
-    let blocks = out.len().div_ceil(header.block);
-    let first = HEADER.checked_add(blocks.checked_mul(4)?).filter(|&first| first <= len)?;
-    let mut table = vec![0; first - HEADER];
-    read(HEADER as u64, &mut table).ok()?;
-    // Blocks lie in whatever order the threads of the encoder were done with them; the last entry is where they end.
-    let mut places: Vec<(usize, usize)> = table.chunks_exact(4).map(little).zip(0..).collect();
-    places.sort_unstable();
-    if places.iter().any(|&(begin, _)| begin < first || begin > len) {
-        return Some(Err(fail("blosc: a block outside the chunk".to_owned())));
-    }
-    places.push((len, blocks));
-    let mut room = std::mem::take(&mut tools.block);
-    let mut decode = || {
-        let mut rest = places.as_slice();
-        while let [(begin, _), _, ..] = *rest {
-            let more = rest[1..].iter().take_while(|(end, _)| *end <= begin.saturating_add(SOME)).count().max(1);
-            let (now, end) = (&rest[..=more], rest[more].0);
-            if packed.len() < end - begin {
-                packed.resize(end - begin, 0);
-            }
-            read(begin as u64, &mut packed[..end - begin])?;
-            for pair in now.windows(2) {
-                let data = &packed[pair[0].0 - begin..pair[1].0 - begin];
-                let at = pair[0].1 * header.block;
-                let piece = &mut out[at..][..header.block.min(header.bytes - at)];
-                header.piece(data, piece, &mut room, tools).map_err(&fail)?;
-            }
-            rest = &rest[more..];
+#[derive(Debug)]
+pub(in crate::store) struct Frame {
+    header: Header,
+    /// Where each block begins and ends.
+    places: Vec<(usize, usize)>,
+    /// The number of a block of which more may be wanted,
+    held: Option<usize>,
+    /// and its streams, not shuffled back.
+    room: Vec<u8>,
+}
+
+#[cfg(feature = "zarr")]
+impl Frame {
+    /// The frame of `len` bytes that `read` gives from a place on, which holds `bytes` bytes and is wanted `whole` or
+    /// in parts. `None` where that has to be left to [`decode_frame`].
+    ///
+    /// # Errors
+    /// Those of `fail`, for a frame that is not valid.
+    pub(in crate::store) fn open<E>(
+        (len, bytes, whole): (u64, usize, bool),
+        mut read: impl FnMut(u64, &mut [u8]) -> Result<(), E>,
+        fail: impl Fn(String) -> E,
+    ) -> Option<Result<Self, E>> {
+        let mut head = [0; HEADER];
+        let len = usize::try_from(len).ok().filter(|&len| len > if whole { SOME } else { HEADER })?;
+        read(0, &mut head).ok()?;
+        let fits = |header: &Header| if whole { header.is_ours() } else { header.is_in_parts() };
+        let header = Header::of(&head, bytes).ok().filter(|header| header.stored == len && fits(header))?;
+        if header.is_copied() {
+            let fits = len - HEADER == bytes;
+            return fits.then(|| Ok(Self { header, places: Vec::new(), held: None, room: Vec::new() }));
         }
-        Ok(())
-    };
-    let done = decode();
-    tools.block = room;
-    Some(done)
+        let blocks = bytes.div_ceil(header.block);
+        let first = HEADER.checked_add(blocks.checked_mul(4)?).filter(|&first| first <= len)?;
+        let mut table = vec![0; first - HEADER];
+        read(HEADER as u64, &mut table).ok()?;
+        // Blocks lie in whatever order the threads of the encoder were done with them.
+        let starts: Vec<usize> = table.chunks_exact(4).map(little).collect();
+        if starts.iter().any(|&begin| begin < first || begin > len) {
+            return Some(Err(fail("blosc: a block outside the chunk".to_owned())));
+        }
+        let mut sorted = starts.clone();
+        sorted.sort_unstable();
+        sorted.push(len);
+        let end = |begin: usize| sorted[sorted.partition_point(|&other| other <= begin).min(blocks)];
+        let places = starts.into_iter().map(|begin| (begin, end(begin))).collect();
+        Some(Ok(Self { header, places, held: None, room: Vec::new() }))
+    }
+
+    /// Fills `out` with the bytes from `at` on, of a frame that `read` gives.
+    ///
+    /// # Errors
+    /// Those of `read`; those of `fail`, for a frame that is not valid.
+    pub(in crate::store) fn decode<E>(
+        &mut self,
+        at: usize,
+        out: &mut [u8],
+        (packed, tools): (&mut Vec<u8>, &mut Tools),
+        mut read: impl FnMut(u64, &mut [u8]) -> Result<(), E>,
+        fail: impl Fn(String) -> E,
+    ) -> Result<(), E> {
+        let end = at + out.len();
+        if out.is_empty() || end > self.header.bytes {
+            return if out.is_empty() { Ok(()) } else { Err(fail("blosc: a part outside the chunk".to_owned())) };
+        }
+        if self.header.is_copied() {
+            return read((HEADER + at) as u64, out);
+        }
+        let (first, last) = (at / self.header.block, (end - 1) / self.header.block);
+        if let Some(held) = self.held.filter(|held| (first..=last).contains(held)) {
+            self.put(held, &self.room, (at, out));
+        }
+        let mut wanted: Vec<usize> = (first..=last).filter(|&block| self.held != Some(block)).collect();
+        wanted.sort_unstable_by_key(|&block| self.places[block]);
+        let mut room = std::mem::take(&mut tools.block);
+        let mut rest = wanted.as_slice();
+        let mut decode = || {
+            while let [next, ..] = *rest {
+                let begin = self.places[next].0;
+                let near = |block: &&usize| self.places[**block].1 <= begin.saturating_add(SOME);
+                let (now, later) = rest.split_at(rest.iter().take_while(near).count().max(1));
+                rest = later;
+                let stop = now.iter().map(|&block| self.places[block].1).max().unwrap_or(begin);
+                if packed.len() < stop - begin {
+                    packed.resize(stop - begin, 0);
+                }
+                read(begin as u64, &mut packed[..stop - begin])?;
+                for &block in now {
+                    let (from, to) = self.places[block];
+                    self.block(block, &packed[from - begin..to - begin], (at, &mut *out), (&mut room, tools))
+                        .map_err(&fail)?;
+                }
+            }
+            Ok(())
+        };
+        let done = decode();
+        tools.block = room;
+        done
+    }
+
+    /// Decodes block `number`, which is `data`, to its place in the bytes from `at` on.
+    fn block(
+        &mut self,
+        number: usize,
+        data: &[u8],
+        (at, out): (usize, &mut [u8]),
+        (room, tools): (&mut Vec<u8>, &mut Tools),
+    ) -> Result<(), String> {
+        let begin = number * self.header.block;
+        let stop = self.header.bytes.min(begin + self.header.block);
+        let end = at + out.len();
+        if begin >= at && stop <= end {
+            return self.header.piece(data, &mut out[begin - at..stop - at], room, tools);
+        }
+        // More of what is cut at its end is wanted next.
+        let held = stop > end;
+        let mut own = std::mem::take(if held { &mut self.room } else { &mut *room });
+        if own.len() < stop - begin {
+            own.resize(stop - begin, 0);
+        }
+        self.held = self.held.filter(|_| !held);
+        let done = block(&self.header, data, &mut own[..stop - begin], tools);
+        if done.is_ok() {
+            self.put(number, &own, (at, out));
+        }
+        if held {
+            (self.room, self.held) = (own, done.is_ok().then_some(number));
+        } else {
+            *room = own;
+        }
+        done
+    }
+
+    /// Puts what is wanted of block `number`, whose streams `room` begins with, among the bytes from `at` on.
+    fn put(&self, number: usize, room: &[u8], (at, out): (usize, &mut [u8])) {
+        let begin = number * self.header.block;
+        let stop = self.header.bytes.min(begin + self.header.block);
+        let (from, to) = (begin.max(at), stop.min(at + out.len()));
+        let (part, first) = (&mut out[from - at..to - at], from - begin);
+        let (room, width) = (&room[..stop - begin], self.header.width);
+        let elements = room.len() / width;
+        let whole = |at: usize| at.is_multiple_of(width) && at <= elements * width;
+        if !self.header.is_shuffled() {
+            part.copy_from_slice(&room[first..][..part.len()]);
+        } else if elements > 1 && whole(first) && whole(first + part.len()) {
+            shuffle::undo_part(&room[..elements * width], first / width, part, width);
+        } else {
+            // A part that begins or ends inside an element, or with what fills none.
+            for (byte, at) in part.iter_mut().zip(first..) {
+                let sorted = elements > 1 && at < elements * width;
+                *byte = room[if sorted { at % width * elements + at / width } else { at }];
+            }
+        }
+    }
 }
 
 /// Decodes a frame that must fill `out`.
@@ -305,155 +418,4 @@ fn snappy_steps(from: &[u8], out: &mut [u8]) -> Option<usize> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn blosclz_repeats() {
-        let mut out = [0; 12];
-        blosclz(&[2, b'a', b'b', b'c', 7 << 5, 0, 2], &mut out).unwrap();
-        assert_eq!(&out, b"abcabcabcabc");
-        assert!(blosclz(&[2, b'a', b'b', b'c', 7 << 5, 0, 9], &mut out).is_err());
-    }
-
-    #[test]
-    fn snappy_repeats() {
-        let mut out = [0; 12];
-        snappy(&[12, 2 << 2, b'a', b'b', b'c', 5 << 2 | 1, 3], &mut out).unwrap();
-        assert_eq!(&out, b"abcabcabcabc");
-        assert!(snappy(&[12, 2 << 2, b'a', b'b', b'c', 5 << 2 | 1, 0], &mut out).is_err());
-    }
-
-    /// A frame as the C library makes it; `shuffle` is 0, 1 for bytes or 2 for bits.
-    #[cfg(feature = "zarr")]
-    fn frame(data: &[u8], width: usize, shuffle: i32, block: usize, (codec, level): (&str, i32)) -> Vec<u8> {
-        let mut out = vec![0; data.len() + 16];
-        let name = std::ffi::CString::new(codec).unwrap();
-        let (from, to) = (data.as_ptr().cast(), out.as_mut_ptr().cast());
-        // SAFETY: `data` is read and `out` written within their lengths, which are given; one thread.
-        let len = unsafe {
-            let (n, room) = (data.len(), out.len());
-            blosc_src::blosc_compress_ctx(level, shuffle, width, n, from, to, room, name.as_ptr(), block, 1)
-        };
-        out.truncate(usize::try_from(len).unwrap());
-        assert!(len > 0, "{codec} {level}: {} bytes", data.len());
-        out
-    }
-
-    /// Bytes that shrink in some places and not in others.
-    #[cfg(feature = "zarr")]
-    fn bytes(n: usize, seed: u64) -> Vec<u8> {
-        let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-        let next = |i: usize| {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            if (i / 700).is_multiple_of(3) { state.to_le_bytes()[0] } else { (i / 9 % 251).to_le_bytes()[0] & 0x3f }
-        };
-        (0..n).map(next).collect()
-    }
-
-    #[cfg(feature = "zarr")]
-    #[test]
-    fn frames_hold_what_the_library_put_in() {
-        let mut tools = Tools::default();
-        for codec in ["lz4", "lz4hc", "zstd", "zlib", "snappy", "blosclz"] {
-            for width in (1..=17).chain([24, 255]) {
-                for (n, block) in
-                    [(1, 0), (17, 0), (130, 0), (8192, 1024), (30_011, 4096), (40_000, 8192), (9000, 3000)]
-                {
-                    for (shuffle, level) in [(0, 1), (1, 5), (2, 5), (1, 9), (1, 0)] {
-                        let data = bytes(n, (n + width) as u64);
-                        let packed = frame(&data, width, shuffle, block, (codec, level));
-                        let what = format!("{codec} {level}, width {width}, shuffle {shuffle}, {n} in {block}");
-                        let (mut ours, mut theirs, mut either) = (vec![1; n], vec![2; n], vec![3; n]);
-                        raw::decode_blosc(&packed, &mut theirs).expect(&what);
-                        decode_frame(&packed, &mut either, &mut tools).expect(&what);
-                        assert!(theirs == data && either == data, "{what}");
-                        // What is left to the library may be beyond us, but not wrong.
-                        if decode(&packed, &mut ours, &mut tools).is_ok() && shuffle < 2 {
-                            assert!(ours == data, "{what}");
-                        }
-                    }
-                }
-            }
-        }
-    }
-
-    /// What is read a few blocks at a time.
-    #[cfg(feature = "zarr")]
-    fn stored(packed: &[u8], out: &mut [u8], tools: &mut Tools) -> Option<Result<(), String>> {
-        let read = |at: u64, to: &mut [u8]| {
-            let at = usize::try_from(at).unwrap();
-            to.copy_from_slice(packed.get(at..at + to.len()).ok_or("reads past the end")?);
-            Ok(())
-        };
-        decode_stored(packed.len() as u64, out, (&mut Vec::new(), tools), read, |why| why)
-    }
-
-    #[cfg(feature = "zarr")]
-    #[test]
-    fn frames_are_read_a_few_blocks_at_a_time() {
-        let mut tools = Tools::default();
-        for (codec, block, n) in [("lz4", 8192, 1_500_001), ("zstd", 300_000, 2_000_000), ("lz4", 1 << 20, 3_000_000)] {
-            let data = bytes(n, 7);
-            let mut packed = frame(&data, 4, 1, block, (codec, 5));
-            let mut out = vec![0; n];
-            assert_eq!(stored(&packed, &mut out, &mut tools), Some(Ok(())));
-            assert!(out == data, "{codec} in blocks of {block}");
-            // Every start of a block, damaged: nothing is read outside the frame, and nothing panics.
-            let blocks = n.div_ceil(little(&packed[8..12]));
-            for at in (0..HEADER + 4 * blocks).take(200) {
-                for value in [0, 0x7f, 0xff] {
-                    let before = std::mem::replace(&mut packed[at], value);
-                    let done = stored(&packed, &mut out, &mut tools);
-                    assert!(
-                        done.as_ref().is_none_or(|done| done.as_ref().err().is_none_or(|e| e != "reads past the end"))
-                    );
-                    packed[at] = before;
-                }
-            }
-        }
-    }
-
-    #[cfg(feature = "zarr")]
-    #[test]
-    fn damaged_frames_are_errors_or_other_bytes() {
-        let mut tools = Tools::default();
-        for (codec, width) in [("lz4", 4), ("lz4", 1), ("lz4", 3), ("zstd", 8), ("zstd", 2), ("blosclz", 4)] {
-            let data = bytes(3000, 5);
-            let packed = frame(&data, width, 1, 1024, (codec, 5));
-            let mut out = vec![0; data.len()];
-            for len in 0..packed.len() {
-                assert!(decode_frame(&packed[..len], &mut out, &mut tools).is_err(), "{codec}: {len} bytes");
-                // A header that claims to know.
-                let mut short = packed[..len].to_vec();
-                if len >= HEADER {
-                    short[12..16].copy_from_slice(&u32::try_from(len).unwrap().to_le_bytes());
-                }
-                assert!(decode_frame(&short, &mut out, &mut tools).is_err(), "{codec}: {len} bytes of a frame");
-            }
-            for bit in 0..8 * packed.len() {
-                let mut bad = packed.clone();
-                bad[bit / 8] ^= 1 << (bit % 8);
-                // Nothing is written outside `out`, whatever comes; there is no checksum.
-                let _ = decode(&bad, &mut out, &mut tools);
-                let _ = decode_frame(&bad, &mut out, &mut tools);
-            }
-            assert!(decode_frame(&packed, &mut out[1..], &mut tools).is_err());
-            decode_frame(&packed, &mut out, &mut tools).unwrap();
-            assert_eq!(out, data);
-        }
-    }
-
-    #[test]
-    fn damaged_headers_are_errors() {
-        let mut out = [0; 64];
-        for len in 0..20 {
-            assert!(decode(&vec![0; len], &mut out, &mut Tools::default()).is_err());
-        }
-        let mut stored = vec![2, 1, 1, 4, 64, 0, 0, 0, 64, 0, 0, 0, 24, 0, 0, 0];
-        stored.extend([255, 255, 255, 255, 0, 0, 0, 0]);
-        assert!(decode(&stored, &mut out, &mut Tools::default()).is_err());
-    }
-}
+mod tests;

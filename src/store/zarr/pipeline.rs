@@ -8,7 +8,8 @@
 use crate::cpu::copy::swap_bytes;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
-use crate::store::unpack::{Tools, blosc};
+use crate::store::unpack::Tools;
+use crate::store::unpack::blosc::Frame;
 use crate::store::zarr::piece::{Bytes, Piece, grown};
 use direct::{Direct, Scratch};
 use lzma::Lzma;
@@ -252,14 +253,41 @@ impl Pipeline {
         }
     }
 
+    /// Whether parts of a chunk can be decoded without the rest.
+    pub(super) fn is_in_parts(&self) -> bool {
+        self.direct.is_some_and(Direct::is_bare_frame)
+    }
+
+    /// A chunk of a file, of `bytes` bytes, to be read and decoded bit by bit, where its codecs allow that: `whole`, or
+    /// in parts.
+    pub(super) fn frame(&self, piece: &Piece, bytes: usize, whole: bool) -> Option<Result<Frame>> {
+        let is_file = matches!(piece.bytes, Bytes::File { .. });
+        let read = |at, to: &mut [u8]| piece.read_at(at, to);
+        if !self.is_in_parts() || !is_file {
+            return None;
+        }
+        Frame::open((piece.len, bytes, whole), read, |why| Error::store(&piece.path, why))
+    }
+
+    /// Reads the bytes from `at` on that a [frame](Self::frame) of this chunk holds.
+    pub(super) fn read_part(
+        &self,
+        piece: &Piece,
+        (frame, at): (&mut Frame, usize),
+        out: &mut [u8],
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        let (room, read) = ((&mut scratch.stored, &mut scratch.tools), |at, to: &mut [u8]| piece.read_at(at, to));
+        frame.decode(at, out, room, read, |why| Error::store(&piece.path, why))?;
+        self.direct.iter().for_each(|direct| direct.finish(out));
+        Ok(())
+    }
+
     /// Reads a chunk of a file and decodes it straight to where its elements go, where its codecs allow to do that bit
     /// by bit.
     pub(super) fn read_into(&self, piece: &Piece, out: &mut [u8], scratch: &mut Scratch) -> Option<Result<()>> {
-        let direct =
-            self.direct.filter(|direct| direct.is_bare_frame() && matches!(piece.bytes, Bytes::File { .. }))?;
-        let (room, read) = ((&mut scratch.stored, &mut scratch.tools), |at, to: &mut [u8]| piece.read_at(at, to));
-        let done = blosc::decode_stored(piece.len, out, room, read, |why| Error::store(&piece.path, why))?;
-        Some(done.map(|()| direct.finish(out)))
+        let frame = self.frame(piece, out.len(), true)?;
+        Some(frame.and_then(|mut frame| self.read_part(piece, (&mut frame, 0), out, scratch)))
     }
 
     /// As [`Pipeline::decode`], to `room` where the codecs allow that.

@@ -2,6 +2,7 @@
 
 use super::coding;
 use super::meta::Array;
+use super::parts::Opened;
 use super::piece::{Bytes, Piece};
 use super::pipeline::Outcome;
 use super::pipeline::direct::Scratch;
@@ -18,7 +19,7 @@ use crate::store::extent::Extent;
 use crate::store::raw;
 use crate::store::remote::ahead::Ahead;
 use crate::store::remote::{Got, Place, Want};
-use crate::store::{Coded, Encoding, Info, Store};
+use crate::store::{Coded, Encoding, Info, Store, Trail};
 use parking_lot::Mutex;
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -70,7 +71,13 @@ impl ZarrStore {
     }
 
     /// Decodes the common part of `region` and the stored chunk `index` into its place in `out`.
-    fn read_chunk(&self, index: &[usize], region: &Region, out: &mut [u8], scratch: &mut Scratch) -> Result<()> {
+    fn read_chunk(
+        &self,
+        index: &[usize],
+        region: &Region,
+        out: &mut [u8],
+        (scratch, mut trail): (&mut Scratch, Option<&mut Trail>),
+    ) -> Result<()> {
         let chunk = self.array.grid.region(index);
         let Some(common) = chunk.intersect(region) else { return Ok(()) };
         let (part, place) = (common.relative_to(&chunk), common.relative_to(region));
@@ -85,12 +92,20 @@ impl ZarrStore {
             return Ok(());
         }
         let stored_shape = self.array.stored_shape(index);
+        let in_part = place.shape != stored_shape && self.array.pipeline.is_in_parts();
+        if in_part && let Some(opened) = trail.as_deref_mut().and_then(|trail| Opened::left(trail, index)) {
+            return opened.read(&self.array, &part, (&mut window, trail), scratch);
+        }
         let limit = self.limit(&stored_shape);
         let key = self.array.key(index);
         let piece = match self.source.remote() {
             Some(objects) => objects.piece(&key, limit)?,
             None => self.source.piece(&key)?,
         };
+        let mut piece = piece;
+        if in_part && let Some(opened) = Opened::new(&self.array, index, &mut piece) {
+            return opened?.read(&self.array, &part, (&mut window, trail), scratch);
+        }
         let Some(piece) = piece else {
             window.fill(&whole, &self.array.fill);
             return Ok(());
@@ -120,6 +135,10 @@ impl ZarrStore {
         let decoded = pipeline.decode_within(stored, &stored_shape, chunk, tools);
         let decoded = decoded.map_err(|why| Error::store(path, why))?;
         window.put(&whole, &decoded, &stored_shape, &part.start);
+        if let Some(trail) = trail.filter(|_| in_part) {
+            let decoded = decoded.into_owned();
+            trail.leave(Opened::decoded(index, decoded));
+        }
         Ok(())
     }
 
@@ -227,6 +246,26 @@ impl ZarrStore {
         objects.iter().all(|of| of.place.fetch_all(ahead, &of.key, &of.ranges) == of.ranges.len())
     }
 
+    /// Fills `out` with a region; `trail` is for whoever reads the next part of a chunk.
+    fn read_region(&self, region: &Region, out: &mut [u8], mut trail: Option<&mut Trail>) -> Result<()> {
+        raw::check_request(&self.array.info, region, out.len())?;
+        if out.is_empty() {
+            return Ok(());
+        }
+        let mut scratch = SCRATCH.take();
+        let done = if self.is_remote() {
+            self.read_remote(region, out, &mut scratch)
+        } else {
+            self.each_chunk(region, |index| self.read_whole(index, region, out, (&mut scratch, trail.as_deref_mut())))
+        };
+        SCRATCH.set(scratch.trimmed());
+        done?;
+        if self.array.info.dtype == DType::Bool {
+            normalise_bools(out);
+        }
+        Ok(())
+    }
+
     /// Reads chunk by chunk, with requests for the next ones under way.
     fn read_remote(&self, region: &Region, out: &mut [u8], scratch: &mut Scratch) -> Result<()> {
         let touched = self.array.grid.touching(region);
@@ -247,15 +286,21 @@ impl ZarrStore {
                 coming.next();
                 asked += 1;
             }
-            self.read_whole(&index, region, out, scratch)?;
+            self.read_whole(&index, region, out, (&mut *scratch, None))?;
         }
         Ok(())
     }
 
     /// As [`ZarrStore::read_chunk`], with an error that names the chunk.
-    fn read_whole(&self, index: &[usize], region: &Region, out: &mut [u8], scratch: &mut Scratch) -> Result<()> {
+    fn read_whole(
+        &self,
+        index: &[usize],
+        region: &Region,
+        out: &mut [u8],
+        state: (&mut Scratch, Option<&mut Trail>),
+    ) -> Result<()> {
         let kind = if self.array.pipeline.sharding().is_some() { "shard" } else { "chunk" };
-        self.read_chunk(index, region, out, scratch)
+        self.read_chunk(index, region, out, state)
             .map_err(|e| e.at(format!("{kind} {}", shape::tuple(index))).at(format!("array {}", self.array.info.path)))
     }
 
@@ -322,22 +367,15 @@ impl Store for ZarrStore {
     }
 
     fn read(&self, region: &Region, out: &mut [u8]) -> Result<()> {
-        raw::check_request(&self.array.info, region, out.len())?;
-        if out.is_empty() {
-            return Ok(());
-        }
-        let mut scratch = SCRATCH.take();
-        let done = if self.is_remote() {
-            self.read_remote(region, out, &mut scratch)
-        } else {
-            self.each_chunk(region, |index| self.read_whole(index, region, out, &mut scratch))
-        };
-        SCRATCH.set(scratch.trimmed());
-        done?;
-        if self.array.info.dtype == DType::Bool {
-            normalise_bools(out);
-        }
-        Ok(())
+        self.read_region(region, out, None)
+    }
+
+    fn reads_in_parts(&self) -> bool {
+        self.array.pipeline.is_in_parts() && matches!(self.source, Source::Directory(_))
+    }
+
+    fn read_on(&self, region: &Region, out: &mut [u8], trail: &mut Trail) -> Result<()> {
+        self.read_region(region, out, Some(trail))
     }
 
     fn stamp(&self) -> Option<String> {

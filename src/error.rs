@@ -127,6 +127,7 @@ struct Inner {
     kind: ErrorKind,
     frames: Vec<String>,
     transient: bool,
+    refused: bool,
 }
 
 impl Error {
@@ -170,6 +171,21 @@ impl Error {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         self.0.transient
+    }
+
+    /// The same error, as one of somebody who refuses what is asked for, and may not say whether it is there.
+    #[must_use]
+    #[cfg_attr(not(feature = "remote"), allow(dead_code, reason = "its users are left out"))]
+    pub(crate) fn refused(mut self) -> Self {
+        self.0.refused = true;
+        self
+    }
+
+    /// Whether what is asked for was refused.
+    #[must_use]
+    #[cfg_attr(not(feature = "zarr"), allow(dead_code, reason = "its users are left out"))]
+    pub(crate) fn is_refused(&self) -> bool {
+        self.0.refused
     }
 
     /// Whether the request itself was wrong, as opposed to a run that failed.
@@ -247,7 +263,7 @@ impl Error {
 
 impl From<ErrorKind> for Error {
     fn from(kind: ErrorKind) -> Self {
-        Self(Box::new(Inner { kind, frames: Vec::new(), transient: false }))
+        Self(Box::new(Inner { kind, frames: Vec::new(), transient: false, refused: false }))
     }
 }
 

@@ -8,9 +8,9 @@ use crate::array::Array;
 use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
 use crate::error::{Error, Result};
-use crate::expr::{ExprKind, build};
+use crate::expr::build;
 use crate::store::remote::{is_marked, is_url, mark};
-use crate::store::{self, Create, Info, Node, NodeKind};
+use crate::store::{self, Create, Info, Listing, Node, NodeKind};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -33,18 +33,18 @@ pub fn convert(args: &Convert) -> Result<(), Failure> {
     let dtype = args.dtype.as_deref().map(DType::from_str).transpose()?;
     let mut session = Session::start(&args.running)?;
     session.writes_to(std::slice::from_ref(&args.target));
-    let (container, inner) = store::container(&args.source)?;
-    let nodes = store::tree(&args.source)?;
+    let listing = Listing::of(&args.source)?;
+    let nodes = listing.nodes();
     let arrays: Vec<(&Node, &Info)> = nodes
         .iter()
         .filter_map(|n| if let NodeKind::Array(info) = &n.kind { Some((n, info.as_ref())) } else { None })
         .collect();
-    let job = Job { args, dtype, container, inner };
+    let job = Job { args, dtype, listing: &listing };
     if args.running.resume && !store::resumes(&args.target)? {
         note(&format!("note: {} starts over; only Zarr and .npy are resumed", args.target.display()));
     }
     let to_npy = args.target.extension().is_some_and(|e| e.eq_ignore_ascii_case("npy"));
-    match (arrays.as_slice(), nodes.as_slice()) {
+    match (arrays.as_slice(), nodes) {
         ([(node, info)], [_]) => job.single(&mut session, node, info)?,
         ([(node, info)], _) if to_npy => job.single(&mut session, node, info)?,
         (_, _) if to_npy => {
@@ -52,7 +52,7 @@ pub fn convert(args: &Convert) -> Result<(), Failure> {
             let why = format!("a .npy file holds one array and {path} has {n}; name one of them");
             return Err(Error::argument("convert", why).into());
         }
-        _ => job.tree(&mut session, &nodes)?,
+        _ => job.tree(&mut session, nodes)?,
     }
     Ok(session.finish(&format!("{} to {}", args.source.display(), args.target.display()))?)
 }
@@ -60,18 +60,11 @@ pub fn convert(args: &Convert) -> Result<(), Failure> {
 struct Job<'a> {
     args: &'a Convert,
     dtype: Option<DType>,
-    /// The container of the source, and the source's path inside of it.
-    container: PathBuf,
-    inner: String,
+    /// What there is to be converted.
+    listing: &'a Listing,
 }
 
 impl Job<'_> {
-    /// Where the user would open a node.
-    fn path(&self, node: &Node) -> PathBuf {
-        let own = node.path.trim_matches('/');
-        if own == self.inner { self.args.source.clone() } else { self.container.join(own) }
-    }
-
     /// The element type of the copy.
     fn becomes(&self, info: &Info) -> DType {
         self.dtype.unwrap_or(info.dtype)
@@ -84,8 +77,9 @@ impl Job<'_> {
 
     /// Copies one array.
     fn array(&self, session: &mut Session, node: &Node, info: &Info, to: (&Path, Create)) -> Result<()> {
-        let source = session.cx().open(self.path(node))?;
-        let coding = if let ExprKind::Source(store) = &source.expr().kind { store.coding() } else { None };
+        let store = self.listing.open(node)?;
+        let coding = store.coding();
+        let source = Array::from_expr(build::source(store));
         let array = match self.dtype {
             Some(dtype) => Array::from_expr(build::cast(source.expr(), dtype)?),
             None => source,
@@ -150,7 +144,7 @@ impl Job<'_> {
     fn targets<'b>(&self, nodes: &'b [Node], target: &Path) -> impl Iterator<Item = (&'b Node, PathBuf)> {
         nodes.iter().map(move |node| {
             let own = node.path.trim_matches('/');
-            let below = own.strip_prefix(self.inner.as_str()).unwrap_or(own).trim_start_matches('/');
+            let below = own.strip_prefix(self.listing.inner()).unwrap_or(own).trim_start_matches('/');
             (node, if below.is_empty() { target.to_path_buf() } else { target.join(below) })
         })
     }

@@ -8,7 +8,7 @@ use crate::expr::ExprKind;
 use crate::runtime::context::Context;
 use crate::store::index::Index;
 use crate::store::joined::{is_pattern, matching};
-use crate::store::{self, Create, Node, NodeKind};
+use crate::store::{self, Create, Listing, Node, NodeKind};
 use std::path::PathBuf;
 
 /// Runs `hyperslab index`.
@@ -25,13 +25,13 @@ pub fn index(args: &Arguments) -> Result<(), Failure> {
         return Err(Error::argument("index", "there are no files").into());
     };
     let mut index = Index::new(&args.output, &Create::new().overwrite(args.overwrite))?;
-    let inside = store::container(first)?.1;
-    for node in store::tree(first)? {
+    let listing = Listing::of(first)?;
+    for node in listing.nodes() {
         let path = node.path.trim_matches('/');
-        let below = path.strip_prefix(inside.as_str()).unwrap_or(path).trim_start_matches('/').to_owned();
+        let below = path.strip_prefix(listing.inner()).unwrap_or(path).trim_start_matches('/').to_owned();
         match &node.kind {
             NodeKind::Group(attributes) => index.group(&below, attributes),
-            NodeKind::Array(_) => array(session.cx(), &mut index, &files, &node, &below, args)?,
+            NodeKind::Array(_) => array(session.cx(), &mut index, &files, node, &below, args)?,
             NodeKind::Other(why) => note(&format!("warning: left out {path}: {}", why.replace('\n', " "))),
         }
     }

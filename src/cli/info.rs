@@ -11,9 +11,9 @@ use crate::error::{Bytes, Error, ErrorKind, Result};
 use crate::expr::{Expr, build};
 use crate::op::calendar::Clock;
 use crate::shape;
-use crate::store::{self, Attributes, Info, Node, NodeKind};
+use crate::store::{Attributes, Info, Listing, Node, NodeKind};
 use serde_json::{Map, Value, json};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Characters of attributes to a line.
 const ATTRIBUTES_WIDTH: usize = 100;
@@ -21,8 +21,6 @@ const ATTRIBUTES_WIDTH: usize = 100;
 /// One group or array, and what was found out about it.
 struct Entry {
     node: Node,
-    /// Where it can be opened.
-    path: PathBuf,
     stats: Option<Stats>,
     /// What is wrong with it.
     faults: Vec<String>,
@@ -33,10 +31,12 @@ struct Entry {
 /// # Errors
 /// When nothing is at the path, and when something there is damaged.
 pub fn info(args: &Arguments) -> Result<(), Failure> {
-    let mut entries = list(&args.path)?;
+    let listing = Listing::of(&args.path)?;
+    let entry = |node: &Node| Entry { node: node.clone(), stats: None, faults: Vec::new() };
+    let mut entries: Vec<Entry> = listing.nodes().iter().map(entry).collect();
     let mut session = if args.stats { Some(Session::start(&args.running)?) } else { None };
     for entry in &mut entries {
-        examine(entry, session.as_mut(), args.running.raw);
+        examine(&listing, entry, session.as_mut(), args.running.raw);
     }
     say(&if args.json { json(&args.path, &entries)? } else { text(&args.path, &entries)? })?;
     let title = args.path.display().to_string();
@@ -50,24 +50,11 @@ pub fn info(args: &Arguments) -> Result<(), Failure> {
     if faults.is_empty() { Ok(()) } else { Err(Failure::Faults(faults)) }
 }
 
-/// Everything at or below a path.
-fn list(path: &Path) -> Result<Vec<Entry>> {
-    let (container, inner) = store::container(path)?;
-    let nodes = store::tree(path)?;
-    let entry = |node: Node| {
-        let own = node.path.trim_matches('/');
-        // An array is opened as the user named it: a file without a path inside may stand for its only array.
-        let path = if own == inner { path.to_path_buf() } else { container.join(own) };
-        Entry { node, path, stats: None, faults: Vec::new() }
-    };
-    Ok(nodes.into_iter().map(entry).collect())
-}
-
 /// Tells damage from what is merely not supported, and reads an array through where that is asked for.
-fn examine(entry: &mut Entry, session: Option<&mut Session>, raw: bool) {
+fn examine(listing: &Listing, entry: &mut Entry, session: Option<&mut Session>, raw: bool) {
     match &entry.node.kind {
         NodeKind::Group(_) => {}
-        NodeKind::Other(_) => match store::open(&entry.path) {
+        NodeKind::Other(_) => match listing.open(&entry.node) {
             Err(error) if !matches!(error.kind(), ErrorKind::Unsupported { .. }) => {
                 entry.faults.push(error.to_string());
             }
@@ -75,7 +62,7 @@ fn examine(entry: &mut Entry, session: Option<&mut Session>, raw: bool) {
         },
         NodeKind::Array(_) => {
             let Some(session) = session else { return };
-            let outcome = store::open(&entry.path).map_err(|e| vec![e.to_string()]).and_then(|store| {
+            let outcome = listing.open(&entry.node).map_err(|e| vec![e.to_string()]).and_then(|store| {
                 let array = values(build::source(store.clone()), store.info(), raw);
                 stats::of(session, store.as_ref(), &array)
             });

@@ -7,7 +7,7 @@
 //! when it is asked for.
 
 use crate::error::Result;
-use crate::store::{self, Store};
+use crate::store::{self, Container, Store};
 use std::fmt;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
@@ -31,12 +31,15 @@ pub struct Coordinate {
 enum Origin {
     /// An array of this name and length (a scalar, where there is none) beside the one at `array`, or in a group above
     /// that.
-    Beside { array: Arc<Path>, name: Arc<str>, len: Option<usize> },
+    Beside { array: Arc<Path>, within: Option<Within>, name: Arc<str>, len: Option<usize> },
     /// This array.
     Given(Arc<dyn Store>),
     /// The values of these, one after the other, of so many arrays.
     Joined { parts: Arc<[Coordinate]>, arrays: usize },
 }
+
+/// The container of an array, as far as it is known, and its path inside.
+type Within = (Arc<dyn Container>, Arc<Path>);
 
 /// A coordinate is joined of the values of no more arrays than these: joins of joins may repeat them without end.
 const MOST_JOINED: usize = 1 << 16;
@@ -133,17 +136,26 @@ impl Coordinate {
     /// # Errors
     /// [`Store`](crate::ErrorKind::Store) when it is there and cannot be read.
     pub fn values(&self) -> Result<Option<Values>> {
-        let (array, name, len) = match &self.origin {
+        let (array, within, name, len) = match &self.origin {
             Origin::Given(array) => return Ok(Some(Values::Stored(Arc::clone(array)))),
             Origin::Joined { parts, .. } => return Ok(Some(Values::Joined(Arc::clone(parts)))),
-            Origin::Beside { array, name, len } => (array, name, *len),
+            Origin::Beside { array, within, name, len } => (array, within, name, *len),
         };
-        let Ok((container, inner)) = store::container(array) else { return Ok(None) };
-        if inner.is_empty() || name.contains('/') {
+        if name.contains('/') {
             return Ok(None);
         }
-        for group in Path::new(&inner).ancestors().skip(1) {
-            let own: PathBuf = container.join(group).join(&**name);
+        if let Some((container, inner)) = within {
+            for place in places(inner, name) {
+                let found = container.array(&place)?.filter(|array| array.info().shape == len.as_slice());
+                if let Some(array) = found {
+                    return Ok(Some(Values::Stored(array)));
+                }
+            }
+            return Ok(None);
+        }
+        let Ok((container, inner)) = store::container(array) else { return Ok(None) };
+        for place in places(Path::new(&inner), name) {
+            let own: PathBuf = container.join(place);
             let nodes = store::tree(&own).unwrap_or_default();
             if matches!(nodes.as_slice(), [store::Node { kind: store::NodeKind::Array(info), .. }]
                 if info.shape == len.as_slice())
@@ -163,7 +175,7 @@ impl Coordinate {
     /// Whether both are known to have the same values.
     fn same(&self, other: &Self) -> bool {
         let origin = match (&self.origin, &other.origin) {
-            (Origin::Beside { array: a, name: n, len: l }, Origin::Beside { array: b, name: m, len: k }) => {
+            (Origin::Beside { array: a, name: n, len: l, .. }, Origin::Beside { array: b, name: m, len: k, .. }) => {
                 a.parent() == b.parent() && n == m && l == k
             }
             (Origin::Given(a), Origin::Given(b)) => Arc::ptr_eq(a, b),
@@ -322,14 +334,19 @@ fn differing(scalars: &[&[Name]]) -> Option<Name> {
     along(&names)
 }
 
+/// Where coordinates of this name may be of the array `inner` of a container: in its group, and in those above.
+fn places(inner: &Path, name: &str) -> impl Iterator<Item = String> {
+    let groups = inner.ancestors().skip(1).map(|group| group.join(name).to_string_lossy().into_owned());
+    groups.collect::<Vec<_>>().into_iter()
+}
+
 /// The names of the dimensions of a stored array, whose coordinates stand beside it.
 pub(super) fn of_store(store: &dyn Store) -> Vec<Option<Name>> {
     let info = store.info();
-    let one = |(axis, name): (usize, &Option<String>)| {
-        let len = info.shape.get(axis).copied().unwrap_or(0);
-        Some(beside(store, name.as_ref()?, Some(len)))
-    };
-    info.names.iter().enumerate().map(one).collect()
+    let length = |axis: usize| info.shape.get(axis).copied().unwrap_or(0);
+    let named = info.names.iter().enumerate().filter_map(|(axis, name)| Some((name.as_deref()?, Some(length(axis)))));
+    let mut found = beside(store, named.collect()).into_iter();
+    info.names.iter().map(|name| name.as_ref().and_then(|_| found.next())).collect()
 }
 
 /// The scalar coordinates of a stored array: those that its attribute `coordinates` lists and that turn out to be
@@ -338,18 +355,28 @@ pub(super) fn scalars_of_store(store: &dyn Store) -> Vec<Name> {
     let info = store.info();
     let Some(serde_json::Value::String(list)) = info.attributes.get("coordinates") else { return Vec::new() };
     let others = list.split_whitespace().filter(|n| !info.names.iter().flatten().any(|axis| axis == n));
-    others.map(|name| beside(store, name, None)).filter(|name| name.coordinate.is_some()).collect()
+    let found = beside(store, others.map(|name| (name, None)).collect());
+    found.into_iter().filter(|name| name.coordinate.is_some()).collect()
 }
 
-/// A name whose coordinate stands beside a stored array.
-fn beside(store: &dyn Store, name: &str, len: Option<usize>) -> Name {
-    let name = Name::new(name);
+/// Names of which coordinates of these lengths stand beside a stored array.
+fn beside(store: &dyn Store, names: Vec<(&str, Option<usize>)>) -> Vec<Name> {
     if store.in_memory() {
-        return name;
+        return names.into_iter().map(|(name, _)| Name::new(name)).collect();
     }
+    let within = store.within().map(|(container, inner)| {
+        let first = |(name, _): &(&str, _)| places(Path::new(&inner), name).next();
+        container.announce(&names.iter().filter_map(first).collect::<Vec<_>>());
+        (container, PathBuf::from(inner).into())
+    });
     let array: Arc<Path> = PathBuf::from(&store.info().path).into();
-    let origin = Origin::Beside { array, name: Arc::clone(&name.text), len };
-    name.with(Coordinate { origin, picks: Picks::Steps { offset: 0, stride: 1, len: len.unwrap_or(1) } })
+    let one = |(name, len): (&str, Option<usize>)| {
+        let name = Name::new(name);
+        let (array, within) = (Arc::clone(&array), within.clone());
+        let origin = Origin::Beside { array, within, name: Arc::clone(&name.text), len };
+        name.with(Coordinate { origin, picks: Picks::Steps { offset: 0, stride: 1, len: len.unwrap_or(1) } })
+    };
+    names.into_iter().map(one).collect()
 }
 
 impl Deref for Name {
@@ -417,7 +444,7 @@ mod tests {
 
     #[test]
     fn what_has_another_length_has_no_coordinate() {
-        let origin = Origin::Beside { array: Path::new("x").into(), name: "lat".into(), len: Some(3) };
+        let origin = Origin::Beside { array: Path::new("x").into(), within: None, name: "lat".into(), len: Some(3) };
         let name = Name::new("lat").with(Coordinate { origin, picks: Picks::Steps { offset: 0, stride: 1, len: 3 } });
         assert!(name.clone().of_length(Some(3)).coordinate().is_some());
         assert!(

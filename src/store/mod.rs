@@ -51,10 +51,12 @@ pub mod zarr;
 pub mod hdf5;
 pub mod joined;
 mod locate;
+mod listing;
 pub mod conformance;
 
 pub use create::{Create, Layout};
 pub use info::Info;
+pub use listing::Listing;
 use locate::{locate, place, wanted};
 pub use update::{Change, Update};
 
@@ -196,6 +198,12 @@ pub trait Store: fmt::Debug + Send + Sync {
         false
     }
 
+    /// The container that the array is in, and its path inside of that, where others are found there without asking
+    /// again for what is known.
+    fn within(&self) -> Option<(Arc<dyn Container>, String)> {
+        None
+    }
+
     /// The pieces in memory that `span` touches, and the boxes that they are.
     fn held(&self, span: &Region) -> Vec<(Data, Region)> {
         let _ = span;
@@ -216,6 +224,21 @@ impl Trail {
     fn leave<T: Any + Send>(&mut self, left: T) {
         self.0 = Some(Box::new(left));
     }
+}
+
+/// What a container is known to hold since something in it was opened: what is found in it is as new as that.
+pub trait Container: fmt::Debug + Send + Sync {
+    /// Says which arrays will be looked for, by their paths inside: what has to be asked for is then asked for at once,
+    /// with the first of them.
+    fn announce(&self, inner: &[String]) {
+        let _ = inner;
+    }
+
+    /// The array at this path inside; `None` where none is that can be read.
+    ///
+    /// # Errors
+    /// [`Store`](crate::ErrorKind::Store) when that cannot be told.
+    fn array(&self, inner: &str) -> Result<Option<Arc<dyn Store>>>;
 }
 
 /// How the chunks of a stored array are encoded, in the words of Zarr v2.
@@ -288,6 +311,10 @@ pub trait Sink: fmt::Debug + Send + Sync {
     fn finish(self: Box<Self>) -> Result<()>;
 }
 
+/// What a container holds, and what opens arrays of it without asking again for what is known by then, where there is
+/// such a thing.
+pub type Survey = (Vec<Node>, Option<Arc<dyn Container>>);
+
 /// An entry of a container's tree.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Node {
@@ -340,6 +367,14 @@ pub trait Format: Sync {
     /// # Errors
     /// As [`Format::open`].
     fn tree(&self, path: &Path, inner: &str) -> Result<Vec<Node>>;
+
+    /// As [`Format::tree`], with what opens the arrays.
+    ///
+    /// # Errors
+    /// As [`Format::open`].
+    fn survey(&self, path: &Path, inner: &str) -> Result<Survey> {
+        self.tree(path, inner).map(|nodes| (nodes, None))
+    }
 
     /// Begins the array `inner` of the container at `path`, which may not exist yet.
     ///

@@ -193,8 +193,8 @@ pub(crate) trait Objects: fmt::Debug + Send + Sync {
     /// Begins to store an object, at once or not at all.
     fn put(&self, key: &str, data: Vec<u8>, done: Done<Result<()>>);
 
-    /// The names directly below a folder, or all keys in it.
-    fn list(&self, folder: &str, all: bool) -> Result<Listing>;
+    /// The names directly below each of these folders, or all keys in them; asked for at once.
+    fn list(&self, folders: &[String], all: bool) -> Vec<Result<Listing>>;
 
     /// Deletes objects; those that are not there are none to speak of.
     fn delete(&self, keys: &[String]) -> Result<()>;

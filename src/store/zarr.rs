@@ -8,7 +8,7 @@
 //! the calling thread. Sizes that files declare are checked before memory is taken for them.
 
 use super::input::Input;
-use super::{Change, Create, Encoding, Format, Layout, Node, Sink, Store, remote};
+use super::{Change, Create, Encoding, Format, Layout, Node, Sink, Store, Survey, remote};
 use crate::error::{Error, Result};
 use meta::Found;
 use source::Source;
@@ -84,6 +84,11 @@ impl Format for Zarr {
 
     fn tree(&self, path: &Path, inner: &str) -> Result<Vec<Node>> {
         tree::list(&Source::open(path, inner)?, inner)
+    }
+
+    fn survey(&self, path: &Path, inner: &str) -> Result<Survey> {
+        let source = Source::open(path, inner)?;
+        Ok((tree::list(&source, inner)?, Some(Arc::new(read::Around(source)))))
     }
 
     fn neighbours(&self, inner: &str) -> Option<String> {

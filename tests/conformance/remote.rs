@@ -13,6 +13,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+mod hierarchies;
+
 /// A server of the files of a folder. The first answer to each request but every fourth is a fault, where there are
 /// faults.
 struct Server {

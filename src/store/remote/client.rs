@@ -89,7 +89,8 @@ impl Client {
         if let Some(variables) = self.service.anonymous.filter(|_| refused(failure)) {
             why = format!("{why}; {}", unsigned(variables));
         }
-        Error::store(if key.is_empty() { self.url.clone() } else { format!("{}/{key}", self.url) }, why)
+        let error = Error::store(if key.is_empty() { self.url.clone() } else { format!("{}/{key}", self.url) }, why);
+        if refused(failure) { error.refused() } else { error }
     }
 
     /// Makes a request, and again for a while where the answer broke off: the store makes requests again that failed,
@@ -292,9 +293,12 @@ impl Objects for Client {
         });
     }
 
-    fn list(&self, folder: &str, all: bool) -> Result<Listing> {
-        let listed = self.runtime.block_on(self.ask(|| self.listed(folder, all)));
-        listed.map_err(|failure| self.fault(folder, &failure).at("listing what is there"))
+    fn list(&self, folders: &[String], all: bool) -> Vec<Result<Listing>> {
+        let one = async |folder: &String| {
+            let listed = self.ask(|| self.listed(folder, all)).await;
+            listed.map_err(|failure| self.fault(folder, &failure).at("listing what is there"))
+        };
+        self.runtime.block_on(stream::iter(folders).map(one).buffered(AT_ONCE).collect())
     }
 
     fn delete(&self, keys: &[String]) -> Result<()> {

@@ -3,7 +3,7 @@
 use super::ahead::{Ahead, How, Opened, Slot, Then};
 use super::blocks::{Blocks, Version};
 use super::{Done, Got, Listing, Objects, Want};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use parking_lot::Mutex;
 use std::path::PathBuf;
 use std::sync::{Arc, Weak};
@@ -195,7 +195,13 @@ impl Place {
 
     /// The names directly below a folder, or all keys in it.
     pub(crate) fn list(&self, folder: &str, all: bool) -> Result<Listing> {
-        self.objects.list(folder, all)
+        let listed = self.objects.list(&[folder.to_owned()], all).pop();
+        listed.ok_or_else(|| Error::bug("a listing for each folder"))?
+    }
+
+    /// The names directly below each of these folders, asked for at once.
+    pub(crate) fn list_each(&self, folders: &[String]) -> Vec<Result<Listing>> {
+        self.objects.list(folders, false)
     }
 
     /// Begins to store an object.

@@ -1,25 +1,34 @@
 //! A hierarchy whose keys are objects behind a network.
 //!
 //! Opening asks for everything that may describe the array, and for the copies that a hierarchy may have of all of its
-//! metadata, at once: a constant number of requests, and the time of one.
+//! metadata, at once: a constant number of requests, and the time of one. What came is kept as long as anything of the
+//! hierarchy is open, and serves the arrays around the one that was opened; whoever opens anew asks anew.
 
 use super::piece::{Bytes, Piece};
 use super::{join, json};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::store::manifest::digest;
 use crate::store::remote::{self, Got, Place, Want};
 use parking_lot::Mutex;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// What may describe a node.
-const OF_NODE: [&str; 4] = ["zarr.json", ".zarray", ".zgroup", ".zattrs"];
+/// What may describe a node, of version 3 and of version 2.
+const V3: &str = "zarr.json";
+const ARRAY: &str = ".zarray";
+const GROUP: &str = ".zgroup";
+const ATTRIBUTES: &str = ".zattrs";
+const OF_NODE: [&str; 4] = [V3, ARRAY, GROUP, ATTRIBUTES];
+/// What is asked for of a node where its version is not known, one after the other.
+const EITHER: &[&[&str]] = &[&[V3, ARRAY, ATTRIBUTES], &[GROUP]];
 /// Where version 2 has copies of all metadata.
 const COPIES: &str = ".zmetadata";
 /// Longer metadata is taken for damage.
 const LONGEST: u64 = 256 << 20;
+/// Deeper hierarchies are not followed.
+pub(super) const DEEPEST: usize = 64;
 
 /// Documents by key; `None` where there is none.
 type Documents = BTreeMap<String, Option<Vec<u8>>>;
@@ -30,21 +39,45 @@ pub(super) struct Hierarchy {
     place: Arc<Place>,
     root: String,
     documents: Mutex<Documents>,
+    /// What is asked for of a node: at first, and then as long as that describes nothing.
+    stages: &'static [&'static [&'static str]],
     /// The nodes that copies of metadata at the root speak of.
     copied: BTreeSet<String>,
+    /// Whether the copies say of the array that was opened what it says itself, so that they are believed of others.
+    agrees: bool,
+    /// The nodes that are asked for with the next of them.
+    expected: Mutex<BTreeSet<String>>,
+    /// The names below prefixes that were listed.
+    listed: Mutex<BTreeMap<String, Vec<String>>>,
 }
 
 impl Hierarchy {
     /// The prefix at `path`, with the metadata of its root and of `inner`.
     pub(super) fn open(path: &Path, inner: &str) -> Result<Self> {
         let (place, root) = remote::locate(path)?;
-        let mut new = Self { place, root, documents: Mutex::default(), copied: BTreeSet::new() };
-        let mut keys = vec![COPIES.to_owned(), OF_NODE[0].to_owned()];
-        let own = OF_NODE.iter().map(|name| join(inner, name));
-        keys.extend(own.filter(|key| !OF_NODE[..1].contains(&key.as_str())));
-        new.ask(&keys)?;
-        let mut documents = new.documents.lock().clone();
-        new.copied = new.copies(&mut documents)?;
+        let stages = EITHER;
+        let (documents, copied) = Default::default();
+        let (expected, listed) = Default::default();
+        let mut new = Self { place, root, documents, stages, copied, agrees: true, expected, listed };
+        let mut keys: BTreeSet<String> = [COPIES, V3, GROUP].map(str::to_owned).into();
+        keys.extend(new.stages[0].iter().map(|name| join(inner, name)));
+        new.ask(&keys.into_iter().collect::<Vec<_>>())?;
+        let mut documents = std::mem::take(&mut new.documents).into_inner();
+        let has = |key: &str| documents.get(key).is_some_and(Option::is_some);
+        // What is around an array is of the version that it and the root are of.
+        new.stages = match (has(V3), has(COPIES) || has(GROUP) || has(ARRAY) || has(&join(inner, ARRAY))) {
+            (true, false) => &[&[V3], &[ARRAY, ATTRIBUTES, GROUP]],
+            (false, true) if !has(&join(inner, V3)) => &[&[ARRAY, ATTRIBUTES], &[GROUP], &[V3]],
+            _ => EITHER,
+        };
+        let copies = new.copies(&documents)?;
+        new.copied = copies.keys().map(|key| node_of(key).to_owned()).collect();
+        new.agrees = inner.is_empty() || new.agree(inner, &documents, &copies);
+        if new.agrees {
+            for (key, document) in copies {
+                documents.entry(key).or_insert_with(|| Some(document.to_string().into_bytes()));
+            }
+        }
         new.documents = Mutex::new(documents);
         Ok(new)
     }
@@ -89,18 +122,94 @@ impl Hierarchy {
         }))
     }
 
-    /// The text of a metadata document; `None` where there is none. Those of the same node are asked for with it.
+    /// The text of a metadata document; `None` where there is none. Those of the same node are asked for with it, and
+    /// only as far as none of them describes it.
     pub(super) fn document(&self, key: &str) -> Result<Option<Vec<u8>>> {
-        if let Some(known) = self.documents.lock().get(key) {
-            return Ok(known.clone());
+        let node = node_of(key);
+        for stage in 0..self.stages.len() {
+            if let Some(known) = self.documents.lock().get(key) {
+                return Ok(known.clone());
+            }
+            if self.is_described(node) {
+                // Beside what describes a node of version 2 stand its attributes.
+                if key.ends_with(ATTRIBUTES) && !self.is_copied(node) && !self.has(&join(node, V3)) {
+                    self.ask(&[key.to_owned()])?;
+                }
+                break;
+            }
+            self.look(stage, [node])?;
         }
-        let node = key.rsplit_once('/').map_or("", |(node, _)| node);
-        if self.copied.contains(node) {
-            return Ok(None);
-        }
-        let keys: Vec<String> = OF_NODE.iter().map(|name| join(node, name)).collect();
-        self.ask(&keys)?;
         Ok(self.documents.lock().get(key).cloned().flatten())
+    }
+
+    /// Whether it is known what a node is.
+    fn is_described(&self, node: &str) -> bool {
+        self.is_copied(node) || [V3, ARRAY, GROUP].iter().any(|name| self.has(&join(node, name)))
+    }
+
+    /// Whether the copies say what a node is.
+    fn is_copied(&self, node: &str) -> bool {
+        self.agrees && self.copied.contains(node)
+    }
+
+    /// Whether a document is known to be there.
+    fn has(&self, key: &str) -> bool {
+        self.documents.lock().get(key).is_some_and(Option::is_some)
+    }
+
+    /// Asks for what is not known of nodes, at once.
+    fn look<'a>(&self, stage: usize, nodes: impl IntoIterator<Item = &'a str>) -> Result<()> {
+        let names = self.stages[stage];
+        let all = nodes.into_iter().filter(|node| !self.is_described(node));
+        let all = all.flat_map(|node| names.iter().map(move |name| join(node, name)));
+        let keys: Vec<String> = all.filter(|key| !self.documents.lock().contains_key(key)).collect();
+        if keys.is_empty() { Ok(()) } else { self.ask(&keys) }
+    }
+
+    /// Notes that these nodes will be looked for.
+    pub(super) fn announce(&self, nodes: &[String]) {
+        self.expected.lock().extend(nodes.iter().cloned());
+    }
+
+    /// Sees to it that what describes a node as an array is known, if it is one: of the version that the hierarchy has,
+    /// and only where it is copied, if that can be told from copies. What is expected is asked for with it.
+    pub(super) fn seek(&self, node: &str) -> Result<()> {
+        let mut expected = self.expected.lock();
+        let mut wanted = if expected.contains(node) { std::mem::take(&mut *expected) } else { BTreeSet::new() };
+        drop(expected);
+        wanted.insert(node.to_owned());
+        if self.copied.is_empty() || !self.agrees {
+            self.look(0, wanted.iter().map(String::as_str))?;
+        }
+        let mut documents = self.documents.lock();
+        for key in wanted.iter().flat_map(|node| OF_NODE.map(|name| join(node, name))) {
+            documents.entry(key).or_insert(None);
+        }
+        Ok(())
+    }
+
+    /// Looks at everything at or below a node, level by level: all of a level at once.
+    pub(super) fn survey(&self, node: &str) -> Result<()> {
+        if !self.copied.is_empty() {
+            let start = if node.is_empty() { String::new() } else { format!("{node}/") };
+            let nodes: Vec<&str> =
+                self.copied.iter().map(String::as_str).filter(|own| own.starts_with(&start)).collect();
+            return (0..self.stages.len()).try_for_each(|stage| self.look(stage, nodes.iter().copied()));
+        }
+        let mut level = vec![node.to_owned()];
+        for _ in 0..DEEPEST {
+            (0..self.stages.len()).try_for_each(|stage| self.look(stage, level.iter().map(String::as_str)))?;
+            level.retain(|node| !self.is_array(node));
+            if level.is_empty() {
+                break;
+            }
+            self.list(&level)?;
+            let listed = self.listed.lock();
+            let below =
+                level.iter().flat_map(|node| listed.get(node).into_iter().flatten().map(|name| join(node, name)));
+            level = below.collect();
+        }
+        Ok(())
     }
 
     /// The text under a key that is no metadata; `None` where there is none.
@@ -118,9 +227,10 @@ impl Hierarchy {
     /// The names directly below a prefix that may hold more keys, sorted.
     pub(super) fn folders(&self, prefix: &str) -> Result<Vec<String>> {
         if self.copied.is_empty() {
-            let listing = self.place.list(&self.object(prefix), false);
-            let listing = listing.map_err(|e| e.at("without consolidated metadata"))?;
-            return Ok(listing.folders.into_iter().filter(|name| !name.starts_with('.')).collect());
+            if !self.listed.lock().contains_key(prefix) {
+                self.list(&[prefix.to_owned()])?;
+            }
+            return Ok(self.listed.lock().get(prefix).cloned().unwrap_or_default());
         }
         let start = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
         let inside = self.copied.iter().filter_map(|node| node.strip_prefix(&start));
@@ -128,49 +238,94 @@ impl Hierarchy {
         Ok(names.into_iter().filter(|name| !name.is_empty()).map(str::to_owned).collect())
     }
 
-    /// Gets documents at once. Places that must not be listed forbid what is not there: that is no error where
-    /// something else is.
-    fn ask(&self, keys: &[String]) -> Result<()> {
-        let objects: Vec<String> = keys.iter().map(|key| self.object(key)).collect();
-        let (mut found, mut fault) = (false, None);
-        let mut documents = self.documents.lock();
-        for (key, got) in keys.iter().zip(self.place.get_all(&objects, LONGEST)) {
-            let text = got.unwrap_or_else(|error| {
-                fault.get_or_insert(error);
-                None
+    /// Lists these prefixes, at once.
+    fn list(&self, prefixes: &[String]) -> Result<()> {
+        let folders: Vec<String> = prefixes.iter().map(|prefix| self.object(prefix)).collect();
+        for (prefix, listing) in prefixes.iter().zip(self.place.list_each(&folders)) {
+            let listing = listing.and_then(|listing| {
+                let is_empty = listing.folders.is_empty() && listing.objects.is_empty();
+                let knows_better = is_empty && self.is_described(prefix);
+                let why = "a listing does not have its own metadata, so it is none";
+                if knows_better { Err(Error::store(self.name(prefix), why)) } else { Ok(listing) }
             });
-            found |= text.is_some();
-            documents.insert(key.clone(), text.map(|got| own(got).bytes));
+            let names = listing.map_err(|e| e.at("without consolidated metadata"))?.folders;
+            let names = names.into_iter().filter(|name| !name.starts_with('.')).collect();
+            self.listed.lock().insert(prefix.clone(), names);
         }
-        match fault {
-            Some(error) if !found => Err(error),
-            _ => Ok(()),
-        }
+        Ok(())
     }
 
-    /// Takes over the copies that the root has of the metadata below it, and says of which nodes.
-    fn copies(&self, documents: &mut Documents) -> Result<BTreeSet<String>> {
-        let mut copied = BTreeSet::new();
-        let parsed = |key: &str, documents: &Documents| -> Result<Option<Value>> {
-            let Some(Some(text)) = documents.get(key) else { return Ok(None) };
-            json::parse(&self.name(key), text).map(Some)
-        };
-        let entries = |value: Option<&Value>| value.and_then(Value::as_object).cloned().unwrap_or_default();
-        let text = |value: &Value| value.to_string().into_bytes();
-        let root = parsed(OF_NODE[0], documents)?;
-        let inline = root.as_ref().and_then(|root| root.get("consolidated_metadata"));
-        for (node, document) in entries(inline.and_then(|copies| copies.get("metadata"))) {
-            documents.entry(join(&node, OF_NODE[0])).or_insert_with(|| Some(text(&document)));
-            copied.insert(node);
-        }
-        if root.is_none() {
-            for (key, document) in entries(parsed(COPIES, documents)?.as_ref().and_then(|all| all.get("metadata"))) {
-                copied.insert(key.rsplit_once('/').map_or("", |(node, _)| node).to_owned());
-                documents.entry(key).or_insert_with(|| Some(text(&document)));
+    /// Gets documents at once. Places that must not be listed refuse what is not there: that is no error where it is
+    /// known that there is a hierarchy. Other faults are none where a node is described all the same.
+    fn ask(&self, keys: &[String]) -> Result<()> {
+        let (objects, is_known): (Vec<String>, _) = (keys.iter().map(|key| self.object(key)).collect(), self.is_one());
+        let (mut found, mut faults) = (BTreeSet::new(), Vec::new());
+        let outcomes = self.place.get_all(&objects, LONGEST);
+        let mut documents = self.documents.lock();
+        for (key, got) in keys.iter().zip(outcomes) {
+            match got {
+                Ok(got) => {
+                    found.extend(got.is_some().then(|| node_of(key)));
+                    documents.insert(key.clone(), got.map(|got| own(got).bytes));
+                }
+                Err(error) => faults.push((key, error)),
             }
         }
-        Ok(copied)
+        for (key, error) in faults {
+            let passes = if is_known { error.is_refused() || found.contains(node_of(key)) } else { !found.is_empty() };
+            if !passes {
+                return Err(error);
+            }
+            documents.insert(key.clone(), None);
+        }
+        Ok(())
     }
+
+    /// A document, if it can be understood.
+    fn parsed(&self, key: &str, documents: &Documents) -> Result<Option<Value>> {
+        let Some(Some(text)) = documents.get(key) else { return Ok(None) };
+        json::parse(&self.name(key), text).map(Some)
+    }
+
+    /// The copies that the root has of documents below it, by their keys.
+    fn copies(&self, documents: &Documents) -> Result<Map<String, Value>> {
+        let entries = |value: Option<&Value>| value.and_then(Value::as_object).cloned().unwrap_or_default();
+        let Some(root) = self.parsed(V3, documents)? else {
+            return Ok(entries(self.parsed(COPIES, documents)?.as_ref().and_then(|all| all.get("metadata"))));
+        };
+        let inline = root.get("consolidated_metadata").and_then(|copies| copies.get("metadata"));
+        Ok(entries(inline).into_iter().map(|(node, document)| (join(&node, V3), document)).collect())
+    }
+
+    /// Whether copies say of a node what its documents say.
+    fn agree(&self, node: &str, documents: &Documents, copies: &Map<String, Value>) -> bool {
+        self.stages[0].iter().all(|name| {
+            let key = join(node, name);
+            let plain = |document: Option<Value>| match document {
+                Some(Value::Object(mut fields)) => {
+                    fields.remove("consolidated_metadata");
+                    fields
+                }
+                _ => Map::new(),
+            };
+            plain(self.parsed(&key, documents).ok().flatten()) == plain(copies.get(&key).cloned())
+        })
+    }
+
+    /// Whether what is known of a node makes it one that holds no others.
+    fn is_array(&self, node: &str) -> bool {
+        let documents = self.documents.lock();
+        match self.parsed(&join(node, V3), &documents) {
+            Ok(Some(document)) => document.get("node_type").is_none_or(|kind| kind != "group"),
+            Ok(None) => documents.get(&join(node, ARRAY)).is_some_and(Option::is_some),
+            Err(_) => true,
+        }
+    }
+}
+
+/// The node that the document of a key is of.
+fn node_of(key: &str) -> &str {
+    key.rsplit_once('/').map_or("", |(node, _)| node)
 }
 
 /// The bytes for oneself.

@@ -1,7 +1,7 @@
 //! Reading an array by region.
 
 use super::coding;
-use super::meta::Array;
+use super::meta::{self, Array, Found};
 use super::parts::Opened;
 use super::piece::{Bytes, Piece};
 use super::pipeline::Outcome;
@@ -19,7 +19,7 @@ use crate::store::extent::Extent;
 use crate::store::raw;
 use crate::store::remote::ahead::Ahead;
 use crate::store::remote::{Got, Place, Want};
-use crate::store::{Coded, Encoding, Info, Store, Trail};
+use crate::store::{Coded, Container, Encoding, Info, Store, Trail};
 use parking_lot::Mutex;
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -355,6 +355,27 @@ impl ZarrStore {
     }
 }
 
+/// The hierarchy of an open array.
+#[derive(Debug)]
+pub(super) struct Around(pub(super) Source);
+
+impl Container for Around {
+    fn announce(&self, inner: &[String]) {
+        if let Some(objects) = self.0.remote() {
+            objects.announce(inner);
+        }
+    }
+
+    fn array(&self, inner: &str) -> Result<Option<Arc<dyn Store>>> {
+        if let Some(objects) = self.0.remote() {
+            objects.seek(inner)?;
+        }
+        // What is damaged, or no array, is none.
+        let Ok(Found::Array(array)) = meta::find(&self.0, inner) else { return Ok(None) };
+        Ok(Some(Arc::new(ZarrStore::new(self.0.clone(), *array))))
+    }
+}
+
 /// How long the index of a shard of this shape is, and what to ask for to get it.
 fn index_want(sharding: &Sharding, lengths: &[usize]) -> Outcome<(u64, Want)> {
     let (size, at_end) = sharding.index_place(lengths)?;
@@ -380,6 +401,10 @@ impl Store for ZarrStore {
 
     fn stamp(&self) -> Option<String> {
         self.source.stamp(&self.array.prefix)
+    }
+
+    fn within(&self) -> Option<(Arc<dyn Container>, String)> {
+        Some((Arc::new(Around(self.source.clone())), self.array.prefix.clone()))
     }
 
     fn piece(&self) -> Option<Vec<usize>> {

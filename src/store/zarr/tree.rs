@@ -2,6 +2,7 @@
 
 use super::join;
 use super::meta::{self, Array, Found};
+use super::objects::DEEPEST;
 use super::source::Source;
 use crate::chunk::region::Indices;
 use crate::error::Result;
@@ -9,13 +10,14 @@ use crate::shape;
 use crate::store::{Attributes, Node, NodeKind, remote};
 use std::path::PathBuf;
 
-/// Deeper hierarchies are not followed.
-const DEEPEST: usize = 64;
 /// Arrays of more chunks are not measured.
 const MEASURED: usize = 4096;
 
 /// Every group and array at or below `inner`, sorted by path.
 pub(super) fn list(source: &Source, inner: &str) -> Result<Vec<Node>> {
+    if let Some(objects) = source.remote() {
+        objects.survey(inner)?;
+    }
     let mut nodes = Vec::new();
     visit(source, inner, &mut Vec::new(), &mut nodes)?;
     if nodes.is_empty() {

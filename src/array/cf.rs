@@ -14,6 +14,7 @@ use crate::expr::{Expr, ExprKind};
 use crate::op::elementwise::ElementOp;
 use crate::op::program::{Program, Value as Register};
 use crate::runtime::context::Context;
+use crate::store::index::base64_float;
 use crate::store::{self, Attributes, Info};
 use serde_json::Value;
 use std::path::Path;
@@ -231,23 +232,6 @@ fn number(value: &Value) -> Option<Scalar> {
     }
 }
 
-/// The eight bytes of a float, least significant first, in base 64.
-fn base64_float(text: &str) -> Option<f64> {
-    let digits = text.strip_suffix('=').filter(|digits| digits.len() == 11)?;
-    let digit = |c: u8| match c {
-        b'A'..=b'Z' => Some(c - b'A'),
-        b'a'..=b'z' => Some(c - b'a' + 26),
-        b'0'..=b'9' => Some(c - b'0' + 52),
-        b'+' => Some(62),
-        b'/' => Some(63),
-        _ => None,
-    };
-    let bits = digits.bytes().try_fold(0u128, |bits, c| Some(bits << 6 | u128::from(digit(c)?)))?;
-    // Eleven digits are 66 bits, of which the last two are padding.
-    let bytes = u64::try_from(bits >> 2).ok()?.to_be_bytes();
-    Some(f64::from_le_bytes(bytes))
-}
-
 /// A missing value as one of the stored numbers; `None` where none of them equals it.
 fn constant(missing: Scalar, stored: DType) -> Option<Scalar> {
     if stored.is_inexact() {
@@ -454,14 +438,6 @@ impl Context {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn floats_in_base_64() {
-        assert_eq!(base64_float("AAAAAAAA+H8=").map(f64::is_nan), Some(true));
-        assert_eq!(base64_float("AAAAAAAAJEA="), Some(10.0));
-        assert_eq!(base64_float("AAAAAAAAJEA"), None);
-        assert_eq!(base64_float("NaN"), None);
-    }
 
     #[test]
     fn missing_values_that_no_integer_equals() {

@@ -38,8 +38,8 @@ pub enum Command {
     Plot(Plot),
     /// Write an image at several resolutions, as OME-Zarr
     Pyramid(Pyramid),
-    /// Write a JSON file that makes the chunks of HDF5 files, which stay where they are, a Zarr hierarchy (kerchunk's
-    /// format)
+    /// Write a JSON file that makes the chunks of HDF5 files or Zarr hierarchies, which stay where they are, a Zarr
+    /// hierarchy (kerchunk's format)
     Index(Index),
 }
 

@@ -8,7 +8,7 @@ use crate::expr::ExprKind;
 use crate::runtime::context::Context;
 use crate::store::index::Index;
 use crate::store::joined::{is_pattern, matching};
-use crate::store::{self, Create, Listing, Node, NodeKind};
+use crate::store::{Create, Listing, Node, NodeKind};
 use std::path::PathBuf;
 
 /// Runs `hyperslab index`.
@@ -25,10 +25,11 @@ pub fn index(args: &Arguments) -> Result<(), Failure> {
         return Err(Error::argument("index", "there are no files").into());
     };
     let mut index = Index::new(&args.output, &Create::new().overwrite(args.overwrite))?;
-    let listing = Listing::of(first)?;
-    for node in listing.nodes() {
+    let first = Listing::of(first)?;
+    let files = Files { paths: files, first };
+    for node in files.first.nodes() {
         let path = node.path.trim_matches('/');
-        let below = path.strip_prefix(listing.inner()).unwrap_or(path).trim_start_matches('/').to_owned();
+        let below = path.strip_prefix(files.first.inner()).unwrap_or(path).trim_start_matches('/').to_owned();
         match &node.kind {
             NodeKind::Group(attributes) => index.group(&below, attributes),
             NodeKind::Array(_) => array(session.cx(), &mut index, &files, node, &below, args)?,
@@ -39,9 +40,18 @@ pub fn index(args: &Arguments) -> Result<(), Failure> {
     Ok(session.finish(&args.output.display().to_string())?)
 }
 
+/// The files that are put together, and what is in the first.
+struct Files {
+    paths: Vec<PathBuf>,
+    first: Listing,
+}
+
 /// Adds an array: that of the first file, or all of them where they have the axis to join along.
-fn array(cx: &Context, to: &mut Index, files: &[PathBuf], node: &Node, below: &str, args: &Arguments) -> Result<()> {
+fn array(cx: &Context, to: &mut Index, files: &Files, node: &Node, below: &str, args: &Arguments) -> Result<()> {
     let NodeKind::Array(info) = &node.kind else { return Ok(()) };
+    let Files { paths: files, first } = files;
+    let jobs =
+        |count: usize, waits: bool, body: &(dyn Fn(usize) -> Result<()> + Sync)| cx.each(count, waits, body).map(drop);
     let many = &args.many;
     let has = |name: &String| info.names.iter().flatten().any(|n| n == name);
     let paths: Vec<PathBuf> = files.iter().map(|f| if below.is_empty() { f.clone() } else { f.join(below) }).collect();
@@ -51,12 +61,12 @@ fn array(cx: &Context, to: &mut Index, files: &[PathBuf], node: &Node, below: &s
     }
     let is_coordinate = info.names.len() == 1 && info.names[0].as_deref() == below.rsplit('/').next();
     if files.len() == 1 || !joined || (many.stack.is_some() && is_coordinate) {
-        return to.array(below, store::open(&paths[0])?.as_ref(), &info.names);
+        return to.array(below, first.open(node)?.as_ref(), &info.names, &jobs);
     }
     let array = cx.open_many(paths, &many.how())?;
     let names: Vec<Option<String>> = array.expr().names.iter().map(|n| n.as_ref().map(ToString::to_string)).collect();
     match &array.expr().kind {
-        ExprKind::Source(store) => to.array(below, store.as_ref(), &names),
+        ExprKind::Source(store) => to.array(below, store.as_ref(), &names, &jobs),
         _ => Err(Error::unsupported(format!("{below}: the files store it in different ways"))),
     }
 }

@@ -11,7 +11,7 @@ use crate::cpu::copy::copy_box;
 use crate::error::{Error, Result};
 use crate::shape;
 use parking_lot::Mutex;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::ffi::OsString;
 use std::io::ErrorKind::{NotADirectory, NotFound};
 use std::path::{Component, Path, PathBuf};
@@ -34,6 +34,8 @@ pub struct Joined {
     random_access: bool,
     is_remote: bool,
     open: Mutex<VecDeque<(usize, Arc<dyn Store>)>>,
+    /// How the first part is encoded, and which are known to be encoded like it.
+    encodings: Mutex<(Option<Arc<Encoding>>, BTreeSet<usize>)>,
 }
 
 impl Joined {
@@ -58,7 +60,8 @@ impl Joined {
             return Err(Error::bug(format!("the parts of {} fill axis {axis}", info.path)));
         }
         let is_remote = paths.iter().any(|path| is_url(path));
-        Ok(Self { info, axis, stacked, paths, bounds, random_access, is_remote, open: Mutex::default() })
+        let (open, encodings) = Default::default();
+        Ok(Self { info, axis, stacked, paths, bounds, random_access, is_remote, open, encodings })
     }
 
     /// The whole, of whose parts those are open that are given, by their numbers.
@@ -108,6 +111,35 @@ impl Joined {
         }
         self.keep(number, &store);
         Ok(store)
+    }
+
+    /// How the first part is encoded, as which the others have to be.
+    fn first_encoding(&self) -> Result<Arc<Encoding>> {
+        if let Some(known) = &self.encodings.lock().0 {
+            return Ok(Arc::clone(known));
+        }
+        let first = Arc::new(self.part(0)?.encoding()?);
+        self.encodings.lock().0 = Some(Arc::clone(&first));
+        Ok(first)
+    }
+
+    /// Refuses a part whose chunks are not those that one array would have there.
+    fn check_encoding(&self, number: usize, part: &dyn Store) -> Result<()> {
+        if self.encodings.lock().1.contains(&number) {
+            return Ok(());
+        }
+        let (first, own, path) = (self.first_encoding()?, part.encoding()?, &self.paths[number]);
+        if own.dtype != first.dtype || own.codecs != first.codecs || own.chunk != first.chunk {
+            let (a, b) = (self.paths[0].display(), path.display());
+            return Err(Error::unsupported(format!("{a} and {b} are chunked or encoded in different ways")));
+        }
+        let (last, len) = (number + 1 == self.paths.len(), self.bounds[number + 1] - self.bounds[number]);
+        if !self.stacked && !last && len % first.chunk[self.axis] != 0 {
+            let why = format!("{} ends in the middle of a chunk, where another begins", path.display());
+            return Err(Error::unsupported(why));
+        }
+        self.encodings.lock().1.insert(number);
+        Ok(())
     }
 
     /// Calls `body` with each part that `region` touches: its number, the region of it, and where that begins in
@@ -176,33 +208,25 @@ impl Store for Joined {
         Some(format!("{} arrays {:016x}", all.len(), super::manifest::hash(all.join("\n").as_bytes())))
     }
 
-    fn encoding(&self) -> Result<Encoding> {
-        let first = self.part(0)?.encoding()?;
-        for (number, path) in self.paths.iter().enumerate() {
-            let own = self.part(number)?.encoding()?;
-            if own.dtype != first.dtype || own.codecs != first.codecs || own.chunk != first.chunk {
-                let why = format!(
-                    "{} and {} are chunked or encoded in different ways",
-                    self.paths[0].display(),
-                    path.display()
-                );
-                return Err(Error::unsupported(why));
-            }
-            let (last, len) = (number + 1 == self.paths.len(), self.bounds[number + 1] - self.bounds[number]);
-            if !self.stacked && !last && len % first.chunk[self.axis] != 0 {
-                let why = format!("{} ends in the middle of a chunk, where another begins", path.display());
-                return Err(Error::unsupported(why));
-            }
-        }
-        let mut chunk = first.chunk;
+    fn piece(&self) -> Option<Vec<usize>> {
+        let mut piece = self.part(0).ok()?.piece()?;
         if self.stacked {
-            chunk.insert(self.axis, 1);
+            piece.insert(self.axis, 1);
         }
-        Ok(Encoding { chunk, ..first })
+        let ends = self.bounds.split_last()?.1;
+        ends.iter().all(|end| end % piece[self.axis].max(1) == 0).then_some(piece)
+    }
+
+    fn encoding(&self) -> Result<Encoding> {
+        let mut first = self.part(0)?.encoding()?;
+        if self.stacked {
+            first.chunk.insert(self.axis, 1);
+        }
+        Ok(first)
     }
 
     fn place(&self, index: &[usize]) -> Result<Option<Place>> {
-        let step = if self.stacked { 1 } else { self.part(0)?.encoding()?.chunk[self.axis] };
+        let step = if self.stacked { 1 } else { self.first_encoding()?.chunk[self.axis] };
         let at = index[self.axis] * step;
         let number = self.bounds.partition_point(|&b| b <= at).saturating_sub(1);
         let mut index = index.to_vec();
@@ -211,7 +235,9 @@ impl Store for Joined {
         } else {
             index[self.axis] = (at - self.bounds[number]) / step;
         }
-        self.part(number)?.place(&index)
+        let part = self.part(number)?;
+        self.check_encoding(number, part.as_ref())?;
+        part.place(&index)
     }
 
     fn prefetch(&self, region: &Region) {

@@ -27,6 +27,7 @@ pub mod raw;
 mod unpack;
 pub(crate) mod lock;
 pub mod manifest;
+mod encoding;
 mod create;
 #[cfg_attr(not(any(feature = "zarr", feature = "hdf5")), allow(dead_code, reason = "its users are left out"))]
 mod update;
@@ -55,6 +56,7 @@ mod listing;
 pub mod conformance;
 
 pub use create::{Create, Layout};
+pub use encoding::{Coded, Encoding, Place};
 pub use info::Info;
 pub use listing::Listing;
 use locate::{locate, place, wanted};
@@ -239,41 +241,6 @@ pub trait Container: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`Store`](crate::ErrorKind::Store) when that cannot be told.
     fn array(&self, inner: &str) -> Result<Option<Arc<dyn Store>>>;
-}
-
-/// How the chunks of a stored array are encoded, in the words of Zarr v2.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Encoding {
-    /// Shape of a chunk; those at the edge are as large.
-    pub chunk: Vec<usize>,
-    /// Element type: `<f4`.
-    pub dtype: String,
-    /// Configurations of `numcodecs`, in the order in which they encode.
-    pub codecs: Vec<Value>,
-    /// The filters of HDF5 that these are, by numbers and values, where they are that.
-    pub filters: Option<Vec<(i32, Vec<u32>)>>,
-}
-
-/// A piece of a stored array, not decoded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Coded {
-    /// It was never written.
-    Missing,
-    /// Its bytes, by the array's [`Store::coding`].
-    Bytes(Vec<u8>),
-    /// It is encoded in another way than the others, and has to be decoded.
-    Otherwise,
-}
-
-/// Where the bytes of a chunk are.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
-    /// The file.
-    pub path: PathBuf,
-    /// The first byte.
-    pub offset: u64,
-    /// How many there are.
-    pub length: u64,
 }
 
 /// An array being written.

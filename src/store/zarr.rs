@@ -111,7 +111,7 @@ impl Format for Zarr {
         // A new array has the version of the groups above it, if none is asked for.
         let group = || nodes::node(&Source::of_folder(path, "").ok()?, "").ok()?.filter(|root| !root.array);
         match layout.how.zarr_version.or_else(|| group().map(|group| group.version)) {
-            Some(2) => coding::v2(encoding).is_some(),
+            Some(2) => encoding.v2().is_ok(),
             _ => coding::v3(encoding, layout.dtype).is_some(),
         }
     }

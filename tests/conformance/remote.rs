@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 mod hierarchies;
+mod referred;
 
 /// A server of the files of a folder. The first answer to each request but every fourth is a fault, where there are
 /// faults.

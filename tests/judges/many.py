@@ -5,17 +5,21 @@
 
 Cuts random arrays into NetCDF and Zarr files, with random packings, units of time, orders and chunks, and compares what
 `hyperslab eval` makes of a pattern of them with what `xarray.open_mfdataset` does: values, times and refusals.  Indexes that
-`hyperslab index` writes are read by zarr, through fsspec.  Needs xarray, netCDF4, zarr>=3 and fsspec.
+`hyperslab index` writes, of such files and of Zarr hierarchies of both versions, are read by zarr, through fsspec.  Needs xarray, netCDF4, zarr>=3 and fsspec.
 """
 import json
 import random
 import warnings
+import zipfile
 
+import fsspec
+import numcodecs
 import numpy as np
 import pandas as pd
 import xarray as xr
 import zarr
 from judging import judged
+from zarr import codecs
 
 warnings.simplefilter("ignore")
 UNITS = ["hours since 1999-12-31", "days since 1970-01-01", "seconds since 2000-01-01 06:00", "minutes since 1850-01-01"]
@@ -107,37 +111,88 @@ def case(judge, draw, rng, number):
         judge.check(f"{name} hours", judge.eval('hour(t.coordinate("time"))', *args), hours)
     else:
         judge.check(f"{name} coordinate", judge.eval(f't.coordinate("{dim}")', *args), want[dim].values)
-    if ending == "nc":
-        index(judge, draw, folder, files, name)
+    index(judge, draw, folder, files, name, engine)
 
 
-def index(judge, draw, folder, files, name):
-    """An index of one file, read by others and by ourselves."""
+def index(judge, draw, folder, files, name, engine):
+    """An index of one file or hierarchy, read by others and by ourselves."""
     out = folder / "index.json"
     path = draw.choice(files)
     code, error = judge.run("index", out, path)
     if code:
         judge.check(f"{name} index", (None, error), np.zeros(0))
         return
-    import fsspec
-
-    whole = xr.open_dataset(path, mask_and_scale=False, decode_times=False)
-    mapper = fsspec.filesystem("reference", fo=json.loads(out.read_text()), asynchronous=True, remote_protocol="file")
-    try:
-        store = zarr.storage.FsspecStore(mapper, read_only=True)
-        group = zarr.open_group(store, mode="r", zarr_format=2)
-        for key in ["t", "time", "lat"]:
-            judge.check(f"{name} index {key} by zarr", (group[key][...], ""), whole[key].values)
-    except Exception as e:  # A reader that cannot read it is a finding.
-        judge.check(f"{name} index by zarr", (None, repr(e)), np.zeros(0))
+    whole = xr.open_dataset(path, mask_and_scale=False, decode_times=False, **engine)
     for key in ["t", "time", "lat"]:
+        judge.check(f"{name} index {key} by zarr", by_zarr(out, key), whole[key].values)
         judge.check(f"{name} index {key}", judge.eval("x", f"x={out}/{key}", "--raw"), whole[key].values)
+
+
+def by_zarr(index, key):
+    """What zarr reads through the references of an index."""
+    mapper = fsspec.filesystem("reference", fo=json.loads(index.read_text()), asynchronous=True, remote_protocol="file")
+    try:
+        group = zarr.open_group(zarr.storage.FsspecStore(mapper, read_only=True), mode="r", zarr_format=2)
+        return group[key][...], ""
+    except Exception as e:  # A reader that cannot read it is a finding.
+        return None, repr(e)
+
+
+def referred(judge, draw, rng, number):
+    """An index of a Zarr hierarchy of either version, sharded or not, in a folder or in an archive, and an index of that."""
+    folder = judge.folder / f"referred{number}"
+    folder.mkdir()
+    shape = tuple(draw.randint(1, n) for n in draw.choice([[3000], [60, 50], [9, 20, 30], [1100, 1]]))
+    chunks = tuple(draw.randint(1, max(1, n // 2)) for n in shape)
+    version, dtype = draw.choice([2, 3]), draw.choice(["f4", "f8", "i2", "u1", "i8", "c8", "?", "f2", "M8[s]"])
+    x = rng.integers(0, 100, shape).astype("i8").astype(dtype)
+    fill = np.datetime64(5, "s") if dtype == "M8[s]" else draw.choice([0, 7])
+    how = {"chunks": chunks, "fill_value": fill}
+    if version == 2:
+        packed = [None, numcodecs.Zlib(3), numcodecs.Zstd(2), numcodecs.Blosc(), numcodecs.LZ4()]
+        how |= {"compressors": draw.choice(packed), "order": draw.choice("CF")}
+        if dtype[0] == "i" and draw.random() < 0.4:
+            how["filters"] = [numcodecs.Delta(dtype=dtype)]
+        if draw.random() < 0.3:
+            how["chunk_key_encoding"] = {"name": "v2", "separator": "/"}
+    else:
+        zstd, lz4 = codecs.ZstdCodec(level=3), codecs.BloscCodec(cname="lz4", shuffle="shuffle")
+        how["compressors"] = draw.choice([None, [zstd], [codecs.GzipCodec()], [lz4], [zstd, codecs.Crc32cCodec()]])
+        if draw.random() < 0.3:
+            how["filters"] = [codecs.TransposeCodec(order=tuple(range(len(shape)))[::-1])]
+        if x.itemsize > 1 and draw.random() < 0.3:
+            how["serializer"] = codecs.BytesCodec(endian="big")
+        if draw.random() < 0.5:
+            how["shards"] = tuple(c * draw.randint(1, 3) for c in chunks)
+    array = zarr.open_group(folder / "x.zarr", mode="w", zarr_format=version).create_array("g/x", shape=shape, dtype=dtype, **how)
+    if draw.random() < 0.4:
+        x[tuple(slice(0, c) for c in chunks)] = fill  # Nothing is stored of that chunk.
+    array[...] = x
+    path, out = folder / "x.zarr", folder / "index.json"
+    if draw.random() < 0.3:
+        with zipfile.ZipFile(folder / "x.zip", "w") as archive:
+            for file in sorted(path.rglob("*")):
+                archive.write(file, file.relative_to(path))
+        path = folder / "x.zip"
+    code, error = judge.run("index", out, path)
+    if not code and draw.random() < 0.3:
+        path, out = out, folder / "again.json"
+        code, error = judge.run("index", out, path)
+    name = f"index {number}: v{version} {dtype} {shape} {how}"
+    if code:
+        judge.check(name, (None, error), x)
+        return
+    value, error = by_zarr(out, "g/x")
+    judge.check(f"{name} by zarr", (value if value is None else value.astype(dtype), error), x)
+    if dtype != "M8[s]":
+        judge.check(name, judge.eval("x", f"x={out}/g/x", "--raw"), x)
 
 
 def main(args, judge):
     draw, rng = random.Random(args.seed), np.random.default_rng(args.seed)
     for number in range(args.count):
         case(judge, draw, rng, number)
+        referred(judge, draw, rng, number)
 
 
 if __name__ == "__main__":

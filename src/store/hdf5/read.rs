@@ -141,7 +141,7 @@ impl Store for Hdf5Array {
             Source::Contiguous(None, _) => Ok(None),
             Source::Contiguous(Some(file), at) => {
                 let length = (shape::size(&self.info.shape) * self.info.dtype.size()) as u64;
-                Ok(Some(Place { path: file.path().to_path_buf(), offset: *at, length }))
+                Ok(Some(Place::File { path: file.path().to_path_buf(), offset: *at, length }))
             }
             Source::Chunked(chunked) => {
                 let number = self.info.chunks.number(index) as u64;
@@ -150,7 +150,11 @@ impl Store for Hdf5Array {
                     let why = format!("{} stores a chunk without some of its filters", self.info.path);
                     return Err(Error::unsupported(why));
                 }
-                Ok(Some(Place { path: chunked.file.path().to_path_buf(), offset: entry.address, length: entry.size }))
+                Ok(Some(Place::File {
+                    path: chunked.file.path().to_path_buf(),
+                    offset: entry.address,
+                    length: entry.size,
+                }))
             }
             Source::Library { .. } => self.encoding().map(|_| None),
         }

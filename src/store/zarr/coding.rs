@@ -4,28 +4,18 @@
 //! behind `zarr3.`. What is equal there means equal bytes of chunks.
 
 use super::meta::Array;
-use super::pipeline::Named;
+use super::pipeline::{Named, Outcome, codecs_v3};
+use crate::dtype::time::TimeType;
 use crate::dtype::{DType, Kind};
 use crate::store::Encoding;
+use crate::store::encoding::{ZARR_3, id};
 use serde_json::{Map, Value, json};
 
-/// What begins the names of codecs in chains that version 3 alone has.
-const OWN: &str = "zarr3.";
-
-/// What stands for filters of HDF5 that nobody else has.
-const HDF5: &str = "hdf5";
-
-/// Codecs that version 2 calls a compressor; others are filters.
-const COMPRESSORS: [&str; 8] = ["blosc", "zlib", "gzip", "zstd", "bz2", "lz4", "lzma", "lzf"];
 const SHUFFLES: [&str; 3] = ["noshuffle", "shuffle", "bitshuffle"];
 
 /// How the chunks of an array are encoded; `None` where that has no words, or its chunks are not all alike.
 pub(super) fn of(array: &Array) -> Option<Encoding> {
     let (chunk, dtype) = (array.stored_shape.clone()?, array.info.dtype);
-    let object = |id: &str, mut config: Map<String, Value>| {
-        config.insert("id".to_owned(), id.into());
-        Value::Object(config)
-    };
     if array.info.format == "zarr v2" {
         // The order of axes comes first, as a codec of version 3.
         let codecs = array.codecs.iter().map(|c| object(c.short(), c.config.clone())).collect();
@@ -33,25 +23,69 @@ pub(super) fn of(array: &Array) -> Option<Encoding> {
     }
     let common = ["transpose", "bytes", "gzip", "zstd", "blosc"];
     if array.codecs.iter().any(|c| !common.contains(&c.name.as_str())) {
-        let codecs = array.codecs.iter().map(|c| object(&format!("{OWN}{}", c.name), c.config.clone())).collect();
+        let codecs = array.codecs.iter().map(|c| object(&format!("{ZARR_3}{}", c.name), c.config.clone())).collect();
         return Some(Encoding { chunk, dtype: code(dtype, '<'), codecs, filters: None });
     }
+    let (codecs, endian) = numcodecs(&array.codecs)?;
+    Some(Encoding { chunk, dtype: code(dtype, endian), codecs, filters: None })
+}
+
+/// How the smallest pieces of an array that are encoded by themselves are encoded, inner chunks of shards where there
+/// are some, for whoever refers to them from metadata of version 2; why that cannot be, otherwise.
+pub(super) fn referred(array: &Array) -> Outcome<Encoding> {
+    let dtype = array.info.dtype;
+    let encoding = if array.info.format == "zarr v2" {
+        of(array).ok_or("its chunks are not all alike")?
+    } else {
+        let sharding = array.pipeline.sharding();
+        let list = array.codecs.first().filter(|_| sharding.is_some()).and_then(|c| c.config.get("codecs"));
+        let inner = list.and_then(Value::as_array).map(|list| codecs_v3(list)).transpose()?;
+        let codecs = inner.as_deref().unwrap_or(&array.codecs);
+        let chunk = sharding.map(|s| s.inner_shape.clone()).or_else(|| array.stored_shape.clone());
+        let known = ["transpose", "bytes", "gzip", "zstd", "blosc", "crc32c"];
+        let foreign = |c: &&Named| !known.contains(&c.name.as_str()) && c.short() == c.name;
+        if let Some(codec) = codecs.iter().find(foreign) {
+            return Err(format!("Zarr v2 has no codec `{}`", codec.name));
+        }
+        let (codecs, endian) = numcodecs(codecs).ok_or("Zarr v2 has no such blosc")?;
+        let chunk = chunk.ok_or("its chunks are not all alike")?;
+        Encoding { chunk, dtype: code(dtype, endian), codecs, filters: None }
+    };
+    encoding.v2().map_err(|codec| format!("Zarr v2 has no codec `{codec}`"))?;
+    let time = |time: TimeType| encoding.dtype.replace("i8", &time.code());
+    Ok(Encoding { dtype: array.info.time.map_or_else(|| encoding.dtype.clone(), time), ..encoding })
+}
+
+/// Codecs of version 3 in the words of numcodecs, and the order of bytes.
+fn numcodecs(chain: &[Named]) -> Option<(Vec<Value>, char)> {
     let (mut codecs, mut endian) = (Vec::new(), '<');
-    for codec in &array.codecs {
+    for codec in chain {
         let mut config = codec.config.clone();
         let text = |key: &str| config.get(key).and_then(Value::as_str);
-        if codec.name == "bytes" {
-            endian = if text("endian") == Some("big") { '>' } else { '<' };
-            continue;
+        match codec.name.as_str() {
+            "bytes" => {
+                endian = if text("endian") == Some("big") { '>' } else { '<' };
+                continue;
+            }
+            "blosc" => {
+                let number = SHUFFLES.iter().position(|s| Some(*s) == text("shuffle"))?;
+                config.insert("shuffle".to_owned(), number.into());
+                config.remove("typesize");
+            }
+            "crc32c" => {
+                config.insert("location".to_owned(), "end".into());
+            }
+            _ => {}
         }
-        if codec.name == "blosc" {
-            let number = SHUFFLES.iter().position(|s| Some(*s) == text("shuffle"))?;
-            config.insert("shuffle".to_owned(), number.into());
-            config.remove("typesize");
-        }
-        codecs.push(object(&codec.name, config));
+        codecs.push(object(codec.short(), config));
     }
-    Some(Encoding { chunk, dtype: code(dtype, endian), codecs, filters: None })
+    Some((codecs, endian))
+}
+
+/// A codec of this name.
+fn object(id: &str, mut config: Map<String, Value>) -> Value {
+    config.insert("id".to_owned(), id.into());
+    Value::Object(config)
 }
 
 /// The type as NumPy writes it.
@@ -67,47 +101,6 @@ pub(super) fn code(dtype: DType, endian: char) -> String {
     if dtype == DType::BF16 { format!("{order}bfloat16") } else { format!("{order}{letter}{}", dtype.size()) }
 }
 
-/// An encoding as version 2 has it.
-#[derive(Debug)]
-pub(super) struct V2 {
-    pub(super) dtype: String,
-    pub(super) order: &'static str,
-    pub(super) filters: Value,
-    pub(super) compressor: Value,
-}
-
-fn id(codec: &Value) -> &str {
-    codec.get("id").and_then(Value::as_str).unwrap_or_default()
-}
-
-/// The order of axes of a `transpose`, where it is that of Fortran.
-fn is_fortran(codec: &Value, rank: usize) -> bool {
-    let order: Option<Vec<u64>> =
-        codec.get("order").and_then(Value::as_array).and_then(|o| o.iter().map(Value::as_u64).collect());
-    order.is_some_and(|order| order.len() == rank && order.iter().rev().enumerate().all(|(a, &o)| o == a as u64))
-}
-
-/// The encoding in the words of version 2; `None` where it has none.
-pub(super) fn v2(encoding: &Encoding) -> Option<V2> {
-    let mut rest = encoding.codecs.as_slice();
-    let mut order = "C";
-    if let Some((first, others)) = rest.split_first().filter(|(first, _)| id(first) == "transpose") {
-        (order, rest) = (is_fortran(first, encoding.chunk.len()).then_some("F")?, others);
-    }
-    let foreign = |c: &Value| id(c) == "transpose" || id(c) == HDF5 || id(c).starts_with(OWN);
-    if encoding.dtype.ends_with("bfloat16") || rest.iter().any(foreign) {
-        return None;
-    }
-    let packed = rest.last().filter(|last| COMPRESSORS.contains(&id(last)));
-    let filters = &rest[..rest.len() - usize::from(packed.is_some())];
-    Some(V2 {
-        dtype: encoding.dtype.clone(),
-        order,
-        filters: if filters.is_empty() { Value::Null } else { json!(filters) },
-        compressor: packed.cloned().unwrap_or(Value::Null),
-    })
-}
-
 /// The encoding in the words of version 3; `None` where it has none.
 pub(super) fn v3(encoding: &Encoding, dtype: DType) -> Option<Vec<Named>> {
     let named = |name: &str, config: Map<String, Value>| Named { version: 3, name: name.to_owned(), config };
@@ -117,8 +110,8 @@ pub(super) fn v3(encoding: &Encoding, dtype: DType) -> Option<Vec<Named>> {
         Some((id(codec), config))
     });
     let all = all.collect::<Option<Vec<_>>>()?;
-    if all.iter().any(|(id, _)| id.starts_with(OWN)) {
-        return all.into_iter().map(|(id, config)| Some(named(id.strip_prefix(OWN)?, config))).collect();
+    if all.iter().any(|(id, _)| id.starts_with(ZARR_3)) {
+        return all.into_iter().map(|(id, config)| Some(named(id.strip_prefix(ZARR_3)?, config))).collect();
     }
     let (mut orders, mut packed) = (Vec::new(), Vec::new());
     for (id, mut config) in all {

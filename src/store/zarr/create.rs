@@ -1,11 +1,12 @@
 //! What a new array will look like: its metadata documents and the codecs that encode it.
 
-use super::coding::{self, V2};
+use super::coding;
 use super::pipeline::{Named, Outcome, data_type_of};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::shape;
 use crate::store::Layout;
+use crate::store::encoding::V2;
 use serde_json::{Map, Value, json};
 use std::path::Path;
 use std::sync::Arc;
@@ -50,7 +51,7 @@ impl Plan {
             let no_words =
                 || refuse("its chunks are encoded in a way that this version of Zarr has no words for".to_owned());
             let (steps, documents) = if version == 2 {
-                let words = coding::v2(encoding).ok_or_else(no_words)?;
+                let words = encoding.v2().map_err(|_| no_words())?;
                 (None, documents_v2(layout, &stored_shape, &words, &fill_json))
             } else {
                 let steps = coding::v3(encoding, dtype).ok_or_else(no_words)?;

@@ -49,6 +49,8 @@ pub(super) struct Hierarchy {
     expected: Mutex<BTreeSet<String>>,
     /// The names below prefixes that were listed.
     listed: Mutex<BTreeMap<String, Vec<String>>>,
+    /// The lengths of all objects below prefixes, where that can be listed.
+    lengths: Mutex<BTreeMap<String, Option<BTreeMap<String, u64>>>>,
 }
 
 impl Hierarchy {
@@ -57,8 +59,8 @@ impl Hierarchy {
         let (place, root) = remote::locate(path)?;
         let stages = EITHER;
         let (documents, copied) = Default::default();
-        let (expected, listed) = Default::default();
-        let mut new = Self { place, root, documents, stages, copied, agrees: true, expected, listed };
+        let (expected, listed, lengths) = Default::default();
+        let mut new = Self { place, root, documents, stages, copied, agrees: true, expected, listed, lengths };
         let mut keys: BTreeSet<String> = [COPIES, V3, GROUP].map(str::to_owned).into();
         keys.extend(new.stages[0].iter().map(|name| join(inner, name)));
         new.ask(&keys.into_iter().collect::<Vec<_>>())?;
@@ -236,6 +238,23 @@ impl Hierarchy {
         let inside = self.copied.iter().filter_map(|node| node.strip_prefix(&start));
         let names: BTreeSet<&str> = inside.filter_map(|rest| rest.split('/').next()).collect();
         Ok(names.into_iter().filter(|name| !name.is_empty()).map(str::to_owned).collect())
+    }
+
+    /// How long the object under a key below `prefix` is; `None` where there is none. A listing of the prefix tells,
+    /// which is kept; where there are no listings, each object is asked for.
+    pub(super) fn length(&self, prefix: &str, key: &str) -> Result<Option<u64>> {
+        let object = self.object(key);
+        let mut lengths = self.lengths.lock();
+        let known = lengths.entry(prefix.to_owned()).or_insert_with(|| {
+            let listing = Some(self.object(prefix)).filter(|_| !remote::is_read_only(&self.name("")));
+            let listing = listing.and_then(|folder| self.place.list(&folder, true).ok());
+            listing.map(|listing| listing.objects.into_iter().collect())
+        });
+        if let Some(known) = known {
+            return Ok(known.get(&object).copied());
+        }
+        drop(lengths);
+        Ok(self.place.get(&object, Want::Range(0, 1))?.map(|got| got.total))
     }
 
     /// Lists these prefixes, at once.

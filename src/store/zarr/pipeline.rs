@@ -67,7 +67,11 @@ impl Named {
 
     /// The codec of the `zarrs` crate.
     pub(super) fn create(&self) -> Outcome<Codec> {
-        let made = if self.version == 2 {
+        // As numcodecs has it: behind the bytes, unless it says otherwise.
+        let is_sum = self.name == "crc32c" && self.config.get("location").is_none_or(|place| place == "end");
+        let made = if self.version == 2 && is_sum {
+            Codec::from_metadata(&MetadataV3::new("crc32c"))
+        } else if self.version == 2 {
             let mut config = self.config.clone();
             config.insert("id".to_owned(), Value::from(self.name.clone()));
             let metadata: MetadataV2 = serde_json::from_value(Value::Object(config)).map_err(|e| e.to_string())?;

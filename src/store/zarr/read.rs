@@ -18,8 +18,8 @@ use crate::shape;
 use crate::store::extent::Extent;
 use crate::store::raw;
 use crate::store::remote::ahead::Ahead;
-use crate::store::remote::{Got, Place, Want};
-use crate::store::{Coded, Container, Encoding, Info, Store, Trail};
+use crate::store::remote::{self, Got, Want};
+use crate::store::{Coded, Container, Encoding, Info, Place, Store, Trail};
 use parking_lot::Mutex;
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -29,6 +29,9 @@ use std::sync::Arc;
 const KEPT_INDEXES: usize = 32 << 20;
 /// Open shards that a store keeps.
 const KEPT_SHARDS: usize = 32;
+
+/// Shards that are opened side by side, at most.
+const OPENING: usize = 64;
 
 /// Chunks behind a network that one read asks for ahead, at most, and their bytes.
 const WIDE: usize = 16;
@@ -44,6 +47,8 @@ pub(super) struct ZarrStore {
     source: Source,
     array: Arc<Array>,
     shards: Mutex<VecDeque<(Vec<usize>, Arc<Shard>)>>,
+    /// Held while the index of a shard is read, so that no other thread does the same.
+    opening: [Mutex<()>; OPENING],
 }
 
 /// An open shard and its index.
@@ -55,7 +60,7 @@ struct Shard {
 
 /// Ranges of one object.
 struct Parts {
-    place: Arc<Place>,
+    place: Arc<remote::Place>,
     key: String,
     ranges: Vec<(u64, u64)>,
 }
@@ -67,7 +72,7 @@ impl ZarrStore {
 
     /// As [`ZarrStore::new`], of metadata that others hold.
     pub(super) fn shared(source: Source, array: Arc<Array>) -> Self {
-        Self { source, array, shards: Mutex::default() }
+        Self { source, array, shards: Mutex::default(), opening: [const { Mutex::new(()) }; OPENING] }
     }
 
     /// Decodes the common part of `region` and the stored chunk `index` into its place in `out`.
@@ -306,14 +311,22 @@ impl ZarrStore {
 
     /// The shard `index`, open, with its index; `None` where it is not stored.
     fn shard(&self, sharding: &Sharding, index: &[usize]) -> Result<Option<Arc<Shard>>> {
-        let mut kept = self.shards.lock();
-        if let Some(at) = kept.iter().position(|(key, _)| key == index) {
+        let kept = || {
+            let mut kept = self.shards.lock();
+            let at = kept.iter().position(|(key, _)| key == index)?;
             let entry = kept.remove(at);
             let found = entry.as_ref().map(|(_, shard)| Arc::clone(shard));
             kept.extend(entry);
-            return Ok(found);
+            found
+        };
+        if let Some(shard) = kept() {
+            return Ok(Some(shard));
         }
-        drop(kept);
+        let number = index.iter().fold(0usize, |n, i| n.wrapping_mul(31).wrapping_add(*i));
+        let opening = self.opening[number % OPENING].lock();
+        if let Some(shard) = kept() {
+            return Ok(Some(shard));
+        }
         let (key, lengths) = (self.array.key(index), self.array.stored_shape(index));
         let found = match self.source.remote() {
             Some(objects) => {
@@ -335,7 +348,27 @@ impl ZarrStore {
         while kept.len() > 1 && (bytes > KEPT_INDEXES || kept.len() > KEPT_SHARDS) {
             bytes -= kept.pop_front().map_or(0, |(_, shard)| shard.index.size());
         }
+        drop(opening);
         Ok(Some(found))
+    }
+
+    /// Where the inner chunk `index` of the array is.
+    fn place_in_shard(&self, sharding: &Sharding, index: &[usize]) -> Result<Option<Place>> {
+        let inner = &sharding.inner_shape;
+        let start: Vec<usize> = index.iter().zip(inner).map(|(i, n)| i * n).collect();
+        let number = self.array.grid.touching(&Region::new(start.clone(), vec![1; start.len()])).start;
+        let Some(shard) = self.shard(sharding, &number)? else { return Ok(None) };
+        let part = Region::new(start, inner.clone()).relative_to(&self.array.grid.region(&number));
+        let Some(&(from, to)) = sharding.ranges(&shard.index, &part).first() else { return Ok(None) };
+        let key = self.array.key(&number);
+        if let Some(objects) = self.source.remote() {
+            return Ok(Some(Place::File { path: objects.name(&key), offset: from, length: to - from }));
+        }
+        let inside = |from: u64, to: u64| Some(usize::try_from(from).ok()?..usize::try_from(to).ok()?);
+        Ok(self.source.place(&self.array.prefix, &key)?.and_then(|place| match place {
+            Place::File { path, offset, .. } => Some(Place::File { path, offset: offset + from, length: to - from }),
+            Place::Held(bytes) => Some(Place::Held(bytes.get(inside(from, to)?)?.to_vec())),
+        }))
     }
 
     /// Whether the array has such a region.
@@ -409,6 +442,19 @@ impl Store for ZarrStore {
 
     fn piece(&self) -> Option<Vec<usize>> {
         self.array.stored_shape.clone()
+    }
+
+    fn encoding(&self) -> Result<Encoding> {
+        let refused =
+            |why: String| Error::unsupported(format!("{}: cannot be referred to: {why}", self.array.info.path));
+        coding::referred(&self.array).map_err(refused)
+    }
+
+    fn place(&self, index: &[usize]) -> Result<Option<Place>> {
+        let Some(sharding) = self.array.pipeline.sharding() else {
+            return self.source.place(&self.array.prefix, &self.array.key(index));
+        };
+        self.place_in_shard(sharding, index)
     }
 
     fn coding(&self) -> Option<Encoding> {

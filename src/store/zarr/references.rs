@@ -8,8 +8,8 @@ use super::json;
 use super::piece::{Bytes, Piece};
 use crate::error::{Error, Result};
 use crate::store::input::Input;
-use crate::store::raw;
 use crate::store::remote::{Place, is_url, locate};
+use crate::store::{Place as At, raw};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -134,6 +134,22 @@ impl References {
             Reference::File(path, None) if is_url(path) => None,
             Reference::File(path, None) => std::fs::metadata(path).ok().map(|m| m.len()),
             Reference::Other(_) => None,
+        }
+    }
+
+    /// Where the bytes of a key are, or what they are; `None` where there is no such key.
+    pub(super) fn place(&self, key: &str, path: &Path) -> Result<Option<At>> {
+        match self.entries.get(key) {
+            None => Ok(None),
+            Some(Reference::Inline(bytes)) => Ok(Some(At::Held(bytes.clone()))),
+            Some(Reference::Other(why)) => Err(Error::unsupported(format!("{}: {why}", path.display()))),
+            Some(Reference::File(target, Some((offset, length)))) => {
+                Ok(Some(At::File { path: target.to_path_buf(), offset: *offset, length: *length }))
+            }
+            Some(Reference::File(target, None)) => {
+                let length = Input::open(target).map_err(|e| e.at(path.display()))?.length();
+                Ok(Some(At::File { path: target.to_path_buf(), offset: 0, length }))
+            }
         }
     }
 

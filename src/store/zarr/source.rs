@@ -11,7 +11,7 @@ use crate::store::input::Input;
 use crate::store::manifest::hash;
 use crate::store::remote::Place;
 use crate::store::remote::uploads::put_now;
-use crate::store::{raw, remote};
+use crate::store::{Place as At, raw, remote};
 use serde_json::Value;
 use std::fs::File;
 use std::io::ErrorKind::{NotADirectory, NotFound};
@@ -127,6 +127,29 @@ impl Source {
             Self::Zip(archive) => archive.packed(key),
             Self::Remote(_) => None,
             Self::References(index) => index.length(key),
+        }
+    }
+
+    /// Where the bytes of a key below `prefix` are, for whoever refers to them; `None` where there is no such key.
+    pub(super) fn place(&self, prefix: &str, key: &str) -> Result<Option<At>> {
+        let path = self.name(key);
+        match self {
+            Self::Directory(_) => match std::fs::metadata(&path) {
+                Ok(meta) if meta.is_file() => Ok(Some(At::File { path, offset: 0, length: meta.len() })),
+                Ok(_) => Err(Error::store(path, "is a folder")),
+                Err(e) if matches!(e.kind(), NotFound | NotADirectory) => Ok(None),
+                Err(e) => Err(Error::request(path, "cannot be found", &e)),
+            },
+            Self::Zip(archive) => {
+                let place = archive.place(key, &path)?;
+                let at = |(offset, length)| At::File { path: archive.path().to_owned(), offset, length };
+                Ok(place.map(at))
+            }
+            Self::Remote(hierarchy) => {
+                let length = hierarchy.length(prefix, key)?;
+                Ok(length.map(|length| At::File { path, offset: 0, length }))
+            }
+            Self::References(index) => index.place(key, &path),
         }
     }
 

@@ -131,6 +131,21 @@ impl Archive {
         }
     }
 
+    /// Where the bytes of an entry begin and how many there are; `None` where there is none of that name.
+    pub(super) fn place(&self, key: &str, path: &Path) -> Result<Option<(u64, u64)>> {
+        let Some(entry) = self.entries.get(key) else { return Ok(None) };
+        if entry.method != 0 {
+            let why = "is compressed by the zip archive once more, so it cannot be referred to";
+            return Err(Error::unsupported(format!("{}: {why}", path.display())));
+        }
+        let near = self.bytes(entry.header, 30)?;
+        if u32_at(&near, 0) != Some(LOCAL) || entry.encrypted {
+            return Err(Error::store(path, "the entry of the zip archive is damaged or encrypted"));
+        }
+        let skip = 30 + u64::from(u16_at(&near, 26).unwrap_or(0)) + u64::from(u16_at(&near, 28).unwrap_or(0));
+        Ok(Some((entry.header.saturating_add(skip), entry.packed)))
+    }
+
     /// The file that it is.
     pub(super) fn file(&self) -> &Input {
         &self.file

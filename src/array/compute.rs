@@ -30,8 +30,10 @@ use std::time::Instant;
 
 mod layout;
 mod beside;
+mod changed;
 
 use beside::{accompany, scalars};
+use changed::{changed, changes, planned};
 use layout::{described, layout, texts};
 
 /// Something that can be computed: an array, an array to be stored, or a tuple or vector of these. All of one call
@@ -275,7 +277,9 @@ impl<T: Kind> Array<T> {
     ///
     /// Its shape is that of the region, its element type one that the stored array holds without loss
     /// ([`Update::packed`] packs values first), and names and coordinates of its axes agree with those there. Along an
-    /// axis that grows, the coordinate beside the array grows along, in the units that it has.
+    /// axis that grows, the coordinate beside the array grows along, in the units that it has and, where it rises or
+    /// falls throughout, in its order. In NetCDF-3 all arrays along that axis grow, those that nothing is written to by
+    /// fill values.
     ///
     /// In Zarr, everything is made beside the array and put into its place at the end, so that a run that fails changes
     /// nothing, and the array itself may be read for what is written. A process that is killed while pieces take their
@@ -479,37 +483,6 @@ fn run(cx: &Context, wanted: &[Wanted]) -> Result<Vec<Answer>> {
     places.into_iter().map(answer).collect()
 }
 
-/// What is asked for, with the changes of arrays that exist as they fit those; and the place of each that was asked for
-/// among them, unless there is nothing left to do.
-fn changes(cx: &Context, wanted: Vec<Wanted>) -> Result<(Vec<Wanted>, Vec<Option<usize>>)> {
-    let (mut all, mut places) = (Vec::with_capacity(wanted.len()), Vec::with_capacity(wanted.len()));
-    for w in wanted {
-        if let Some(Changed::Asked(path, how)) = &w.changed {
-            let parts = update::changes(cx, &w.expr, path, how)?;
-            let done = parts.is_empty();
-            // A coordinate that several arrays share grows once.
-            let again = |part: &Written| all.iter().filter_map(Wanted::target).any(|p| p == part.path);
-            let (last, others) = parts.split_last().map_or((None, &[][..]), |(last, others)| (Some(last), others));
-            let new: Vec<Wanted> = others.iter().filter(|p| !again(p)).cloned().map(Wanted::found).collect();
-            all.extend(new.into_iter().chain(last.cloned().map(Wanted::found)));
-            places.push(if done { None } else { Some(all.len() - 1) });
-        } else {
-            all.push(w);
-            places.push(Some(all.len() - 1));
-        }
-    }
-    Ok((all, places))
-}
-
-/// The same, for a plan alone.
-fn planned(wanted: &[Wanted]) -> Result<Vec<Wanted>> {
-    let one = |w: &Wanted| match &w.changed {
-        Some(Changed::Asked(path, how)) => update::plain(&w.expr, path, how).map(Wanted::found),
-        _ => Ok(w.clone()),
-    };
-    wanted.iter().map(one).collect()
-}
-
 /// Copies the chunks of a stored array, where that is all that is asked for; `None` where they are not stored as they
 /// are to be.
 fn copied(cx: &Context, wanted: &Wanted) -> Result<Option<Answer>> {
@@ -550,11 +523,10 @@ fn run_known(cx: &Context, wanted: &[Wanted]) -> Result<Vec<Answer>> {
     let several = layouts.iter().flatten().count() > 1;
     let mut settled = Vec::new();
     let mut sinks = Vec::new();
+    let mut changed = changed(wanted)?.into_iter();
     for (w, layout) in wanted.iter().zip(layouts) {
-        if let Some(Changed::Found(path, change)) = &w.changed {
-            let mut change = change.clone();
-            change.run = Some(fingerprint(&w.expr, change.described(store::open(path)?.info())));
-            sinks.push(Some(store::change(path, &change)?));
+        if matches!(w.changed, Some(Changed::Found(..))) {
+            sinks.push(changed.next());
             continue;
         }
         let (Some((path, _)), Some(mut layout)) = (&w.stored, layout) else {

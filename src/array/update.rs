@@ -13,12 +13,14 @@ use crate::expr::canonical::fingerprint;
 use crate::expr::check::where_all;
 use crate::expr::{Expr, ExprKind, times, walk};
 use crate::op::elementwise::ElementOp;
+use crate::op::reduction::Params;
 use crate::runtime::context::Context;
 use crate::shape;
 use crate::shape::slice::Item;
 use crate::store::manifest::digest;
 use crate::store::{self, Attributes, Change, Info, Node, NodeKind, Store, Update};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -33,18 +35,32 @@ pub(super) struct Written {
     pub(super) change: Change,
 }
 
+/// Goes on with a change of the array at `path` that was interrupted when nothing was left to do but to put it into its
+/// place: by what it is known, and those that were made with it.
+pub(super) fn recovered(path: &Path) -> Result<Vec<String>> {
+    let tokens = store::recover(path)?.unwrap_or_default();
+    Ok(tokens.lines().map(str::to_owned).collect())
+}
+
 /// The changes that writing `expr` into the array at `path` consists of: those of coordinates first, that of the array
-/// last. None where an interrupted run has left nothing to do but to put it into its place, which is done by then.
+/// last. None where it is among those that are `over`: [`recovered`].
 ///
 /// # Errors
 /// As [`Array::update`] says.
-pub(super) fn changes(cx: &Context, expr: &Expr, path: &Path, how: &Update) -> Result<Vec<Written>> {
+pub(super) fn changes(
+    cx: &Context,
+    expr: &Expr,
+    path: &Path,
+    how: &Update,
+    over: &BTreeSet<String>,
+) -> Result<Vec<Written>> {
     let token = token(expr, how);
-    if store::recover(path)?.as_ref() == Some(&token) {
+    if over.contains(&token) {
         return Ok(Vec::new());
     }
     let array = store::open(path)?;
     let main = written(expr, path, &array, how, token)?;
+    store::admits(path, &main.change)?;
     let mut all = Vec::new();
     if how.coordinates {
         for axis in 0..main.change.before.len() {
@@ -145,11 +161,14 @@ fn coordinate(cx: &Context, main: &Written, info: &Info, axis: usize) -> Result<
     let own = coordinates::of_axis(&main.expr, axis)?.filter(|own| own.lengths() == [len]);
     let Some(own) = own else {
         if grows && have < start + len {
-            let why = format!(
-                "has {have} values, and {} gets {} along `{name}`; what is appended has no coordinate: append that here first",
-                info.path,
-                start + len
-            );
+            let how = if store::grows_together(&main.path)? {
+                "give it one, or leave coordinates alone, and write it here afterwards"
+            } else {
+                "append that here first"
+            };
+            let (all, of) = (start + len, &info.path);
+            let why =
+                format!("has {have} values, and {of} gets {all} along `{name}`; what is appended has none: {how}");
             return Err(Error::store(place, why));
         }
         return Ok(None);
@@ -168,6 +187,7 @@ fn coordinate(cx: &Context, main: &Written, info: &Info, axis: usize) -> Result<
         return Ok(None);
     }
     let rest = build::index(&own, &span(known, len))?;
+    in_order(cx, &stored, &rest, there.info())?;
     let how = Update::append(0).coordinates(false).resume(main.change.resume);
     let token = token(&rest, &how);
     written(&rest, &place, &there, &how, token).map(Some)
@@ -222,6 +242,43 @@ fn exactly(values: &Expr, dtype: DType) -> Result<Expr> {
     let back = build::cast(&cast, values.dtype)?;
     let same = build::element(ElementOp::Equal, &[Arg::Array(back), Arg::Array(values.clone())])?;
     where_all(&cast, &same, "update", "a coordinate is none that the stored one has a number for")
+}
+
+/// Refuses values that do not go on in the order of the coordinate that they are appended to, where it has one, that
+/// is where it rises or falls throughout.
+fn in_order(cx: &Context, stored: &Expr, rest: &Expr, there: &Info) -> Result<()> {
+    let (have, more) = (stored.shape.known()?[0], rest.shape.known()?[0]);
+    if have == 0 || more == 0 || stored.dtype.is_complex() {
+        return Ok(());
+    }
+    let plain = |x: &Expr| build::cast(&times::ticks(x), stored.dtype);
+    let (stored, rest) = (plain(stored)?, plain(rest)?);
+    let last = build::index(&stored, &[Item::from(-1..)])?;
+    let next = build::concatenate(&[last.clone(), rest.clone()], 0)?;
+    let steps = |x: &Expr, op: ElementOp| -> Result<Array> {
+        let (from, to) = (build::index(x, &[Item::from(..-1)])?, build::index(x, &[Item::from(1..)])?);
+        let steps = build::element(op, &[Arg::Array(from), Arg::Array(to)])?;
+        Array::from_expr(steps).try_reduce("all", .., Params::default())
+    };
+    let (up, down) = (ElementOp::Less, ElementOp::Greater);
+    let asked = [(&stored, up), (&stored, down), (&next, up), (&next, down)].map(|(x, op)| steps(x, op));
+    let answers = cx.compute(asked.into_iter().collect::<Result<Vec<_>>>()?)?;
+    let [rises, falls, on_up, on_down] = [0, 1, 2, 3].map(|n| answers[n].block().bytes().first() == Some(&1));
+    if !(rises || falls) || rises && on_up || falls && on_down {
+        return Ok(());
+    }
+    let number = |x: &Expr| -> Result<f64> {
+        let one = build::cast(&build::index(x, &[Item::from(..1)])?, DType::F64)?;
+        Ok(cx.compute(Array::from_expr(one))?.to_ndarray::<f64>()?.iter().copied().sum())
+    };
+    let units = there.attributes.get("units").and_then(Value::as_str).map_or(String::new(), |u| format!(" {u}"));
+    let (end, begin) = (number(&last)?, number(&rest)?);
+    let way = if rises { "rises" } else { "falls" };
+    let why = format!(
+        "{way} to {end}{units}, and what is appended, from {begin} on, does not go on so; write into a region what is \
+         there already"
+    );
+    Err(Error::store(&there.path, why))
 }
 
 /// Whether coordinates are the same; floats up to the rounding of a change of units.

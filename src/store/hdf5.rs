@@ -13,6 +13,7 @@
 //! that exist are changed in the same way (`change.rs`).
 
 use super::input::Input;
+use super::remote::is_url;
 use super::{Change, Create, Encoding, Format, Layout, Node, Sink, Store};
 use crate::error::{Error, Result};
 use attributes::Scales;
@@ -110,6 +111,10 @@ impl Format for Hdf5 {
         let foreign = if cfg!(target_endian = "little") { '>' } else { '<' };
         let plain = !encoding.dtype.starts_with(foreign) && !encoding.dtype.ends_with("bfloat16");
         !layout.shape.is_empty() && !layout.shape.contains(&0) && fits && plain && write::filters_of(encoding).is_some()
+    }
+
+    fn admits(&self, path: &Path, inner: &str, change: &Change) -> Result<()> {
+        if is_url(path) { Ok(()) } else { change::admits(path, inner, change) }
     }
 
     fn change(&self, path: &Path, inner: &str, change: &Change) -> Result<Box<dyn Sink>> {

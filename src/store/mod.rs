@@ -355,6 +355,15 @@ pub trait Format: Sync {
         false
     }
 
+    /// That the array `inner` can be changed so, as far as that is known before anything is looked at but the array.
+    ///
+    /// # Errors
+    /// As [`Format::change`].
+    fn admits(&self, path: &Path, inner: &str, change: &Change) -> Result<()> {
+        let _ = (path, inner, change);
+        Ok(())
+    }
+
     /// Begins to change the array `inner`, which exists: the sink's grid is that of what is written
     /// ([`Change::grid`]). Nothing of the array changes before [`Sink::finish`] where the format can see to that.
     ///
@@ -366,8 +375,22 @@ pub trait Format: Sync {
         Err(Error::unsupported(format!("{}: arrays of {} are not changed in place", at.display(), self.name())))
     }
 
+    /// Begins to change several arrays of a container: as [`Format::change`] for each, but that nothing changes before
+    /// the last of the sinks is finished, where the format can see to that.
+    ///
+    /// # Errors
+    /// As [`Format::change`].
+    fn change_together(&self, path: &Path, changes: &[(&str, &Change)]) -> Result<Vec<Box<dyn Sink>>> {
+        changes.iter().map(|(inner, change)| self.change(path, inner, change)).collect()
+    }
+
+    /// Whether an array that gets longer makes all others longer that share the axis.
+    fn grows_together(&self) -> bool {
+        false
+    }
+
     /// Goes on with a change of the array `inner` that was interrupted when nothing was left but to put it into its
-    /// place; the token of that ([`Change::token`]), where there was one.
+    /// place; the tokens of that ([`Change::token`]), one a line, where there was one.
     ///
     /// # Errors
     /// [`Store`](crate::ErrorKind::Store), naming the array.
@@ -474,6 +497,15 @@ pub(crate) fn keeps(path: &Path, encoding: &Encoding, layout: &Layout) -> bool {
     wanted(format, &layout.how).is_ok_and(|format| format.keeps(&container, encoding, layout))
 }
 
+/// That the array at `path` can be changed so; see [`Format::admits`].
+///
+/// # Errors
+/// As [`Format::change`].
+pub fn admits(path: impl AsRef<Path>, change: &Change) -> Result<()> {
+    let (format, container, inner) = locate(path.as_ref())?;
+    format.admits(&container, &inner, change)
+}
+
 /// Begins to change the array at `path`; see [`Format::change`].
 ///
 /// # Errors
@@ -481,6 +513,34 @@ pub(crate) fn keeps(path: &Path, encoding: &Encoding, layout: &Layout) -> bool {
 pub fn change(path: impl AsRef<Path>, change: &Change) -> Result<Box<dyn Sink>> {
     let (format, container, inner) = locate(path.as_ref())?;
     format.change(&container, &inner, change)
+}
+
+/// Begins to change the arrays at these paths, those of one container together; see [`Format::change_together`].
+///
+/// # Errors
+/// As [`Format::change`].
+pub fn change_all(changes: &[(&Path, &Change)]) -> Result<Vec<Box<dyn Sink>>> {
+    let places = changes.iter().map(|(path, _)| locate(path)).collect::<Result<Vec<_>>>()?;
+    let real: Vec<PathBuf> = places.iter().map(|(_, at, _)| at.canonicalize().unwrap_or_else(|_| at.clone())).collect();
+    let mut sinks: Vec<Option<Box<dyn Sink>>> = changes.iter().map(|_| None).collect();
+    for (first, (format, container, _)) in places.iter().enumerate() {
+        if sinks[first].is_none() {
+            let members: Vec<usize> = (first..places.len()).filter(|&n| real[n] == real[first]).collect();
+            let group: Vec<_> = members.iter().map(|&n| (places[n].2.as_str(), changes[n].1)).collect();
+            for (n, sink) in members.into_iter().zip(format.change_together(container, &group)?) {
+                sinks[n] = Some(sink);
+            }
+        }
+    }
+    sinks.into_iter().map(|sink| sink.ok_or_else(|| Error::bug("a sink for each change"))).collect()
+}
+
+/// Whether an array at `path` that gets longer makes others longer; see [`Format::grows_together`].
+///
+/// # Errors
+/// As [`open`].
+pub fn grows_together(path: impl AsRef<Path>) -> Result<bool> {
+    locate(path.as_ref()).map(|(format, ..)| format.grows_together())
 }
 
 /// Goes on with an interrupted change of the array at `path`; see [`Format::recover`].

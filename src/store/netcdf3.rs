@@ -2,11 +2,12 @@
 //!
 //! `netcdf3/header.rs` parses the header. Every variable is one run of big-endian numbers, or one for each record,
 //! among those of the other variables that have records; so any region is read by itself. `netcdf3/write.rs` writes,
-//! `netcdf3/model.rs` says what a header holds and where data goes.
+//! `netcdf3/model.rs` says what a header holds and where data goes, `netcdf3/change.rs` writes over elements and adds
+//! records.
 
 use super::extent::{Extent, fetch_chunks};
 use super::input::Input;
-use super::patches::{self, PatchSink, Target};
+use super::patches;
 use super::raw;
 use super::remote::ahead::Ahead;
 use super::remote::is_url;
@@ -20,13 +21,13 @@ use crate::shape;
 use header::{Attribute, Header, Kind, Variable, Version};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 mod header;
 mod model;
 mod write;
+mod change;
 #[cfg(test)]
 mod tests;
 
@@ -81,12 +82,27 @@ impl Format for Netcdf3 {
         Ok(Box::new(write::Writer::new(path, inner.trim_matches('/'), layout)?))
     }
 
-    fn change(&self, path: &Path, inner: &str, change: &Change) -> Result<Box<dyn Sink>> {
-        Ok(Box::new(PatchSink::new(path, &variable_name(path, inner)?, change, Opened::new)?))
+    fn admits(&self, path: &Path, inner: &str, change: &Change) -> Result<()> {
+        patches::check(path, &change::name(path, inner)?, change, change::open)
     }
 
-    fn recover(&self, path: &Path, inner: &str) -> Result<Option<String>> {
-        patches::recover(path, &variable_name(path, inner)?, Opened::new)
+    fn change(&self, path: &Path, inner: &str, change: &Change) -> Result<Box<dyn Sink>> {
+        let sinks = self.change_together(path, &[(inner, change)])?;
+        sinks.into_iter().next().ok_or_else(|| Error::bug("a sink for the change"))
+    }
+
+    fn change_together(&self, path: &Path, changes: &[(&str, &Change)]) -> Result<Vec<Box<dyn Sink>>> {
+        let names: Vec<String> = changes.iter().map(|(inner, _)| change::name(path, inner)).collect::<Result<_>>()?;
+        let changes: Vec<_> = names.iter().zip(changes).map(|(name, (_, change))| (name.as_str(), *change)).collect();
+        patches::begin(path, &changes, change::open)
+    }
+
+    fn grows_together(&self) -> bool {
+        true
+    }
+
+    fn recover(&self, path: &Path, _: &str) -> Result<Option<String>> {
+        patches::recover(path, change::open)
     }
 
     fn group(&self, path: &Path, inner: &str, how: &Create) -> Result<()> {
@@ -95,57 +111,6 @@ impl Format for Netcdf3 {
 
     fn neighbours(&self, _inner: &str) -> Option<String> {
         Some(String::new())
-    }
-}
-
-/// The name of a variable; of the only one, where none is given.
-fn variable_name(path: &Path, inner: &str) -> Result<String> {
-    match inner.trim_matches('/') {
-        "" => Ok(Dataset::open(path)?.find("")?.name.clone()),
-        name => Ok(name.to_owned()),
-    }
-}
-
-/// A variable whose elements are written over.
-#[derive(Debug)]
-struct Opened {
-    array: Netcdf3Array,
-    file: File,
-}
-
-impl Opened {
-    #[expect(clippy::new_ret_no_self, reason = "what opens arrays of any format gives this")]
-    fn new(path: &Path, inner: &str) -> Result<Box<dyn Target>> {
-        let dataset = Dataset::open(path)?;
-        let array = dataset.array(dataset.find(inner)?)?;
-        let file = OpenOptions::new().read(true).write(true).open(path).map_err(|e| Error::store(path, e))?;
-        Ok(Box::new(Self { array, file }))
-    }
-}
-
-impl Target for Opened {
-    fn info(&self) -> &Info {
-        &self.array.info
-    }
-
-    fn refuses(&self, after: &[usize]) -> Option<String> {
-        let grows = self.array.info.shape != after;
-        grows.then(|| "arrays of NetCDF-3 do not get longer; convert the file to NetCDF-4 or Zarr".to_owned())
-    }
-
-    fn put(&self, region: &Region, data: &mut [u8]) -> Result<()> {
-        let Netcdf3Array { info, shown, offset, step, .. } = &self.array;
-        to_native(data, info.dtype);
-        let itemsize = info.dtype.size();
-        let extent = Extent { file: &self.file, path: shown, offset: *offset, shape: &info.shape, itemsize };
-        match step {
-            Some(step) => extent.write_records(*step, region, data),
-            None => extent.write(region, data),
-        }
-    }
-
-    fn reshape(&self, _: &[usize]) -> Result<()> {
-        Err(Error::bug("an array that does not grow keeps its shape"))
     }
 }
 

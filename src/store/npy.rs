@@ -5,7 +5,7 @@
 
 use super::extent::{Extent, fetch_chunks};
 use super::input::Input;
-use super::patches::{self, PatchSink, Target};
+use super::patches;
 use super::raw;
 use super::remote::ahead::Ahead;
 use super::staging::Staging;
@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub(super) mod header;
+mod change;
 
 /// The `.npy` format.
 #[derive(Debug)]
@@ -64,13 +65,18 @@ impl Format for Npy {
         Ok(Box::new(NpySink::new(path, layout)?))
     }
 
+    fn admits(&self, path: &Path, inner: &str, change: &Change) -> Result<()> {
+        patches::check(path, inner, change, change::open)
+    }
+
     fn change(&self, path: &Path, inner: &str, change: &Change) -> Result<Box<dyn Sink>> {
         refuse_inner(path, inner)?;
-        Ok(Box::new(PatchSink::new(path, inner, change, Opened::new)?))
+        patches::begin(path, &[(inner, change)], change::open)?.pop().ok_or_else(|| Error::bug("a sink for the change"))
     }
 
     fn recover(&self, path: &Path, inner: &str) -> Result<Option<String>> {
-        patches::recover(path, inner, Opened::new)
+        refuse_inner(path, inner)?;
+        patches::recover(path, change::open)
     }
 }
 
@@ -198,71 +204,6 @@ impl Store for NpyStore {
 
     fn stamp(&self) -> Option<String> {
         self.file.stamp()
-    }
-}
-
-/// A file whose elements are written over.
-#[derive(Debug)]
-struct Opened {
-    array: NpyStore,
-    file: File,
-    /// Where the dictionary of the header begins.
-    text_at: u64,
-}
-
-impl Opened {
-    #[expect(clippy::new_ret_no_self, reason = "what opens arrays of any format gives this")]
-    fn new(path: &Path, _: &str) -> Result<Box<dyn Target>> {
-        let array = NpyStore::open(path)?;
-        let file = OpenOptions::new().read(true).write(true).open(path).map_err(|e| Error::store(path, e))?;
-        let version = array.file.magic::<8>().map_or(1, |start| start[6]);
-        Ok(Box::new(Self { array, file, text_at: if version == 1 { 10 } else { 12 } }))
-    }
-}
-
-impl Target for Opened {
-    fn info(&self) -> &Info {
-        &self.array.info
-    }
-
-    fn refuses(&self, after: &[usize]) -> Option<String> {
-        let (header, before) = (&self.array.header, &self.array.info.shape);
-        let axis = (0..before.len()).find(|&a| before[a] != after[a])?;
-        let growing = header.growing();
-        if Some(axis) != growing || before[axis + 1..] != after[axis + 1..] {
-            let order = if header.fortran { "last one, being in Fortran order" } else { "first one" };
-            return Some(format!("a .npy file grows along one axis alone, its {order}; write it to Zarr or HDF5"));
-        }
-        let room = header.grown(self.text_at, after).is_some();
-        (!room).then(|| "its header has no room for a longer shape; write the array anew".to_owned())
-    }
-
-    fn put(&self, region: &Region, data: &mut [u8]) -> Result<()> {
-        let Header { dtype, fortran, swapped, offset, .. } = self.array.header;
-        if swapped {
-            swap_bytes(data, dtype.real().size());
-        }
-        let (path, itemsize) = (self.array.file.path(), dtype.size());
-        if !fortran {
-            return Extent { file: &self.file, path, offset, shape: &self.array.info.shape, itemsize }
-                .write(region, data);
-        }
-        let shape: Vec<usize> = self.array.info.shape.iter().rev().copied().collect();
-        let (region, mut turned) = (reversed(region), vec![0; data.len()]);
-        reverse_axes(data, &region.shape, &mut turned, itemsize);
-        Extent { file: &self.file, path, offset, shape: &shape, itemsize }.write(&region, &turned)
-    }
-
-    fn reshape(&self, after: &[usize]) -> Result<()> {
-        let header = &self.array.header;
-        let path = self.array.file.path();
-        let text = header.grown(self.text_at, after).ok_or_else(|| Error::bug("there is room for a longer shape"))?;
-        let bytes = shape::size(after) as u64 * header.dtype.size() as u64;
-        let length = self.file.metadata().map_err(|e| Error::store(path, e))?.len();
-        if length < header.offset + bytes {
-            return Err(Error::bug("what was appended is there"));
-        }
-        raw::write_at(&self.file, path, self.text_at, &text)
     }
 }
 

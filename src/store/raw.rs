@@ -31,6 +31,25 @@ pub fn write_at(file: &File, path: &Path, offset: u64, data: &[u8]) -> Result<()
         .map_err(|e| Error::request(path, format!("writing {} bytes at offset {offset} failed", data.len()), &e))
 }
 
+/// What is copied at once.
+const COPIED: usize = 4 << 20;
+
+/// Copies bytes from a place in one file to a place in another, each given by the file, its name and the place.
+///
+/// # Errors
+/// [`Store`](crate::ErrorKind::Store), naming the file.
+pub(super) fn copy(from: (&File, &Path, u64), to: (&File, &Path, u64), bytes: u64) -> Result<()> {
+    let mut buffer = vec![0; usize::try_from(bytes).unwrap_or(COPIED).min(COPIED)];
+    let mut done = 0;
+    while done < bytes {
+        let n = usize::try_from(bytes - done).unwrap_or(COPIED).min(COPIED);
+        read_at(from.0, from.1, from.2 + done, &mut buffer[..n])?;
+        write_at(to.0, to.1, to.2 + done, &buffer[..n])?;
+        done += n as u64;
+    }
+    Ok(())
+}
+
 /// Replaces the file at `path` by one that holds `data`: written under another name, then renamed.
 ///
 /// # Errors

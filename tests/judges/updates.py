@@ -4,9 +4,11 @@
     python tests/judges/updates.py target/debug/hyperslab 50 --seed 1
 
 Others write random arrays, in every version of Zarr, in shards, in HDF5 and NetCDF-4 with random filters, in NetCDF-3
-among the records of others, and in .npy of both orders; `hyperslab eval` writes into random regions of them and appends
-to them, with packed values and times in other units; what others read afterwards is compared with what NumPy makes of
-the same; some changes are killed, and run again.  Needs xarray, netCDF4, h5py and zarr>=3.
+among the records of others, and in .npy of both orders, with room in its header and without; `hyperslab eval` writes
+into random regions of them and appends to them, with packed values and times in other units; what others read
+afterwards is compared with what NumPy makes of the same, and records of NetCDF-3 with what netCDF4 makes of them, byte
+by byte; some changes are killed, leave what was there or all of it, and are run again.  Needs xarray, netCDF4, h5py and
+zarr>=3.
 """
 import os
 import random
@@ -78,26 +80,46 @@ def create_hdf5(draw, path, data, chunks):
 
 
 def create_npy(draw, path, data):
-    """In C or Fortran order, with a header of any version."""
+    """In C or Fortran order, with a header of any version, or one that has no room for a longer shape."""
+    data = np.asarray(data, order=draw.choice("CF"))
+    if draw.random() < 0.3:
+        text = f"{{'descr': '{data.dtype.str}', 'fortran_order': {np.isfortran(data)}, 'shape': {data.shape}}}\n".encode()
+        path.write_bytes(b"\x93NUMPY\1\0" + len(text).to_bytes(2, "little") + text + data.tobytes("A"))
+        return
     with open(path, "wb") as f:
-        np.lib.format.write_array(f, np.asarray(data, order=draw.choice("CF")), version=draw.choice([(1, 0), (2, 0), (3, 0)]))
+        np.lib.format.write_array(f, data, version=draw.choice([(1, 0), (2, 0), (3, 0)]))
 
 
 def create_netcdf3(draw, path, data):
-    """A variable of fixed size or of records, among others."""
+    """A variable of fixed size or of records, among others; whether it has records."""
     kind = "NETCDF3_64BIT_DATA" if data.dtype.kind in "iu" and data.dtype not in ("i1", "i2", "i4") else draw.choice(
         ["NETCDF3_CLASSIC", "NETCDF3_64BIT_OFFSET", "NETCDF3_64BIT_DATA"])
-    records = data.size == 0 or draw.random() < 0.5
+    records = data.size == 0 or draw.random() < 0.6
     with netCDF4.Dataset(path, "w", format=kind) as d:
-        d.set_fill_off()
         for i, n in enumerate(data.shape):
             d.createDimension(f"d{i}", None if records and i == 0 else n)
+        d.createDimension("text", 3)
         names = [f"d{i}" for i in range(data.ndim)]
-        before = d.createVariable("before", "i2", names[:1])
-        x = d.createVariable("x", data.dtype.newbyteorder("="), names)
-        after = d.createVariable("after", "f8", names)
+        variables = [("x", data.dtype.newbyteorder("="), names)]
+        if draw.random() < 0.8:
+            fill = {"fill_value": draw.choice([None, 7])}
+            variables += [("before", "i2", names[:1], fill), ("after", "f8", names), ("text", "S1", [names[0], "text"])]
+            draw.shuffle(variables)
+        for name, dtype, of, *how in variables:
+            d.createVariable(name, dtype, of, **(how[0] if how else {}))
         if data.size:
-            before[:], x[...], after[...] = np.arange(data.shape[0]), data, np.arange(data.size).reshape(data.shape)
+            d["x"][...] = data
+            for name in set(d.variables) - {"x"}:
+                shape = d[name].shape
+                d[name][...] = np.arange(np.prod(shape)).reshape(shape) if name != "text" else np.full(shape, b"t")
+    return records
+
+
+def append_netcdf3(path, part):
+    """What netCDF4 makes of a file when one of its variables gets more records."""
+    with netCDF4.Dataset(path, "a") as d:
+        n = d["x"].shape[0]
+        d["x"][n : n + len(part)] = part
 
 
 def stored(path, ending):
@@ -107,11 +129,7 @@ def stored(path, ending):
     if ending == "nc3":
         with netCDF4.Dataset(path) as d:
             d.set_auto_mask(False)
-            x = d["x"][...]
-            if x.size:
-                assert np.array_equal(d["after"][...].ravel(), np.arange(x.size)), "what lies beside it"
-                assert np.array_equal(d["before"][:], np.arange(x.shape[0])), "what lies beside it"
-            return x
+            return d["x"][...]
     if ending == "h5":
         with h5py.File(path) as f:
             return f["g/x"][...]
@@ -128,14 +146,30 @@ def same(judge, name, got, want):
     return good
 
 
-def killed(judge, draw, words, ending):
-    """A run of the same that is killed somewhere, unless it would be whole: run again, it would append twice."""
-    if ending not in ("npy", "nc3") or draw.random() < 0.5 or "--append" in words:
-        return
+def equal(got, want):
+    return got.shape == want.shape and np.array_equal(got, want, equal_nan=want.dtype.kind in "fc")
+
+
+def killed(judge, draw, words, ending, read, old, new):
+    """A run of the same that is killed somewhere: whether all of it was done by then."""
+    if ending in ("h5", "nc") or draw.random() < 0.5:
+        return False
     run = subprocess.Popen([str(w) for w in [judge.binary, *words, "-q"]], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     time.sleep(draw.random() * 0.06)
     run.kill()
     run.wait()
+    if any(p.name.startswith((".commit.", ".token.")) for p in judge.folder.iterdir()):
+        # It is on its way; run again, that is gone on with.
+        return False
+    got = read()
+    if equal(got, new):
+        for left in [*judge.folder.glob(".lock.*"), *judge.folder.glob(".merge.*")]:
+            left.unlink()
+        return True
+    if not equal(got, old):
+        judge.wrong.append(f"{words[-4]}: a killed run leaves neither what was there nor what was to be")
+        print(f"WRONG {judge.wrong[-1]}")
+    return False
 
 
 def changes(judge, draw, rng, number):
@@ -153,26 +187,33 @@ def changes(judge, draw, rng, number):
     if ending == "npy":
         create_npy(draw, path, want)
     elif ending == "nc3":
-        create_netcdf3(draw, path, want)
+        records = create_netcdf3(draw, path, want)
     elif ending == "h5":
         create_hdf5(draw, path, want, chunks)
     else:
         want = create_zarr(draw, path, want, chunks, int(ending[1]))
     target = {"npy": path, "nc3": path / "x"}.get(ending, path / "g/x")
+    twin = judge.folder / "twin.nc3"
     for step in range(4):
         new = judge.folder / "new.npy"
-        if draw.random() < 0.4 and ending != "nc3":
+        if draw.random() < 0.5 and (ending != "nc3" or records):
             # The slowest axis of a file alone grows.
             slowest = rank - 1 if ending == "npy" and np.isfortran(np.load(path)) else 0
-            axis = slowest if ending == "npy" else draw.randrange(rank)
+            axis = slowest if ending in ("npy", "nc3") else draw.randrange(rank)
             more = list(want.shape)
             more[axis] = draw.randint(0, 9)
             part = values(rng, more, want.dtype)
             np.save(new, part)
             words = ["eval", "x", f"x={new}", "-o", target, "--append", axis - draw.choice([0, rank]), "--raw"]
-            killed(judge, draw, words, ending)
-            code, error = judge.run(*words)
-            want = np.concatenate([want, part], axis)
+            old, want = want, np.concatenate([want, part], axis)
+            if ending == "nc3":
+                shutil.copy(path, twin)
+                append_netcdf3(twin, part)
+            code, error = 0, ""
+            if not killed(judge, draw, words, ending, lambda: stored(path, ending), old, want):
+                code, error = judge.run(*words)
+            if ending == "nc3" and not code and path.read_bytes() != twin.read_bytes():
+                code, error = 1, "netCDF4 makes other bytes of it"
         else:
             index, text = [], []
             for n in want.shape:
@@ -187,16 +228,18 @@ def changes(judge, draw, rng, number):
             if draw.random() < 0.3 and want.dtype.kind in "fc":
                 # Of the very array that it changes.
                 reads = ",".join(f"{i}" if isinstance(i, int) else f"{i.start}:{i.stop}" for i in index)
-                code, error = judge.run("eval", f"x[{reads}] * 2", f"x={target}", "-o", target, "--region", ",".join(text), "--raw")
+                words = ["eval", f"x[{reads}] * 2", f"x={target}"]
                 part = want[index] * 2
             else:
                 part = values(rng, want[index].shape, want.dtype)
                 np.save(new, part)
-                words = ["eval", "x", f"x={new}", "-o", target, "--region", ",".join(text), "--raw"]
-                killed(judge, draw, words, ending)
-                code, error = judge.run(*words)
-            want = want.copy()
+                words = ["eval", "x", f"x={new}"]
+            words += ["-o", target, "--region", ",".join(text), "--raw"]
+            old, want = want, want.copy()
             want[index] = part
+            code, error = 0, ""
+            if not killed(judge, draw, words, ending, lambda: stored(path, ending), old, want):
+                code, error = judge.run(*words)
         name = f"{number} {ending} {dtype} {shape} {chunks} step {step}"
         if code:
             judge.wrong.append(name)
@@ -232,30 +275,45 @@ def write(draw, ds, path, ending):
     if draw.random() < 0.5:
         t = {"dtype": "i2", "scale_factor": 0.01, "add_offset": 280.0, "_FillValue": -32768}
     time = {"units": draw.choice(UNITS), "dtype": "f8"}
-    if ending == "nc":
-        ds.to_netcdf(path, engine="netcdf4", encoding={"t": t, "time": time}, unlimited_dims=["time"])
+    if ending in ("nc", "nc3"):
+        kind = "NETCDF4" if ending == "nc" else draw.choice(["NETCDF3_CLASSIC", "NETCDF3_64BIT"])
+        encoding = {"t": t, "time": time}
+        ds.to_netcdf(path, engine="netcdf4", format=kind, encoding=encoding, unlimited_dims=["time"])
     else:
         ds.to_zarr(path, zarr_format=int(ending[1]), encoding={"t": t, "time": time}, consolidated=draw.random() < 0.5)
 
 
 def append(judge, draw, rng, number):
     """A data set cut in two along time, each with its own packing and units, and put together again."""
-    endings = [draw.choice(["v2.zarr", "v3.zarr", "nc"]) for _ in range(2)]
+    endings = [draw.choice(["v2.zarr", "v3.zarr", "nc", "nc3"]) for _ in range(2)]
     ds = dataset(draw, rng)
     cut = draw.randint(1, ds.sizes["time"] - 1)
     paths = [judge.folder / f"t{number}{part}.{ending}" for part, ending in zip("ab", endings)]
     for part, path, ending in zip([ds.isel(time=slice(0, cut)), ds.isel(time=slice(cut, None))], paths, endings):
         write(draw, part, path, ending)
     name = f"append {number} {endings} {ds.sizes}"
-    code, error = judge.run("eval", "x", f"x={paths[1]}/t", "-o", f"{paths[0]}/t", "--append", "time")
+    words = ["eval", "x", f"x={paths[1]}/t", "-o", f"{paths[0]}/t", "--append", "time"]
+    engine = "netcdf4" if endings[0].startswith("nc") else "zarr"
+
+    def read():
+        with xr.open_dataset(paths[0], engine=engine) as got:
+            return got.t.values.round(2)
+
+    code, error = 0, ""
+    if not killed(judge, draw, words, endings[0], read, ds.t.values[:cut], ds.t.values):
+        code, error = judge.run(*words)
     if code:
         judge.wrong.append(name)
         print(f"WRONG {name}: {error}")
         return
-    with xr.open_dataset(paths[0], engine="netcdf4" if endings[0] == "nc" else "zarr") as got:
+    with xr.open_dataset(paths[0], engine=engine) as got:
         same(judge, name + " times", got.time.values.astype("M8[ms]"), ds.time.values.astype("M8[ms]"))
         same(judge, name, got.t.values.round(2), ds.t.values)
-        # A part of it that lies elsewhere along time is refused.
+    # What is there already is not appended again, and a part of it that lies elsewhere along time is refused.
+    code, error = judge.run(*words)
+    if code == 0 or "does not go on so" not in error:
+        judge.wrong.append(name)
+        print(f"WRONG {name}: an append of the same is {code} {error}")
     code, error = judge.run("eval", "x", f"x={paths[1]}/t", "-o", f"{paths[0]}/t", "--region", f"time=0:{ds.sizes['time'] - cut}")
     if code == 0 or "other values along `time`" not in error:
         judge.wrong.append(name)

@@ -157,6 +157,14 @@ fn name(path: &Path, inner: &str) -> Result<String> {
     only.map(|name| if name.is_empty() { DEFAULT_NAME.to_owned() } else { name })
 }
 
+/// That a dataset can be changed so.
+pub(super) fn admits(path: &Path, inner: &str, change: &Change) -> Result<()> {
+    let inner = name(path, inner.trim_matches('/'))?;
+    let old = Hdf5::array(path, &inner)?;
+    let fail = |why: String| Error::unsupported(format!("{}: {why}", shown(path, &inner).display()));
+    ffi::locked(|| check(path, &old, change)).map(drop).map_err(fail)
+}
+
 /// Whether the dataset can be changed like this; what encodes its chunks, unless the library does.
 fn check(path: &Path, old: &Hdf5Array, change: &Change) -> ffi::Res<Option<Repacker>> {
     let file = ffi::open_file(path, false)?;

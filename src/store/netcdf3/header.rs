@@ -47,6 +47,11 @@ impl Version {
         }
     }
 
+    /// Bytes of a count.
+    pub(super) fn width(self) -> usize {
+        if self == Self::Data64 { 8 } else { 4 }
+    }
+
     /// As a user reads it.
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -91,10 +96,28 @@ impl Kind {
             Self::Number(dtype) => dtype.size(),
         }
     }
+
+    /// What stands, big-endian, where nothing was written and no `_FillValue` says otherwise.
+    pub(super) fn fill(self) -> Vec<u8> {
+        const FLOAT: f32 = f32::from_bits(0x7cf0_0000);
+        match self {
+            Self::Text => vec![0],
+            Self::Number(dtype) => match dtype {
+                DType::I8 => vec![0x81],
+                DType::I16 => (-32767i16).to_be_bytes().to_vec(),
+                DType::I32 => (-2_147_483_647i32).to_be_bytes().to_vec(),
+                DType::I64 => (-9_223_372_036_854_775_806i64).to_be_bytes().to_vec(),
+                DType::U64 => 18_446_744_073_709_551_614u64.to_be_bytes().to_vec(),
+                DType::F32 => FLOAT.to_be_bytes().to_vec(),
+                DType::F64 => f64::from(FLOAT).to_be_bytes().to_vec(),
+                other => vec![0xff; other.size()],
+            },
+        }
+    }
 }
 
 /// An attribute; its values are still where they were read.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Attribute {
     pub(super) name: String,
     pub(super) kind: Kind,
@@ -103,7 +126,7 @@ pub(super) struct Attribute {
 }
 
 /// A named length; that of the record dimension is 0 in the file, and the number of records here.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Dimension {
     pub(super) name: String,
     pub(super) length: u64,
@@ -111,7 +134,7 @@ pub(super) struct Dimension {
 }
 
 /// An array as the header describes it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Variable {
     pub(super) name: String,
     /// Places in [`Header::dimensions`].
@@ -127,7 +150,7 @@ pub(super) struct Variable {
 }
 
 /// What a file says of itself.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Header {
     pub(super) version: Version,
     pub(super) dimensions: Vec<Dimension>,
@@ -175,6 +198,35 @@ impl Header {
         bytes.truncate(end);
         let version = reader.version;
         Ok(Self { version, dimensions, attributes, variables, records, record, end: end as u64, bytes })
+    }
+
+    /// The number of records as it stands in the file; `None` where its length says it.
+    pub(super) fn counted(&self) -> Option<u64> {
+        let field = self.bytes.get(4..4 + self.version.width())?;
+        (!field.iter().all(|&b| b == 0xff)).then_some(self.records)
+    }
+
+    /// The same with another number of records.
+    ///
+    /// # Errors
+    /// Why the file cannot have so many.
+    pub(super) fn with_records(&self, records: u64) -> Result<Self, String> {
+        let most = if self.version == Version::Data64 { u64::MAX >> 1 } else { u64::from(u32::MAX >> 1) };
+        if records > most {
+            return Err(format!("counts at most {most} records, not {records}; convert it to NetCDF-4 or Zarr"));
+        }
+        let mut new = Self { records, ..self.clone() };
+        new.dimensions.iter_mut().filter(|d| d.is_record).for_each(|d| d.length = records);
+        for variable in new.variables.iter().filter(|v| v.is_record) {
+            let end = new.extent(variable).map(|e| e.end).filter(|&end| i64::try_from(end).is_ok());
+            if end.is_none() || variable.begin < new.end {
+                return Err(format!("has no place for {records} records of `{}`", variable.name));
+            }
+            if let Some(other) = new.overlaps(variable) {
+                return Err(format!("has no place for {records} records: `{}` lies behind them", other.name));
+            }
+        }
+        Ok(new)
     }
 
     /// The data of a variable as a run of bytes, all records with what lies between them; `None` when that cannot be

@@ -78,6 +78,40 @@ fn records_are_counted_where_the_header_does_not_say() {
 }
 
 #[test]
+fn records_are_appended_where_there_is_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let more = |path: &Path, inner: &str, before: &[usize], records: usize| {
+        let (mut start, mut shape) = (vec![0; before.len()], before.to_vec());
+        (start[0], shape[0]) = (before[0], records);
+        let (region, before, run) = (Region::new(start, shape.clone()), before.to_vec(), None);
+        let change = crate::store::Change { region, before, resume: false, run, token: String::new() };
+        let sink = Netcdf3.change(path, inner, &change)?;
+        sink.write(&Region::full(&shape), &vec![7; shape::size(&shape) * 2])?;
+        sink.finish()
+    };
+    // A file whose length says how many records there are does so no more.
+    let path = changed(folder.path(), "one_record_variable", 4, &[0xff; 4]);
+    more(&path, "data", &[4, 5], 3).unwrap();
+    assert_eq!(std::fs::read(&path).unwrap()[4..8], [0, 0, 0, 7]);
+    let (first, all) = (sample(DType::I16, 20), Netcdf3.open(&path, "data").unwrap());
+    let mut out = vec![0; 70];
+    all.read(&Region::full(&[7, 5]), &mut out).unwrap();
+    assert!(out[..40] == first && out[40..] == [7; 30]);
+    // What lies behind the records stays there.
+    let path = changed(folder.path(), "classic", 4, &1u32.to_be_bytes());
+    let mut bytes = std::fs::read(&path).unwrap();
+    let next = bytes.windows(10).position(|w| w == b"records_i2").unwrap();
+    let end = u32::try_from(bytes.len() - 40).unwrap();
+    bytes[next - 8..next - 4].copy_from_slice(&end.to_be_bytes());
+    std::fs::write(&path, bytes).unwrap();
+    let error = more(&path, "records_i2", &[1, 5], 900).unwrap_err().to_string();
+    assert!(error.ends_with("x.nc: has no place for 901 records: `fixed_i2` lies behind them"), "{error}");
+    let error = more(&path, "records_i2", &[1, 5], usize::MAX >> 8).unwrap_err().to_string();
+    assert!(error.contains("x.nc: counts at most 2147483647 records"), "{error}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
 fn headers_that_lie() {
     let folder = tempfile::tempdir().unwrap();
     let check = |name: &str, at: usize, with: &[u8], inner: &str, expect: &str| {

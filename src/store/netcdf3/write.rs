@@ -20,9 +20,6 @@ use std::borrow::Cow;
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 
-/// What is copied at once.
-const COPIED: usize = 4 << 20;
-
 /// An array being written.
 #[derive(Debug)]
 pub(super) struct Writer {
@@ -212,7 +209,7 @@ impl Writer {
             return Ok(false);
         }
         let from = self.model.variables[0].begin;
-        copy(&self.file, &self.staging.part(), from, &file, &self.target, length, bytes)?;
+        raw::copy((&self.file, &self.staging.part(), from), (&file, &self.target, length), bytes)?;
         file.set_len(length + bytes.next_multiple_of(4)).map_err(|e| self.fail(e))?;
         file.sync_data().map_err(|e| self.fail(e))?;
         raw::write_at(&file, &self.target, 0, &header)?;
@@ -236,22 +233,15 @@ impl Writer {
                 };
                 let part_bytes = model.part(variable).map_err(fail)?;
                 if !model.is_record(variable) {
-                    copy(from, path, source.begin, &file, &part, variable.begin, part_bytes)?;
+                    raw::copy((from, path, source.begin), (&file, &part, variable.begin), part_bytes)?;
                     continue;
                 }
                 let (step, into) = (of.record().map_err(fail)?, model.record().map_err(fail)?);
                 // An array of a fixed length, of a dimension that is unlimited where it goes, lies in one piece.
                 let step = if of.is_record(source) { step } else { part_bytes };
                 for record in 0..model.records {
-                    copy(
-                        from,
-                        path,
-                        source.begin + record * step,
-                        &file,
-                        &part,
-                        variable.begin + record * into,
-                        part_bytes,
-                    )?;
+                    let (at, to) = (source.begin + record * step, variable.begin + record * into);
+                    raw::copy((from, path, at), (&file, &part, to), part_bytes)?;
                 }
             }
             raw::write_at(&file, &part, 0, &model.bytes(version).map_err(fail)?)?;
@@ -263,19 +253,6 @@ impl Writer {
         }
         done
     }
-}
-
-/// Copies bytes from one file to another.
-fn copy(from: &File, path: &Path, at: u64, to: &File, target: &Path, place: u64, bytes: u64) -> Result<()> {
-    let mut buffer = vec![0; usize::try_from(bytes).unwrap_or(COPIED).min(COPIED)];
-    let mut done = 0;
-    while done < bytes {
-        let n = usize::try_from(bytes - done).unwrap_or(COPIED).min(COPIED);
-        raw::read_at(from, path, at + done, &mut buffer[..n])?;
-        raw::write_at(to, target, place + done, &buffer[..n])?;
-        done += n as u64;
-    }
-    Ok(())
 }
 
 /// Makes a file without arrays where there is none, and gives it attributes.

@@ -153,10 +153,14 @@ impl Header {
 
 /// The whole header of a new file in C order: the elements follow at once.
 pub(super) fn print(dtype: DType, time: Option<TimeType>, lengths: &[usize]) -> Vec<u8> {
-    let of = Header { dtype, swapped: false, fortran: false, shape: lengths.to_vec(), offset: 0, time };
-    let mut text = dictionary(&of);
-    if let Some(first) = lengths.first() {
-        text.extend(std::iter::repeat_n(' ', GROWING.saturating_sub(first.to_string().len())));
+    print_whole(&Header { dtype, swapped: false, fortran: false, shape: lengths.to_vec(), offset: 0, time })
+}
+
+/// As [`print`], for any header.
+pub(super) fn print_whole(of: &Header) -> Vec<u8> {
+    let mut text = dictionary(of);
+    if let Some(slowest) = of.growing().and_then(|axis| of.shape.get(axis)) {
+        text.extend(std::iter::repeat_n(' ', GROWING.saturating_sub(slowest.to_string().len())));
     }
     // Padded with blanks and closed by a line feed, so that the elements are aligned to 64 bytes.
     let long = text.len() + 11 > usize::from(u16::MAX) - 64;

@@ -30,9 +30,11 @@ UNITS = ["hours since 1999-12-31", "days since 1970-01-01", "seconds since 2000-
 DTYPES = ["?", "i1", "u2", "i4", "i8", "f2", "f4", "f8", "c8", ">i2", ">f4"]
 
 
-def values(rng, shape, dtype):
-    """Random elements."""
+def values(rng, shape, dtype, whole=False):
+    """Random elements, or numbers that every filter keeps as they are."""
     dtype = np.dtype(dtype)
+    if whole and dtype.kind == "f":
+        return rng.integers(0, 100, shape).astype(dtype)
     if dtype.kind == "c":
         return (rng.normal(size=shape) + 1j * rng.normal(size=shape)).astype(dtype)
     if dtype.kind == "f":
@@ -42,8 +44,44 @@ def values(rng, shape, dtype):
     return rng.integers(0, 2 if dtype.kind == "b" else 100, shape).astype(dtype)
 
 
-def create_zarr(draw, path, data, chunks, version):
-    """An array, perhaps in shards, of which some chunks may be missing."""
+def filters_of(draw, dtype):
+    """Filters of numcodecs that keep whole numbers below 100, perhaps several."""
+    import numcodecs
+    narrow, wide = [draw.choice("<>") + code for code in ("i2", "i4")]
+    found = [numcodecs.Shuffle(dtype.itemsize)]
+    if dtype.kind in "iu":
+        found += [numcodecs.Delta(dtype), numcodecs.Delta(dtype, narrow), numcodecs.AsType(wide, dtype)]
+    if dtype.kind == "f":
+        found += [numcodecs.Quantize(2, dtype), numcodecs.FixedScaleOffset(draw.choice([0, 2.5]), 10, dtype, wide)]
+        if dtype.byteorder != ">":
+            found.append(numcodecs.BitRound(7))
+    if dtype.kind == "b":
+        found.append(numcodecs.PackBits())
+    picked = [draw.choice(found)] if draw.random() < 0.6 else []
+    if picked and picked[0].codec_id == "fixedscaleoffset":
+        picked += draw.choice([[], [numcodecs.Delta(wide, narrow)]])
+    if draw.random() < 0.2:
+        picked.append(numcodecs.CRC32(location=draw.choice(["start", "end"])))
+    return picked
+
+
+def filters_of_version_3(draw, dtype):
+    """As `filters_of`, one of those that zarr wraps for version 3."""
+    from zarr.codecs import numcodecs
+    name = dtype.name
+    match dtype.kind:
+        case "b":
+            return [numcodecs.PackBits()]
+        case "i" | "u" if dtype.itemsize > 1:
+            return [draw.choice([numcodecs.Delta(dtype=name), numcodecs.AsType(encode_dtype="int64", decode_dtype=name)])]
+        case "f":
+            scaled = numcodecs.FixedScaleOffset(offset=0, scale=10, dtype=name, astype="int32")
+            return [draw.choice([scaled, numcodecs.Quantize(digits=2, dtype=name), numcodecs.BitRound(keepbits=7)])]
+    return []
+
+
+def create_zarr(draw, path, data, chunks, version, whole):
+    """An array, perhaps in shards, of which some chunks may be missing, and perhaps through filters where it is `whole`."""
     from zarr import codecs
     how = {}
     if version == 3:
@@ -53,13 +91,19 @@ def create_zarr(draw, path, data, chunks, version):
         how["compressors"] = packed if packed is not None else None
         if draw.random() < 0.3:
             how["filters"] = [codecs.TransposeCodec(order=tuple(reversed(range(data.ndim))))]
+        elif whole and (filters := filters_of_version_3(draw, data.dtype)):
+            how["filters"] = filters
+        if draw.random() < 0.2:
+            how["compressors"] = codecs.numcodecs.LZMA()
     else:
         import numcodecs
         how["compressors"] = draw.choice([
             numcodecs.Blosc(cname="zstd", shuffle=draw.choice([0, 1, 2, -1])), numcodecs.Zlib(3), numcodecs.Zstd(2),
-            numcodecs.GZip(2), numcodecs.BZ2(1), numcodecs.LZ4(), None])
-        how["filters"] = [numcodecs.Shuffle(data.dtype.itemsize)] if draw.random() < 0.3 else None
-        how["order"] = draw.choice("CF")
+            numcodecs.GZip(2), numcodecs.BZ2(1), numcodecs.LZ4(), numcodecs.LZMA(preset=draw.choice([None, 0, 9])),
+            numcodecs.LZMA(format=2), numcodecs.LZMA(format=3, filters=[{"id": 33, "preset": 1}]), None])
+        filters = filters_of(draw, data.dtype) if whole else []
+        how["filters"] = filters or None
+        how["order"] = draw.choice("CF") if not any(f.codec_id == "bitround" for f in filters) else "C"
     if version == 3 and data.dtype.byteorder == ">":
         data = data.astype(data.dtype.newbyteorder("="))
     root = zarr.open_group(path, mode="w", zarr_format=version)
@@ -183,7 +227,8 @@ def changes(judge, draw, rng, number):
         # Records alone may be none.
         shape = [n if i == 0 else max(n, 1) for i, n in enumerate(shape)]
     path = judge.folder / f"x{number}.{ending}"
-    want = values(rng, shape, dtype)
+    whole = ending.endswith("zarr") and draw.random() < 0.7
+    want = values(rng, shape, dtype, whole)
     if ending == "npy":
         create_npy(draw, path, want)
     elif ending == "nc3":
@@ -191,7 +236,7 @@ def changes(judge, draw, rng, number):
     elif ending == "h5":
         create_hdf5(draw, path, want, chunks)
     else:
-        want = create_zarr(draw, path, want, chunks, int(ending[1]))
+        want = create_zarr(draw, path, want, chunks, int(ending[1]), whole)
     target = {"npy": path, "nc3": path / "x"}.get(ending, path / "g/x")
     twin = judge.folder / "twin.nc3"
     for step in range(4):
@@ -202,7 +247,7 @@ def changes(judge, draw, rng, number):
             axis = slowest if ending in ("npy", "nc3") else draw.randrange(rank)
             more = list(want.shape)
             more[axis] = draw.randint(0, 9)
-            part = values(rng, more, want.dtype)
+            part = values(rng, more, want.dtype, whole)
             np.save(new, part)
             words = ["eval", "x", f"x={new}", "-o", target, "--append", axis - draw.choice([0, rank]), "--raw"]
             old, want = want, np.concatenate([want, part], axis)
@@ -225,13 +270,13 @@ def changes(judge, draw, rng, number):
                     index.append(slice(a, b))
                     text.append(draw.choice([f"{a}:{b}", f"{a - n}:{b}" if a < n else f"{a}:{b}"]))
             index = tuple(index)
-            if draw.random() < 0.3 and want.dtype.kind in "fc":
+            if draw.random() < 0.3 and want.dtype.kind in "fc" and not whole:
                 # Of the very array that it changes.
                 reads = ",".join(f"{i}" if isinstance(i, int) else f"{i.start}:{i.stop}" for i in index)
                 words = ["eval", f"x[{reads}] * 2", f"x={target}"]
                 part = want[index] * 2
             else:
-                part = values(rng, want[index].shape, want.dtype)
+                part = values(rng, want[index].shape, want.dtype, whole)
                 np.save(new, part)
                 words = ["eval", "x", f"x={new}"]
             words += ["-o", target, "--region", ",".join(text), "--raw"]

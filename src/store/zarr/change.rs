@@ -74,7 +74,7 @@ impl ChangeSink {
             return Err(Error::unsupported(format!("{}: an irregular grid of chunks is not changed", shown.display())));
         };
         let (name, mut document) = document(&source, inner)?;
-        let recoder = Recoder::new(&array, &piece, &document)
+        let recoder = Recoder::new(&array, &piece)
             .map_err(|why| Error::unsupported(format!("{}: cannot be written to: {why}", shown.display())))?;
         document["shape"] = json!(change.after());
         let place = match (staging, source.remote()) {
@@ -115,14 +115,11 @@ impl ChangeSink {
     fn write_piece(&self, index: &[usize], own: &Region, written: &Region, data: &[u8]) -> Result<()> {
         let piece = self.piece();
         let start = index.iter().zip(&piece).map(|(i, n)| i * n).collect();
-        let elements = self.change.elements(
-            (&self.old, &self.array.fill),
-            &Region::new(start, piece.clone()),
-            own,
-            written,
-            data,
-        )?;
-        let encoded = self.recoder.encode(elements).map_err(|why| Error::store(&self.array.info.path, why))?;
+        let chunk = Region::new(start, piece.clone());
+        let elements = self.change.elements((&self.old, &self.array.fill), &chunk, own, written, data)?;
+        let fail = |why: String| Error::store(&self.array.info.path, why);
+        self.recoder.check(&elements, &own.relative_to(&chunk)).map_err(fail)?;
+        let encoded = self.recoder.encode(elements).map_err(fail)?;
         match &self.place {
             Place::Files(staging) => {
                 raw::write_file(&staging.part().join(self.name(index)), &encoded)?;
@@ -311,5 +308,36 @@ mod tests {
         assert!(error.contains("changing chunk (0,)"), "{error}");
         drop(sink);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_filters_have_no_number_for_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.zarr/x");
+        std::fs::create_dir_all(&path).unwrap();
+        let filters = json!([
+            {"id": "fixedscaleoffset", "offset": 0, "scale": 10, "dtype": "<f4", "astype": ">i4"},
+            {"id": "delta", "dtype": ">i4", "astype": ">i2"},
+        ]);
+        let document = json!({"zarr_format": 2, "shape": [3], "chunks": [4], "dtype": "<f4", "order": "C",
+                              "fill_value": "NaN", "filters": filters, "compressor": {"id": "lzma", "preset": 1}});
+        std::fs::write(path.join(".zarray"), document.to_string()).unwrap();
+        let write = |values: &[f32]| {
+            let sink = ChangeSink::new(&folder.path().join("a.zarr"), "x", &change(0, values.len(), 3)).unwrap();
+            let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_ne_bytes()).collect();
+            sink.write(&Region::full(&[values.len()]), &bytes).and_then(|()| Box::new(sink).finish())
+        };
+        let read = || {
+            let mut out = vec![0; 12];
+            Zarr.open(&folder.path().join("a.zarr"), "x").unwrap().read(&Region::full(&[3]), &mut out).unwrap();
+            out.as_chunks::<4>().0.iter().map(|b| f32::from_ne_bytes(*b)).collect::<Vec<f32>>()
+        };
+        write(&[1.5, 2.3, -7.0]).unwrap();
+        assert_eq!(read(), [1.5, 2.3, -7.0]);
+        for (values, number) in [([1.5, f32::NAN, 0.0], "NaN"), ([0.0, 4000.0, 0.0], "4000")] {
+            let error = write(&values).unwrap_err().to_string();
+            assert!(error.contains(&format!("its filters have no number for {number}: ")), "{error}");
+            assert_eq!(read(), [1.5, 2.3, -7.0]);
+        }
     }
 }

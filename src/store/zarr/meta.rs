@@ -1,5 +1,6 @@
 //! The metadata of one array, of either version, checked.
 
+use super::pipeline::numcodecs;
 use super::pipeline::{LARGEST_CHUNK, Named, Outcome, Pipeline, codecs_v3, data_type_of, dtype_named};
 use super::source::Source;
 use super::{join, json};
@@ -181,10 +182,8 @@ fn array_v2(source: &Source, inner: &str, document: &Value, attributes: Attribut
         Some("C" | "F") | None => {}
         Some(other) => return Err(bad(format!("order `{other}` is neither C nor F"))),
     }
-    if codecs.iter().any(|c| matches!(c.short(), "delta" | "astype" | "quantize" | "fixedscaleoffset")) {
-        // These filters name the byte order of what they store themselves.
-        swapped = false;
-    }
+    // Some filters name the byte order of what they store themselves.
+    swapped = numcodecs::order(&codecs).map_err(unsupported)?.unwrap_or(swapped);
     let pipeline = Pipeline::new(dtype, &codecs, Some(swapped)).map_err(unsupported)?;
     let fill = match document.get("fill_value") {
         None | Some(Value::Null) => None,

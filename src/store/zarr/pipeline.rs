@@ -28,8 +28,8 @@ use zarrs::array::{
 use zarrs::metadata::v2::MetadataV2;
 use zarrs::metadata::v3::MetadataV3;
 
-mod numcodecs;
-mod lzma;
+pub(super) mod numcodecs;
+pub(super) mod lzma;
 mod packed;
 pub(super) mod direct;
 pub(super) mod shard;
@@ -63,6 +63,21 @@ impl Named {
     /// The name without numcodecs' prefix.
     pub(super) fn short(&self) -> &str {
         self.name.strip_prefix("numcodecs.").unwrap_or(&self.name)
+    }
+
+    /// With what metadata may leave out, as numcodecs has it, and `zarrs` insists on.
+    pub(super) fn completed(&self) -> Self {
+        let mut codec = self.clone();
+        let others: &[(&str, Value)] = match self.short() {
+            "shuffle" => &[("elementsize", json!(4))],
+            "zstd" => &[("checksum", json!(false)), ("level", json!(0))],
+            "bz2" | "zlib" | "gzip" => &[("level", json!(1))],
+            _ => &[],
+        };
+        for (key, value) in others {
+            codec.config.entry(*key).or_insert_with(|| value.clone());
+        }
+        codec
     }
 
     /// The codec of the `zarrs` crate.
@@ -101,6 +116,11 @@ impl Form {
         Ok(Self { shape, data_type: data_type_of(dtype), fill: FillValue::from(vec![0; dtype.size()]) })
     }
 
+    /// The shape.
+    pub(super) fn lengths(&self) -> Vec<usize> {
+        self.shape.iter().map(|n| usize::try_from(n.get()).unwrap_or(0)).collect()
+    }
+
     pub(super) fn elements(&self) -> Outcome<u64> {
         let n = self.shape.iter().try_fold(1u64, |n, d| n.checked_mul(d.get()));
         n.filter(|&n| n <= LARGEST_CHUNK).ok_or_else(|| "a chunk is too large".to_owned())
@@ -111,6 +131,13 @@ impl Form {
         let DataTypeSize::Fixed(size) = self.data_type.size() else { return Err("elements vary in size".to_owned()) };
         let bytes = self.elements()?.checked_mul(size as u64).filter(|&n| n <= LARGEST_CHUNK);
         bytes.ok_or_else(|| format!("a chunk of more than {LARGEST_CHUNK} bytes is taken for damage"))
+    }
+
+    /// The form behind a codec of the `zarrs` crate.
+    pub(super) fn after(codec: &dyn ArrayToArrayCodecTraits, form: &Self) -> Outcome<Self> {
+        let next = codec.encoded_representation(&form.shape, &form.data_type, &form.fill);
+        let (shape, data_type, fill) = next.map_err(|e| e.to_string())?;
+        Ok(Self { shape, data_type, fill })
     }
 
     /// The element type, where it is one of ours.
@@ -351,10 +378,7 @@ impl Pipeline {
                 }
                 Ok(data)
             }
-            Core::Sharding(sharding) => {
-                let shape: Vec<usize> = form.shape.iter().map(|n| usize::try_from(n.get()).unwrap_or(0)).collect();
-                sharding.decode_whole(data.into_owned(), &shape)
-            }
+            Core::Sharding(sharding) => sharding.decode_whole(data.into_owned(), &form.lengths()),
             Core::Pco(_) => packed::numbers(&data, form.dtype()?, expected),
             Core::Zarrs(codec) => {
                 let out = codec
@@ -404,12 +428,7 @@ impl ArrayStage {
     fn encoded(&self, form: &Form) -> Outcome<Form> {
         match self {
             Self::Ours(filter) => filter.encoded(form),
-            Self::Zarrs(codec) => {
-                let (shape, data_type, fill) = codec
-                    .encoded_representation(&form.shape, &form.data_type, &form.fill)
-                    .map_err(|e| e.to_string())?;
-                Ok(Form { shape, data_type, fill })
-            }
+            Self::Zarrs(codec) => Form::after(codec.as_ref(), form),
         }
     }
 
@@ -427,7 +446,8 @@ impl ArrayStage {
     }
 }
 
-fn fixed(bytes: ArrayBytes<'_>) -> Outcome<Vec<u8>> {
+/// The bytes of elements of one size.
+pub(super) fn fixed(bytes: ArrayBytes<'_>) -> Outcome<Vec<u8>> {
     bytes.into_fixed().map(Cow::into_owned).map_err(|e| e.to_string())
 }
 
@@ -438,7 +458,7 @@ enum Stage {
 }
 
 /// Whether the `bytes` codec stores the bytes of elements in reverse.
-fn endian(codec: &Named, dtype: DType) -> Outcome<bool> {
+pub(super) fn endian(codec: &Named, dtype: DType) -> Outcome<bool> {
     if dtype.size() == 1 {
         return Ok(false);
     }
@@ -464,34 +484,17 @@ fn stage(codec: &Named) -> Outcome<Stage> {
         let why = "element size 0 means the size of an element to NCZarr, and no shuffling to numcodecs";
         return Err(format!("codec `{}`: {why}", codec.name));
     }
-    let codec = completed(codec);
+    let mut codec = codec.completed();
+    if codec.short() == "blosc" {
+        // Version 2 counts the kinds of shuffling. The header of a chunk says how it was packed; nothing else matters.
+        let config = json!({"cname": "lz4", "clevel": 5, "shuffle": "noshuffle", "blocksize": 0});
+        codec = Named { version: 3, name: "blosc".to_owned(), config: config.as_object().cloned().unwrap_or_default() };
+    }
     Ok(match codec.create()? {
         Codec::ArrayToArray(made) => Stage::Array(ArrayStage::Zarrs(made)),
         Codec::ArrayToBytes(made) => Stage::Core(made),
         Codec::BytesToBytes(made) => Stage::Byte(ByteStage::new(codec.short(), made)),
     })
-}
-
-/// The codec with what its metadata leaves out and `zarrs` insists on.
-fn completed(codec: &Named) -> Named {
-    let mut codec = codec.clone();
-    match codec.short() {
-        "shuffle" => {
-            codec.config.entry("elementsize").or_insert(Value::from(4));
-        }
-        "zstd" => {
-            codec.config.entry("checksum").or_insert(Value::Bool(false));
-            codec.config.entry("level").or_insert(Value::from(0));
-        }
-        // Version 2 counts the kinds of shuffling. The header of a chunk says how it was packed; nothing else matters.
-        "blosc" => {
-            let config = json!({"cname": "lz4", "clevel": 5, "shuffle": "noshuffle", "blocksize": 0});
-            codec =
-                Named { version: 3, name: "blosc".to_owned(), config: config.as_object().cloned().unwrap_or_default() };
-        }
-        _ => {}
-    }
-    codec
 }
 
 /// An element type as either version of Zarr or numcodecs writes it, and whether its bytes are reversed.

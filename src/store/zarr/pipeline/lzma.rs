@@ -6,6 +6,9 @@ use liblzma::stream::{CONCATENATED, Filters, LzmaOptions, Stream};
 use serde_json::Value;
 use std::io::Read;
 
+mod encode;
+pub(in crate::store::zarr) use encode::LzmaEncoder;
+
 /// A decoder that asks for more is refused; level 9 takes a quarter of it.
 const MOST_MEMORY: u64 = 256 << 20;
 
@@ -178,6 +181,8 @@ mod tests {
             let lzma = Lzma::new(&codec(&config)).unwrap();
             assert_eq!(decoded(&lzma, &stored).unwrap(), data, "{config}");
             assert!(decoded(&lzma, &stored[..stored.len() / 2]).is_err(), "{config}");
+            let made = LzmaEncoder::new(&codec(&config)).unwrap().encode(&data).unwrap();
+            assert_eq!(decoded(&lzma, &made).unwrap(), data, "{config}");
         }
         let mut bad = xz;
         let middle = bad.len() / 2;
@@ -192,5 +197,9 @@ mod tests {
         assert_eq!(error(json!({"format": 3})), "codec `lzma` does not name its filters");
         assert!(error(json!({"format": 3, "filters": [{"id": 4}]})).ends_with("is not supported"));
         assert!(error(json!({"format": 3, "filters": [{"id": 33, "lc": 9}]})).ends_with("out of range"));
+        let error = |config: Value| LzmaEncoder::new(&codec(&config)).unwrap_err();
+        assert_eq!(error(json!({"preset": 10})), "lzma: there is no preset 10");
+        assert_eq!(error(json!({"check": 7})), "codec `lzma`: check 7 is not known");
+        assert!(error(json!({"format": 1, "filters": [{"id": 33, "mf": 9}]})).ends_with("out of range"));
     }
 }

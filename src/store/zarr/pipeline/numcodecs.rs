@@ -1,107 +1,129 @@
-//! Filters of Python's `numcodecs` that the `zarrs` crate lacks or knows in one version of Zarr alone, for reading.
+//! Filters of Python's `numcodecs` that the `zarrs` crate lacks or knows in one version of Zarr alone.
 //!
 //! On elements: `delta`, `astype`, `fixedscaleoffset`, `packbits`, and `quantize` and `bitround`, where nothing is to
-//! be undone. On bytes: `lz4` and `crc32`.
+//! be undone. On bytes: `lz4` and `crc32`. Here they are undone; `numcodecs/encode.rs` applies them.
 
 use super::{Form, Named, Outcome, data_type_of, dtype_named};
-use crate::cpu::copy::swap_bytes;
 use crate::dtype::scalar::Scalar;
 use crate::dtype::{DType, Kind};
 use serde_json::Value;
 use std::num::NonZeroU64;
 use zarrs::array::{BytesRepresentation, FillValue};
 
-/// A filter on elements.
+mod encode;
+
+/// A filter on elements, and the type in which it stores them.
 #[derive(Debug)]
-pub(super) enum ElementFilter {
-    /// Differences of neighbours, stored as `stored`.
-    Delta { stored: Stored },
-    /// Elements of another type, stored as `stored`.
-    AsType { stored: Stored },
+pub(in crate::store::zarr) enum ElementFilter {
+    /// Differences of neighbours.
+    Delta { stored: DType },
+    /// Elements of another type.
+    AsType { stored: DType },
     /// Rounded decimals; what was rounded stays so.
-    Quantize { stored: Stored },
-    /// Bits set to zero; they stay so.
-    BitRound,
-    /// `(x - offset) * scale`, stored as `stored`.
-    Scaled { stored: Stored, offset: f64, scale: f64 },
+    Quantize { stored: DType, digits: f64 },
+    /// Bits set to zero but for so many of the mantissa; they stay so.
+    BitRound { keep: u32 },
+    /// `(x - offset) * scale`.
+    Scaled { stored: DType, offset: Number, scale: Number },
     /// Truth values, eight to a byte, after a byte that counts the bits of padding.
     PackBits,
 }
 
-/// An element type as it lies in the file.
+/// A number of a configuration: whether it is an integer decides in which type is computed.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Stored {
-    dtype: DType,
-    reversed: bool,
+pub(in crate::store::zarr) enum Number {
+    Int(i128),
+    Float(f64),
+}
+
+impl From<Number> for Scalar {
+    fn from(number: Number) -> Self {
+        match number {
+            Number::Int(n) => Self::Int(n),
+            Number::Float(x) => Self::Float(x),
+        }
+    }
+}
+
+/// The type in which a filter stores elements, and whether their bytes are reversed; `None` for those that keep it.
+fn stored(codec: &Named) -> Outcome<Option<(DType, bool)>> {
+    let keys = match codec.short() {
+        "delta" | "fixedscaleoffset" | "quantize" => ["astype", "dtype"],
+        "astype" => ["encode_dtype", "decode_dtype"],
+        _ => return Ok(None),
+    };
+    let name = keys.iter().find_map(|k| codec.config.get(*k).and_then(Value::as_str));
+    dtype_named(name.ok_or_else(|| format!("codec `{}` does not name its types", codec.name))?).map(Some)
+}
+
+/// Whether what the last of these filters stores has its bytes reversed, which in version 2 they say themselves; `None`
+/// where none does.
+pub(in crate::store::zarr) fn order(codecs: &[Named]) -> Outcome<Option<bool>> {
+    let found = codecs.iter().rev().map(stored).find(|found| !matches!(found, Ok(None)));
+    Ok(found.transpose()?.flatten().map(|(_, reversed)| reversed))
 }
 
 impl ElementFilter {
     /// The filter of this name; `None` where it is not one of ours.
-    pub(super) fn new(codec: &Named) -> Outcome<Option<Self>> {
-        let stored = |key: &str, otherwise: &str| -> Outcome<Stored> {
-            let name = [key, otherwise].iter().find_map(|k| codec.config.get(*k).and_then(Value::as_str));
-            let name = name.ok_or_else(|| format!("codec `{}` does not name its types", codec.name))?;
-            let (dtype, reversed) = dtype_named(name)?;
-            Ok(Stored { dtype, reversed })
+    pub(in crate::store::zarr) fn new(codec: &Named) -> Outcome<Option<Self>> {
+        let own = stored(codec)?.map(|(dtype, _)| dtype);
+        let number = |key: &str| match codec.config.get(key)? {
+            Value::Number(n) if n.is_i64() || n.is_u64() => {
+                n.as_i64().map(i128::from).or_else(|| n.as_u64().map(i128::from)).map(Number::Int)
+            }
+            other => other.as_f64().map(Number::Float),
         };
-        Ok(Some(match codec.short() {
-            "delta" => Self::Delta { stored: stored("astype", "dtype")? },
-            "astype" => Self::AsType { stored: stored("encode_dtype", "decode_dtype")? },
-            "bitround" => Self::BitRound,
-            "fixedscaleoffset" => {
-                let number = |key: &str| codec.config.get(key).and_then(Value::as_f64);
+        Ok(Some(match (codec.short(), own) {
+            ("delta", Some(stored)) => Self::Delta { stored },
+            ("astype", Some(stored)) => Self::AsType { stored },
+            ("bitround", _) => {
+                let keep = codec.config.get("keepbits").and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok());
+                Self::BitRound { keep: keep.ok_or_else(|| format!("codec `{}` keeps no bits", codec.name))? }
+            }
+            ("fixedscaleoffset", Some(stored)) => {
                 let (Some(offset), Some(scale)) = (number("offset"), number("scale")) else {
                     return Err(format!("codec `{}` has no offset or scale", codec.name));
                 };
-                Self::Scaled { stored: stored("astype", "dtype")?, offset, scale }
+                Self::Scaled { stored, offset, scale }
             }
-            "quantize" => Self::Quantize { stored: stored("astype", "dtype")? },
+            ("quantize", Some(stored)) => {
+                let digits = codec.config.get("digits").and_then(Value::as_f64);
+                Self::Quantize {
+                    stored,
+                    digits: digits.ok_or_else(|| format!("codec `{}` has no digits", codec.name))?,
+                }
+            }
             // Version 3 has a codec of its own under the bare name.
-            "packbits" if codec.version == 2 || codec.name.starts_with("numcodecs.") => Self::PackBits,
+            ("packbits", _) if codec.version == 2 || codec.name.starts_with("numcodecs.") => Self::PackBits,
             _ => return Ok(None),
         }))
     }
 
     /// Shape and type after the filter.
-    pub(super) fn encoded(&self, form: &Form) -> Outcome<Form> {
+    pub(in crate::store::zarr) fn encoded(&self, form: &Form) -> Outcome<Form> {
         let (shape, dtype) = match self {
             Self::Delta { stored }
             | Self::AsType { stored }
-            | Self::Quantize { stored }
-            | Self::Scaled { stored, .. } => (form.shape.clone(), stored.dtype),
-            Self::BitRound => return Ok(form.clone()),
+            | Self::Quantize { stored, .. }
+            | Self::Scaled { stored, .. } => (form.shape.clone(), *stored),
+            Self::BitRound { .. } => return Ok(form.clone()),
             Self::PackBits => (vec![NonZeroU64::MIN.saturating_add(form.elements()?.div_ceil(8))], DType::U8),
         };
         Ok(Form { shape, data_type: data_type_of(dtype), fill: FillValue::from(vec![0; dtype.size()]) })
     }
 
     /// Undoes the filter; `form` is that of the result.
-    pub(super) fn decode(&self, mut data: Vec<u8>, form: &Form) -> Outcome<Vec<u8>> {
+    pub(in crate::store::zarr) fn decode(&self, data: Vec<u8>, form: &Form) -> Outcome<Vec<u8>> {
         let dtype = form.dtype()?;
         match self {
             Self::PackBits => unpack_bits(&data, form.elements()?),
-            Self::Delta { stored } => {
-                stored.to_native(&mut data);
-                accumulate(&data, stored.dtype, dtype)
-            }
-            Self::BitRound => Ok(data),
+            Self::Delta { stored } => accumulate(&data, *stored, dtype),
+            Self::BitRound { .. } => Ok(data),
             Self::Scaled { stored, offset, scale } => {
-                stored.to_native(&mut data);
-                Ok(unscale(&data, stored.dtype, dtype, *offset, *scale))
+                let (offset, scale) = (Scalar::from(*offset).to_f64(), Scalar::from(*scale).to_f64());
+                Ok(unscale(&data, *stored, dtype, offset, scale))
             }
-            Self::AsType { stored } | Self::Quantize { stored } => {
-                stored.to_native(&mut data);
-                Ok(convert(data, stored.dtype, dtype))
-            }
-        }
-    }
-}
-
-impl Stored {
-    /// The step from bytes to elements took the array's own byte order, which for these filters is the native one.
-    fn to_native(self, data: &mut [u8]) {
-        if self.reversed {
-            swap_bytes(data, self.dtype.real().size());
+            Self::AsType { stored } | Self::Quantize { stored, .. } => Ok(convert(data, *stored, dtype)),
         }
     }
 }
@@ -115,18 +137,15 @@ fn convert(data: Vec<u8>, from: DType, to: DType) -> Vec<u8> {
         .collect()
 }
 
-/// In `f64`, as `NumPy` does; in `f32` where that is stored.
-#[expect(clippy::cast_possible_truncation, reason = "the arithmetic of NumPy")]
+/// In `f64`, as `NumPy` does; in the type of floats that are stored.
 fn unscale(data: &[u8], from: DType, to: DType, offset: f64, scale: f64) -> Vec<u8> {
+    let within = if from.kind() == Kind::Float { from } else { DType::F64 };
+    let rounded = |x: f64| Scalar::from_bytes(within, &Scalar::Float(x).to_bytes(within)).to_f64();
+    let (offset, scale) = (rounded(offset), rounded(scale));
     data.chunks_exact(from.size())
         .flat_map(|bytes| {
             let stored = Scalar::from_bytes(from, bytes).to_f64();
-            let value = if from == DType::F32 {
-                f64::from(stored as f32 / scale as f32 + offset as f32)
-            } else {
-                stored / scale + offset
-            };
-            Scalar::Float(value).to_bytes(to).into_iter().take(to.size())
+            Scalar::Float(rounded(rounded(stored / scale) + offset)).to_bytes(to).into_iter().take(to.size())
         })
         .collect()
 }
@@ -178,7 +197,7 @@ fn unpack_bits(data: &[u8], elements: u64) -> Outcome<Vec<u8>> {
 
 /// A filter on bytes.
 #[derive(Debug)]
-pub(super) enum ByteFilter {
+pub(in crate::store::zarr) enum ByteFilter {
     /// An LZ4 block after its size in 4 bytes.
     Lz4,
     /// Bytes with their CRC-32 before or after them.
@@ -187,7 +206,7 @@ pub(super) enum ByteFilter {
 
 impl ByteFilter {
     /// The filter of this name; `None` where it is not one of ours.
-    pub(super) fn new(codec: &Named) -> Option<Self> {
+    pub(in crate::store::zarr) fn new(codec: &Named) -> Option<Self> {
         match codec.short() {
             "lz4" => Some(Self::Lz4),
             "crc32" => {

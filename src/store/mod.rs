@@ -14,12 +14,13 @@ use crate::error::{Error, Result};
 use crate::shape;
 use remote::ahead::Ahead;
 use serde_json::{Map, Number, Value};
-use std::any::Any;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 mod info;
+#[cfg_attr(not(feature = "zarr"), allow(dead_code, reason = "its users are left out"))]
+mod trail;
 pub mod meter;
 pub mod raw;
 #[cfg(any(feature = "zarr", feature = "hdf5"))]
@@ -60,6 +61,7 @@ pub use encoding::{Coded, Encoding, Place};
 pub use info::Info;
 pub use listing::Listing;
 use locate::{locate, place, wanted};
+pub use trail::Trail;
 pub use update::{Change, Update};
 
 /// Attributes of an array or a group.
@@ -210,21 +212,6 @@ pub trait Store: fmt::Debug + Send + Sync {
     fn held(&self, span: &Region) -> Vec<(Data, Region)> {
         let _ = span;
         Vec::new()
-    }
-}
-
-/// What reading a part of a chunk leaves for whoever reads the next: an open file, say, and what of it is decoded.
-#[derive(Debug, Default)]
-pub struct Trail(Option<Box<dyn Any + Send>>);
-
-impl Trail {
-    /// What was left, where it is such a thing.
-    fn take<T: Any>(&mut self) -> Option<T> {
-        self.0.take()?.downcast::<T>().ok().map(|left| *left)
-    }
-
-    fn leave<T: Any + Send>(&mut self, left: T) {
-        self.0 = Some(Box::new(left));
     }
 }
 

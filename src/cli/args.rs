@@ -46,7 +46,7 @@ pub enum Command {
 /// `hyperslab info`
 #[derive(Debug, Group)]
 pub struct Info {
-    /// A file, a container, or something inside of one: x.npy, data.zarr, data.h5/group/array
+    /// A file, a container, or something inside of one: x.npy, data.zarr, data.h5/group/array; or a pattern of them
     pub path: PathBuf,
     /// Read every byte: smallest, largest and mean element and number of NaNs of each array; damage is reported
     #[arg(long)]

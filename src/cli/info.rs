@@ -11,9 +11,11 @@ use crate::error::{Bytes, Error, ErrorKind, Result};
 use crate::expr::{Expr, build};
 use crate::op::calendar::Clock;
 use crate::shape;
+use crate::store::joined::{is_pattern, matching};
+use crate::store::remote::is_url;
 use crate::store::{Attributes, Info, Listing, Node, NodeKind};
 use serde_json::{Map, Value, json};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Characters of attributes to a line.
 const ATTRIBUTES_WIDTH: usize = 100;
@@ -26,25 +28,60 @@ struct Entry {
     faults: Vec<String>,
 }
 
+/// What is at one path.
+struct Found {
+    path: PathBuf,
+    entries: Vec<Entry>,
+}
+
 /// Runs `hyperslab info`.
 ///
 /// # Errors
 /// When nothing is at the path, and when something there is damaged.
 pub fn info(args: &Arguments) -> Result<(), Failure> {
-    let listing = Listing::of(&args.path)?;
-    let entry = |node: &Node| Entry { node: node.clone(), stats: None, faults: Vec::new() };
-    let mut entries: Vec<Entry> = listing.nodes().iter().map(entry).collect();
-    let mut session = if args.stats { Some(Session::start(&args.running)?) } else { None };
-    for entry in &mut entries {
-        examine(&listing, entry, session.as_mut(), args.running.raw);
+    let is_many = is_pattern(&args.path);
+    let paths = if is_many { matching(&args.path)? } else { vec![args.path.clone()] };
+    let mut session = (args.stats || is_many).then(|| Session::start(&args.running)).transpose()?;
+    let listings: Vec<Result<Listing>> = match &session {
+        Some(session) if is_many => {
+            let waits = paths.iter().any(|path| is_url(path));
+            session.cx().each(paths.len(), waits, |i| Ok(Listing::of(&paths[i])))?
+        }
+        _ => vec![Ok(Listing::of(&args.path)?)],
+    };
+    let (mut found, mut faults) = (Vec::new(), Vec::new());
+    for (path, listing) in paths.into_iter().zip(listings) {
+        // Of many, the others are shown all the same.
+        let listing = match listing {
+            Ok(listing) => listing,
+            Err(error) => {
+                faults.push(error.to_string());
+                continue;
+            }
+        };
+        let entry = |node: &Node| Entry { node: node.clone(), stats: None, faults: Vec::new() };
+        let mut entries: Vec<Entry> = listing.nodes().iter().map(entry).collect();
+        for entry in &mut entries {
+            examine(&listing, entry, session.as_mut().filter(|_| args.stats), args.running.raw);
+        }
+        let own = faults.len();
+        faults.extend(entries.iter().flat_map(|e| e.faults.iter().cloned()));
+        if args.stats && faults.len() == own && nothing_read(&entries) {
+            faults.push(format!("{}: nothing in it can be read", path.display()));
+        }
+        found.push(Found { path, entries });
     }
-    say(&if args.json { json(&args.path, &entries)? } else { text(&args.path, &entries)? })?;
     let title = args.path.display().to_string();
-    let mut faults: Vec<String> = entries.iter().flat_map(|e| e.faults.iter().cloned()).collect();
-    if args.stats && faults.is_empty() && nothing_read(&entries) {
-        faults.push(format!("{title}: nothing in it can be read"));
+    match (args.json, found.as_slice()) {
+        (true, [one]) if !is_many => say(&pretty(&json(one)?)?)?,
+        (true, all) => {
+            let all = all.iter().map(json).collect::<Result<Vec<_>>>()?;
+            say(&pretty(&json!({"path": title, "matches": all}))?)?;
+        }
+        (false, [one]) if !is_many => say(&text(&one.path, &one.entries)?)?,
+        (false, all) => all.iter().try_for_each(|one| say(&briefly(one)?))?,
     }
-    if let Some(session) = session {
+    if let Some(session) = session.filter(|_| args.stats) {
         session.finish(&title)?;
     }
     if faults.is_empty() { Ok(()) } else { Err(Failure::Faults(faults)) }
@@ -111,19 +148,28 @@ fn text(path: &Path, entries: &[Entry]) -> Result<String> {
     for entry in entries {
         let (name, what) = (name(entry), describe(&entry.node.kind));
         lines.push(format!("  {name:width$}  {what}").trim_end().to_owned());
-        let attributes = match &entry.node.kind {
-            NodeKind::Group(attributes) => attributes,
-            NodeKind::Array(info) => &info.attributes,
-            NodeKind::Other(_) => continue,
-        };
-        if !attributes.is_empty() {
-            lines.push(format!("  {:width$}    {}", "", shortened(&short(attributes), ATTRIBUTES_WIDTH)));
-        }
-        if let Some(stats) = &entry.stats {
-            lines.push(format!("  {:width$}    {}", "", stats.text()?));
-        }
+        lines.extend(more(entry)?.into_iter().map(|text| format!("  {:width$}    {text}", "")));
     }
     Ok(lines.join("\n"))
+}
+
+/// What is told of an entry below its line: attributes, and what it holds.
+fn more(entry: &Entry) -> Result<Vec<String>> {
+    let attributes = match &entry.node.kind {
+        NodeKind::Group(attributes) => attributes,
+        NodeKind::Array(info) => &info.attributes,
+        NodeKind::Other(_) => return Ok(Vec::new()),
+    };
+    let attributes = Some(attributes).filter(|a| !a.is_empty()).map(|a| shortened(&short(a), ATTRIBUTES_WIDTH));
+    let stats = entry.stats.as_ref().map(Stats::text).transpose()?;
+    Ok(attributes.into_iter().chain(stats).collect())
+}
+
+/// What is at one of many paths: a line of an array, more of anything else.
+fn briefly(found: &Found) -> Result<String> {
+    let [entry] = found.entries.as_slice() else { return text(&found.path, &found.entries) };
+    let first = format!("{}: {}", found.path.display(), describe(&entry.node.kind));
+    Ok(std::iter::once(first).chain(more(entry)?.iter().map(|text| format!("  {text}"))).collect::<Vec<_>>().join("\n"))
 }
 
 /// One line about an entry of a tree.
@@ -213,10 +259,13 @@ fn shortened(text: &str, width: usize) -> String {
     format!("{kept}...")
 }
 
-fn json(path: &Path, entries: &[Entry]) -> Result<String> {
-    let list = entries.iter().map(entry_json).collect::<Result<Vec<_>>>()?;
-    let document = json!({"path": path.display().to_string(), "entries": list});
-    serde_json::to_string_pretty(&document).map_err(|e| Error::bug(format!("JSON can be printed: {e}")))
+fn json(found: &Found) -> Result<Value> {
+    let list = found.entries.iter().map(entry_json).collect::<Result<Vec<_>>>()?;
+    Ok(json!({"path": found.path.display().to_string(), "entries": list}))
+}
+
+fn pretty(document: &Value) -> Result<String> {
+    serde_json::to_string_pretty(document).map_err(|e| Error::bug(format!("JSON can be printed: {e}")))
 }
 
 fn entry_json(entry: &Entry) -> Result<Value> {

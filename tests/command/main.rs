@@ -199,6 +199,26 @@ fn info_of_arrays_and_containers() {
 }
 
 #[test]
+fn info_of_what_a_pattern_matches() {
+    let bench = Bench::new();
+    let all = bench.says(&["info", "x.*"]);
+    let lines: Vec<&str> = all.lines().filter(|line| line.starts_with("x.")).collect();
+    assert_eq!(lines.iter().map(|l| l.split(':').next().unwrap()).collect::<Vec<_>>(), ["x.h5", "x.npy", "x.zarr"]);
+    assert!(lines[1].starts_with("x.npy: float64 (4, 6)") && lines[2].starts_with("x.zarr: zarr v3, 1 array"), "{all}");
+    let json: serde_json::Value = serde_json::from_str(&bench.says(&["info", "x.n*", "--json", "--stats"])).unwrap();
+    assert_eq!((json["path"].as_str(), json["matches"].as_array().map(Vec::len)), (Some("x.n*"), Some(1)));
+    let found = &json["matches"][0];
+    assert_eq!((found["path"].as_str(), &found["entries"][0]["stats"]["max"]), (Some("x.npy"), &23.0.into()));
+    let (code, error) = bench.fails(&["info", "none*.nc"]);
+    assert!(code == 1 && error.contains("none*.nc: no file has such a name"), "{error}");
+    // What cannot be read is told, and the others are shown all the same.
+    std::fs::write(bench.path("x.nc"), "no file of any format").unwrap();
+    let output = bench.run(&["info", "x.n*"]);
+    assert!(text(&output.stdout).starts_with("x.npy: float64") && output.status.code() == Some(1));
+    assert!(text(&output.stderr).contains("x.nc: is in no format that can be read"), "{}", text(&output.stderr));
+}
+
+#[test]
 fn stats_find_every_damaged_chunk() {
     let bench = Bench::new();
     let mut files = vec![bench.path("x.zarr/x/c")];

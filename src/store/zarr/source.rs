@@ -240,7 +240,11 @@ impl Source {
             Self::Remote(hierarchy) => return hierarchy.folders(prefix),
             Self::References(index) => return Ok(index.folders(prefix)),
         };
-        let entries = std::fs::read_dir(&root).map_err(|e| Error::store(&root, e))?;
+        let entries = match std::fs::read_dir(&root) {
+            Ok(entries) => entries,
+            Err(e) if matches!(e.kind(), NotFound | NotADirectory) => return Ok(Vec::new()),
+            Err(e) => return Err(Error::store(&root, e)),
+        };
         let mut names = Vec::new();
         for entry in entries {
             let entry = entry.map_err(|e| Error::store(&root, e))?;

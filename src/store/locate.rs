@@ -28,38 +28,51 @@ pub(super) fn locate(path: &Path) -> Result<(&'static dyn Format, PathBuf, Strin
 }
 
 /// As [`locate`], behind a network. What is there is asked for: the first part of the path whose ending is that of a
-/// file, else the whole path, and what is above it.
+/// file, else the prefixes that it goes through, at once, and then what is at each of them.
 fn locate_remote(path: &Path) -> Result<(&'static dyn Format, PathBuf, String)> {
     if let Ok((format, container, inner)) = place(path)
         && format.is_remote()
     {
         return Ok((format, container, inner));
     }
-    let parts = || path.ancestors().take_while(|p| remote::is_url(p));
-    let named = parts().filter(|part| is_file_name(part)).last();
-    let (mut found, mut fault) = (None, None);
-    for part in named.into_iter().chain(parts().filter(|part| named != Some(part))) {
-        let is_object = match input::Input::find(part) {
-            Ok(object) => object.is_some(),
-            Err(error) if named == Some(part) => return Err(error),
-            Err(error) => {
-                fault.get_or_insert(error);
-                false
+    let parts: Vec<&Path> = path.ancestors().take_while(|p| remote::is_url(p)).collect();
+    let found = |format: &'static dyn Format, part: &Path| (format, part.to_path_buf(), inner_of(path, part));
+    let named = parts.iter().copied().rfind(|part| is_file_name(part));
+    if let Some(part) = named
+        && let Some(format) = object(part)?
+    {
+        return Ok(found(format, part));
+    }
+    for format in FORMATS.iter().filter(|format| format.is_remote()) {
+        let are = format.are_prefixes(&parts);
+        // The outermost of those that follow on each other; what is below the first may be an object all the same.
+        let Some(first) = are.iter().position(|&is| is) else { continue };
+        for &part in &parts[..first] {
+            if let Ok(Some(format)) = object(part) {
+                return Ok(found(format, part));
             }
-        };
-        // An object may be in any format, and a prefix in one of those that are made of objects.
-        let mut formats = FORMATS.iter().filter(|f| is_object || f.is_remote());
-        match formats.find(|f| f.recognises(part)) {
-            Some(format) => found = Some((*format, part.to_path_buf(), inner_of(path, part))),
-            None if is_object => return Err(Error::store(part, "is in no format that can be read")),
-            None if found.is_some() => break,
-            None => {}
         }
-        if is_object {
-            break;
+        let count = are[first..].iter().take_while(|&&is| is).count();
+        return Ok(found(*format, parts[first + count - 1]));
+    }
+    let mut fault = None;
+    for &part in parts.iter().filter(|part| named != Some(part)) {
+        match object(part) {
+            Ok(None) => {}
+            Ok(Some(format)) => return Ok(found(format, part)),
+            Err(error) => fault = fault.or(Some(error)),
         }
     }
-    found.ok_or_else(|| fault.unwrap_or_else(|| remote::missing(path, "no such file or array")))
+    Err(fault.unwrap_or_else(|| remote::missing(path, "no such file or array")))
+}
+
+/// The format of the object behind a network at a path; `None` where there is none.
+fn object(path: &Path) -> Result<Option<&'static dyn Format>> {
+    if input::Input::find(path)?.is_none() {
+        return Ok(None);
+    }
+    let format = FORMATS.iter().find(|f| f.recognises(path));
+    format.map(|format| Some(*format)).ok_or_else(|| Error::store(path, "is in no format that can be read"))
 }
 
 /// Endings of files that hold arrays, beside those that are created.

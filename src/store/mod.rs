@@ -297,6 +297,11 @@ pub trait Format: Sync {
     /// Whether `path` (which exists) is a container or an array of this format.
     fn recognises(&self, path: &Path) -> bool;
 
+    /// Which of these prefixes behind a network are containers of this format, or in one; asked for at once.
+    fn are_prefixes(&self, paths: &[&Path]) -> Vec<bool> {
+        vec![false; paths.len()]
+    }
+
     /// Whether a path that does not exist yet would be created in this format, by its ending.
     fn creates(&self, path: &Path) -> bool;
 

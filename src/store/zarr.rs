@@ -7,7 +7,6 @@
 //! `zarr/nodes.rs` and `zarr/write.rs` make new arrays, `zarr/change.rs` changes those that exist. Everything runs on
 //! the calling thread. Sizes that files declare are checked before memory is taken for them.
 
-use super::input::Input;
 use super::{Change, Create, Encoding, Format, Layout, Node, Sink, Store, Survey, remote};
 use crate::error::{Error, Result};
 use meta::Found;
@@ -49,15 +48,18 @@ impl Format for Zarr {
     }
 
     fn recognises(&self, path: &Path) -> bool {
-        if remote::is_url(path) && !source::ends_as_file(path) {
-            let is_object = Input::find(path).is_ok_and(|object| object.is_some());
-            return !is_object && objects::Hierarchy::open(path, "").is_ok_and(|h| h.is_one());
-        }
         if remote::is_url(path) || path.is_file() {
+            if remote::is_url(path) && !source::ends_as_file(path) {
+                return false;
+            }
             return (zip::Archive::is_one(path) && zip::Archive::open(path).is_ok_and(|a| a.holds_zarr()))
                 || references::References::is_one(path);
         }
         METADATA.iter().any(|name| path.join(name).is_file())
+    }
+
+    fn are_prefixes(&self, paths: &[&Path]) -> Vec<bool> {
+        objects::are_nodes(paths)
     }
 
     fn creates(&self, path: &Path) -> bool {

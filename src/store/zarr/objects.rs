@@ -342,6 +342,20 @@ impl Hierarchy {
     }
 }
 
+/// Whether there is metadata of a node at each of these paths, which are in one place; asked for at once.
+pub(super) fn are_nodes(paths: &[&Path]) -> Vec<bool> {
+    let located: Vec<_> = paths.iter().map(|path| remote::locate(path)).collect();
+    let Some(place) = located.iter().flatten().next().map(|(place, _)| Arc::clone(place)) else {
+        return vec![false; paths.len()];
+    };
+    let names = [V3, ARRAY, GROUP, COPIES];
+    let roots: Vec<&str> = located.iter().map(|found| found.as_ref().map_or("", |(_, key)| key)).collect();
+    let keys: Vec<String> = roots.iter().flat_map(|root| names.map(|name| join(root, name))).collect();
+    // What cannot be asked for is told by whoever asks for what is at these paths.
+    let got = place.get_all(&keys, LONGEST);
+    got.chunks(names.len()).map(|of| of.iter().any(|got| matches!(got, Ok(Some(_))))).collect()
+}
+
 /// The node that the document of a key is of.
 fn node_of(key: &str) -> &str {
     key.rsplit_once('/').map_or("", |(node, _)| node)

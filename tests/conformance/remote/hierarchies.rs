@@ -157,3 +157,23 @@ fn many_hierarchies_take_few_requests_each() {
     let (asked, most) = (server.requests(), server.most.load(Ordering::SeqCst));
     assert!(asked <= (days + 1) * (6 + 3) && most > days, "{asked} requests, {most} at once");
 }
+
+#[test]
+fn a_name_without_an_ending_is_found_in_few_steps() {
+    let cx = Context::builder().threads(1).build().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    write(&folder.path().join("x.zarr"), 3, 0..24);
+    fs::create_dir_all(folder.path().join("a/b")).unwrap();
+    fs::rename(folder.path().join("x.zarr"), folder.path().join("a/b/store")).unwrap();
+    cx.compute(cx.arange(9).unwrap().store(folder.path().join("y.h5/x"), Create::new())).unwrap();
+    fs::rename(folder.path().join("y.h5"), folder.path().join("a/b/file")).unwrap();
+    let (server, url) = Server::start(folder.path().to_owned(), 0, false);
+    let x = cx.open(format!("{url}/a/b/store/group/x")).unwrap();
+    // Four for each part of the path and the host, then six.
+    assert!(server.requests() <= 6 * 4 + 6, "{} requests", server.requests());
+    assert_eq!(lengths(&x), [Some(24), Some(5), Some(6), None, Some(1)]);
+    let file = cx.open(format!("{url}/a/b/file/x")).unwrap();
+    assert_eq!(file.shape().known().unwrap(), [9]);
+    let error = cx.open(format!("{url}/a/b/none")).unwrap_err().to_string();
+    assert_eq!(error, format!("{url}/a/b/none: no such file or array"));
+}

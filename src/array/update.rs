@@ -209,7 +209,8 @@ fn like(coordinate: &Expr, there: &Info) -> Result<Expr> {
     let units = |of: &Attributes| of.get("units").and_then(Value::as_str).map(str::to_owned);
     let values = match (clock(coordinate)?, clock_of(&there.attributes)?) {
         (Some(from), Some(to)) if from.calendar != to.calendar => {
-            let why = format!("times of the calendar {:?} are none of {:?}", from.calendar, to.calendar);
+            let (own, other) = (from.calendar.name(), to.calendar.name());
+            let why = format!("times of the calendar `{own}` are none of `{other}`");
             return Err(Error::argument("update", why));
         }
         (Some(from), Some(to)) if (from.unit, from.start) != (to.unit, to.start) => on_clock(coordinate, &from, &to)?,
@@ -276,7 +277,7 @@ fn in_order(cx: &Context, stored: &Expr, rest: &Expr, there: &Info) -> Result<()
     let way = if rises { "rises" } else { "falls" };
     let why = format!(
         "{way} to {end}{units}, and what is appended, from {begin} on, does not go on so; write into a region what is \
-         there already"
+         there already, or leave coordinates alone"
     );
     Err(Error::store(&there.path, why))
 }

@@ -127,6 +127,19 @@ impl Calendar {
         })
     }
 
+    /// The name that CF gives it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Standard => "standard",
+            Self::Proleptic => "proleptic_gregorian",
+            Self::Julian => "julian",
+            Self::NoLeap => "noleap",
+            Self::AllLeap => "all_leap",
+            Self::Days360 => "360_day",
+        }
+    }
+
     /// The number of days before a date; days that the month has not are those after its end.
     #[must_use]
     pub(crate) fn days(self, year: i64, month: i64, day: i64) -> i64 {

@@ -17,6 +17,7 @@ mod floats;
 mod functions;
 mod golden;
 mod groups;
+mod growing;
 mod many;
 mod numerics;
 mod order;

@@ -3,7 +3,7 @@
 //! libhdf5 answers what is in a file: shapes, types, attributes, where the bytes are. The bytes themselves we read and
 //! decode on the calling thread, outside the library's global lock (`read.rs`, `chunks.rs`, `filters.rs`): contiguous
 //! datasets, and chunked ones whose filters are among shuffle, deflate, fletcher32, lzf, lz4, zstd, bzip2, bitshuffle,
-//! blosc and szip. Everything odd (nbit, scaleoffset, virtual and external data, unusual number formats) goes through
+//! blosc, blosc2, zfp and szip. Everything odd (nbit, scaleoffset, virtual and external data, unusual number formats) goes through
 //! the library. Nothing of the library stays open between calls, so that a file can be read and added to at the same
 //! time.
 //!

@@ -6,6 +6,9 @@ use super::raw;
 use libdeflater::{DecompressionError, Decompressor};
 
 pub(super) mod blosc;
+#[cfg(feature = "hdf5")]
+pub(super) mod blosc2;
+pub(super) mod zfp;
 
 /// Bytes that a thread keeps between reads.
 pub(in crate::store) const KEPT: usize = 64 << 20;

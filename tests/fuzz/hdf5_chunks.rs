@@ -32,34 +32,52 @@ fn written(folder: &Path, name: &str) -> PathBuf {
 fn filters() {
     let folder = tempfile::tempdir().unwrap();
     for name in ["shuffle-deflate-fletcher32", "lzf", "blosc-lz4", "blosc-zstd-bits", "blosclz", "fletcher32"] {
-        let path = written(folder.path(), name);
-        let mut places: Vec<(u64, u64)> = Vec::new();
-        {
-            let file = hdf5::File::open(&path).unwrap();
-            let x = file.dataset("x").unwrap();
-            for i in 0..x.num_chunks().unwrap() {
-                let chunk = x.chunk_info(i).unwrap();
-                places.push((chunk.addr, chunk.size));
-            }
-        }
-        let seed = std::fs::read(&path).unwrap();
-        let store = store::open(path.join("x")).unwrap();
-        let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
-        let mut out = vec![0; 64 * 32 * 4];
-        let whole = Region::full(&[64, 32]);
-        store.read(&whole, &mut out).unwrap();
-        fuzz(&format!("hdf5 {name}"), |random| {
-            let (at, len) = *random.pick(&places);
-            let before = &seed[usize::try_from(at).unwrap()..][..usize::try_from(len).unwrap()];
-            // The chunk stays as long as the index says.
-            let mut bytes = damaged(random, before);
-            bytes.resize(before.len(), 0);
-            file.write_all_at(&bytes, at).unwrap();
-            let outcome = store.read(&whole, &mut out);
-            file.write_all_at(before, at).unwrap();
-            outcome
-        });
+        chunks_of(&written(folder.path(), name), "x");
     }
+}
+
+#[test]
+fn filters_of_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("plugins.h5");
+    std::fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("data/filters/hdf5plugin.h5"), &path).unwrap();
+    for name in ["blosclz_1", "lz4_2", "lz4hc_0", "zlib_1", "zstd_3", "line_delta", "three_axes", "many_chunks", "nans"]
+    {
+        chunks_of(&path, &format!("blosc2/{name}"));
+    }
+    for name in ["reversible_f4", "reversible_i8", "rate", "precision", "accuracy", "expert"] {
+        chunks_of(&path, &format!("zfp/{name}"));
+    }
+}
+
+/// Reads an array whose chunks are damaged in one way after the other.
+fn chunks_of(path: &Path, name: &str) {
+    let mut places: Vec<(u64, u64)> = Vec::new();
+    {
+        let file = hdf5::File::open(path).unwrap();
+        let x = file.dataset(name).unwrap();
+        for i in 0..x.num_chunks().unwrap() {
+            let chunk = x.chunk_info(i).unwrap();
+            places.push((chunk.addr, chunk.size));
+        }
+    }
+    let seed = std::fs::read(path).unwrap();
+    let store = store::open(path.join(name)).unwrap();
+    let file = std::fs::OpenOptions::new().write(true).open(path).unwrap();
+    let whole = Region::full(&store.info().shape);
+    let mut out = vec![0; whole.size() * store.info().dtype.size()];
+    store.read(&whole, &mut out).unwrap();
+    fuzz(&format!("hdf5 {name}"), |random| {
+        let (at, len) = *random.pick(&places);
+        let before = &seed[usize::try_from(at).unwrap()..][..usize::try_from(len).unwrap()];
+        // The chunk stays as long as the index says.
+        let mut bytes = damaged(random, before);
+        bytes.resize(before.len(), 0);
+        file.write_all_at(&bytes, at).unwrap();
+        let outcome = store.read(&whole, &mut out);
+        file.write_all_at(before, at).unwrap();
+        outcome
+    });
 }
 
 #[test]

@@ -215,6 +215,7 @@ fn describe_filter(filter: &FilterInfo) -> String {
         },
         32013 => "zfp".to_owned(),
         32015 => "zstd".to_owned(),
+        32026 => "blosc2".to_owned(),
         id => {
             let name = filter.name.split([';', '\n']).next().unwrap_or_default();
             format!("`{}` ({id})", name.escape_default())

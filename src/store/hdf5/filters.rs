@@ -7,8 +7,9 @@
 
 use super::ffi::dataset::FilterInfo;
 use super::ffi::filter::{Decoder, offer};
+use crate::cpu::copy::swap_bytes;
 use crate::cpu::shuffle;
-use crate::store::unpack::{Cursor, KEPT, Tools, blosc, exactly, lz4};
+use crate::store::unpack::{Cursor, KEPT, Tools, blosc, blosc2, exactly, lz4, zfp};
 use serde_json::{Value, json};
 use std::io::Read;
 
@@ -32,7 +33,10 @@ enum Step {
     Bzip2,
     Bitshuffle(Bitshuffle),
     Blosc,
+    Blosc2,
     Szip(Szip),
+    /// Whether bytes of numbers are reversed.
+    Zfp(zfp::Zfp, bool),
     /// A filter that has nothing to do for the type of the elements.
     Idle,
 }
@@ -102,14 +106,16 @@ impl Pipeline {
 }
 
 /// The registered numbers of filters that the library lacks and is given.
-pub(super) const OFFERED: [i32; 4] = [307, 32004, 32008, 32015];
+pub(super) const OFFERED: [i32; 6] = [307, 32004, 32008, 32013, 32015, 32026];
 
 /// Gives the library the decoders that it lacks: for virtual datasets, and for numbers that it converts.
 pub(super) fn offer_all() -> Result<(), String> {
     offer::<Offered<{ OFFERED[0] }>>()?;
     offer::<Offered<{ OFFERED[1] }>>()?;
     offer::<Offered<{ OFFERED[2] }>>()?;
-    offer::<Offered<{ OFFERED[3] }>>()
+    offer::<Offered<{ OFFERED[3] }>>()?;
+    offer::<Offered<{ OFFERED[4] }>>()?;
+    offer::<Offered<{ OFFERED[5] }>>()
 }
 
 /// The most bytes that the library is given at once.
@@ -212,12 +218,25 @@ fn step(filter: &FilterInfo, itemsize: usize) -> Option<Step> {
         32001 => Step::Blosc,
         32004 => Step::Lz4,
         32008 => Step::Bitshuffle(Bitshuffle::new(&filter.values)?),
+        32013 => zfp_step(&filter.values)?,
         32015 => Step::Zstd,
+        32026 => Step::Blosc2,
         4 => Step::Szip(Szip::new(&filter.values)?),
         // Its second value says that there is nothing to do.
         5 if value(1) == Some(1) => Step::Idle,
         _ => return None,
     })
+}
+
+/// ZFP, from the version and the header of the streams that the filter keeps as its values. A machine whose bytes stand
+/// the other way round has written those of the values so, and the numbers.
+fn zfp_step(values: &[u32]) -> Option<Step> {
+    let (_version, header) = values.split_first()?;
+    let read = |bytes: Vec<u8>| zfp::Zfp::read(&mut zfp::bits(&bytes).ok()?, bytes.len()).ok();
+    let little: Vec<u8> = header.iter().flat_map(|v| v.to_le_bytes()).collect();
+    let big = || header.iter().flat_map(|v| v.to_be_bytes()).collect();
+    let native = cfg!(target_endian = "little");
+    read(little).map(|how| Step::Zfp(how, !native)).or_else(|| read(big()).map(|how| Step::Zfp(how, native)))
 }
 
 impl Step {
@@ -234,6 +253,8 @@ impl Step {
             Self::Lz4 => return Err("lz4"),
             Self::Bitshuffle(_) => return Err("bitshuffle"),
             Self::Szip(_) => return Err("szip"),
+            Self::Blosc2 => return Err("blosc2"),
+            Self::Zfp(..) => return Err("zfp"),
             Self::Idle => return Err("nbit"),
         })
     }
@@ -257,6 +278,8 @@ impl Step {
         let mut head = Cursor(from);
         let size = match self {
             Self::Szip(_) => Szip::declared(from).unwrap_or(0),
+            Self::Blosc2 => blosc2::declared(from).unwrap_or(0),
+            Self::Zfp(how, _) => how.bytes().unwrap_or(usize::MAX),
             Self::Blosc => head.take(8).map_or(0, |h| u32::from_le_bytes([h[4], h[5], h[6], h[7]]) as usize),
             Self::Lz4 | Self::Bitshuffle(_) => head.number(8)?,
             _ => most,
@@ -291,6 +314,14 @@ impl Step {
             Self::Bzip2 => bzip2(from, out),
             Self::Bitshuffle(how) => how.decode(from, out, tools),
             Self::Blosc => blosc::decode(from, out, tools),
+            Self::Blosc2 => blosc2::decode(from, out, tools),
+            Self::Zfp(how, reversed) => {
+                how.decode(&mut zfp::bits(from)?, out)?;
+                if *reversed {
+                    swap_bytes(out, how.dtype().size());
+                }
+                Ok(())
+            }
         }
     }
 }

@@ -4,11 +4,12 @@ use super::Hdf5;
 use super::attributes::Scales;
 use super::dataset::{Hdf5Array, Source};
 use super::ffi;
+use super::filters::{Pipeline, Scratch};
 use crate::chunk::{Chunks, Region, region::Indices};
 use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
 use crate::store::input::Input;
-use crate::store::{Create, Format, Layout, NodeKind, Store};
+use crate::store::{Coded, Create, Format, Layout, NodeKind, Store};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -372,4 +373,74 @@ fn the_library_has_our_decoders() {
     let mut store = array(&path, "x");
     store.source = Source::Library { refusal: None };
     check(&store, &data);
+}
+
+/// What hdf5plugin wrote (see data/README.md).
+fn plugins() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("data/filters/hdf5plugin.h5")
+}
+
+/// The arrays of a group there.
+fn names(group: &str) -> Vec<String> {
+    Hdf5.tree(&plugins(), group).unwrap().into_iter().skip(1).map(|node| node.path).collect()
+}
+
+#[test]
+fn blosc2_and_zfp_are_read_as_their_filters_read_them() {
+    let (mut seen, path) = (0, plugins());
+    for name in names("blosc2").into_iter().chain(names("zfp")) {
+        let store = array(&path, &name);
+        assert!(matches!(store.source, Source::Chunked(_)), "{name}");
+        let info = store.info();
+        let count = info.shape.iter().product();
+        let data = match name.rsplit('/').next().unwrap() {
+            "zeros" => vec![0; count * 8],
+            "constant" => 7f32.to_ne_bytes().repeat(count),
+            "nans" => f32::NAN.to_ne_bytes().repeat(count),
+            lossy @ ("rate" | "precision" | "accuracy" | "expert") => {
+                read(&array(&path, &format!("decoded/{lossy}")), &Region::full(&info.shape)).unwrap()
+            }
+            _ => sample(info.dtype, count),
+        };
+        check(&store, &data);
+        seen += 1;
+    }
+    assert_eq!(seen, 24);
+}
+
+#[test]
+fn virtual_datasets_read_what_only_we_decode() {
+    let dir = folder();
+    let path = dir.path().join("v.h5");
+    {
+        let source = plugins();
+        let file = hdf5::File::create(&path).unwrap();
+        for (name, inner) in [("a", "/blosc2/zstd_3"), ("b", "/zfp/reversible_f4")] {
+            let new = file.new_dataset::<f32>().shape((40, 30));
+            new.virtual_map(source.to_str().unwrap(), inner, (40, 30), (.., ..), (40, 30), (.., ..))
+                .create(name)
+                .unwrap();
+        }
+    }
+    for name in ["a", "b"] {
+        check(&array(&path, name), &sample(DType::F32, 1200));
+    }
+}
+
+#[test]
+fn zfp_of_machines_whose_bytes_stand_the_other_way_round() {
+    let store = array(&plugins(), "zfp/reversible_f4");
+    let Source::Chunked(chunked) = &store.source else { panic!("{:?}", store.source) };
+    let Coded::Bytes(stored) = store.coded(&[0, 0]).unwrap() else { panic!("no chunk") };
+    let mut filters = chunked.filters.clone();
+    let mut decoded = [(); 2].map(|()| {
+        let mut scratch = Scratch::default();
+        scratch.stored.clone_from(&stored);
+        let mut out = vec![0; 17 * 16 * 4];
+        Pipeline::new(&filters, out.len(), 4).unwrap().decode(0, &mut scratch, &mut out).unwrap();
+        filters[0].values[1..].iter_mut().for_each(|v| *v = v.swap_bytes());
+        out
+    });
+    crate::cpu::copy::swap_bytes(&mut decoded[1], 4);
+    assert_eq!(decoded[0], decoded[1]);
 }

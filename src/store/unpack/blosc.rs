@@ -98,7 +98,7 @@ impl Header {
 }
 
 /// A number of a few bytes, the lowest first.
-fn little(bytes: &[u8]) -> usize {
+pub(super) fn little(bytes: &[u8]) -> usize {
     bytes.iter().rev().fold(0, |n, &b| n << 8 | usize::from(b))
 }
 
@@ -306,18 +306,23 @@ fn block(header: &Header, data: &[u8], out: &mut [u8], tools: &mut Tools) -> Res
         let packed = data.take(size)?;
         if size == stream.len() {
             stream.copy_from_slice(packed);
-            continue;
-        }
-        match header.flags >> 5 {
-            0 => blosclz(packed, stream)?,
-            1 => lz4(packed, stream)?,
-            2 => snappy(packed, stream)?,
-            3 => tools.zlib(packed, stream)?,
-            4 => tools.zstd(packed, stream)?,
-            other => return Err(format!("blosc: compression {other} is not known")),
+        } else {
+            unpack_stream(header.flags >> 5, packed, stream, tools)?;
         }
     }
     Ok(())
+}
+
+/// Decompresses what the compressor of this number made.
+pub(super) fn unpack_stream(codec: u8, packed: &[u8], out: &mut [u8], tools: &mut Tools) -> Result<(), String> {
+    match codec {
+        0 => blosclz(packed, out),
+        1 => lz4(packed, out),
+        2 => snappy(packed, out),
+        3 => tools.zlib(packed, out),
+        4 => tools.zstd(packed, out),
+        other => Err(format!("blosc: compression {other} is not known")),
+    }
 }
 
 fn unshuffle(header: &Header, from: &[u8], out: &mut [u8]) {

@@ -2,8 +2,8 @@
 //!
 //! A [`Pipeline`] has stages on arrays, one step from elements to bytes, and stages on bytes, in the order of encoding.
 //! Most are the `zarrs` crate's. Ours are the plain step to bytes, sharding (`shard.rs`), DEFLATE and zstd
-//! (`packed.rs`), and what Python's numcodecs has and the crate lacks (`numcodecs.rs`, `lzma.rs`). One call decodes one
-//! chunk on the calling thread.
+//! (`packed.rs`), ZFP (`zfp.rs`), and what Python's numcodecs has and the crate lacks (`numcodecs.rs`, `lzma.rs`). One
+//! call decodes one chunk on the calling thread.
 
 use crate::cpu::copy::swap_bytes;
 use crate::dtype::DType;
@@ -27,10 +27,12 @@ use zarrs::array::{
 };
 use zarrs::metadata::v2::MetadataV2;
 use zarrs::metadata::v3::MetadataV3;
+use zfp::Packed;
 
 pub(super) mod numcodecs;
 pub(super) mod lzma;
 mod packed;
+mod zfp;
 pub(super) mod direct;
 pub(super) mod shard;
 
@@ -184,6 +186,8 @@ pub(super) enum Core {
     Zarrs(Arc<dyn ArrayToBytesCodecTraits>),
     /// Numbers packed by pcodec; the codec of `zarrs` takes as much memory as the data ask for.
     Pco(Arc<dyn ArrayToBytesCodecTraits>),
+    /// Numbers packed by ZFP.
+    Zfp(Packed),
 }
 
 /// All codecs of an array.
@@ -208,6 +212,12 @@ impl Pipeline {
                 "bytes" | "endian" if core.is_none() => core = Some(Core::Bytes { swapped: endian(codec, dtype)? }),
                 "sharding_indexed" if core.is_none() => {
                     core = Some(Core::Sharding(Box::new(Sharding::new(dtype, codec)?)));
+                }
+                _ if Packed::named(codec).is_some() && core.is_none() => {
+                    if otherwise == Some(true) {
+                        return Err(format!("codec `{}` of numbers whose bytes are reversed", codec.name));
+                    }
+                    core = Packed::named(codec).transpose()?.map(Core::Zfp);
                 }
                 _ => match stage(codec)? {
                     Stage::Array(_) if late => return Err(format!("codec `{}` stands too late", codec.name)),
@@ -235,6 +245,7 @@ impl Pipeline {
     pub(super) fn knows(codec: &Named) -> Outcome<()> {
         match codec.short() {
             "bytes" | "endian" | "sharding_indexed" => Ok(()),
+            _ if let Some(known) = Packed::named(codec) => known.map(|_| ()),
             _ => stage(codec).map(|_| ()),
         }
     }
@@ -379,6 +390,7 @@ impl Pipeline {
                 Ok(data)
             }
             Core::Sharding(sharding) => sharding.decode_whole(data.into_owned(), &form.lengths()),
+            Core::Zfp(how) => how.decode(&data, form),
             Core::Pco(_) => packed::numbers(&data, form.dtype()?, expected),
             Core::Zarrs(codec) => {
                 let out = codec
@@ -409,7 +421,7 @@ impl Pipeline {
         let form = &forms[forms.len() - 1];
         let mut size = match &self.core {
             Core::Bytes { .. } => BytesRepresentation::FixedSize(form.bytes()?),
-            Core::Sharding(_) => BytesRepresentation::UnboundedSize,
+            Core::Sharding(_) | Core::Zfp(_) => BytesRepresentation::UnboundedSize,
             Core::Zarrs(codec) | Core::Pco(codec) => {
                 codec.encoded_representation(&form.shape, &form.data_type, &form.fill).map_err(|e| e.to_string())?
             }

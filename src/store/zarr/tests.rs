@@ -202,7 +202,7 @@ fn metadata_of_version_2() {
     assert_eq!(refused("chunks", json!([0])), "/.zarray: a chunk length is 0 or too large");
     assert_eq!(refused("shape", json!([-1])), "/.zarray: `shape` is not a list of lengths");
     assert_eq!(refused("chunks", json!([1u64 << 45])), "/.zarray: chunks of shape (35184372088832,) are too large");
-    assert_eq!(refused("compressor", json!({"id": "zfpy"})), "/.zarray: codec `zfpy`: codec zfpy is not supported");
+    assert_eq!(refused("compressor", json!({"id": "sz3"})), "/.zarray: codec `sz3`: codec sz3 is not supported");
     assert_eq!(
         refused("filters", json!([{"id": "shuffle", "elementsize": 0}])),
         "/.zarray: codec `shuffle`: element size 0 means the size of an element to NCZarr, and no shuffling to numcodecs"
@@ -273,4 +273,66 @@ fn links_in_a_circle_end() {
     counted(&path, "g/a", Create::new());
     std::os::unix::fs::symlink(&path, path.join("g/again")).unwrap();
     assert_eq!(Zarr.tree(&path, "").unwrap().len(), 3);
+}
+
+/// What numcodecs and the C library of ZFP wrote (see data/README.md).
+#[test]
+fn zfp_is_read_as_its_library_reads_it() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/filters/zfp.zarr");
+    let whole = |name: &str| {
+        let store = Zarr.open(&root, name).unwrap();
+        let mut out = vec![0; store.info().shape.iter().product::<usize>() * store.info().dtype.size()];
+        store.read(&Region::full(&store.info().shape), &mut out).unwrap();
+        (store.info().dtype, out)
+    };
+    let mut seen = 0;
+    for entry in std::fs::read_dir(&root).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        if name.ends_with("_decoded") {
+            continue;
+        }
+        let (dtype, found) = whole(&name);
+        let want = if root.join(format!("{name}_decoded")).exists() {
+            whole(&format!("{name}_decoded")).1
+        } else {
+            let number = |i: usize| Scalar::Int((i as i128 * 7) % 101).to_bytes(dtype)[..dtype.size()].to_vec();
+            (0..found.len() / dtype.size()).flat_map(number).collect()
+        };
+        assert!(found == want, "{name}");
+        seen += 1;
+    }
+    assert_eq!(seen, 16);
+}
+
+#[test]
+fn damaged_zfp_is_an_error_or_other_numbers() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/filters/zfp.zarr");
+    for (name, key) in [("v2_rate", "0.0.0"), ("v2_accuracy", "0.0.0"), ("zarrs_reversible", "c/0/0")] {
+        let folder = tempfile::tempdir().unwrap();
+        let at = folder.path().join("x.zarr");
+        let metadata = if name.starts_with("v2") { ".zarray" } else { "zarr.json" };
+        std::fs::create_dir_all(at.join(key).parent().unwrap()).unwrap();
+        std::fs::copy(root.join(name).join(metadata), at.join(metadata)).unwrap();
+        let chunk = std::fs::read(root.join(name).join(key)).unwrap();
+        let store = Zarr.open(&at, "").unwrap();
+        let region = Region { start: vec![0; store.info().shape.len()], shape: store.info().chunks.longest() };
+        let mut out = vec![0; region.size() * store.info().dtype.size()];
+        let mut with = |bytes: &[u8]| {
+            std::fs::write(at.join(key), bytes).unwrap();
+            store.read(&region, &mut out).map_err(|e| e.to_string())
+        };
+        with(&chunk).unwrap();
+        // What is left of a word is filled up with zeros, which can stand for a few small boxes of them.
+        for len in 0..chunk.len() - 16 {
+            match with(&chunk[..len]) {
+                Ok(()) => assert!(!len.is_multiple_of(8), "{name}: {len} of {}", chunk.len()),
+                Err(error) => assert!(error.contains("zfp"), "{error}"),
+            }
+        }
+        for bit in 0..8 * chunk.len() {
+            let mut bad = chunk.clone();
+            bad[bit / 8] ^= 1 << (bit % 8);
+            let _ = with(&bad);
+        }
+    }
 }

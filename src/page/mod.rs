@@ -146,7 +146,19 @@ fn idle(profile: &Profile, wall: Duration) -> u64 {
 
 /// What the time of all threads went to, in words.
 fn spent(profile: &Profile, wall: Duration) -> Vec<(&'static str, u64)> {
-    let words = ["reading", "decoding", "computing", "encoding", "writing", "spilling", "waiting", "copying"];
+    let words: [&str; Activity::ALL.len()] = [
+        "reading",
+        "in libhdf5",
+        "decoding",
+        "computing",
+        "launching",
+        "waiting for the device",
+        "encoding",
+        "writing",
+        "spilling",
+        "waiting",
+        "copying",
+    ];
     let mut all: Vec<(&'static str, u64)> = words.into_iter().zip(profile.times.0).collect();
     all.push(("idle", idle(profile, wall)));
     all

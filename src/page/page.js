@@ -5,8 +5,8 @@ const data = JSON.parse(document.getElementById("data").textContent);
 const main = document.getElementById("main");
 const kinds = data.activities;
 const SVG = ["http:", "", "www.w3.org", "2000", "svg"].join("/");
-const words = { read: "reading", decode: "decoding", compute: "computing", encode: "encoding", write: "writing",
-  spill: "spilling to disk and back", wait: "waiting for another thread", other: "copying and the rest", idle: "idle" };
+const words = { read: "reading", library: "in libhdf5, reading and decoding", decode: "decoding", compute: "computing",
+  launch: "giving work to the device", device: "waiting for the device", encode: "encoding", write: "writing", spill: "spilling to disk and back", wait: "waiting for another thread", other: "copying and the rest", idle: "idle" };
 const color = (kind) => `var(--${kind})`;
 
 // --- numbers as people write them

@@ -337,7 +337,7 @@ impl<'a> Job<'a, '_> {
             if list.len() > self.sweep.ahead { list.pop_front() } else { None }
         };
         while let Some(event) = first() {
-            self.shared.trace.timed(Timed::Wait, || device.wait(event))?;
+            self.shared.trace.timed(Timed::Device, || device.wait(event))?;
         }
         let done = self.catching(task, trails);
         self.trail.lock().entry(turn()).or_default().push_back(device.record(stream));
@@ -433,7 +433,8 @@ impl<'a> Job<'a, '_> {
     /// Writes a finished block to a target on the host.
     fn write(&self, target: &Target, index: &[usize], region: &Region, data: &Data) -> Result<()> {
         let trace = &self.shared.trace;
-        let block = &trace.timed(Timed::Compute, || data.host())?;
+        let waits = if self.shared.cx.lane().is_some() { Timed::Device } else { Timed::Compute };
+        let block = &trace.timed(waits, || data.host())?;
         trace.timed(target.work(block), || target.write(self.shared.cx, index, region, block))
     }
 

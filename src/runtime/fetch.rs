@@ -136,7 +136,7 @@ impl Shared<'_> {
         views: &[View<Data>],
     ) -> Result<Vec<Data>> {
         self.trace
-            .timed(Timed::Compute, || kernel.run(self.cx, region, views))
+            .timed(kernel.work(views), || kernel.run(self.cx, region, views))
             .map_err(|e| e.at(format!("in {} built at {}", stage.label, stage.site)))
     }
 

@@ -5,6 +5,7 @@
 //! blocks that were brought to the host to stay there ([`Data::Host`]).
 
 use super::context::Context;
+use super::trace::Timed;
 use crate::blockwise::plan::{Part, Stage, StageKind};
 use crate::chunk::Region;
 use crate::cpu::device::Ready;
@@ -51,9 +52,19 @@ impl Launcher {
         self.on_cpu
     }
 
+    /// Whether what a device would compute as well had better be computed where its operands are.
+    fn stays(&self, views: &[View<Data>]) -> bool {
+        self.exact && views.iter().all(|v| matches!(v.block, Data::Host(_)))
+    }
+
+    /// What running it is: a device is only given what it has to do.
+    pub(crate) fn work(&self, views: &[View<Data>]) -> Timed {
+        if self.on_cpu || self.stays(views) { Timed::Compute } else { Timed::Launch }
+    }
+
     /// Runs over `region`, where the kernel runs.
     pub(crate) fn run(&self, cx: &Context, region: &Region, views: &[View<Data>]) -> Result<Vec<Data>> {
-        let stays = self.exact && views.iter().all(|v| matches!(v.block, Data::Host(_)));
+        let stays = self.stays(views);
         if let Some((device, stream)) = cx.lane_for(region, views).filter(|_| !self.on_cpu && !stays) {
             let bytes = || self.bytes_there(region, views);
             match cx.admit(device.as_ref(), bytes, || self.run_there((device, stream), region, views)) {

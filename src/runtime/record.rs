@@ -8,17 +8,23 @@
 pub enum Activity {
     /// Waits for a file that it reads.
     Read,
+    /// Is in a library that reads a file and decodes it in one go, or waits for its turn there.
+    Library,
     /// Makes elements of what it has read.
     Decode,
     /// Runs kernels.
     Compute,
+    /// Gives kernels and copies to a device, which runs them by itself.
+    Launch,
+    /// Waits for a device: for what it was given, and for results.
+    Device,
     /// Makes what is stored of elements.
     Encode,
     /// Waits for a file that it writes.
     Write,
     /// Writes intermediate results to disk, or reads them back.
     Spill,
-    /// Waits for another thread, which decodes what it needs, or for a device.
+    /// Waits for another thread, which decodes what it needs.
     Wait,
     /// Copies between blocks, and everything that is not worth a name.
     Other,
@@ -26,16 +32,30 @@ pub enum Activity {
 
 impl Activity {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 8] =
-        [Self::Read, Self::Decode, Self::Compute, Self::Encode, Self::Write, Self::Spill, Self::Wait, Self::Other];
+    pub const ALL: [Self; 11] = [
+        Self::Read,
+        Self::Library,
+        Self::Decode,
+        Self::Compute,
+        Self::Launch,
+        Self::Device,
+        Self::Encode,
+        Self::Write,
+        Self::Spill,
+        Self::Wait,
+        Self::Other,
+    ];
 
     /// Its name.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Read => "read",
+            Self::Library => "library",
             Self::Decode => "decode",
             Self::Compute => "compute",
+            Self::Launch => "launch",
+            Self::Device => "device",
             Self::Encode => "encode",
             Self::Write => "write",
             Self::Spill => "spill",

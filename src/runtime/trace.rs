@@ -33,7 +33,7 @@ pub struct Counters {
     pub bytes_unspilled: AtomicU64,
     /// Nanoseconds in stores, reading and decoding.
     pub read_ns: AtomicU64,
-    /// Nanoseconds in kernels.
+    /// Nanoseconds in kernels, and those in which a device is given some or waited for.
     pub compute_ns: AtomicU64,
     /// Nanoseconds in stores, encoding and writing.
     pub write_ns: AtomicU64,
@@ -44,8 +44,12 @@ pub struct Counters {
 pub(crate) enum Timed {
     /// So many decoded bytes of a store are read.
     Read(usize, usize),
-    /// A kernel runs, or its results come from a device.
+    /// A kernel runs.
     Compute,
+    /// A device is given a kernel,
+    Launch,
+    /// and waited for.
+    Device,
     /// A block of so many bytes goes to a store.
     Write(usize),
     /// A block goes to memory.
@@ -58,7 +62,7 @@ pub(crate) enum Timed {
     Sort(usize),
     /// and come back.
     Unspill(usize),
-    /// Another thread, or a device, is waited for.
+    /// Another thread is waited for.
     Wait,
 }
 
@@ -97,7 +101,7 @@ impl Trace {
             Timed::Spill(n) | Timed::Sort(n) => (Some((&c.bytes_spilled, n)), Some(&c.write_ns)),
             Timed::Unspill(n) => (Some((&c.bytes_unspilled, n)), Some(&c.read_ns)),
             Timed::Put | Timed::Finish => (None, Some(&c.write_ns)),
-            Timed::Compute => (None, Some(&c.compute_ns)),
+            Timed::Compute | Timed::Launch | Timed::Device => (None, Some(&c.compute_ns)),
             Timed::Wait => (None, None),
         };
         if let Some((counter, n)) = bytes {
@@ -239,7 +243,11 @@ fn recorded<T>(recorder: &Recorder, what: Timed, work: impl FnOnce() -> T) -> T 
     let mut done = Done { start, ..Done::default() };
     match what {
         Timed::Read(source, n) => {
-            done.times = split(requests.read, Activity::Read, Activity::Decode);
+            let library = nanoseconds(requests.library).min(all);
+            let file = nanoseconds(requests.read).min(all - library);
+            done.times = Times::of(Activity::Read, file);
+            done.times.add(&Times::of(Activity::Library, library));
+            done.times.add(&Times::of(Activity::Decode, all - library - file));
             done.flow = Flow { read: n as u64, stored_read: requests.bytes_read, ..Flow::default() };
             done.source = Some(source);
         }
@@ -248,6 +256,8 @@ fn recorded<T>(recorder: &Recorder, what: Timed, work: impl FnOnce() -> T) -> T 
             done.flow = Flow { written: n as u64, stored_written: requests.bytes_written, ..Flow::default() };
         }
         Timed::Compute => done.times = Times::of(Activity::Compute, all),
+        Timed::Launch => done.times = Times::of(Activity::Launch, all),
+        Timed::Device => done.times = Times::of(Activity::Device, all),
         Timed::Put => done.times = Times::of(Activity::Other, all),
         Timed::Finish => done.times = Times::of(Activity::Write, all),
         Timed::Wait => done.times = Times::of(Activity::Wait, all),

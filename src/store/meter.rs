@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 pub struct Requests {
     /// Time in reads.
     pub read: Duration,
+    /// Time in libraries that read and decode in one go, but for what counts as reads.
+    pub library: Duration,
     /// Time in writes.
     pub write: Duration,
     /// Bytes read.
@@ -43,6 +45,19 @@ pub fn reading<T>(bytes: usize, request: impl FnOnce() -> T) -> T {
         all.read += time;
         all.bytes_read += bytes as u64;
     })
+}
+
+/// Runs a library that reads a file and decodes what it reads. What it reads through [`reading`] counts there alone.
+///
+/// ```
+/// use hyperslab::store::meter::{metered, reading, within_library};
+/// let sleep = || std::thread::sleep(std::time::Duration::from_millis(2));
+/// let (_, requests) = metered(|| within_library(|| { sleep(); reading(8, sleep) }));
+/// assert!(requests.library.as_millis() >= 2 && requests.read.as_millis() >= 2);
+/// ```
+pub fn within_library<T>(work: impl FnOnce() -> T) -> T {
+    let before = HEARD.get().unwrap_or_default().read;
+    heard(work, |all, time| all.library += time.saturating_sub(all.read.saturating_sub(before)))
 }
 
 /// Runs one request that writes `bytes` bytes.

@@ -5,6 +5,7 @@ use super::{assert_near, cpu, gpu, numbers, small_gpu, turn};
 use half::f16;
 use hyperslab::blockwise::plan::StageKind;
 use hyperslab::chunk::tiling::FAN_IN;
+use hyperslab::runtime::record::Activity;
 use hyperslab::{Array, Context};
 
 /// Elements of the arrays.
@@ -30,6 +31,21 @@ fn one_launch_per_fused_program_and_block() {
     assert_eq!(did.launches, tasks);
     let wanted = cpu().compute(fused(&cpu().from_ndarray(numbers(N)).unwrap())).unwrap();
     assert_near(answer.as_slice().unwrap(), wanted.as_slice().unwrap(), 4.0);
+}
+
+#[test]
+fn a_profile_tells_giving_work_from_waiting_for_it() {
+    let (Some(_turn), cx) = (turn(), gpu()) else { return };
+    let cx = cx.block_bytes(1 << 20).profile(true).build().unwrap();
+    cx.compute(fused(&cx.from_ndarray(numbers(N)).unwrap().rechunk(&[1 << 18]))).unwrap();
+    let times = cx.report().profile.unwrap().times;
+    assert!(times.get(Activity::Launch) > 0 && times.get(Activity::Device) > 0, "{times:?}");
+    assert_eq!(times.get(Activity::Compute), 0, "{times:?}");
+    let cx = Context::builder().device("cpu").profile(true).build().unwrap();
+    cx.compute(fused(&cx.from_ndarray(numbers(N)).unwrap())).unwrap();
+    let times = cx.report().profile.unwrap().times;
+    assert!(times.get(Activity::Compute) > 0, "{times:?}");
+    assert_eq!(times.get(Activity::Launch) + times.get(Activity::Device), 0, "{times:?}");
 }
 
 #[test]

@@ -15,6 +15,7 @@ use crate::shape;
 use crate::store::extent::{Extent, fetch_chunks};
 use crate::store::index::code;
 use crate::store::input::Input;
+use crate::store::meter::within_library;
 use crate::store::remote::ahead::Ahead;
 use crate::store::{Coded, Encoding, Info, Place, Store};
 use serde_json::json;
@@ -331,7 +332,7 @@ impl Hdf5Array {
             raw_dataset::read(&dataset, &memory, &start, &count, out)
         };
         let read = || ffi::locked(&mut read).map_err(|e| Error::store(&self.info.path, e));
-        ffi::watched(read).map_err(|e| e.at(format!("reading {region}")))?;
+        within_library(|| ffi::watched(read)).map_err(|e| e.at(format!("reading {region}")))?;
         if self.info.dtype == DType::Bool {
             self.finish(out);
         }

@@ -9,9 +9,11 @@ use crate::chunk::{Chunks, Region, region::Indices};
 use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
 use crate::store::input::Input;
+use crate::store::meter::metered;
 use crate::store::{Coded, Create, Format, Layout, NodeKind, Store};
 use serde_json::json;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 fn folder() -> tempfile::TempDir {
     tempfile::tempdir().unwrap()
@@ -236,6 +238,12 @@ fn scaleoffset_goes_through_the_library() {
     let array = array(&path, "x");
     assert!(matches!(array.source, Source::Library { refusal: None }));
     check(&array, bytemuck::cast_slice(data.as_slice().unwrap()));
+    // A profile tells such time from that in decoders of ours.
+    let whole = Region::full(&[1000]);
+    let (_, requests) = metered(|| read(&array, &whole).unwrap());
+    assert!(requests.library > Duration::ZERO);
+    let (_, requests) = metered(|| read(&self::array(&plugins(), "blosc2/line"), &Region::full(&[3000])).unwrap());
+    assert!(requests.library == Duration::ZERO && requests.read > Duration::ZERO && requests.bytes_read > 0);
 }
 
 #[test]

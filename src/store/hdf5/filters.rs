@@ -87,6 +87,11 @@ impl Pipeline {
         self.steps.is_empty()
     }
 
+    /// Verifies what is stored of a chunk, as far as that needs no decoding: the checksum, where that is the last filter.
+    pub(super) fn verify(&self, stored: &[u8]) -> Result<(), String> {
+        if self.steps.last() == Some(&Step::Fletcher32) { check_fletcher32(stored).map(drop) } else { Ok(()) }
+    }
+
     /// The most bytes that a sane encoder makes of a chunk.
     pub(super) fn most_stored(&self) -> u64 {
         self.bytes as u64 * 2 + (64 << 10)

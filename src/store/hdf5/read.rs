@@ -133,7 +133,9 @@ impl Store for Hdf5Array {
         }
         let mut bytes = vec![0; usize::try_from(entry.size).unwrap_or(usize::MAX)];
         let read = chunked.file.read_at(entry.address, &mut bytes);
-        read.map_err(|e| e.at(format!("chunk {}", shape::tuple(index))).at(format!("dataset {}", self.info.path)))?;
+        let at = |e: Error| e.at(format!("chunk {}", shape::tuple(index))).at(format!("dataset {}", self.info.path));
+        read.map_err(at)?;
+        chunked.pipeline.verify(&bytes).map_err(|why| at(Error::store(chunked.file.path(), why)))?;
         Ok(Coded::Bytes(bytes))
     }
 

@@ -452,3 +452,23 @@ fn zfp_of_machines_whose_bytes_stand_the_other_way_round() {
     crate::cpu::copy::swap_bytes(&mut decoded[1], 4);
     assert_eq!(decoded[0], decoded[1]);
 }
+
+#[test]
+fn a_checksum_behind_a_chunk_is_verified_without_decoding() {
+    use std::os::unix::fs::FileExt;
+    let dir = folder();
+    let (path, file) = newest(dir.path());
+    let new = file.new_dataset::<i32>().shape(1000).chunk(100).deflate(4).fletcher32();
+    new.create("x").unwrap().write(&ndarray::Array1::from_iter(0..1000)).unwrap();
+    file.close().unwrap();
+    let array = array(&path, "x");
+    let place = array.place(&[7]).unwrap().unwrap();
+    assert!(matches!(array.coded(&[7]).unwrap(), Coded::Bytes(_)));
+    let mut byte = [0];
+    let file = std::fs::OpenOptions::new().read(true).write(true).open(&path).unwrap();
+    file.read_exact_at(&mut byte, place.offset + 9).unwrap();
+    file.write_all_at(&[byte[0] ^ 16], place.offset + 9).unwrap();
+    let error = array.coded(&[7]).map(drop).unwrap_err().to_string();
+    assert!(error.contains("fletcher32") && error.contains("chunk (7,)") && error.contains("x"), "{error}");
+    assert!(array.coded(&[6]).is_ok());
+}

@@ -39,6 +39,9 @@ pub(super) mod shard;
 /// A chunk that says it is larger is taken for damage.
 pub(super) const LARGEST_CHUNK: u64 = 1 << 40;
 
+/// Codecs that add a checksum, and leave the rest as it is.
+const CHECKSUMS: [&str; 4] = ["crc32c", "crc32", "adler32", "fletcher32"];
+
 /// Why something could not be decoded; the caller knows file and chunk.
 pub(super) type Outcome<T> = std::result::Result<T, String>;
 
@@ -199,6 +202,8 @@ pub(super) struct Pipeline {
     packed: Vec<ByteStage>,
     /// The one stage, where that is all there is but for a checksum.
     direct: Option<Direct>,
+    /// Whether the last stage is a checksum of what is stored.
+    summed: bool,
 }
 
 impl Pipeline {
@@ -238,7 +243,8 @@ impl Pipeline {
             [one, sum] if sum.short() == "crc32c" => Direct::new(dtype, &core, one, true),
             _ => None,
         };
-        Ok(Self { dtype, arrays, core, packed, direct })
+        let summed = codecs.last().is_some_and(|last| CHECKSUMS.contains(&last.short())) && !packed.is_empty();
+        Ok(Self { dtype, arrays, core, packed, direct, summed })
     }
 
     /// Whether a codec is one that can be decoded.
@@ -280,6 +286,15 @@ impl Pipeline {
             Some(BytesRepresentation::FixedSize(n)) => Ok(Some(n)),
             _ => Ok(None),
         }
+    }
+
+    /// Verifies a chunk of this shape as far as that needs no decoding: the checksum of what is stored, the index of a
+    /// shard, and so its inner chunks.
+    pub(super) fn verify(&self, stored: &[u8], shape: &[usize]) -> Outcome<()> {
+        if let (true, Some(sum)) = (self.summed, self.packed.last()) {
+            sum.decode(Cow::Borrowed(stored), &BytesRepresentation::BoundedSize(stored.len() as u64))?;
+        }
+        self.sharding().map_or(Ok(()), |sharding| sharding.verify(stored, shape))
     }
 
     /// Decodes a chunk straight to where its elements go, where its codecs allow that.

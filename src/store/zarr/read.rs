@@ -472,7 +472,14 @@ impl Store for ZarrStore {
         if piece.len > limit {
             return Err(Error::store(piece.path, format!("holds {} bytes, far more than a chunk", piece.len)));
         }
-        piece.read_all().map(Coded::Bytes)
+        let path = piece.path.clone();
+        let bytes = piece.read_all()?;
+        let bad = |why: String| Error::store(&path, why).at(format!("chunk {}", shape::tuple(index)));
+        self.array
+            .pipeline
+            .verify(&bytes, &shape)
+            .map_err(|why| bad(why).at(format!("array {}", self.array.prefix)))?;
+        Ok(Coded::Bytes(bytes))
     }
 
     fn is_remote(&self) -> bool {

@@ -336,3 +336,40 @@ fn damaged_zfp_is_an_error_or_other_numbers() {
         }
     }
 }
+
+#[test]
+fn checksums_of_what_is_stored_are_verified_without_decoding() {
+    let folder = tempfile::tempdir().unwrap();
+    // CRC-32C, bit by bit.
+    let crc = |data: &[u8]| {
+        !data.iter().fold(!0u32, |sum, &byte| {
+            (0..8).fold(sum ^ u32::from(byte), |sum, _| (sum >> 1) ^ (0x82f6_3b78 & (sum & 1).wrapping_neg()))
+        })
+    };
+    let summed = folder.path().join("summed.zarr");
+    counted(&summed, "", how(3, "none"));
+    let metadata = std::fs::read_to_string(summed.join("zarr.json")).unwrap();
+    let mut metadata: serde_json::Value = serde_json::from_str(&metadata).unwrap();
+    metadata["codecs"].as_array_mut().unwrap().push(serde_json::json!({"name": "crc32c"}));
+    std::fs::write(summed.join("zarr.json"), metadata.to_string()).unwrap();
+    let chunk = summed.join("c/1/0");
+    let mut bytes = std::fs::read(&chunk).unwrap();
+    bytes.extend(crc(&bytes).to_le_bytes());
+    std::fs::write(&chunk, &bytes).unwrap();
+
+    let sharded = folder.path().join("sharded.zarr");
+    counted(&sharded, "", how(3, "zstd").shards([4, 3]));
+    for (path, key, index) in [(&summed, "c/1/0", [1, 0]), (&sharded, "c/0/1", [0, 1])] {
+        let whole = std::fs::read(path.join(key)).unwrap();
+        let store = Zarr.open(path, "").unwrap();
+        assert!(matches!(store.coded(&index).unwrap(), crate::store::Coded::Bytes(bytes) if bytes == whole));
+        for at in [whole.len() - 1, whole.len() - 6] {
+            let mut bad = whole.clone();
+            bad[at] ^= 4;
+            std::fs::write(path.join(key), bad).unwrap();
+            let error = store.coded(&index).map(drop).unwrap_err().to_string();
+            let names = [key, &format!("chunk ({}, {})", index[0], index[1])];
+            assert!(names.iter().all(|name| error.contains(name)), "{error}");
+        }
+    }
+}

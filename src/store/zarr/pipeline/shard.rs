@@ -124,6 +124,25 @@ impl Sharding {
         Ok(Index { counts, entries })
     }
 
+    /// Verifies the index of a shard, and what is stored of its inner chunks as far as that needs no decoding.
+    pub(in crate::store::zarr) fn verify(&self, stored: &[u8], shard: &[usize]) -> Outcome<()> {
+        let (size, at_end) = self.index_place(shard)?;
+        let total = stored.len() as u64;
+        let at = total.checked_sub(size).ok_or("holds less than the shard index")?;
+        let part = |at: u64, len: u64| {
+            let (at, end) = (usize::try_from(at).ok()?, usize::try_from(at.checked_add(len)?).ok()?);
+            stored.get(at..end)
+        };
+        let index = part(if at_end { at } else { 0 }, size).ok_or("holds less than the shard index")?;
+        let index = self.parse_index(index.to_vec(), total, shard)?;
+        for (number, &(at, len)) in index.entries.iter().enumerate().filter(|(_, place)| **place != ABSENT) {
+            let inner = part(at, len).ok_or("the shard index points beyond its end")?;
+            let named = |why| format!("inner chunk {}: {why}", shape::tuple(&grid_index(number, &index.counts)));
+            self.inner.verify(inner, &self.inner_shape).map_err(named)?;
+        }
+        Ok(())
+    }
+
     /// Decodes the part of a shard that `part` (relative to the shard) covers into a box of `out`.
     pub(in crate::store::zarr) fn read(
         &self,

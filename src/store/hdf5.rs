@@ -3,9 +3,9 @@
 //! libhdf5 answers what is in a file: shapes, types, attributes, where the bytes are. The bytes themselves we read and
 //! decode on the calling thread, outside the library's global lock (`read.rs`, `chunks.rs`, `filters.rs`): contiguous
 //! datasets, and chunked ones whose filters are among shuffle, deflate, fletcher32, lzf, lz4, zstd, bzip2, bitshuffle,
-//! blosc, blosc2, zfp and szip. Everything odd (nbit, scaleoffset, virtual and external data, unusual number formats) goes through
-//! the library. Nothing of the library stays open between calls, so that a file can be read and added to at the same
-//! time.
+//! blosc, blosc2, zfp and szip. Everything odd (nbit, scaleoffset, virtual and external data, unusual number formats)
+//! goes through the library. Nothing of the library stays open between calls, so that a file can be read and added to
+//! at the same time.
 //!
 //! Written arrays are chunked, shuffled and deflated by default, by the threads that compute (`encode.rs`). They are
 //! built in a file of their own beside the target, which [`finish`](super::Sink::finish) renames; where the target

@@ -88,6 +88,41 @@ pub(in crate::store) fn repeat(out: &mut [u8], start: usize, to: usize, len: usi
     }
 }
 
+/// Verifies the checksum at the end and returns the number of bytes before it.
+pub(in crate::store) fn check_fletcher32(data: &[u8]) -> Result<usize, String> {
+    let Some((body, sum)) = data.split_last_chunk::<4>() else {
+        return Err("fletcher32: the chunk is shorter than its checksum".to_owned());
+    };
+    let (stored, found) = (u32::from_le_bytes(*sum), fletcher32(body));
+    // Before 1.6.3 the library stored the bytes of each half in the other order.
+    let old = (found & 0x00ff_00ff) << 8 | (found >> 8) & 0x00ff_00ff;
+    if stored == found || stored == old {
+        Ok(body.len())
+    } else {
+        Err(format!("fletcher32: the checksum is {stored:08x} and the data has {found:08x}"))
+    }
+}
+
+/// The checksum of HDF5: big-endian words of 16 bits, an odd byte at the end counting as the upper half of one.
+pub(in crate::store) fn fletcher32(data: &[u8]) -> u32 {
+    let fold = |sum: u32| (sum & 0xffff) + (sum >> 16);
+    let (mut a, mut b) = (0u32, 0u32);
+    let (words, odd) = data.as_chunks::<2>();
+    for run in words.chunks(360) {
+        for word in run {
+            a += u32::from(u16::from_be_bytes(*word));
+            b += a;
+        }
+        (a, b) = (fold(a), fold(b));
+    }
+    if let [last] = odd {
+        a += u32::from(*last) << 8;
+        b += a;
+        (a, b) = (fold(a), fold(b));
+    }
+    fold(b) << 16 | fold(a)
+}
+
 /// Big-endian numbers and runs of bytes, taken from the front of a slice.
 pub(in crate::store) struct Cursor<'a>(pub &'a [u8]);
 

@@ -61,7 +61,7 @@ def filters_of(draw, dtype):
     if picked and picked[0].codec_id == "fixedscaleoffset":
         picked += draw.choice([[], [numcodecs.Delta(wide, narrow)]])
     if draw.random() < 0.2:
-        picked.append(numcodecs.CRC32(location=draw.choice(["start", "end"])))
+        picked.append(draw.choice([numcodecs.CRC32(location=draw.choice(["start", "end"])), numcodecs.Fletcher32()]))
     return picked
 
 

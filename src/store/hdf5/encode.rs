@@ -3,10 +3,11 @@
 
 use super::ffi::Res;
 use super::ffi::dataset::FilterInfo;
-use super::filters::{fletcher32, lzf};
+use super::filters::lzf;
 use crate::cpu::shuffle;
 use crate::error::{Error, Result};
 use crate::store::raw::encode_blosc;
+use crate::store::unpack::fletcher32;
 use libdeflater::{CompressionLvl, Compressor};
 use std::borrow::Cow;
 use std::ffi::CStr;

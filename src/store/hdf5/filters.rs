@@ -9,7 +9,7 @@ use super::ffi::dataset::FilterInfo;
 use super::ffi::filter::{Decoder, offer};
 use crate::cpu::copy::swap_bytes;
 use crate::cpu::shuffle;
-use crate::store::unpack::{Cursor, KEPT, Tools, blosc, blosc2, exactly, lz4, zfp};
+use crate::store::unpack::{Cursor, KEPT, Tools, blosc, blosc2, check_fletcher32, exactly, lz4, zfp};
 use serde_json::{Value, json};
 use std::io::Read;
 
@@ -87,7 +87,8 @@ impl Pipeline {
         self.steps.is_empty()
     }
 
-    /// Verifies what is stored of a chunk, as far as that needs no decoding: the checksum, where that is the last filter.
+    /// Verifies what is stored of a chunk, as far as that needs no decoding: the checksum, where that is the last
+    /// filter.
     pub(super) fn verify(&self, stored: &[u8]) -> Result<(), String> {
         if self.steps.last() == Some(&Step::Fletcher32) { check_fletcher32(stored).map(drop) } else { Ok(()) }
     }
@@ -370,39 +371,4 @@ fn unpack_bzip2(from: &[u8], out: &mut [u8]) -> Result<usize, String> {
         }
         (read, wrote) = (now.0.min(from.len()), now.1.min(out.len()));
     }
-}
-
-/// Verifies the checksum at the end and returns the number of bytes before it.
-fn check_fletcher32(data: &[u8]) -> Result<usize, String> {
-    let Some((body, sum)) = data.split_last_chunk::<4>() else {
-        return Err("fletcher32: the chunk is shorter than its checksum".to_owned());
-    };
-    let (stored, found) = (u32::from_le_bytes(*sum), fletcher32(body));
-    // Before 1.6.3 the library stored the bytes of each half in the other order.
-    let old = (found & 0x00ff_00ff) << 8 | (found >> 8) & 0x00ff_00ff;
-    if stored == found || stored == old {
-        Ok(body.len())
-    } else {
-        Err(format!("fletcher32: the checksum is {stored:08x} and the data has {found:08x}"))
-    }
-}
-
-/// The checksum of HDF5: big-endian words of 16 bits, an odd byte at the end counting as the upper half of one.
-pub(super) fn fletcher32(data: &[u8]) -> u32 {
-    let fold = |sum: u32| (sum & 0xffff) + (sum >> 16);
-    let (mut a, mut b) = (0u32, 0u32);
-    let (words, odd) = data.as_chunks::<2>();
-    for run in words.chunks(360) {
-        for word in run {
-            a += u32::from(u16::from_be_bytes(*word));
-            b += a;
-        }
-        (a, b) = (fold(a), fold(b));
-    }
-    if let [last] = odd {
-        a += u32::from(*last) << 8;
-        b += a;
-        (a, b) = (fold(a), fold(b));
-    }
-    fold(b) << 16 | fold(a)
 }

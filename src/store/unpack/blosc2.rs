@@ -298,7 +298,8 @@ impl<'a> Words<'a> {
     }
 }
 
-/// The shape of what a frame holds, of its chunks, and of the blocks of these; chunks and blocks at the edge are padded.
+/// The shape of what a frame holds, of its chunks, and of the blocks of these; chunks and blocks at the edge are
+/// padded.
 struct Grid {
     shape: Vec<usize>,
     chunk: Vec<usize>,

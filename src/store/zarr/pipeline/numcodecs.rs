@@ -1,11 +1,13 @@
 //! Filters of Python's `numcodecs` that the `zarrs` crate lacks or knows in one version of Zarr alone.
 //!
 //! On elements: `delta`, `astype`, `fixedscaleoffset`, `packbits`, and `quantize` and `bitround`, where nothing is to
-//! be undone. On bytes: `lz4` and `crc32`. Here they are undone; `numcodecs/encode.rs` applies them.
+//! be undone. On bytes: `lz4`, `crc32` and `fletcher32`, which the crate
+//! gets wrong for an odd number of bytes. Here they are undone; `numcodecs/encode.rs` applies them.
 
 use super::{Form, Named, Outcome, data_type_of, dtype_named};
 use crate::dtype::scalar::Scalar;
 use crate::dtype::{DType, Kind};
+use crate::store::unpack::check_fletcher32;
 use serde_json::Value;
 use std::num::NonZeroU64;
 use zarrs::array::{BytesRepresentation, FillValue};
@@ -202,6 +204,8 @@ pub(in crate::store::zarr) enum ByteFilter {
     Lz4,
     /// Bytes with their CRC-32 before or after them.
     Crc32 { at_end: bool },
+    /// Bytes before the checksum of HDF5.
+    Fletcher32,
 }
 
 impl ByteFilter {
@@ -209,6 +213,7 @@ impl ByteFilter {
     pub(in crate::store::zarr) fn new(codec: &Named) -> Option<Self> {
         match codec.short() {
             "lz4" => Some(Self::Lz4),
+            "fletcher32" => Some(Self::Fletcher32),
             "crc32" => {
                 let at_end = codec.config.get("location").and_then(Value::as_str) == Some("end");
                 Some(Self::Crc32 { at_end })
@@ -222,8 +227,8 @@ impl ByteFilter {
         use BytesRepresentation::{BoundedSize, FixedSize, UnboundedSize};
         match (self, size) {
             (Self::Lz4, _) | (_, UnboundedSize) => UnboundedSize,
-            (Self::Crc32 { .. }, FixedSize(n)) => FixedSize(n.saturating_add(4)),
-            (Self::Crc32 { .. }, BoundedSize(n)) => BoundedSize(n.saturating_add(4)),
+            (Self::Crc32 { .. } | Self::Fletcher32, FixedSize(n)) => FixedSize(n.saturating_add(4)),
+            (Self::Crc32 { .. } | Self::Fletcher32, BoundedSize(n)) => BoundedSize(n.saturating_add(4)),
         }
     }
 
@@ -244,6 +249,7 @@ impl ByteFilter {
                 }
                 lz4_block(block, declared)
             }
+            Self::Fletcher32 => check_fletcher32(data).map(|len| data[..len].to_vec()),
             Self::Crc32 { at_end } => {
                 let split = if *at_end {
                     data.split_last_chunk::<4>().map(|(rest, sum)| (sum, rest))
@@ -334,6 +340,11 @@ mod tests {
         stored[5] ^= 1;
         let error = ByteFilter::Crc32 { at_end: false }.decode(&stored, &size).unwrap_err();
         assert!(error.ends_with("was cbf43926 when it was written"), "{error}");
+        // What numcodecs makes of an odd number of bytes.
+        let stored = ByteFilter::Fletcher32.encode(b"abcde");
+        assert_eq!(stored, b"abcde\xc7\x29\xf0\x4f");
+        assert_eq!(ByteFilter::Fletcher32.decode(&stored, &size).unwrap(), b"abcde");
+        assert!(ByteFilter::Fletcher32.decode(&stored[1..], &size).unwrap_err().starts_with("fletcher32: "));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::{ByteFilter, ElementFilter, Number};
 use crate::dtype::scalar::Scalar;
 use crate::dtype::{DType, Kind};
+use crate::store::unpack::fletcher32;
 use crate::store::zarr::pipeline::{Form, Outcome};
 use half::f16;
 
@@ -49,6 +50,7 @@ impl ByteFilter {
             Self::Lz4 => lz4_flex::block::compress_prepend_size(data),
             Self::Crc32 { at_end: false } => [&sum(), data].concat(),
             Self::Crc32 { at_end: true } => [data, &sum()].concat(),
+            Self::Fletcher32 => [data, &fletcher32(data).to_le_bytes()].concat(),
         }
     }
 }

@@ -28,7 +28,7 @@ pub struct Encoding {
 pub enum Coded {
     /// It was never written.
     Missing,
-    /// Its bytes, by the array's [`Store::coding`].
+    /// Its bytes, by the array's [`Store::coding`](super::Store::coding).
     Bytes(Vec<u8>),
     /// It is encoded in another way than the others, and has to be decoded.
     Otherwise,

@@ -21,7 +21,8 @@ fn waves(cx: &Context, shape: &[usize]) -> Array<f32> {
 }
 
 fn store(cx: &Context, x: &Array<f32>, path: &Path, (chunks, codec, version): (&[usize], &str, u8)) -> Array<f32> {
-    let how = Create { zarr_version: Some(version), ..Create::new().chunks(chunks).codec(codec) };
+    let how = Create { zarr_version: Some(version), ..Create::new().chunks(chunks) };
+    let how = if codec.is_empty() { how } else { how.codec(codec) };
     cx.compute(x.clone().store(path, how)).unwrap();
     cx.open(path).unwrap().try_typed::<f32>().unwrap()
 }
@@ -57,7 +58,9 @@ fn parts_of_chunks_have_the_bits_of_the_whole() {
     let (one, many) = (context(1), context(3));
     let shape = [37, 80, 250];
     let x = waves(&one, &shape);
-    let layouts: [(&[usize], &str, u8); 6] = [
+    let layouts: [(&[usize], &str, u8); 7] = [
+        // Blosc with a checksum behind it.
+        (&[16, 80, 250], "", 3),
         (&[16, 80, 250], "blosc-lz4", 2),
         (&[16, 80, 250], "blosc-zstd", 3),
         (&[20, 50, 250], "blosc-lz4", 2),
@@ -97,4 +100,23 @@ fn large_chunks_are_walked_in_parts() {
     assert!(text.contains("2 tasks of blocks (16, 400, 400),"), "{text}");
     let text = tasks((&[16, 400, 400], "blosc-lz4", 2), &|x| x.mean(0).into_dyn());
     assert!(!text.contains("parts of"), "{text}");
+}
+
+#[test]
+fn a_checksum_is_verified_before_a_part_is_decoded() {
+    let folder = tempfile::tempdir().unwrap();
+    let cx = context(1);
+    let x = waves(&cx, &[8, 200, 200]);
+    let path = folder.path().join("x.zarr");
+    let stored = store(&cx, &x, &path, (&[4, 200, 200], "", 3));
+    let first = |x: &Array<f32>| cx.compute(x.slice(s![4, .., ..]));
+    assert_eq!(first(&stored).unwrap(), cx.compute(x.slice(s![4, .., ..])).unwrap());
+    let chunk = path.join("c/1/0/0");
+    let mut bytes = std::fs::read(&chunk).unwrap();
+    // In the last block, of which the first map has nothing.
+    let at = bytes.len() - 20;
+    bytes[at] ^= 1;
+    std::fs::write(&chunk, bytes).unwrap();
+    let error = first(&stored).unwrap_err().to_string();
+    assert!(error.contains("chunk (1, 0, 0)") && error.contains("checksum"), "{error}");
 }

@@ -10,7 +10,7 @@ use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::store::unpack::Tools;
 use crate::store::unpack::blosc::Frame;
-use crate::store::zarr::piece::{Bytes, Piece, grown};
+use crate::store::zarr::piece::{Bytes, Piece, grown, reserve};
 use direct::{Direct, Scratch};
 use lzma::Lzma;
 use numcodecs::{ByteFilter, ElementFilter};
@@ -312,18 +312,31 @@ impl Pipeline {
 
     /// Whether parts of a chunk can be decoded without the rest.
     pub(super) fn is_in_parts(&self) -> bool {
-        self.direct.is_some_and(Direct::is_bare_frame)
+        self.direct.is_some_and(Direct::is_frame)
     }
 
-    /// A chunk of a file, of `bytes` bytes, to be read and decoded bit by bit, where its codecs allow that: `whole`, or
-    /// in parts.
-    pub(super) fn frame(&self, piece: &Piece, bytes: usize, whole: bool) -> Option<Result<Frame>> {
-        let is_file = matches!(piece.bytes, Bytes::File { .. });
+    /// The length of a chunk without the checksum behind it, which is verified, where there is one; then the chunk is in
+    /// memory.
+    pub(super) fn verified(&self, piece: &mut Piece) -> Result<u64> {
+        let Some(sum) = self.packed.get(1).filter(|_| self.direct.is_some_and(Direct::is_summed)) else {
+            return Ok(piece.len);
+        };
+        let mut all = reserve(&piece.path, piece.len)?;
+        piece.read_at(0, &mut all)?;
+        let most = BytesRepresentation::BoundedSize(piece.len);
+        let body = sum.decode(Cow::Borrowed(&all), &most).map_err(|why| Error::store(&piece.path, why))?.len();
+        piece.bytes = Bytes::Memory(all);
+        Ok(body as u64)
+    }
+
+    /// The frame of `len` bytes that a chunk of `bytes` bytes begins with, to be decoded bit by bit, `whole` or in parts,
+    /// where its codecs allow that.
+    pub(super) fn frame(&self, piece: &Piece, (len, bytes): (u64, usize), whole: bool) -> Option<Result<Frame>> {
         let read = |at, to: &mut [u8]| piece.read_at(at, to);
-        if !self.is_in_parts() || !is_file {
+        if !self.is_in_parts() {
             return None;
         }
-        Frame::open((piece.len, bytes, whole), read, |why| Error::store(&piece.path, why))
+        Frame::open((len, bytes, whole), read, |why| Error::store(&piece.path, why))
     }
 
     /// Reads the bytes from `at` on that a [frame](Self::frame) of this chunk holds.
@@ -343,7 +356,10 @@ impl Pipeline {
     /// Reads a chunk of a file and decodes it straight to where its elements go, where its codecs allow to do that bit
     /// by bit.
     pub(super) fn read_into(&self, piece: &Piece, out: &mut [u8], scratch: &mut Scratch) -> Option<Result<()>> {
-        let frame = self.frame(piece, out.len(), true)?;
+        if self.direct?.is_summed() || !matches!(piece.bytes, Bytes::File { .. }) {
+            return None;
+        }
+        let frame = self.frame(piece, (piece.len, out.len()), true)?;
         Some(frame.and_then(|mut frame| self.read_part(piece, (&mut frame, 0), out, scratch)))
     }
 

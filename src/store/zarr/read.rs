@@ -107,11 +107,7 @@ impl ZarrStore {
             Some(objects) => objects.piece(&key, limit)?,
             None => self.source.piece(&key)?,
         };
-        let mut piece = piece;
-        if in_part && let Some(opened) = Opened::new(&self.array, index, &mut piece) {
-            return opened?.read(&self.array, &part, (&mut window, trail), scratch);
-        }
-        let Some(piece) = piece else {
+        let Some(mut piece) = piece else {
             window.fill(&whole, &self.array.fill);
             return Ok(());
         };
@@ -121,6 +117,12 @@ impl ZarrStore {
         let path = piece.path.clone();
         if piece.len > limit {
             return Err(Error::store(path, format!("holds {} bytes, far more than a chunk", piece.len)));
+        }
+        if in_part && !matches!(piece.bytes, Bytes::Remote { .. }) {
+            match Opened::new(&self.array, index, piece)? {
+                Ok(opened) => return opened.read(&self.array, &part, (&mut window, trail), scratch),
+                Err(as_it_was) => piece = as_it_was,
+            }
         }
         let pipeline = &self.array.pipeline;
         if place.shape == stored_shape

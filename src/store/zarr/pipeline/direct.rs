@@ -69,9 +69,9 @@ impl Direct {
         }
     }
 
-    /// Whether a chunk is a Blosc frame and nothing else.
-    pub(super) fn is_bare_frame(self) -> bool {
-        self.packing == Packing::Blosc && !self.summed
+    /// Whether a chunk is a Blosc frame, but for a checksum.
+    pub(super) fn is_frame(self) -> bool {
+        self.packing == Packing::Blosc
     }
 
     /// Whether a checksum stands behind what is packed.

@@ -66,7 +66,7 @@ impl Header {
     /// Whether the library would do no better: it has vectors for elements of other widths, and for bits.
     #[cfg(feature = "zarr")]
     fn is_ours(&self) -> bool {
-        let is_quick = matches!(self.flags >> 5, 1 | 4) && (!self.is_shuffled() || [2, 4, 8].contains(&self.width));
+        let is_quick = matches!(self.flags >> 5, 1 | 3 | 4) && (!self.is_shuffled() || [2, 4, 8].contains(&self.width));
         self.is_in_parts() && is_quick && !self.is_copied()
     }
 

@@ -312,7 +312,7 @@ impl Pipeline {
 
     /// Whether parts of a chunk can be decoded without the rest.
     pub(super) fn is_in_parts(&self) -> bool {
-        self.direct.is_some_and(Direct::is_frame)
+        self.direct.is_some_and(Direct::is_in_parts)
     }
 
     /// The length of a chunk without the checksum behind it, which is verified, where there is one; then the chunk is in
@@ -333,7 +333,7 @@ impl Pipeline {
     /// where its codecs allow that.
     pub(super) fn frame(&self, piece: &Piece, (len, bytes): (u64, usize), whole: bool) -> Option<Result<Frame>> {
         let read = |at, to: &mut [u8]| piece.read_at(at, to);
-        if !self.is_in_parts() {
+        if !self.direct.is_some_and(Direct::is_frame) {
             return None;
         }
         Frame::open((len, bytes, whole), read, |why| Error::store(&piece.path, why))

@@ -5,6 +5,7 @@ use super::{Core, Named, Outcome};
 use crate::cpu::copy::swap_bytes;
 use crate::dtype::DType;
 use crate::store::unpack::{KEPT, Tools, blosc};
+use serde_json::Value;
 
 /// Memory and decoders that a thread uses again for every chunk.
 #[derive(Default)]
@@ -41,6 +42,8 @@ pub(super) struct Direct {
     summed: bool,
     /// Bytes of a number, where they are reversed.
     swapped: Option<usize>,
+    /// Whether parts can be decoded alone, and no slower than all.
+    in_parts: bool,
 }
 
 impl Direct {
@@ -54,7 +57,8 @@ impl Direct {
             "zlib" => Packing::Zlib,
             _ => return None,
         };
-        Some(Self { packing, summed, swapped: swapped.then_some(dtype.real().size()) })
+        let in_parts = packing == Packing::Blosc && has_quick_parts(codec, dtype);
+        Some(Self { packing, summed, swapped: swapped.then_some(dtype.real().size()), in_parts })
     }
 
     /// Whether `stored` can hold so many bytes: a small file cannot ask for much memory.
@@ -72,6 +76,11 @@ impl Direct {
     /// Whether a chunk is a Blosc frame, but for a checksum.
     pub(super) fn is_frame(self) -> bool {
         self.packing == Packing::Blosc
+    }
+
+    /// Whether parts of a chunk can be decoded alone, and no slower than all of it.
+    pub(super) fn is_in_parts(self) -> bool {
+        self.in_parts
     }
 
     /// Whether a checksum stands behind what is packed.
@@ -100,5 +109,41 @@ impl Direct {
         }
         self.finish(out);
         Some(Ok(()))
+    }
+}
+
+/// Whether Blosc packs, by its metadata, in a way that is decoded here: of other codecs and of bits the C library is
+/// quicker, which decodes whole chunks. The header of a chunk has the last word.
+fn has_quick_parts(codec: &Named, dtype: DType) -> bool {
+    let packs = codec.config.get("cname").and_then(Value::as_str).unwrap_or("lz4");
+    let sorts = match codec.config.get("shuffle") {
+        None => true,
+        Some(Value::String(how)) => how != "bitshuffle",
+        // Bits of bytes, and bytes of others.
+        Some(how) if how.as_i64() == Some(-1) => dtype.size() > 1,
+        Some(how) => how.as_i64() != Some(2),
+    };
+    sorts && ["lz4", "lz4hc", "zstd", "zlib"].contains(&packs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_blosc_does_is_known_by_its_metadata() {
+        let quick = |config: Value, dtype: DType| {
+            let config = config.as_object().unwrap().clone();
+            has_quick_parts(&Named { version: 2, name: "blosc".to_owned(), config }, dtype)
+        };
+        assert!(quick(json!({}), DType::F32));
+        assert!(quick(json!({"cname": "zstd", "shuffle": 1}), DType::F32));
+        assert!(quick(json!({"cname": "zlib", "shuffle": "noshuffle"}), DType::U8));
+        assert!(quick(json!({"cname": "lz4", "shuffle": -1}), DType::F32));
+        assert!(!quick(json!({"cname": "lz4", "shuffle": -1}), DType::U8));
+        assert!(!quick(json!({"cname": "lz4", "shuffle": 2}), DType::F32));
+        assert!(!quick(json!({"cname": "zstd", "shuffle": "bitshuffle"}), DType::F32));
+        assert!(!quick(json!({"cname": "blosclz", "shuffle": 1}), DType::F32));
     }
 }

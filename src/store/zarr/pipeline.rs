@@ -315,8 +315,8 @@ impl Pipeline {
         self.direct.is_some_and(Direct::is_in_parts)
     }
 
-    /// The length of a chunk without the checksum behind it, which is verified, where there is one; then the chunk is in
-    /// memory.
+    /// The length of a chunk without the checksum behind it, which is verified, where there is one; then the chunk is
+    /// in memory.
     pub(super) fn verified(&self, piece: &mut Piece) -> Result<u64> {
         let Some(sum) = self.packed.get(1).filter(|_| self.direct.is_some_and(Direct::is_summed)) else {
             return Ok(piece.len);
@@ -329,8 +329,8 @@ impl Pipeline {
         Ok(body as u64)
     }
 
-    /// The frame of `len` bytes that a chunk of `bytes` bytes begins with, to be decoded bit by bit, `whole` or in parts,
-    /// where its codecs allow that.
+    /// The frame of `len` bytes that a chunk of `bytes` bytes begins with, to be decoded bit by bit, `whole` or in
+    /// parts, where its codecs allow that.
     pub(super) fn frame(&self, piece: &Piece, (len, bytes): (u64, usize), whole: bool) -> Option<Result<Frame>> {
         let read = |at, to: &mut [u8]| piece.read_at(at, to);
         if !self.direct.is_some_and(Direct::is_frame) {

@@ -311,11 +311,18 @@ fn containers_are_converted_whole() {
 #[test]
 fn a_conversion_that_fails_leaves_nothing() {
     let bench = Bench::new();
-    std::fs::write(bench.path("x.zarr/x/c/1/1"), b"rubbish").unwrap();
+    bench.says(&["convert", "x.zarr", "u.zarr", "--chunks", "2,3", "--codec", "zstd"]);
+    for damaged in ["x.zarr/x/c/1/1", "u.zarr/x/c/1/1"] {
+        std::fs::write(bench.path(damaged), b"rubbish").unwrap();
+    }
     assert_eq!(bench.fails(&["convert", "x.zarr", "y.zarr", "--codec", "gzip"]).0, 1);
     assert_eq!(bench.fails(&["convert", "x.zarr/x", "y.npy"]).0, 1);
-    // A copy is what the array was, and whoever reads it is told.
-    bench.says(&["convert", "x.zarr", "y.zarr"]);
+    // A checksum behind a chunk is looked at when the chunk is copied.
+    let (code, why) = bench.fails(&["convert", "x.zarr", "y.zarr"]);
+    assert!(code == 1 && why.contains("checksum") && why.contains("chunk (1, 1)"), "{why}");
+    assert!(!bench.path("y.zarr").exists() && !bench.path("y.npy").exists());
+    // A copy of what has none is what the array was, and whoever reads it is told.
+    bench.says(&["convert", "u.zarr", "y.zarr"]);
     assert_eq!(std::fs::read(bench.path("y.zarr/x/c/1/1")).unwrap(), b"rubbish");
     assert_eq!(bench.fails(&["info", "y.zarr", "--stats"]).0, 1);
     // A folder that is no container is never replaced.

@@ -211,7 +211,7 @@ pub fn sweeps(plan: &Plan, machine: &Machine) -> Result<Vec<Sweep>> {
         let bytes = task_bytes(plan, &stages, &grid.longest());
         let order = order(plan, &stages);
         let sources = Sources::of(plan, &stages);
-        let chunks = sources.walked(&grid).filter(|c| *c != grid && machine.device.is_none() && order.is_sorted());
+        let chunks = sources.walked(&grid).filter(|c| *c != grid && walks(plan, &stages, machine) && order.is_sorted());
         let carried = carried_bytes(plan, &stages, &grid, &order);
         if bytes + carried > share {
             return Err(Error::memory(label(), held + carried + bytes, machine.budget));
@@ -422,10 +422,16 @@ pub fn grid(plan: &Plan, stages: &[StageId], machine: &Machine, share: u64) -> C
     if sources.is_empty() && cells.is_none() {
         spread(&mut axes, machine.threads, machine.small_block(false, false), &walked);
     }
-    if machine.device.is_none() && sources.walked(&grid_of(&axes)).is_some() {
+    if walks(plan, stages, machine) && sources.walked(&grid_of(&axes)).is_some() {
         part(&mut axes, PART, &walked);
     }
     grid_of(&axes)
+}
+
+/// Whether blocks may be parts of stored chunks that are walked one after another: each is used on the CPU while a near
+/// cache has it.
+fn walks(plan: &Plan, stages: &[StageId], machine: &Machine) -> bool {
+    machine.device.is_none() && !spills(plan, stages)
 }
 
 /// Whether blocks go to disk or come from there: large ones have large cells in common.

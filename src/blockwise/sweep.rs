@@ -128,11 +128,7 @@ impl Sweep {
     /// Blocks that are parts of one stored chunk, at most; one where they are not parts.
     fn parts(&self) -> usize {
         let along = |(chunks, blocks): (&AxisChunks, &AxisChunks)| chunks.longest().div_ceil(blocks.longest().max(1));
-        self.chunks
-            .iter()
-            .map(|c| c.axes().iter().zip(self.grid.axes()).map(along).product::<usize>())
-            .sum::<usize>()
-            .max(1)
+        self.chunks.as_ref().map_or(1, |chunks| chunks.axes().iter().zip(self.grid.axes()).map(along).product())
     }
 
     /// Whether tasks take so little that many are queued at once, and stores are not told of them before.

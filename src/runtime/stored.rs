@@ -33,9 +33,9 @@ impl Shared<'_> {
         let start = positions.iter().map(|p| p.first).collect();
         let span = Region::new(start, positions.iter().map(|p| p.end() - p.first).collect());
         let dense = span.shape == counts;
-        let direct =
-            store.in_memory() || ((store.random_access() || info.chunks.aligned(&span)) && !(again || self.cached[s]));
-        let in_parts = self.in_parts[s] && !(again || self.cached[s]);
+        let kept = again || self.cached[s];
+        let direct = store.in_memory() || ((store.random_access() || info.chunks.aligned(&span)) && !kept);
+        let in_parts = self.in_parts[s] && !kept;
         if dense && (direct || in_parts && info.chunks.touching(&span).size() == 1) {
             let mut buffer = buffer();
             self.read_into(s, &span, buffer.bytes_mut(), memo.trails.entry(s).or_default())?;

@@ -173,8 +173,9 @@ pub(super) fn data_type_of(dtype: DType) -> DataType {
     }
 }
 
+/// A codec from elements to elements.
 #[derive(Debug)]
-enum ArrayStage {
+pub(super) enum ArrayStage {
     Zarrs(Arc<dyn ArrayToArrayCodecTraits>),
     Ours(ElementFilter),
 }
@@ -468,29 +469,39 @@ impl Pipeline {
 }
 
 impl ArrayStage {
-    fn encoded(&self, form: &Form) -> Outcome<Form> {
+    /// What it makes of elements of this form.
+    pub(super) fn encoded(&self, form: &Form) -> Outcome<Form> {
         match self {
             Self::Ours(filter) => filter.encoded(form),
             Self::Zarrs(codec) => Form::after(codec.as_ref(), form),
         }
     }
 
-    fn decode(&self, data: Vec<u8>, form: &Form) -> Outcome<Vec<u8>> {
-        match self {
-            Self::Ours(filter) => filter.decode(data, form),
-            Self::Zarrs(codec) => {
-                let input = ArrayBytes::new_flen(data);
-                let out = codec
-                    .decode(input, &form.shape, &form.data_type, &form.fill, &options())
-                    .map_err(|e| e.to_string())?;
-                fixed(out)
-            }
-        }
+    /// Encodes elements of this form.
+    pub(super) fn encode(&self, data: Vec<u8>, form: &Form) -> Outcome<Vec<u8>> {
+        let codec = match self {
+            Self::Ours(filter) => return filter.encode(data, form),
+            Self::Zarrs(codec) => codec,
+        };
+        let input = ArrayBytes::new_flen(data);
+        let done = codec.encode(input, &form.shape, &form.data_type, &form.fill, &options());
+        fixed(done.map_err(|e| e.to_string())?)
+    }
+
+    /// Decodes what it made of elements of this form.
+    pub(super) fn decode(&self, data: Vec<u8>, form: &Form) -> Outcome<Vec<u8>> {
+        let codec = match self {
+            Self::Ours(filter) => return filter.decode(data, form),
+            Self::Zarrs(codec) => codec,
+        };
+        let input = ArrayBytes::new_flen(data);
+        let done = codec.decode(input, &form.shape, &form.data_type, &form.fill, &options());
+        fixed(done.map_err(|e| e.to_string())?)
     }
 }
 
 /// The bytes of elements of one size.
-pub(super) fn fixed(bytes: ArrayBytes<'_>) -> Outcome<Vec<u8>> {
+fn fixed(bytes: ArrayBytes<'_>) -> Outcome<Vec<u8>> {
     bytes.into_fixed().map(Cow::into_owned).map_err(|e| e.to_string())
 }
 

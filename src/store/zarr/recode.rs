@@ -4,7 +4,7 @@ use super::create::parts;
 use super::meta::Array;
 use super::pipeline::lzma::LzmaEncoder;
 use super::pipeline::numcodecs::{self, ByteFilter, ElementFilter};
-use super::pipeline::{Form, Named, Outcome, codecs_v3, endian, fixed, options};
+use super::pipeline::{ArrayStage, Form, Named, Outcome, codecs_v3, endian, options};
 use crate::chunk::Region;
 use crate::chunk::region::Indices;
 use crate::cpu::copy::{copy_region, swap_bytes};
@@ -14,7 +14,7 @@ use crate::shape;
 use serde_json::{Value, json};
 use std::borrow::Cow;
 use std::sync::Arc;
-use zarrs::array::{ArrayBytes, ArrayToArrayCodecTraits, ArrayToBytesCodecTraits, BytesToBytesCodecTraits};
+use zarrs::array::{ArrayBytes, ArrayToBytesCodecTraits, BytesToBytesCodecTraits};
 
 /// What a shard's index says of a chunk that is not stored.
 const ABSENT: u64 = u64::MAX;
@@ -24,17 +24,10 @@ const ABSENT: u64 = u64::MAX;
 pub(super) struct Recoder {
     shape: Vec<usize>,
     dtype: DType,
-    arrays: Vec<Filter>,
+    arrays: Vec<ArrayStage>,
     core: Core,
     /// From bytes to bytes, in order.
     packed: Vec<Pack>,
-}
-
-/// A codec from elements to elements.
-#[derive(Debug)]
-enum Filter {
-    Zarrs(Arc<dyn ArrayToArrayCodecTraits>),
-    Ours(ElementFilter),
 }
 
 /// From elements to bytes.
@@ -88,7 +81,7 @@ impl Recoder {
                     if let Some(filter) = ElementFilter::new(codec)?.filter(|f| f.takes(&form)) {
                         form = filter.encoded(&form)?;
                         itemsize = form.dtype()?.size();
-                        arrays.push(Filter::Ours(filter));
+                        arrays.push(ArrayStage::Ours(filter));
                         continue;
                     }
                     if let Some(filter) = ByteFilter::new(codec) {
@@ -100,7 +93,7 @@ impl Recoder {
                     for filter in own {
                         form = Form::after(filter.as_ref(), &form)?;
                         itemsize = form.dtype()?.size();
-                        arrays.push(Filter::Zarrs(filter));
+                        arrays.push(ArrayStage::Zarrs(filter));
                     }
                     core = to_bytes.map(Core::Zarrs).or(core);
                     if !bytes.is_empty() {
@@ -120,7 +113,7 @@ impl Recoder {
         let (mut form, mut data) = (Form::new(&self.shape, self.dtype)?, elements.to_vec());
         let (mut steps, mut most) = (Vec::new(), None);
         for filter in &self.arrays {
-            if let Filter::Ours(filter) = filter {
+            if let ArrayStage::Ours(filter) = filter {
                 most = filter.tolerance(&form).map(|more| most.unwrap_or(0.0) + more).or(most);
             }
             data = filter.encode(data, &form)?;
@@ -185,35 +178,6 @@ impl Recoder {
             });
         }
         Ok(data.into_owned())
-    }
-}
-
-impl Filter {
-    fn encoded(&self, form: &Form) -> Outcome<Form> {
-        match self {
-            Self::Ours(filter) => filter.encoded(form),
-            Self::Zarrs(codec) => Form::after(codec.as_ref(), form),
-        }
-    }
-
-    fn encode(&self, data: Vec<u8>, form: &Form) -> Outcome<Vec<u8>> {
-        let codec = match self {
-            Self::Ours(filter) => return filter.encode(data, form),
-            Self::Zarrs(codec) => codec,
-        };
-        let bytes = ArrayBytes::new_flen(data);
-        let done = codec.encode(bytes, &form.shape, &form.data_type, &form.fill, &options());
-        fixed(done.map_err(|e| e.to_string())?)
-    }
-
-    fn decode(&self, data: Vec<u8>, form: &Form) -> Outcome<Vec<u8>> {
-        let codec = match self {
-            Self::Ours(filter) => return filter.decode(data, form),
-            Self::Zarrs(codec) => codec,
-        };
-        let bytes = ArrayBytes::new_flen(data);
-        let done = codec.decode(bytes, &form.shape, &form.data_type, &form.fill, &options());
-        fixed(done.map_err(|e| e.to_string())?)
     }
 }
 

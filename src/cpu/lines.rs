@@ -2,11 +2,11 @@
 //!
 //! Lines become keys (`keys.rs`), integers that compare as the elements do. Short ones lie side by side, a row of which
 //! holds one key of each, and are sorted together by a network (`network.rs`), whatever axis they follow; long ones are
-//! copied some at a time, so that whole cache lines are read, and are sorted digit by digit or only as far as needed
-//! (`select.rs`); those at one end are found in one pass (`extreme.rs`). `quantiles.rs` finds quantiles, with the
-//! arithmetic in `number.rs`; `runs.rs` is for lines that are sorted piece by piece. All ways give the same bits.
-//! `fourier.rs` transforms lines, `spline.rs` finds the coefficients of splines and `nearest.rs` the nearest elements:
-//! these leave lines in order.
+//! copied some at a time, so that whole cache lines are read, and are sorted in registers (`quick.rs`, `vector.rs`), by
+//! counts where there are few different keys, or only as far as needed (`select.rs`); those at one end are found in one
+//! pass (`extreme.rs`). `quantiles.rs` finds quantiles, with the arithmetic in `number.rs`; `runs.rs` is for lines that
+//! are sorted piece by piece. All ways give the same bits. `fourier.rs` transforms lines, `spline.rs` finds the
+//! coefficients of splines and `nearest.rs` the nearest elements: these leave lines in order.
 
 #![allow(
     clippy::cast_possible_truncation,
@@ -31,8 +31,10 @@ use num_complex::{Complex32, Complex64};
 mod walk;
 mod scratch;
 pub(crate) mod network;
-pub(crate) mod keys;
 mod select;
+mod vector;
+mod quick;
+pub(crate) mod keys;
 mod extreme;
 mod number;
 mod quantiles;
@@ -97,10 +99,11 @@ fn typed<T: Number>(op: &Lines, region: &Region, lines: &View, out: &mut [u8]) -
         return Ok(());
     }
     match &op.op {
+        LineOp::Sort if op.in_place(region.rank()) => in_place(&walk, from, cast::<T::Key>(out)?),
         LineOp::Sort => ranks(&walk, from, cast::<T>(out)?, T::Key::sort, |j| j),
         LineOp::Top(end) => {
             let (n, k, end) = (op.len, op.out, *end);
-            let arrange = move |line: &mut [T::Key], spare: &mut [T::Key]| top(line, spare, k, end);
+            let arrange = move |line: &mut [T::Key]| top(line, k, end);
             ranks(&walk, from, cast::<T>(out)?, arrange, move |j| if end == End::Last { n - 1 - j } else { j });
         }
         LineOp::Argsort => positions(&walk, from, cast::<i64>(out)?, |j| j),
@@ -118,21 +121,9 @@ fn typed<T: Number>(op: &Lines, region: &Region, lines: &View, out: &mut [u8]) -
 }
 
 /// Puts the `k` elements of one end of the line at that end, in order.
-fn top<K: Key>(line: &mut [K], spare: &mut [K], k: usize, end: End) {
+fn top<K: Key>(line: &mut [K], k: usize, end: End) {
     let n = line.len();
-    if k == 0 || n == 0 {
-        return;
-    }
-    match end {
-        End::First => {
-            line.select_nth_unstable(k - 1);
-            K::sort(&mut line[..k], &mut spare[..k]);
-        }
-        End::Last => {
-            line.select_nth_unstable(n - k);
-            K::sort(&mut line[n - k..], &mut spare[..k]);
-        }
-    }
+    K::sort_range(line, if end == End::First { 0..k } else { n - k..n });
 }
 
 fn cast<T: Pod>(bytes: &mut [u8]) -> Result<&mut [T]> {
@@ -148,13 +139,30 @@ fn by_network<K: Key>(walk: &Walk) -> bool {
     K::LANES && walk.op.len <= SHORT && walk.longest() >= network::width::<K>() / 8
 }
 
+/// Lines of the last axis in order, which are keys where they are to be.
+fn in_place<T: Ordered>(walk: &Walk, from: &[T], out: &mut [T::Key]) {
+    let len = walk.op.len;
+    let most = walk.op.together(walk.longest());
+    for group in walk.groups(most) {
+        let start = group.place(0, 0);
+        let lines = &mut out[start..start + group.count * len];
+        group.one_by_one(from, lines, len, T::key);
+        for line in lines.chunks_exact_mut(len) {
+            T::Key::sort(line);
+            for key in line.iter_mut() {
+                *key = bytemuck::cast(T::of(*key));
+            }
+        }
+    }
+}
+
 /// Lines whose result is elements of the line in order: element `j` is that of rank `rank(j)`. `arrange` puts those in
 /// place.
 fn ranks<T: Ordered>(
     walk: &Walk,
     from: &[T],
     out: &mut [T],
-    arrange: impl Fn(&mut [T::Key], &mut [T::Key]),
+    arrange: impl Fn(&mut [T::Key]),
     rank: impl Fn(usize) -> usize,
 ) {
     let (len, many) = (walk.op.len, walk.op.out);
@@ -174,11 +182,11 @@ fn ranks<T: Ordered>(
         return;
     }
     let most = walk.op.together(walk.longest());
-    let (mut keys, mut spare) = (Scratch::<T::Key>::new(most * len), Scratch::<T::Key>::new(len));
+    let mut keys = Scratch::<T::Key>::new(most * len);
     for group in walk.groups(most) {
         group.one_by_one(from, &mut keys, len, T::key);
         let lines = &mut keys[..group.count * len];
-        lines.chunks_exact_mut(len).for_each(|line| arrange(line, &mut spare));
+        lines.chunks_exact_mut(len).for_each(&arrange);
         if group.step_out == 1 {
             for (w, line) in lines.chunks_exact(len).enumerate() {
                 let start = group.place(0, w);

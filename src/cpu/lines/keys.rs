@@ -3,20 +3,39 @@
 //! A line is turned into keys once, so that nothing that orders it knows about signs and NaN. Of floating-point numbers
 //! -0 comes before +0 and NaN comes last, by its bits, so that every way to sort gives the same bytes.
 
-use super::network;
+use super::quick::Wide;
 use super::scratch::Scratch;
+use super::{network, select};
 use bytemuck::{Pod, Zeroable};
 use half::{bf16, f16};
 use num_complex::{Complex32, Complex64};
 use std::cmp::Ordering;
+use std::ops::Range;
 
 /// What lines are ordered by.
 pub(crate) trait Key: Pod + Ord + Send + Sync {
     /// Whether lines of them can be sorted side by side.
     const LANES: bool;
 
-    /// Puts `line` in ascending order; `spare` is as long, and what it holds is lost.
-    fn sort(line: &mut [Self], spare: &mut [Self]);
+    /// Puts `line` in ascending order.
+    fn sort(line: &mut [Self]);
+
+    /// Puts the keys of `range`, of the line in order, in their places; smaller ones end up before them, larger ones
+    /// after.
+    fn sort_range(line: &mut [Self], range: Range<usize>) {
+        if range.start > 0 && !range.is_empty() {
+            line.select_nth_unstable(range.start);
+        }
+        if range.end < line.len() && !range.is_empty() {
+            line[range.start..].select_nth_unstable(range.len());
+        }
+        Self::sort(&mut line[range]);
+    }
+
+    /// Puts the keys of `ranks`, which ascend, in their places; smaller ones end up before them, larger ones after.
+    fn select(line: &mut [Self], ranks: &[usize]) {
+        select::select(line, ranks);
+    }
 
     /// Sorts the lines of a panel, where these lie side by side.
     fn sort_panel(panel: &mut [Self]);
@@ -47,20 +66,12 @@ pub(crate) trait Ordered: Pod {
     fn first_nan() -> Option<Self::Key>;
 }
 
-/// Lines shorter than this are sorted by comparisons, others digit by digit.
-const DIGITS_FROM: usize = 512;
-
-macro_rules! unsigned {
-    ($($T:ty),*) => {
+macro_rules! keys {
+    ($($T:ty { $($own:item)* })*) => {
         $(impl Key for $T {
             const LANES: bool = true;
 
-            fn sort(line: &mut [Self], spare: &mut [Self]) {
-                if line.len() < DIGITS_FROM * size_of::<Self>() {
-                    return line.sort_unstable();
-                }
-                by_digits(line, spare, size_of::<Self>(), |key, digit| (key >> (8 * digit)) as u8);
-            }
+            $($own)*
 
             fn sort_panel(panel: &mut [Self]) {
                 network::sort_panel(panel);
@@ -72,7 +83,7 @@ macro_rules! unsigned {
 
             fn argsort(line: &[Self]) -> impl Fn(usize) -> i64 {
                 let narrow = size_of::<Self>() <= 4 && u32::try_from(line.len()).is_ok();
-                let packed = packed(line.iter().take(if narrow { line.len() } else { 0 }).map(|k| k.bits()), size_of::<Self>());
+                let packed = packed(line.iter().take(if narrow { line.len() } else { 0 }).map(|k| k.bits()));
                 let pairs = if narrow { Vec::new() } else { paired(line, size_of::<Self>()) };
                 move |rank| {
                     let at = if narrow { packed[rank] & u64::from(u32::MAX) } else { pairs[rank].1 };
@@ -82,20 +93,72 @@ macro_rules! unsigned {
         })*
     };
 }
-unsigned!(u8, u16, u32, u64);
+
+/// What keys that fill registers are sorted by.
+macro_rules! wide {
+    ($($T:ty),*) => {
+        keys! {
+            $($T {
+                fn sort(line: &mut [Self]) {
+                    if !Self::sort_where(line, &|_| true) {
+                        line.sort_unstable();
+                    }
+                }
+
+                fn sort_range(line: &mut [Self], range: Range<usize>) {
+                    if !Self::sort_where(line, &|part| part.start < range.end && range.start < part.end) {
+                        line.sort_unstable();
+                    }
+                }
+
+                fn select(line: &mut [Self], ranks: &[usize]) {
+                    let next = |place| ranks.get(ranks.partition_point(|&rank| rank < place));
+                    if !Self::sort_where(line, &|part| next(part.start).is_some_and(|rank| part.contains(rank))) {
+                        select::select(line, ranks);
+                    }
+                }
+            })*
+        }
+    };
+}
+wide!(u32, u64);
+
+/// What keys of which there are few are sorted by: how often each is there, where lines are long enough for that.
+macro_rules! counted {
+    ($($T:ty, from $least:literal);*) => {
+        keys! {
+            $($T {
+                fn sort(line: &mut [Self]) {
+                    if line.len() < $least {
+                        return line.sort_unstable();
+                    }
+                    let mut counts = vec![0_usize; 1 << <$T>::BITS];
+                    for &key in line.iter() {
+                        counts[usize::from(key)] += 1;
+                    }
+                    let mut rest = line;
+                    for (key, &count) in (0..=<$T>::MAX).zip(&counts) {
+                        let (these, after) = rest.split_at_mut(count);
+                        these.fill(key);
+                        rest = after;
+                    }
+                }
+            })*
+        }
+    };
+}
+counted!(u8, from 64; u16, from 2048);
 
 /// Keys of at most 32 bits in ascending order, each with its position in the lower half.
-fn packed(keys: impl ExactSizeIterator<Item = u64>, digits: usize) -> Scratch<u64> {
+fn packed(keys: impl ExactSizeIterator<Item = u64>) -> Scratch<u64> {
     let mut line = Scratch::new(keys.len());
     line.iter_mut().zip(keys).enumerate().for_each(|(i, (pair, key))| *pair = (key << 32) | i as u64);
-    if line.len() < DIGITS_FROM * digits {
-        line.sort_unstable();
-        return line;
-    }
-    let mut spare = Scratch::new(line.len());
-    by_digits(&mut line, &mut spare, digits, |pair: u64, digit| (pair >> (32 + 8 * digit)) as u8);
+    u64::sort(&mut line);
     line
 }
+
+/// Pairs fewer than this many times their digits are sorted by comparisons.
+const DIGITS_FROM: usize = 512;
 
 /// Keys in ascending order, each with its position.
 fn paired<K: Key>(keys: &[K], digits: usize) -> Vec<(K, u64)> {
@@ -110,12 +173,7 @@ fn paired<K: Key>(keys: &[K], digits: usize) -> Vec<(K, u64)> {
 }
 
 /// Puts `line` in ascending order of `digits` digits, the least significant first; equal elements stay in their order.
-pub(crate) fn by_digits<K: Copy>(
-    line: &mut [K],
-    spare: &mut [K],
-    digits: usize,
-    digit: impl Fn(K, usize) -> u8 + Copy,
-) {
+fn by_digits<K: Copy>(line: &mut [K], spare: &mut [K], digits: usize, digit: impl Fn(K, usize) -> u8 + Copy) {
     let mut counts = [[0usize; 256]; 8];
     for &key in line.iter() {
         for (d, counts) in counts[..digits].iter_mut().enumerate() {
@@ -244,7 +302,7 @@ macro_rules! complexes {
         impl Key for $Key {
             const LANES: bool = false;
 
-            fn sort(line: &mut [Self], _: &mut [Self]) {
+            fn sort(line: &mut [Self]) {
                 line.sort_unstable();
             }
 
@@ -327,11 +385,15 @@ mod tests {
             x >> 20
         };
         for mask in [u64::MAX, 0xff00, 0xf_0000_0000, 0] {
-            let mut line: Vec<u64> = (0..10_000).map(|_| next() & mask).collect();
-            let (mut sorted, mut spare) = (line.clone(), line.clone());
+            let line: Vec<u64> = (0..10_000).map(|_| next() & mask).collect();
+            let mut sorted: Vec<(u64, u64)> = line.iter().zip(0..).map(|(&key, i)| (key, i)).collect();
             sorted.sort_unstable();
-            u64::sort(&mut line, &mut spare);
-            assert_eq!(line, sorted);
+            assert_eq!(paired(&line, size_of::<u64>()), sorted);
+            let narrow: Vec<u16> = line.iter().map(|&key| key as u16).collect();
+            let (mut counted, mut sorted) = (narrow.clone(), narrow);
+            u16::sort(&mut counted);
+            sorted.sort_unstable();
+            assert_eq!(counted, sorted);
         }
     }
 }

@@ -161,7 +161,7 @@ fn one_by_one<T: Number>(
             }
             // Where NaN is last, it is the only one that is wanted.
             let end = if wanted.last().is_some_and(|&r| r >= valid) { len } else { valid };
-            select::select(&mut line[..end], &wanted);
+            T::Key::select(&mut line[..end], &wanted);
             write(&group, w, Column { keys: line, step: 1, len, valid });
         }
     }

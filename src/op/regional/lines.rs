@@ -163,6 +163,13 @@ impl Lines {
         (64 / self.dtype.size()).min(16).min(along).max(1)
     }
 
+    /// Whether lines are put in order where they are to be: those of the last axis that are long, and of elements that
+    /// fill registers, which are sorted as quickly one line after another as side by side.
+    #[must_use]
+    pub fn in_place(&self, rank: usize) -> bool {
+        self.op == LineOp::Sort && self.axis + 1 == rank && (self.len > SHORT || self.dtype.size() >= 4)
+    }
+
     /// The elements at one end, where that is all that is asked for and lines are so long that few others are held.
     #[must_use]
     pub fn extreme(&self) -> Option<(Extreme, End)> {
@@ -234,6 +241,11 @@ impl Computation for Lines {
             let along = self.across(block.len()).map_or(1, |a| block[a]);
             return self.together(along) * of.room() * 2 * self.dtype.size().max(size_of::<usize>());
         }
+        // How often each of 65536 keys is there.
+        let counts = if self.dtype.size() == 2 { size_of::<usize>() << 16 } else { 0 };
+        if self.in_place(block.len()) {
+            return counts;
+        }
         let room = match &self.op {
             LineOp::Fourier(fourier) => {
                 let along = self.across(block.len()).map_or(1, |a| block[a]);
@@ -247,8 +259,7 @@ impl Computation for Lines {
                 let along = self.across(block.len()).map_or(1, |a| block[a]);
                 return self.len * (2 * self.together(along) * size_of::<i64>() + size_of::<(usize, f64, usize)>());
             }
-            LineOp::Quantiles(_) => 0,
-            LineOp::Sort | LineOp::Top(_) => self.dtype.size(),
+            LineOp::Quantiles(_) | LineOp::Sort | LineOp::Top(_) => 0,
             LineOp::Argsort | LineOp::Argtop(_) => 2 * (self.dtype.size() + size_of::<u64>()),
             LineOp::Lexsort(keys) => {
                 let widest = keys.iter().map(|d| d.size()).max().unwrap_or(0);
@@ -259,6 +270,6 @@ impl Computation for Lines {
             return self.len * (ROW + room);
         }
         let along = self.across(block.len()).map_or(1, |a| block[a]);
-        self.len * (self.together(along) * self.dtype.size() + room)
+        self.len * (self.together(along) * self.dtype.size() + room) + counts
     }
 }

@@ -7,7 +7,7 @@
 //! has running results, `order.rs` sorts, `fft.rs` transforms, `groups.rs` reduces group by group (`resample.rs` by
 //! `periods.rs` of time), `windows.rs` block by block (`pyramid.rs` again and again), `weighted.rs` with weights,
 //! `masked.rs` without some elements, `stats.rs` has tests of hypotheses, `ndimage.rs` filters, `products.rs`
-//! multiplies them, `diagonals.rs` and `linalg.rs` are about matrices, `blocks.rs` maps user functions, `functions.rs`
+//! multiplies them, `diagonals.rs`, `linalg.rs` and `spectra.rs` are about matrices, `blocks.rs` maps user functions, `functions.rs`
 //! those that see more, `update.rs` writes into arrays that exist, `compute.rs` runs what was asked for, `stream.rs`
 //! chunk after chunk.
 
@@ -68,6 +68,7 @@ pub mod stats;
 pub mod products;
 pub mod diagonals;
 pub mod linalg;
+pub mod spectra;
 pub mod sampling;
 pub mod blocks;
 pub mod functions;

@@ -9,7 +9,8 @@
 //! sorts lines, `select.rs` keeps rows, `lookup.rs` finds elements in tables (`tables.rs`) and `tally.rs` counts them
 //! in bins, chosen by `regional.rs`; `gather.rs` copies elements from places that are data, `windows.rs` reduces boxes
 //! at regular distances, `regrid.rs` makes grids of others, `filter.rs` computes elements from windows, `resample.rs`
-//! what lies between them, `label.rs` connects them; `shuffle.rs` puts the bytes of elements together; `device.rs` is
+//! what lies between them, `label.rs` connects them; `decompose.rs` factors whole matrices, with the
+//! reflections of `householder.rs`; `shuffle.rs` puts the bytes of elements together; `device.rs` is
 //! the [`crate::device::Device`].
 
 pub(crate) mod isa;
@@ -42,5 +43,8 @@ pub(crate) mod regrid;
 pub(crate) mod filter;
 pub(crate) mod resample;
 pub(crate) mod label;
+#[cfg(feature = "linalg")]
+pub(crate) mod householder;
+pub(crate) mod decompose;
 pub(crate) mod regional;
 pub mod device;

@@ -1,7 +1,7 @@
 //! The parts of regional computations: which kernel runs.
 
 use super::copy::{StridedBox, copy_strided};
-use super::{filter, lines, lookup, regrid, resample, select, tally, windows};
+use super::{decompose, filter, lines, lookup, regrid, resample, select, tally, windows};
 use crate::chunk::Region;
 use crate::device::View;
 use crate::error::{Error, Result};
@@ -31,6 +31,7 @@ pub(crate) fn run(op: &Regional, region: &Region, inputs: &[View], outputs: &mut
             copy_strided(view, to, out, &region.shape, op.dtype.size());
             Ok(())
         }
+        Regional::Decompose(op) => decompose::run(op, region, inputs, outputs),
         Regional::Call(_) => Err(Error::bug("a user function has a kernel of its own")),
         Regional::Gather(_) => Err(Error::bug("places are read as they come")),
     }

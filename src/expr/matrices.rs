@@ -1,19 +1,21 @@
-//! Constructors of what is done to matrices: diagonals, products, and tile by tile factorisations and triangular
-//! systems.
+//! Constructors of what is done to matrices: diagonals, products, tile by tile factorisations and triangular systems,
+//! and factors of matrices that are seen whole.
 
 use super::build::view;
 use super::node::{Expr, ExprKind, node};
 use super::pending::when_known;
 use super::programs::numbers_only;
+use super::regions::limit;
 use crate::chunk::index_map::AxisMap;
 use crate::chunk::tiling::{cells, segments, square};
 use crate::chunk::unify::unify;
 use crate::chunk::{AxisChunks, Chunks, IndexMap};
 use crate::error::{Error, Result};
 use crate::op::contraction::Contraction;
+use crate::op::regional::{Computation, Decompose, Factors, Regional};
 use crate::op::tiles::{Factorisation, Substitution, TileProgram};
 use crate::shape::broadcast::broadcast;
-use crate::shape::{Dim, Shape};
+use crate::shape::{Dim, Shape, fits_memory};
 
 /// A factorisation of the square matrices of the last two axes, in the dtype that they have.
 ///
@@ -104,6 +106,35 @@ pub fn contract(a: &Expr, b: &Expr) -> Result<Expr> {
     let contraction = Contraction { dtype: a.dtype, rows, columns, panels, segments };
     let kind = ExprKind::Contract { factors: [a.clone(), b.clone()], contraction };
     Ok(node(kind, a.dtype, Shape::new(&shape), Chunks::new(chunks), names))
+}
+
+/// Bytes of the factors of a stack of matrices that make a chunk, at most, where one matrix has no more.
+const LARGEST: usize = 4 << 20;
+
+/// The factors of the matrices of the last two axes, in the dtype that they have: one array for all factors, and where
+/// they lie in it.
+///
+/// # Errors
+/// [`Shape`](crate::ErrorKind::Shape) where these axes are not there, or differ in length and must not.
+#[track_caller]
+pub fn decompose(input: &Expr, factors: Factors) -> Result<(Expr, Decompose)> {
+    let lengths = input.shape.known()?;
+    let &[ref outer @ .., rows, columns] = lengths.as_slice() else {
+        let op = Decompose { factors, outer: 0, rows: 0, columns: 0, dtype: input.dtype };
+        return Err(Error::shape(op.name(), format!("an array of shape {} is no matrix", input.shape)));
+    };
+    let op = Decompose { factors, outer: outer.len(), rows, columns, dtype: input.dtype };
+    if matches!(factors, Factors::Hermitian { .. } | Factors::Eigen { .. }) && rows != columns {
+        return Err(Error::shape(op.name(), format!("the last two axes of shape {} are not a square", input.shape)));
+    }
+    let packed = op.packed();
+    let shape = [outer, &packed].concat();
+    fits_memory(op.name(), &shape)?;
+    let mut chunks = input.chunks.axes()[..outer.len()].to_vec();
+    limit(&mut chunks, LARGEST / (packed[0].max(1) * packed[1].max(1) * op.output().size()));
+    chunks.extend(packed.map(|n| AxisChunks::regular(n, n)));
+    let kind = ExprKind::Regional { inputs: vec![input.clone()], op: Regional::Decompose(op.clone()) };
+    Ok((node(kind, op.output(), Shape::new(&shape), Chunks::new(chunks), Vec::new()), op))
 }
 
 /// The elements whose indices along axes `first` and `second` are `i` and `i + offset`, over `i` on a new last axis.

@@ -75,6 +75,7 @@ pub(super) fn attribute(value: &Value, name: &str) -> Result<Value, Missing> {
         Value::Tuple(items) if let ([statistic, pvalue], "statistic" | "pvalue") = (items.as_slice(), name) => {
             Ok(if name == "statistic" { statistic } else { pvalue }.clone())
         }
+        Value::Tuple(items) if let Some(item) = field(items, name) => Ok(item.clone()),
         Value::Generator(_) => method("a generator of random numbers", value, functions::GENERATOR_METHODS, name),
         Value::Type { dtype, time, .. } => match name {
             "itemsize" => Ok(Value::int(dtype.size())),
@@ -89,6 +90,12 @@ pub(super) fn attribute(value: &Value, name: &str) -> Result<Value, Missing> {
         }
         other => Err(none(&other.describe(), name, &[])),
     }
+}
+
+/// The item of this name among the results of a function that names as many.
+fn field<'a>(items: &'a [Value], name: &str) -> Option<&'a Value> {
+    let fields = functions::FIELDS.iter().find(|fields| fields.len() == items.len() && fields.contains(&name))?;
+    fields.iter().zip(items).find(|(field, _)| **field == name).map(|(_, item)| item)
 }
 
 /// The method of this name among those that values like this one have.

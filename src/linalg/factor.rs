@@ -82,7 +82,7 @@ fn flipped(x: &Expr, both: bool) -> Result<Expr> {
 }
 
 /// The dtype in which matrices of `dtype` are factored: that of NumPy.
-fn working(op: &str, dtype: DType) -> Result<DType> {
+pub(super) fn working(op: &str, dtype: DType) -> Result<DType> {
     match dtype {
         DType::F16 | DType::BF16 => Err(Error::dtype(op, format!("array type {dtype} is unsupported in linalg"))),
         _ if matches!(dtype.kind(), Kind::Float | Kind::Complex) => Ok(dtype),
@@ -92,7 +92,7 @@ fn working(op: &str, dtype: DType) -> Result<DType> {
 
 /// The conjugate transpose of the last two axes.
 #[track_caller]
-fn adjoint(a: &Expr) -> Result<Expr> {
+pub(super) fn adjoint(a: &Expr) -> Result<Expr> {
     let rank = a.shape.rank();
     let mut order: Vec<usize> = (0..rank).collect();
     order.swap(rank - 2, rank - 1);

@@ -2,7 +2,8 @@
 //!
 //! `matmul.rs` has products of matrices and vectors, `contraction.rs` sums of products over any axes of two arrays,
 //! `einsum.rs` those of any number, `products.rs` what NumPy makes of these, `cross.rs` products of vectors in space,
-//! `norm.rs` lengths, `diagonal.rs` diagonals and triangles, and `factor.rs` factorisations.
+//! `diagonal.rs` diagonals and triangles, `factor.rs` factorisations of square matrices, `qr.rs` and `spectra.rs` those
+//! of any by orthogonal factors, and `norm.rs` lengths.
 
 pub mod matmul;
 pub mod contraction;
@@ -10,5 +11,7 @@ pub mod einsum;
 pub mod diagonal;
 pub mod products;
 pub mod cross;
-pub mod norm;
 pub mod factor;
+pub mod qr;
+pub mod spectra;
+pub mod norm;

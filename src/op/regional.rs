@@ -10,7 +10,7 @@
 //! in bins, `gather.rs` elements whose places are data, `windows.rs` reductions of boxes at regular distances,
 //! `slide.rs` such boxes as axes of their own, `filter.rs` what is computed from windows around elements,
 //! `stretches.rs` blocks with what they share, `resample.rs` what lies between elements, `regrid.rs` grids made of
-//! others, `call.rs` user functions that see more than their own place.
+//! others, `call.rs` user functions that see more than their own place, `decompose.rs` factors of whole matrices.
 
 use crate::chunk::{Chunks, IndexMap, Region};
 use crate::dtype::DType;
@@ -34,8 +34,10 @@ pub mod windows;
 pub mod regrid;
 pub mod call;
 pub mod slide;
+pub mod decompose;
 
 pub use call::Call;
+pub use decompose::{Columns, Decompose, Factors};
 pub use filter::Filter;
 pub use fourier::Fourier;
 pub use gather::Gather;
@@ -93,6 +95,8 @@ pub enum Regional {
     Slide(Slide),
     /// Elements at places that an affine map gives.
     Resample(Resample),
+    /// Factors of whole matrices.
+    Decompose(Decompose),
 }
 
 /// What is known of a computation before it runs; there is one for each variant of [`Regional`].
@@ -218,6 +222,7 @@ impl Deref for Regional {
             Self::Call(op) => op,
             Self::Slide(op) => op,
             Self::Resample(op) => op,
+            Self::Decompose(op) => op,
         }
     }
 }

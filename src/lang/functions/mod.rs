@@ -31,12 +31,14 @@ mod weighted;
 mod masked;
 mod stats;
 mod linalg;
+mod decompositions;
 mod norms;
 mod ndimage;
 mod objects;
 mod random;
 mod matrices;
 
+pub(super) use decompositions::FIELDS;
 pub(super) use random::{METHODS as GENERATOR_METHODS, MODULE as RANDOM_FUNCTIONS};
 pub(super) use shape::matrix_transpose;
 
@@ -52,6 +54,7 @@ static TABLES: &[&[Function]] = &[
     join::TABLE,
     labels::TABLE,
     linalg::TABLE,
+    decompositions::TABLE,
     norms::TABLE,
     ndimage::TABLE,
     objects::TABLE,

@@ -7,9 +7,9 @@
 //! has running results, `order.rs` sorts, `fft.rs` transforms, `groups.rs` reduces group by group (`resample.rs` by
 //! `periods.rs` of time), `windows.rs` block by block (`pyramid.rs` again and again), `weighted.rs` with weights,
 //! `masked.rs` without some elements, `stats.rs` has tests of hypotheses, `ndimage.rs` filters, `products.rs`
-//! multiplies them, `diagonals.rs`, `linalg.rs` and `spectra.rs` are about matrices, `blocks.rs` maps user functions, `functions.rs`
-//! those that see more, `update.rs` writes into arrays that exist, `compute.rs` runs what was asked for, `stream.rs`
-//! chunk after chunk.
+//! multiplies them, `diagonals.rs`, `linalg.rs`, `solve.rs` and `spectra.rs` are about matrices, `blocks.rs` maps user
+//! functions, `functions.rs` those that see more, `update.rs` writes into arrays that exist, `compute.rs` runs what was
+//! asked for, `stream.rs` chunk after chunk.
 
 use crate::chunk::Chunks;
 use crate::dtype::DType;
@@ -69,6 +69,7 @@ pub mod products;
 pub mod diagonals;
 pub mod linalg;
 pub mod spectra;
+pub mod solve;
 pub mod sampling;
 pub mod blocks;
 pub mod functions;

@@ -2,6 +2,7 @@
 
 use super::plan::{Input, Origin, Placement, Plan, Stage, StageId, StageKind};
 use crate::expr::display::view_text;
+use crate::op::tiles::System;
 use crate::shape::tuple;
 use std::fmt;
 use std::fmt::Write;
@@ -82,7 +83,11 @@ pub fn title(plan: &Plan, stage: &Stage) -> String {
         StageKind::Tiles(program) => program.to_string(),
         StageKind::Substitute(s) => {
             let (rows, tile) = (s.rows.longest(), s.tiles.longest());
-            format!("triangular system x bᴴ = a by {rows} rows in tiles ({tile}, {tile})")
+            match s.system {
+                System::Triangle => format!("triangular system x bᴴ = a by {rows} rows in tiles ({tile}, {tile})"),
+                System::Factors { .. } => format!("system b x = a of factors b, {rows} columns of a by {tile} of b"),
+                System::Exchanges { .. } => format!("rows of a exchanged as those of b, by {rows} columns of a"),
+            }
         }
         StageKind::Regional(op) => op.to_string(),
         StageKind::Runs(runs) => {

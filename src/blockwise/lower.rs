@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::expr::{Expr, ExprKind};
 use crate::op::program::Program;
 use crate::op::regional::{Gather, Regional};
+use crate::op::tiles::{Substitution, System};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -189,17 +190,17 @@ impl Lowering {
                 self.push(expr, space, input.chunks.clone(), kind, vec![whole])
             }
             ExprKind::Substitute { sides, substitution } => {
-                let inputs = self.sides(&space, sides)?;
+                let inputs = self.sides(&space, sides, substitution)?;
                 self.push(expr, space, expr.chunks.clone(), StageKind::Substitute(substitution.clone()), inputs)
             }
             ExprKind::Contract { factors, contraction } => {
                 let inputs = (0..2).map(|i| self.factor(&space, factors, i)).collect::<Result<Vec<_>>>()?;
-                let kind = StageKind::Contract(contraction.clone());
-                self.push(expr, space, expr.chunks.clone(), kind, inputs)
+                self.push(expr, space, expr.chunks.clone(), StageKind::Contract(contraction.clone()), inputs)
             }
             ExprKind::Tiles { input, program } => {
+                let (space, kind) = (input.lengths(), StageKind::Tiles(program.clone()));
                 let inputs = vec![self.same(&space, input)?];
-                self.push(expr, space, expr.chunks.clone(), StageKind::Tiles(program.clone()), inputs)
+                self.push(expr, space, input.chunks.clone(), kind, inputs)
             }
             ExprKind::Regional { inputs, op } => {
                 let inputs = self.regional(&space, op, inputs)?;
@@ -291,10 +292,10 @@ impl Lowering {
     }
 
     /// The rows and the triangles of triangular systems over `space`, seen from that and the columns of the triangles.
-    fn sides(&mut self, space: &[usize], [b, l]: &[Expr; 2]) -> Result<Vec<Input>> {
+    fn sides(&mut self, space: &[usize], [b, l]: &[Expr; 2], substitution: &Substitution) -> Result<Vec<Input>> {
         let rank = space.len();
         let mut seen = space.to_vec();
-        seen.push(space[rank - 1]);
+        seen.push(substitution.depth());
         let along = |out| AxisMap { out: Some(out), offset: 0, stride: 1 };
         let stacked = |of: &Expr, inner: [usize; 2]| {
             let lengths = of.lengths();
@@ -302,10 +303,14 @@ impl Lowering {
             map.axes.extend(inner.map(along));
             map
         };
-        let (rows, triangle) = (stacked(b, [rank - 2, rank - 1]), stacked(l, [rank - 1, rank]));
+        let factors = match substitution.system {
+            System::Triangle => [rank - 1, rank],
+            System::Factors { .. } | System::Exchanges { .. } => [rank, rank - 2],
+        };
+        let (rows, factors) = (stacked(b, [rank - 2, rank - 1]), stacked(l, factors));
         Ok(vec![
             Input::whole(&seen, self.lower(b)?, rows, b.dtype),
-            Input::whole(&seen, self.lower(l)?, triangle, l.dtype),
+            Input::whole(&seen, self.lower(l)?, factors, l.dtype),
         ])
     }
 

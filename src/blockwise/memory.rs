@@ -9,7 +9,7 @@ use crate::device::memory::size_class;
 use crate::dtype::DType;
 use crate::op::contraction::Contraction;
 use crate::op::scan::Scanner;
-use crate::op::tiles::{Substitution, TileProgram};
+use crate::op::tiles::{Factorisation, Substitution, System, TileProgram};
 use crate::shape;
 
 /// The most bytes that spilling a block, or reading one back, takes beside it, each for two purposes.
@@ -163,18 +163,24 @@ fn step_bytes(
     block: &[usize],
     seen: &mut Vec<(Origin, Vec<usize>)>,
 ) -> u64 {
-    let mut tile = block.to_vec();
-    let last = tile.len() - 1;
-    tile[last] = tile[last].min(program.tiles.longest());
+    let mut read = block.to_vec();
+    let last = read.len() - 1;
+    read[last] = read[last].min(program.tiles.longest());
+    let mut tile = read.clone();
+    tile[last - 1] = program.row_tiles().longest();
     let one = buffer(&tile, program.dtype);
+    let scratch = buffer(&[tile[last - 1], program.scratch()], program.dtype);
     // Whether its own or another log, a tile comes back from one where panels follow each other.
     let back = if block[last] < program.tiles.len() { spill_scratch(one) } else { 0 };
-    inputs_bytes(plan, id, &tile, seen) + one + back
+    inputs_bytes(plan, id, &read, seen) + one + scratch + back
 }
 
-/// Bytes of triangular systems over a block of whole rows of this shape, its result left out: its tiles, one of the
-/// triangle, and what is read for one of either.
+/// Bytes of systems of equations over a block of whole right-hand sides of this shape, its result left out: its tiles,
+/// one of the factors, and what is read for one of either.
 fn system_bytes(plan: &Plan, id: StageId, substitution: &Substitution, block: &[usize]) -> u64 {
+    if substitution.system != System::Triangle {
+        return solver_bytes(plan, id, substitution, block);
+    }
     let (last, tile) = (block.len() - 1, substitution.tiles.longest());
     let mut read = vec![1; block.len() + 1];
     read[last - 1] = block[last - 1].min(substitution.rows.longest());
@@ -186,6 +192,29 @@ fn system_bytes(plan: &Plan, id: StageId, substitution: &Substitution, block: &[
     inputs_bytes(plan, id, &read, &mut Vec::new()) + held + rows + buffer(&[tile, tile], substitution.dtype)
 }
 
+/// As [`system_bytes`], where factors are whole columns: the cells of a matrix, or of all of a stack.
+fn solver_bytes(plan: &Plan, id: StageId, substitution: &Substitution, block: &[usize]) -> u64 {
+    let last = block.len() - 1;
+    let mut cell: Vec<usize> = block.iter().map(|&n| if substitution.joins() { n } else { n.min(1) }).collect();
+    cell[last - 1] = block[last - 1];
+    cell[last] = block[last].min(substitution.rows.longest());
+    let cells = block[last].div_ceil(substitution.rows.longest().max(1)) as u64;
+    let mut read = cell.clone();
+    (read[last - 1], read[last]) = (substitution.tiles.longest(), 1);
+    read.push(substitution.depth());
+    if let System::Exchanges { .. } = substitution.system {
+        (read[last - 1], read[last + 1]) = (substitution.tiles.len(), 1);
+    }
+    let tile = buffer(&read, substitution.dtype);
+    // A piece of the right-hand sides is read while no factors are.
+    let mut seen = cell.clone();
+    seen.push(1);
+    let reads = [read, seen].map(|read| inputs_bytes(plan, id, &read, &mut Vec::new()));
+    // One cell is the result as it is.
+    let held = if cell == block { 0 } else { cells * buffer(&cell, substitution.dtype) };
+    reads[0].max(reads[1]) + held + tile
+}
+
 /// Bytes of the tiles that a tile program holds while it makes the first panel, the largest: these, and where more
 /// panels follow, a row of tiles that is read back.
 fn panel_bytes(program: &TileProgram, block: &[usize]) -> u64 {
@@ -194,8 +223,12 @@ fn panel_bytes(program: &TileProgram, block: &[usize]) -> u64 {
         return 0;
     }
     let wide = block[block.len() - 1].div_ceil(tile.max(1)) as u64;
-    let back = if wide < side { wide } else { 0 };
-    (wide * side - wide * wide.saturating_sub(1) / 2 + back) * buffer(&[tile, tile], program.dtype)
+    let (held, row) = match program.factorisation {
+        Factorisation::Cholesky => (wide * side - wide * wide.saturating_sub(1) / 2, wide),
+        Factorisation::Lu => (wide, 1),
+    };
+    let back = if wide < side { row } else { 0 };
+    (held + back) * buffer(&[program.row_tiles().longest(), tile], program.dtype)
 }
 
 /// Bytes of a pooled buffer for these elements.
@@ -219,7 +252,7 @@ fn result_bytes(plan: &Plan, id: StageId, block: &[usize]) -> u64 {
             stage.inputs.iter().map(|i| buffer(block, i.dtype)).sum()
         }
         StageKind::Contract(c) => buffer(block, c.dtype),
-        StageKind::Tiles(program) => buffer(block, program.dtype),
+        StageKind::Tiles(program) => buffer(&program.shape(block), program.dtype),
         StageKind::Substitute(s) => buffer(block, s.dtype),
         // A part is put in its place once it is computed; what is local has one.
         StageKind::Regional(op) if op.is_local() => buffer(block, op.output()) + op.scratch(block) as u64,
@@ -338,7 +371,7 @@ pub fn held_bytes(plan: &Plan, id: StageId) -> u64 {
             .sum(),
         _ if in_memory || matches!(stage.placement, Placement::Memory(_)) => {
             let bytes: usize = stage.result_dtypes().iter().map(|d| d.size()).sum();
-            (shape::size(&stage.space) * bytes) as u64
+            (shape::size(&stage.result_shape(0)) * bytes) as u64
         }
         _ => 0,
     }

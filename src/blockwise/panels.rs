@@ -3,7 +3,8 @@
 use super::memory::{carried_bytes, task_bytes};
 use super::plan::{Plan, StageId};
 use crate::chunk::{AxisChunks, Chunks};
-use crate::op::tiles::{Substitution, TileProgram};
+use crate::dtype::DType;
+use crate::op::tiles::{Factorisation, Substitution, TileProgram};
 use crate::shape;
 
 /// What there is for a sweep.
@@ -30,20 +31,14 @@ pub(super) fn panels(plan: &Plan, id: StageId, program: &TileProgram, room: &Roo
     let space = &plan.stages[id].space;
     let outer = space.len() - 2;
     let mut axes: Vec<AxisChunks> = space.iter().map(|&n| AxisChunks::regular(n, 1)).collect();
-    (axes[outer], axes[outer + 1]) = (program.tiles.clone(), program.tiles.clone());
+    axes[outer] = match program.factorisation {
+        Factorisation::Cholesky => program.tiles.clone(),
+        Factorisation::Lu => AxisChunks::regular(space[outer], space[outer]),
+    };
+    axes[outer + 1] = program.tiles.clone();
     let bytes = |axes: &[AxisChunks]| shape::size(&longest_of(axes)) as u64 * program.dtype.size() as u64;
     if program.side() <= 1 {
-        let whole = shape::size(space) as u64 * program.dtype.size() as u64;
-        let fair = (whole / (BLOCKS_A_THREAD * room.threads) as u64).max(SMALLEST_FAIR_BLOCK);
-        let most = SMALL_BLOCK.min(fair).min(room.cap).min(room.share / (4 * room.threads as u64 + 4));
-        for axis in (0..outer).rev() {
-            let fit = usize::try_from(most / bytes(&axes).max(1)).unwrap_or(1).max(1);
-            axes[axis] = AxisChunks::regular(space[axis], fit);
-            if fit < space[axis] {
-                break;
-            }
-        }
-        return Chunks::new(axes);
+        return several(space, axes, program.dtype, room);
     }
     let fits = |wide: usize| {
         let mut axes = axes.clone();
@@ -58,17 +53,46 @@ pub(super) fn panels(plan: &Plan, id: StageId, program: &TileProgram, room: &Roo
     (1..=program.side()).rev().find_map(fits).unwrap_or_else(|| Chunks::new(axes.clone()))
 }
 
-/// The blocks of triangular systems: whole rows, as many as a task has memory for, since each block reads the triangle.
-pub(super) fn whole_rows(plan: &Plan, id: StageId, substitution: &Substitution, room: &Room) -> Chunks {
+/// Several matrices of a stack together, whose own axes are cut already.
+fn several(space: &[usize], axes: Vec<AxisChunks>, dtype: DType, room: &Room) -> Chunks {
+    let mut axes = axes;
+    let size = dtype.size() as u64;
+    let whole = shape::size(space) as u64 * size;
+    let fair = (whole / (BLOCKS_A_THREAD * room.threads) as u64).max(SMALLEST_FAIR_BLOCK);
+    let most = SMALL_BLOCK.min(fair).min(room.cap).min(room.share / (4 * room.threads as u64 + 4));
+    for axis in (0..space.len() - 2).rev() {
+        let bytes = shape::size(&longest_of(&axes)) as u64 * size;
+        let fit = usize::try_from(most / bytes.max(1)).unwrap_or(1).max(1);
+        axes[axis] = AxisChunks::regular(space[axis], fit);
+        if fit < space[axis] {
+            break;
+        }
+    }
+    Chunks::new(axes)
+}
+
+/// The blocks of systems of equations: whole right-hand sides, as many as a task has memory for, since each block reads
+/// the factors. Small matrices come several at a time.
+pub(super) fn whole_sides(plan: &Plan, id: StageId, substitution: &Substitution, room: &Room) -> Chunks {
     let space = &plan.stages[id].space;
-    let at = space.len() - 2;
+    let (across, along) = substitution.axes(space.len());
     let per_task = room.share / (room.threads as u64 + 1);
-    let grid = |joined: usize| {
+    let axes = |joined: usize| {
         let mut axes: Vec<AxisChunks> = space.iter().map(|&n| AxisChunks::regular(n, 1)).collect();
-        axes[at] = substitution.rows.grouped(joined);
-        axes[at + 1] = AxisChunks::regular(space[at + 1], space[at + 1]);
-        Chunks::new(axes)
+        axes[across] = substitution.rows.grouped(joined);
+        axes[along] = AxisChunks::regular(space[along], space[along]);
+        axes
     };
+    if substitution.joins() && substitution.rows.count() <= 1 {
+        // As many as of their factors.
+        let factors: Vec<usize> = [&space[..along], &[space[along], space[along]]].concat();
+        let mut own = axes(1);
+        own[across] = own[along].clone();
+        let mut grid = several(&factors, own, substitution.dtype, room).axes().to_vec();
+        grid[across] = substitution.rows.clone();
+        return Chunks::new(grid);
+    }
+    let grid = |joined: usize| Chunks::new(axes(joined));
     let fits = |grid: &Chunks| {
         let block = grid.longest();
         let bytes = shape::size(&block) as u64 * substitution.dtype.size() as u64;

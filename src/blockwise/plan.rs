@@ -139,9 +139,10 @@ pub enum StageKind {
     /// Products of matrices, panel by panel, at any region. Inputs are seen from the index space and one axis more,
     /// which is summed over.
     Contract(Contraction),
-    /// A tile program over the matrices of the last two axes: tiles that depend on each other.
+    /// A tile program over the matrices of the last two axes: tiles that depend on each other. The result may have more
+    /// rows.
     Tiles(TileProgram),
-    /// Triangular systems, rows by rows. Its inputs are seen from the index space and the columns of the triangle.
+    /// Systems of equations by their factors. Its inputs are seen from the index space and an axis of the factors.
     Substitute(Substitution),
     /// What needs boxes of its inputs that no map gives. Its inputs cover the space that it says.
     Regional(Regional),
@@ -294,13 +295,13 @@ impl Stage {
                 shape
             }
             StageKind::Runs(runs) => runs.shape(&self.space),
+            StageKind::Tiles(program) => program.shape(&self.space),
             StageKind::Blockwise(_)
             | StageKind::Exchange { .. }
             | StageKind::Reshape(_)
             | StageKind::Scan { .. }
             | StageKind::Take { .. }
             | StageKind::Contract(_)
-            | StageKind::Tiles(_)
             | StageKind::Substitute(_)
             | StageKind::Regional(_)
             | StageKind::Function(_) => self.space.clone(),
@@ -320,7 +321,7 @@ impl Stage {
             }
             StageKind::Substitute(substitution) => {
                 out.start.push(0);
-                out.shape.push(substitution.tiles.len());
+                out.shape.push(substitution.depth());
             }
             _ => {}
         }
@@ -426,7 +427,7 @@ impl Plan {
         out
     }
 
-    /// Whether stage `id` is a product of matrices or a triangular system, or evaluates one on demand.
+    /// Whether stage `id` is a product of matrices or a system of equations, or evaluates one on demand.
     #[must_use]
     pub fn multiplies(&self, id: StageId) -> bool {
         matches!(self.stages[id].kind, StageKind::Contract(_) | StageKind::Substitute(_))

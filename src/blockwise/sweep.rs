@@ -6,7 +6,7 @@
 
 use super::cuts::{Axis, count, grid_of, join, longest, meet, part, shrink, spread, widen};
 use super::memory::{carried_bytes, held_bytes, task_bytes, waiting_bytes, walked_bytes};
-use super::panels::{Room, panels, whole_rows};
+use super::panels::{Room, panels, whole_sides};
 use super::plan::{Input, Origin, Plan, StageId, StageKind};
 use super::sources::Sources;
 use crate::chunk::unify::unify;
@@ -92,6 +92,8 @@ pub struct Sweep {
     pub held_bytes: u64,
     /// Tasks that run at once.
     pub width: usize,
+    /// Whether blocks are made of tiles, on which as many tasks work, however few blocks there are.
+    pub tiled: bool,
     /// Tasks that a worker may have left to a device when it begins another: their uploads are still on their way.
     pub ahead: usize,
     /// How far a task may be ahead of the first that is not done: states of tiles combine in order, and wait until
@@ -166,7 +168,8 @@ impl Sweep {
     pub fn projected_bytes(&self, budget: u64) -> u64 {
         let free = budget.saturating_sub(self.held_bytes + self.waiting_bytes);
         let fit = free / self.task_bytes.max(1);
-        let running = ((self.width * (1 + self.ahead)) as u64 + 1).min(fit.max(1)).min(self.grid.count() as u64);
+        let most = if self.tiled { u64::MAX } else { self.grid.count() as u64 };
+        let running = ((self.width * (1 + self.ahead)) as u64 + 1).min(fit.max(1)).min(most);
         self.held_bytes + self.waiting_bytes + running * self.task_bytes
     }
 
@@ -223,6 +226,7 @@ pub fn sweeps(plan: &Plan, machine: &Machine) -> Result<Vec<Sweep>> {
         let (task_bytes, held_bytes) = (bytes, held + carried);
         let releases: Vec<StageId> = (0..plan.stages.len()).filter(|&id| last_use[id] == Some(number)).collect();
         held -= releases.iter().map(|&id| super::memory::held_bytes(plan, id)).sum::<u64>();
+        let tiled = matches!(&plan.stages[stages[0]].kind, StageKind::Tiles(program) if program.side() > 1);
         let mut sweep = Sweep {
             stages,
             grid,
@@ -232,6 +236,7 @@ pub fn sweeps(plan: &Plan, machine: &Machine) -> Result<Vec<Sweep>> {
             task_bytes,
             held_bytes,
             width,
+            tiled,
             ahead,
             window,
             waiting_bytes,
@@ -356,7 +361,7 @@ pub fn grid(plan: &Plan, stages: &[StageId], machine: &Machine, share: u64) -> C
     if let [id] = stages
         && let StageKind::Substitute(substitution) = &plan.stages[*id].kind
     {
-        return whole_rows(plan, *id, substitution, &room);
+        return whole_sides(plan, *id, substitution, &room);
     }
     if let [id] = stages
         && let Some(decided) = &plan.stages[*id].blocks

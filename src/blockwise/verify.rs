@@ -79,11 +79,13 @@ fn check(plan: &Plan, id: usize, stage: &Stage) -> Result<()> {
             None
         }
         StageKind::Substitute(substitution) => {
-            require(stage.inputs.len() == 2, "a triangular system has two sides")?;
-            let [.., m, n] = stage.space[..] else { return Err(Error::bug("a triangular system has matrices")) };
+            require(stage.inputs.len() == 2, "a system of equations has two sides")?;
+            require(stage.space.len() >= 2, "a system of equations has matrices")?;
+            let (across, along) = substitution.axes(stage.space.len());
             let sides = (substitution.rows.len(), substitution.tiles.len());
-            require(sides == (m, n), "a triangular system's tiles are those of its matrices")?;
-            require(stage.placement != Placement::OnDemand, "a triangular system is solved once")?;
+            let have = (stage.space[across], stage.space[along]);
+            require(sides == have, "a system's tiles are those of its matrices")?;
+            require(stage.placement != Placement::OnDemand, "a system of equations is solved once")?;
             None
         }
         StageKind::Regional(op) => {

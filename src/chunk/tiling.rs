@@ -114,6 +114,25 @@ pub fn square(n: usize) -> AxisChunks {
     AxisChunks::regular(n, n.div_ceil(n.div_ceil(TILE).max(1)))
 }
 
+/// Columns of a tile of a matrix that is factored by whole columns, at most,
+const COLUMNS: usize = 128;
+
+/// where it has more columns than this: smaller ones are not worth sharing among threads.
+const UNSHARED: usize = 256;
+
+/// The tiles of whole columns of a square matrix, of about the same width: a function of its length alone.
+#[must_use]
+pub fn columns(n: usize) -> AxisChunks {
+    let tiles = if n <= UNSHARED { 1 } else { n.div_ceil(COLUMNS) };
+    AxisChunks::regular(n, n.div_ceil(tiles))
+}
+
+/// The right-hand sides that are solved for together by such factors.
+#[must_use]
+pub fn right_sides(m: usize) -> AxisChunks {
+    AxisChunks::regular(m, m.div_ceil(m.div_ceil(COLUMNS).max(1)))
+}
+
 /// The segments of a sum over `panels` for a product of `rows` by `columns`, `stack` times.
 #[must_use]
 pub fn segments(stack: usize, rows: &AxisChunks, columns: &AxisChunks, panels: &AxisChunks) -> AxisChunks {

@@ -4,7 +4,7 @@ use super::copy::{StridedBox, copy_strided};
 use super::elementwise::Elementwise;
 use super::lines::fourier::Transform;
 use super::reduce::Reduce;
-use super::{factor, gemm, regional, scan, windows};
+use super::{factor, gemm, lu, regional, scan, windows};
 use crate::chunk::Region;
 use crate::chunk::tiling::FAN_IN;
 use crate::device::block::{Block, Buffer};
@@ -109,6 +109,7 @@ impl Ready {
             Self::Fold(combine) => fold(combine, region, inputs, outputs),
             Self::Scan(tiles) => scan::run(tiles, region, inputs, outputs),
             Self::Contract(product) => gemm::run(product, region, inputs, outputs),
+            Self::Step(step) if step.task.by_columns() => lu::run(*step, region, inputs, outputs),
             Self::Step(step) => factor::run(*step, region, inputs, outputs),
             Self::Windows(windows) => windows.run(region, inputs, outputs),
             Self::Regional(op) => regional::run(op, region, inputs, outputs),

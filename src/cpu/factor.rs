@@ -71,7 +71,11 @@ fn on_tile<T: Entry>(step: TileStep, region: &Region, inputs: &[View], tile: &mu
 fn refused(step: TileStep, region: &Region, stack: &[usize], number: usize, pivot: usize) -> Error {
     let order = region.start[region.rank() - 1] + pivot + 1;
     let why = format!("the matrix is not positive definite: its leading minor of order {order} is not positive");
-    let fault = Error::numerical(step.op, why);
+    of_stack(Error::numerical(step.op, why), region, stack, number)
+}
+
+/// A fault of matrix `number` of a tile's stack.
+pub(super) fn of_stack(fault: Error, region: &Region, stack: &[usize], number: usize) -> Error {
     if stack.is_empty() {
         return fault;
     }
@@ -247,18 +251,18 @@ fn solve_body<T: Entry, const FMA: bool>(triangle: &Small<T>, columns: &mut [[T;
 
 /// A function over columns, compiled for each instruction set.
 macro_rules! for_every_isa {
-    ($(#[$doc:meta])* $name:ident, $body:ident, ($($arg:ident: $type:ty),*) $(-> $out:ty)?) => {
+    ($(#[$doc:meta])* $name:ident, $body:ident, $bound:ident, ($($arg:ident: $type:ty),*) $(-> $out:ty)?) => {
         $(#[$doc])*
-        fn $name<T: Entry>($($arg: $type),*) $(-> $out)? {
+        fn $name<T: $bound>($($arg: $type),*) $(-> $out)? {
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2,fma")]
-            fn avx2<T: Entry>($($arg: $type),*) $(-> $out)? {
+            fn avx2<T: $bound>($($arg: $type),*) $(-> $out)? {
                 $body::<T, true>($($arg),*)
             }
 
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
-            fn avx512<T: Entry>($($arg: $type),*) $(-> $out)? {
+            fn avx512<T: $bound>($($arg: $type),*) $(-> $out)? {
                 $body::<T, true>($($arg),*)
             }
 
@@ -275,11 +279,13 @@ macro_rules! for_every_isa {
     };
 }
 
-for_every_isa!(factor_columns, factor_body, (columns: &mut Small<T>, n: usize) -> Result<(), usize>);
-for_every_isa!(solve_columns, solve_body, (triangle: &Small<T>, columns: &mut [[T; LANES]; SMALL], n: usize));
+pub(super) use for_every_isa;
+
+for_every_isa!(factor_columns, factor_body, Entry, (columns: &mut Small<T>, n: usize) -> Result<(), usize>);
+for_every_isa!(solve_columns, solve_body, Entry, (triangle: &Small<T>, columns: &mut [[T; LANES]; SMALL], n: usize));
 
 /// Elements of matrices that have factors.
-trait Entry: Pod + PartialEq {
+pub(super) trait Entry: Pod + PartialEq {
     /// Whether conjugates are other elements.
     #[cfg(feature = "linalg")]
     const CONJUGATES: bool;

@@ -5,13 +5,13 @@
 //! that often stand together), and the registers between them stay in the first cache (`strip.rs`). `space.rs` turns
 //! strided, broadcast and flipped views into strips; `elementwise.rs`, `reduce.rs` (with the accumulators of
 //! `lanes.rs`, the loops of `folds.rs` that keep them in registers, and `screen.rs` to pass over what changes nothing)
-//! and `scan.rs` walk blocks with them; `gemm.rs` multiplies matrices and `factor.rs` factors their tiles; `lines.rs`
-//! sorts lines, `select.rs` keeps rows, `lookup.rs` finds elements in tables (`tables.rs`) and `tally.rs` counts them
-//! in bins, chosen by `regional.rs`; `gather.rs` copies elements from places that are data, `windows.rs` reduces boxes
-//! at regular distances, `regrid.rs` makes grids of others, `filter.rs` computes elements from windows, `resample.rs`
-//! what lies between them, `label.rs` connects them; `decompose.rs` factors whole matrices, with the
-//! reflections of `householder.rs`; `shuffle.rs` puts the bytes of elements together; `device.rs` is
-//! the [`crate::device::Device`].
+//! and `scan.rs` walk blocks with them; `gemm.rs` multiplies matrices, `factor.rs` and `lu.rs` factor their tiles;
+//! `lines.rs` sorts lines, `select.rs` keeps rows, `lookup.rs` finds elements in tables (`tables.rs`) and `tally.rs`
+//! counts them in bins, chosen by `regional.rs`; `gather.rs` copies elements from places that are data, `windows.rs`
+//! reduces boxes at regular distances, `regrid.rs` makes grids of others, `filter.rs` computes elements from windows,
+//! `resample.rs` what lies between them, `label.rs` connects them; `decompose.rs` factors whole matrices, with the
+//! reflections of `householder.rs`; `shuffle.rs` puts the bytes of elements together; `device.rs` is the
+//! [`crate::device::Device`].
 
 pub(crate) mod isa;
 pub(crate) mod copy;
@@ -32,6 +32,7 @@ pub(crate) mod reduce;
 pub(crate) mod scan;
 pub(crate) mod gemm;
 pub(crate) mod factor;
+pub(crate) mod lu;
 pub(crate) mod lines;
 pub(crate) mod select;
 pub(crate) mod tables;

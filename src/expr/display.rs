@@ -26,7 +26,7 @@ impl Node {
             ExprKind::Scan { scanner, axis, .. } => format!("{} along axis {axis}", scanner.name),
             ExprKind::Contract { .. } => "matmul".to_owned(),
             ExprKind::Tiles { program, .. } => program.factorisation.name().to_owned(),
-            ExprKind::Substitute { .. } => "solve_triangular".to_owned(),
+            ExprKind::Substitute { substitution, .. } => substitution.name().to_owned(),
             ExprKind::Regional { op, .. } => op.to_string(),
             ExprKind::Pending { resume, .. } => format!("{}, once its shape is known", resume.name),
             ExprKind::Blocks { function, .. } => format!("map_blocks {}", function.name),

@@ -7,13 +7,13 @@ use super::pending::when_known;
 use super::programs::numbers_only;
 use super::regions::limit;
 use crate::chunk::index_map::AxisMap;
-use crate::chunk::tiling::{cells, segments, square};
+use crate::chunk::tiling::{cells, columns as columns_of, right_sides, segments, square};
 use crate::chunk::unify::unify;
 use crate::chunk::{AxisChunks, Chunks, IndexMap};
 use crate::error::{Error, Result};
 use crate::op::contraction::Contraction;
 use crate::op::regional::{Computation, Decompose, Factors, Regional};
-use crate::op::tiles::{Factorisation, Substitution, TileProgram};
+use crate::op::tiles::{Factorisation, Substitution, System, TileProgram};
 use crate::shape::broadcast::broadcast;
 use crate::shape::{Dim, Shape, fits_memory};
 
@@ -30,9 +30,19 @@ pub fn tiles(input: &Expr, factorisation: Factorisation) -> Result<Expr> {
     if m != n {
         return Err(Error::shape(name, format!("the last two axes of shape {} are not a square", input.shape)));
     }
-    let program = TileProgram { factorisation, dtype: input.dtype, tiles: square(n) };
+    let (tiles, names) = match factorisation {
+        Factorisation::Cholesky => (square(n), input.names.clone()),
+        Factorisation::Lu => (columns_of(n), Vec::new()),
+    };
+    let program = TileProgram { factorisation, dtype: input.dtype, tiles };
+    let shape = program.shape(&lengths);
+    let mut chunks = input.chunks.axes().to_vec();
+    let rows = shape.len() - 2;
+    if shape[rows] != lengths[rows] {
+        chunks[rows] = AxisChunks::regular(shape[rows], shape[rows]);
+    }
     let kind = ExprKind::Tiles { input: input.clone(), program };
-    Ok(node(kind, input.dtype, input.shape.clone(), input.chunks.clone(), input.names.clone()))
+    Ok(node(kind, input.dtype, Shape::new(&shape), Chunks::new(chunks), names))
 }
 
 /// `x` with `x lᴴ = b`, for rows `b` of shape `(.., m, n)` and lower triangles `l` of shape `(.., n, n)`, both of one
@@ -56,8 +66,53 @@ pub fn substitute(b: &Expr, l: &Expr) -> Result<Expr> {
     let outer = |e: &Expr| Chunks::new(e.chunks.axes()[..e.chunks.rank() - 2].to_vec());
     let mut chunks = unify(&stack, &[&outer(b), &outer(l)]).axes().to_vec();
     chunks.extend(b.chunks.axes()[outer_b.len()..].iter().cloned());
-    let substitution = Substitution { dtype: b.dtype, rows: square(*m), tiles: square(*n) };
+    let substitution = Substitution { system: System::Triangle, dtype: b.dtype, rows: square(*m), tiles: square(*n) };
     let kind = ExprKind::Substitute { sides: [b.clone(), l.clone()], substitution };
+    Ok(node(kind, b.dtype, Shape::new(&shape), Chunks::new(chunks), Vec::new()))
+}
+
+/// `x` with `a x = b`, for the factors of matrices `a`, as [`Factorisation::Lu`] has them, and columns `b` of shape
+/// `(.., n, m)`, both of one dtype, their other axes broadcast. `op` is what messages call it.
+///
+/// # Errors
+/// [`Shape`](crate::ErrorKind::Shape) where they do not fit each other.
+#[track_caller]
+pub fn solve(factors: &Expr, b: &Expr, op: &'static str) -> Result<Expr> {
+    by_columns(factors, b, System::Factors { op })
+}
+
+/// Rows of columns `b` of shape `(.., n, m)`, exchanged as those of `factors` were; or where `later`, those of columns
+/// of the factors as those after them were.
+///
+/// # Errors
+/// As [`solve`].
+#[track_caller]
+pub fn exchange(factors: &Expr, b: &Expr, later: bool) -> Result<Expr> {
+    by_columns(factors, b, System::Exchanges { later })
+}
+
+#[track_caller]
+fn by_columns(factors: &Expr, b: &Expr, system: System) -> Result<Expr> {
+    let op = match system {
+        System::Factors { op } => op,
+        System::Exchanges { .. } | System::Triangle => "lu",
+    };
+    let (columns, sides) = (b.shape.known()?, factors.shape.known()?);
+    let ([outer_b @ .., n, m], [outer_a @ .., _, side]) = (columns.as_slice(), sides.as_slice()) else {
+        return Err(Error::shape(op, format!("{} and {} are not matrices", factors.shape, b.shape)));
+    };
+    if n != side {
+        return Err(Error::shape(op, format!("matrices of {side} rows and right-hand sides of {n} differ")));
+    }
+    let stack = broadcast(op, &[&Shape::new(outer_a), &Shape::new(outer_b)])?.known()?;
+    let outer = |e: &Expr| Chunks::new(e.chunks.axes()[..e.chunks.rank() - 2].to_vec());
+    let mut chunks = unify(&stack, &[&outer(factors), &outer(b)]).axes().to_vec();
+    chunks.extend(b.chunks.axes()[outer_b.len()..].iter().cloned());
+    let tiles = columns_of(*n);
+    let rows = if let System::Exchanges { later: true } = system { tiles.clone() } else { right_sides(*m) };
+    let substitution = Substitution { system, dtype: b.dtype, rows, tiles };
+    let shape = [stack.as_slice(), &[*n, *m]].concat();
+    let kind = ExprKind::Substitute { sides: [b.clone(), factors.clone()], substitution };
     Ok(node(kind, b.dtype, Shape::new(&shape), Chunks::new(chunks), Vec::new()))
 }
 

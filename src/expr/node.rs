@@ -157,9 +157,9 @@ pub enum ExprKind {
         /// What is done with each.
         program: TileProgram,
     },
-    /// Triangular systems.
+    /// Systems of equations.
     Substitute {
-        /// The rows, and the triangles by whose adjoint they are divided.
+        /// The right-hand sides, and the factors of the matrices.
         sides: [Expr; 2],
         /// How.
         substitution: Substitution,

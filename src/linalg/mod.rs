@@ -2,13 +2,14 @@
 //!
 //! `matmul.rs` has products of matrices and vectors, `contraction.rs` sums of products over any axes of two arrays,
 //! `einsum.rs` those of any number, `products.rs` what NumPy makes of these, `cross.rs` products of vectors in space,
-//! `diagonal.rs` diagonals and triangles, `factor.rs` factorisations of square matrices, `qr.rs` and `spectra.rs` those
-//! of any by orthogonal factors, and `norm.rs` lengths.
+//! `diagonal.rs` diagonals and triangles, `solve.rs` systems of equations, `factor.rs` other factorisations of square
+//! matrices, `qr.rs` and `spectra.rs` those of any by orthogonal factors, and `norm.rs` lengths.
 
 pub mod matmul;
 pub mod contraction;
 pub mod einsum;
 pub mod diagonal;
+pub mod solve;
 pub mod products;
 pub mod cross;
 pub mod factor;

@@ -3,6 +3,7 @@
 use super::contraction::tensordot;
 use super::diagonal::eye;
 use super::matmul::{dot, matmul, sum_of_products};
+use super::solve::inv;
 use crate::dtype::promote::promote;
 use crate::error::{Error, Result};
 use crate::expr::Expr;
@@ -190,11 +191,12 @@ fn chain(arrays: &[Expr], splits: &[Vec<usize>], first: usize, last: usize) -> R
     matmul(&chain(arrays, splits, first, at)?, &chain(arrays, splits, at + 1, last)?)
 }
 
-/// Square matrices over the last two axes multiplied with themselves, `n - 1` times.
+/// Square matrices over the last two axes multiplied with themselves, `n - 1` times; their inverses for a negative
+/// power.
 ///
 /// # Errors
-/// [`Shape`](crate::ErrorKind::Shape) for what is no stack of square matrices,
-/// [`Unsupported`](crate::ErrorKind::Unsupported) for a negative power, which needs the inverse.
+/// [`Shape`](crate::ErrorKind::Shape) for what is no stack of square matrices; for a negative power those of
+/// [`inv`](fn@inv).
 #[track_caller]
 pub fn matrix_power(a: &Expr, n: isize) -> Result<Expr> {
     let lengths = a.shape.known()?;
@@ -204,9 +206,10 @@ pub fn matrix_power(a: &Expr, n: isize) -> Result<Expr> {
     if rows != columns {
         return Err(Error::shape("matrix_power", format!("shape {} is no stack of square matrices", a.shape)));
     }
-    let Ok(mut left) = usize::try_from(n) else {
-        return Err(Error::unsupported(format!("matrix_power with n = {n}, which needs the inverse")));
-    };
+    if n < 0 {
+        return matrix_power(&inv(a)?, n.checked_neg().unwrap_or(isize::MAX));
+    }
+    let mut left = n.unsigned_abs();
     if left == 0 {
         let one = eye(rows, rows, 0, a.dtype)?;
         return build::broadcast_to(&one, &Shape::new(&lengths));

@@ -239,11 +239,11 @@ impl StageKernels {
                 }
             }
             StageKind::Tiles(program) => {
-                let kernels = step_kernels(program.factorisation.name(), program.dtype);
+                let kernels = step_kernels(program.factorisation.name(), program.dtype, &TileTask::ALL);
                 Self::Tiles(kernels.into_iter().map(launcher).collect())
             }
             StageKind::Substitute(s) => {
-                Self::Tiles(step_kernels(SUBSTITUTION, s.dtype).into_iter().map(launcher).collect())
+                Self::Tiles(step_kernels(s.name(), s.dtype, &TileTask::ALL).into_iter().map(launcher).collect())
             }
             StageKind::Exchange { .. } | StageKind::Reshape(_) | StageKind::Take { .. } | StageKind::Runs(_) => {
                 Self::Nothing
@@ -327,13 +327,9 @@ fn panel_kernel(contraction: &Contraction, onto: bool, narrow: bool, rounds: boo
     Kernel::Contract(PanelProduct { contraction: contraction.clone(), onto, narrow, rounds })
 }
 
-/// What triangular systems are called.
-pub(crate) const SUBSTITUTION: &str = "solve_triangular";
-
 /// The kernels of steps on tiles.
-pub(crate) fn step_kernels(op: &'static str, dtype: DType) -> Vec<Kernel> {
-    let step = |task| TileStep { op, task, dtype };
-    TileTask::ALL.into_iter().map(|task| Kernel::Step(step(task))).collect()
+pub(crate) fn step_kernels(op: &'static str, dtype: DType, tasks: &[TileTask]) -> Vec<Kernel> {
+    tasks.iter().map(|&task| Kernel::Step(TileStep { op, task, dtype })).collect()
 }
 
 /// The kernel that scans the tiles of a block.

@@ -262,8 +262,11 @@ fn fallbacks(cx: &Context, plan: &Plan) -> Vec<String> {
         }
         StageKind::Scan { .. } => super::launch::scan_kernel(stage).into_iter().collect(),
         StageKind::Contract(contraction) => vec![super::launch::product_kernel(contraction, false, false)],
-        StageKind::Tiles(program) => super::launch::step_kernels(program.factorisation.name(), program.dtype),
-        StageKind::Substitute(s) => super::launch::step_kernels(super::launch::SUBSTITUTION, s.dtype),
+        StageKind::Tiles(program) => {
+            let factorisation = program.factorisation;
+            super::launch::step_kernels(factorisation.name(), program.dtype, factorisation.tasks())
+        }
+        StageKind::Substitute(s) => super::launch::step_kernels(s.name(), s.dtype, s.tasks()),
         StageKind::Exchange { .. } | StageKind::Reshape(_) | StageKind::Take { .. } | StageKind::Runs(_) => Vec::new(),
     });
     kernels.filter(|k| !cx.device_supports(k)).map(|k| k.to_string()).collect()

@@ -44,7 +44,7 @@ pub(crate) struct Tiles {
 pub(crate) fn grid(program: &TileProgram, blocks: &Chunks) -> Chunks {
     let mut axes = blocks.axes().to_vec();
     let last = axes.len() - 1;
-    axes[last] = program.tiles.clone();
+    (axes[last - 1], axes[last]) = (program.row_tiles(), program.tiles.clone());
     Chunks::new(axes)
 }
 
@@ -60,7 +60,10 @@ impl Tiles {
         let (grid, last) = (grid(program, blocks), blocks.rank() - 1);
         let wide = blocks.axes()[last].longest().div_ceil(program.tiles.longest().max(1)).max(1);
         let reads_back = wide < program.side() && !matches!(target, Target::Spilled(_));
-        let log = reads_back.then(|| SpillLog::create(cx.spill_folder(), program.dtype, &grid, &grid)).transpose()?;
+        let mut cells = grid.axes().to_vec();
+        cells[last - 1] = program.row_cells();
+        let cells = Chunks::new(cells);
+        let log = reads_back.then(|| SpillLog::create(cx.spill_folder(), program.dtype, &grid, &cells)).transpose()?;
         Ok(Self { id, program: program.clone(), grid, wide, target, log: log.map(SpillLog::plain) })
     }
 
@@ -158,31 +161,33 @@ impl Work<'_, '_> {
         let region = self.tiles.grid.region(index);
         self.traced(index.to_vec(), || {
             let mut buffer = self.load(&region)?;
-            self.launch(Step::Factor { k: 0 }, &region, &[], &mut buffer)?;
+            let step = self.tiles.program.step((0, 0), 0).ok_or_else(|| Error::bug("a tile has a step"))?;
+            self.launch(step, &region, &[], &mut buffer)?;
             self.write(index, &region, &Block::new(self.tiles.program.dtype, &region.shape, buffer)?)
         })?;
         (self.done)();
         Ok(())
     }
 
-    /// The elements of `region` before the first step.
+    /// The elements of `region` before the first step. Rows beyond those of the matrix are left to the last one.
     fn load(&self, region: &Region) -> Result<Buffer> {
         let size = self.tiles.program.dtype.size();
-        let views = self.shared.views(self.tiles.id, region, &mut Memo::default())?;
+        let (mut read, rows) = (region.clone(), region.rank() - 2);
+        read.shape[rows] = region.end(rows).min(self.tiles.program.tiles.len()) - region.start[rows];
+        let views = self.shared.views(self.tiles.id, &read, &mut Memo::default())?;
         let view = views.first().ok_or_else(|| Error::bug("a tile program has an input"))?;
         let mut buffer = self.shared.cx.memory().buffer(region.size() * size);
         let to = StridedBox::of(&region.shape, &vec![0; region.rank()]);
-        copy_strided(&view.host()?, to, buffer.bytes_mut(), &region.shape, size);
+        copy_strided(&view.host()?, to, buffer.bytes_mut(), &read.shape, size);
         Ok(buffer)
     }
 
-    fn launch(&self, step: Step, region: &Region, inputs: &[Block], tile: &mut Buffer) -> Result<()> {
-        let stage = &self.shared.plan.stages[self.tiles.id];
-        let views: Vec<View> = inputs.iter().cloned().map(View::whole).collect();
+    fn launch(&self, step: Step, region: &Region, inputs: &[View], tile: &mut Buffer) -> Result<()> {
+        let (stage, views) = (&self.shared.plan.stages[self.tiles.id], inputs);
         let kernel = self.kernels.get(step.task() as usize).ok_or_else(|| Error::bug("a step has a kernel"))?;
         self.shared
             .trace
-            .timed(Timed::Compute, || kernel.run_into(region, &views, &mut [tile.bytes_mut()]))
+            .timed(Timed::Compute, || kernel.run_into(region, views, &mut [tile.bytes_mut()]))
             .map_err(|e| e.at(format!("in {} built at {}", stage.label, stage.site)))
     }
 
@@ -252,14 +257,15 @@ impl<'a, 'b> Panel<'a, 'b> {
         &self.work.tiles.program
     }
 
-    /// Rows of tiles from the first column's diagonal down.
+    /// Rows of tiles from the first of the first column down.
     fn rows(&self) -> Range<usize> {
-        self.columns.start..self.program().side()
+        self.program().rows(self.columns.start)
     }
 
     /// The columns of row `i` that this panel makes.
     fn columns_of(&self, i: usize) -> Range<usize> {
-        self.columns.start..self.columns.end.min(i + 1)
+        let made = |&k: &usize| self.program().makes((i, k));
+        self.columns.start..self.columns.clone().find(|k| !made(k)).unwrap_or(self.columns.end)
     }
 
     fn index(&self, (i, k): Place) -> Vec<usize> {
@@ -284,39 +290,46 @@ impl<'a, 'b> Panel<'a, 'b> {
         }
         let mut state = self.state.lock();
         state.open = places.len();
-        state.ready.insert((self.columns.start, self.columns.start));
+        state.ready.insert((self.columns.start, self.rows().start));
         drop(state);
         self.work.crew(|| self.worker())
     }
 
     /// The tiles above the diagonal, which are 0.
     fn leave_out(&self) -> Result<()> {
-        for i in 0..self.columns.end {
+        for i in 0..self.rows().end {
             for k in self.columns.clone().filter(|&k| !self.program().makes((i, k))) {
                 self.work.tiles.target.leave(&self.index((i, k)), &self.region((i, k)))?;
             }
         }
-        (0..self.columns.start).for_each(|_| (self.work.done)());
+        (0..self.rows().start).for_each(|_| (self.work.done)());
         Ok(())
     }
 
     /// The updates of all tiles by column `j`, which is on disk.
     fn update_by(&self, j: usize) -> Result<()> {
-        let first = self.columns.start;
+        let first = self.rows().start;
         let across = Mutex::new(BTreeMap::new());
-        self.work.each(self.columns.len(), |number| {
-            let tile = self.work.read_back(&self.region((first + number, j)))?;
+        // What several tiles read: the rows of the panel's own columns, or the one tile that there is.
+        let shared = first..self.rows().end.min(first + self.columns.len());
+        self.work.each(shared.len(), |number| {
+            let tile = self.read_back((first + number, j))?;
             across.lock().insert(first + number, tile);
             Ok(())
         })?;
-        let across: BTreeMap<usize, Block> = across.into_inner();
-        self.work.each(self.rows().len(), |number| {
-            let i = first + number;
-            let left = across.get(&i).cloned().map_or_else(|| self.work.read_back(&self.region((i, j))), Ok)?;
-            for k in self.columns_of(i) {
+        let across: BTreeMap<usize, View> = across.into_inner();
+        let whole = |i: usize| vec![self.columns_of(i)];
+        let alone = |i: usize| self.columns_of(i).map(|k| k..k + 1).collect();
+        let runs = |i: usize| if self.rows().len() > 1 { whole(i) } else { alone(i) };
+        let runs: Vec<(usize, Range<usize>)> =
+            self.rows().flat_map(|i| runs(i).into_iter().map(move |columns| (i, columns))).collect();
+        self.work.each(runs.len(), |number| {
+            let (i, columns) = runs[number].clone();
+            let left = across.get(&i).cloned().map_or_else(|| self.read_back((i, j)), Ok)?;
+            for k in columns {
                 let taken = self.state.lock().tiles.insert((i, k), Tile::Taken);
                 let Some(Tile::Open(mut buffer, next, _)) = taken else { return Err(Error::bug("a tile is open")) };
-                let step = Step::Update { i, k, j };
+                let step = self.program().step((i, k), j).ok_or_else(|| Error::bug("a tile has a step"))?;
                 let mut inputs = vec![left.clone()];
                 inputs.extend(step.needs().get(1).and_then(|(k, _)| across.get(k)).cloned());
                 self.work.traced(self.index((i, k)), || {
@@ -326,6 +339,15 @@ impl<'a, 'b> Panel<'a, 'b> {
             }
             Ok(())
         })
+    }
+
+    /// What steps read of a tile of an earlier panel.
+    fn read_back(&self, place: Place) -> Result<View> {
+        let mut region = self.region(place);
+        let (rows, skipped) = (region.rank() - 2, self.program().skipped(place));
+        region.start[rows] += skipped;
+        region.shape[rows] -= skipped;
+        self.work.read_back(&region).map(View::whole)
     }
 
     /// Takes tiles from the queue until all are done.
@@ -365,7 +387,7 @@ impl<'a, 'b> Panel<'a, 'b> {
         while let Some(step) = self.program().step(place, next) {
             let inputs = {
                 let mut state = self.state.lock();
-                let Some(inputs) = state.inputs(step) else {
+                let Some(inputs) = state.inputs(self.program(), step) else {
                     // Who finishes what is missing finds it here.
                     state.tiles.insert(place, Tile::Open(buffer, next, false));
                     return Ok(());
@@ -391,7 +413,8 @@ impl<'a, 'b> Panel<'a, 'b> {
         state.open -= 1;
         for reader in self.program().readers(place).filter(|r| self.columns.contains(&r.1)) {
             let Some(Tile::Open(_, next, false)) = state.tiles.get(&reader) else { continue };
-            let ready = self.program().step(reader, *next).is_some_and(|step| state.inputs(step).is_some());
+            let ready =
+                self.program().step(reader, *next).is_some_and(|step| state.inputs(self.program(), step).is_some());
             if let Some(Tile::Open(_, _, queued)) = state.tiles.get_mut(&reader).filter(|_| ready) {
                 *queued = true;
                 state.ready.insert((reader.1, reader.0));
@@ -405,10 +428,15 @@ impl<'a, 'b> Panel<'a, 'b> {
 }
 
 impl State {
-    /// The tiles that a step reads, where all are done.
-    fn inputs(&self, step: Step) -> Option<Vec<Block>> {
-        let done =
-            |place| if let Some(Tile::Done(block)) = self.tiles.get(&place) { Some(block.clone()) } else { None };
+    /// What a step reads of other tiles, where these are all done.
+    fn inputs(&self, program: &TileProgram, step: Step) -> Option<Vec<View>> {
+        let done = |place| {
+            let Some(Tile::Done(block)) = self.tiles.get(&place) else { return None };
+            let mut start = vec![0; block.shape().len()];
+            let rows = start.len() - 2;
+            start[rows] = program.skipped(place);
+            Some(View::whole(block.clone()).shifted(&start))
+        };
         step.needs().into_iter().map(done).collect()
     }
 }

@@ -10,7 +10,7 @@ use ndarray::ArrayD;
 use num_complex::Complex64;
 
 /// Numbers between -1 and 1 that follow no pattern.
-fn noise(seed: u64) -> impl FnMut() -> f64 {
+pub(super) fn noise(seed: u64) -> impl FnMut() -> f64 {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     move || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -31,7 +31,7 @@ fn definite(n: usize, dtype: DType, above: f64) -> ArrayD<Complex64> {
     })
 }
 
-fn array(values: ArrayD<Complex64>, dtype: DType, chunk: isize) -> Array {
+pub(super) fn array(values: ArrayD<Complex64>, dtype: DType, chunk: isize) -> Array {
     let cx = Context::default();
     let x = if dtype.is_complex() {
         cx.from_ndarray(values).unwrap().into_dyn()
@@ -57,7 +57,7 @@ fn residual(l: &[Complex64], a: &[Complex64], n: usize) -> f64 {
     worst
 }
 
-fn unit(dtype: DType) -> f64 {
+pub(super) fn unit(dtype: DType) -> f64 {
     if matches!(dtype, DType::F32 | DType::C64) { f64::from(f32::EPSILON) } else { f64::EPSILON }
 }
 

@@ -31,6 +31,7 @@ mod remote;
 mod scans;
 mod slices;
 mod streams;
+mod systems;
 mod windows;
 
 use hyperslab::array::compute::Computed;

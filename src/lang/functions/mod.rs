@@ -32,6 +32,7 @@ mod masked;
 mod stats;
 mod linalg;
 mod decompositions;
+mod solve;
 mod norms;
 mod ndimage;
 mod objects;
@@ -55,6 +56,7 @@ static TABLES: &[&[Function]] = &[
     labels::TABLE,
     linalg::TABLE,
     decompositions::TABLE,
+    solve::TABLE,
     norms::TABLE,
     ndimage::TABLE,
     objects::TABLE,

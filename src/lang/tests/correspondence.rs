@@ -97,6 +97,8 @@ const DIFFERS: &[(&str, &str)] = &[
     ("einsum", "the order of products is found by cost, whatever `optimize` says"),
     ("diagonal", "a view that reads the chunks it goes through"),
     ("linalg.cholesky", "of matrices larger than memory too, through disk"),
+    ("linalg.lu", "the pivot is the largest of the whole column, as in SciPy, where Dask's are those of a block"),
+    ("linalg.solve", "of matrices larger than memory too, through disk"),
     ("store", "`Array::store`, computed with everything else that is asked for"),
     ("from_array", "`Context::open` for files, `Context::from_ndarray` for memory"),
     ("from_zarr", "`Context::open`"),

@@ -134,7 +134,7 @@ pub(super) fn spill_whole(plan: &mut Plan, id: StageId) {
         // Tiles are read back whole, again and again; who reads the result has blocks of many tiles.
         let mut axes = Chunks::whole(&plan.stages[id].space).axes().to_vec();
         let last = axes.len() - 1;
-        (axes[last - 1], axes[last]) = (program.tiles.clone(), program.tiles.clone());
+        (axes[last - 1], axes[last]) = (program.row_cells(), program.tiles.clone());
         read = Chunks::new(axes);
     }
     if matches!(plan.stages[id].kind, StageKind::Substitute(_)) {

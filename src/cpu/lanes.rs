@@ -26,14 +26,19 @@ impl Register {
     }
 
     pub(super) fn fill(&mut self, value: Scalar, dtype: DType) {
-        let element = value.to_bytes(dtype);
-        self.data.bytes_mut().chunks_exact_mut(self.size).for_each(|slot| slot.copy_from_slice(&element[..self.size]));
+        self.data.bytes_mut()[..self.size].copy_from_slice(&value.to_bytes(dtype)[..self.size]);
+        self.spread(STRIP);
     }
 
     /// Copies the first element to the first `n`.
     pub(super) fn spread(&mut self, n: usize) {
-        let (first, rest) = self.data.bytes_mut().split_at_mut(self.size);
-        rest[..(n - 1) * self.size].chunks_exact_mut(self.size).for_each(|slot| slot.copy_from_slice(first));
+        let bytes = &mut self.data.bytes_mut()[..n * self.size];
+        let mut done = self.size;
+        while done < bytes.len() {
+            let more = done.min(bytes.len() - done);
+            bytes.copy_within(..more, done);
+            done += more;
+        }
     }
 
     /// Copies the first `n` elements of a register of the same dtype.

@@ -3,8 +3,9 @@
 //! Parts that reduce the same axes with the same lanes share one walk. A walk runs the phases of its parts as one fused
 //! program per phase, map included: accumulators stay in registers of the first cache. With [`Lanes::Elements`] element
 //! `j` of an output goes to lane `j mod STRIP` and the lanes merge by halves; with [`Lanes::Outputs`] every lane is an
-//! output. What a lane is given joins in a tree, [`FAN_IN`] neighbours at a time. All of this depends on the tile's
-//! shape alone.
+//! output, and where outputs are rows that lie behind each other, [`FAN_IN`] elements of each are turned into as many
+//! strips at a time. What a lane is given joins in a tree, [`FAN_IN`] neighbours at a time. All of this depends on the
+//! tile's shape alone.
 
 use super::lanes::{Loop, Register};
 use super::screen::Screen;
@@ -104,7 +105,14 @@ struct Walk {
     space: Space,
     /// For each index along the axes that are not walked by lanes, the shift in bytes of every source.
     shifts: Vec<isize>,
+    rows: Rows,
 }
+
+/// For every source, where the strips are that are taken next.
+struct Rows(Vec<[*const u8; FAN_IN]>);
+
+// SAFETY: the addresses are set right before the strips are taken, and not looked at otherwise.
+unsafe impl Send for Rows {}
 
 /// One part of a state: which output it is, the size of its elements, and where it goes.
 struct State {
@@ -151,6 +159,7 @@ impl Walk {
             uses_position: parts.iter().any(|p| p.reducer.uses_position()),
             space: Space::default(),
             shifts: Vec::new(),
+            rows: Rows(vec![[std::ptr::null(); FAN_IN]; tile.map.inputs.len()]),
         })
     }
 
@@ -206,17 +215,22 @@ impl Walk {
                 let mut walked = 0;
                 if self.screen.is_none() && self.loops[phase].folds.is_some() {
                     walked = len - len % STRIP;
-                    self.steps(phase, walked / STRIP, (STRIP, lanes), |strip| (output, strip * STRIP));
+                    for first in (0..walked).step_by(FAN_IN * STRIP) {
+                        let count = FAN_IN.min((walked - first) / STRIP);
+                        (0..count).for_each(|k| self.load_strip(k, output, first + k * STRIP, STRIP));
+                        self.steps(phase, count, (STRIP, lanes));
+                    }
                 }
                 for at in (walked..len).step_by(STRIP) {
                     let n = STRIP.min(len - at);
-                    if !self.matters(output, at, n) {
+                    self.load_strip(0, output, at, n);
+                    if !self.matters(n) {
                         continue;
                     }
                     if self.uses_position {
                         self.place(at, n);
                     }
-                    self.step(phase, output, at, (n, lanes));
+                    self.step(phase, 0, (n, lanes));
                 }
                 self.loops[phase].gather(lanes);
                 self.loops[phase].merge_lanes(lanes);
@@ -238,15 +252,22 @@ impl Walk {
         for (at, n) in self.space.strips() {
             for phase in 0..self.loops.len() {
                 self.loops[phase].begin();
-                if self.loops[phase].folds.is_some() {
-                    self.steps(phase, rows, (n, n), |row| (row, at));
-                } else {
-                    for row in 0..rows {
+                for first in (0..rows).step_by(FAN_IN) {
+                    let count = FAN_IN.min(rows - first);
+                    if phase == 0 || rows > FAN_IN {
+                        let shifts = &self.shifts[first * self.n_inputs..][..count * self.n_inputs];
+                        self.space.load_rows(shifts, at, n, &mut self.rows.0);
+                    }
+                    if self.loops[phase].folds.is_some() {
+                        self.steps(phase, count, (n, n));
+                        continue;
+                    }
+                    for row in 0..count {
                         if self.uses_position {
-                            self.place(row, 1);
+                            self.place(first + row, 1);
                             self.position.spread(n);
                         }
-                        self.step(phase, row, at, (n, n));
+                        self.step(phase, row, (n, n));
                     }
                 }
                 self.loops[phase].gather(n);
@@ -256,14 +277,19 @@ impl Walk {
         }
     }
 
-    /// Whether elements `at .. at + n` of the space, at shift number `shift`, may change the state.
-    fn matters(&mut self, shift: usize, at: usize, n: usize) -> bool {
-        let Some(screen) = &mut self.screen else { return true };
-        let shifts = &self.shifts[shift * self.n_inputs..][..self.n_inputs];
+    /// Finds elements `at .. at + n` of the space at the shifts of `output`, as strip `row` of those taken next.
+    fn load_strip(&mut self, row: usize, output: usize, at: usize, n: usize) {
+        let shifts = &self.shifts[output * self.n_inputs..][..self.n_inputs];
         for (i, &shift) in shifts.iter().enumerate() {
-            screen.set_input(i, self.space.load(i, shift, at, n));
+            self.rows.0[i][row] = self.space.load_row(i, row, shift, at, n);
         }
-        // SAFETY: `load` gives `n` elements of each input, which is at most STRIP.
+    }
+
+    /// Whether the `n` elements of the strip taken next may change the state.
+    fn matters(&mut self, n: usize) -> bool {
+        let Some(screen) = &mut self.screen else { return true };
+        self.rows.0.iter().enumerate().for_each(|(i, rows)| screen.set_input(i, rows[0]));
+        // SAFETY: `load_strip` found `n` elements of each input, which is at most STRIP.
         unsafe { screen.matters(n) }
     }
 
@@ -292,13 +318,10 @@ impl Walk {
         }
     }
 
-    /// Feeds elements `at .. at + n` of the space, at shift number `shift`, to `n` of `lanes` lanes.
-    fn step(&mut self, phase: usize, shift: usize, at: usize, (n, lanes): (usize, usize)) {
+    /// Feeds the `n` elements of strip `row` to `n` of `lanes` lanes.
+    fn step(&mut self, phase: usize, row: usize, (n, lanes): (usize, usize)) {
         let current = &mut self.loops[phase];
-        let shifts = &self.shifts[shift * self.n_inputs..][..self.n_inputs];
-        for (i, &shift) in shifts.iter().enumerate() {
-            current.step.set_input(i, self.space.load(i, shift, at, n));
-        }
+        self.rows.0.iter().enumerate().for_each(|(i, rows)| current.step.set_input(i, rows[row]));
         let (read, write) = (current.current, current.next());
         for k in 0..current.kinds {
             let from = current.acc[read][k].ptr(0);
@@ -311,7 +334,7 @@ impl Walk {
             current.step.set_input(base + k, self.results[r].ptr(0));
         }
         current.step.set_input(base + current.earlier.len(), self.position.ptr(0));
-        // SAFETY: `load` gives `n` elements of each input; registers hold STRIP elements of their dtype; the
+        // SAFETY: the strip has `n` elements of each input; registers hold STRIP elements of their dtype; the
         // accumulators that are written are not those that are read.
         unsafe { current.step.run(n) };
         if n < lanes {
@@ -324,26 +347,16 @@ impl Walk {
         }
     }
 
-    /// Feeds `count` strips of `n` elements to `n` of `lanes` lanes, several at once: `place` gives the shift number
-    /// and the first element of each.
-    fn steps(
-        &mut self,
-        phase: usize,
-        count: usize,
-        (n, lanes): (usize, usize),
-        place: impl Fn(usize) -> (usize, usize),
-    ) {
+    /// Feeds `count` strips of `n` elements to `n` of `lanes` lanes, several at once: those of one group of the tree.
+    fn steps(&mut self, phase: usize, count: usize, (n, lanes): (usize, usize)) {
         let mut done = 0;
         while done < count {
             let current = &mut self.loops[phase];
             let Some(folds) = &mut current.folds else { return };
-            let most = folds.at_once();
-            let now = most.min(FAN_IN - current.steps % FAN_IN).min(count - done);
+            let now = folds.at_once().min(count - done);
+            debug_assert!(now <= FAN_IN - current.steps % FAN_IN);
             for row in 0..now {
-                let (shift, at) = place(done + row);
-                let shifts = &self.shifts[shift * self.n_inputs..][..self.n_inputs];
-                let space = &mut self.space;
-                folds.set_row(row, n, self.n_inputs, |i| space.load_row(i, (row, most), shifts[i], at, n));
+                folds.set_row(row, n, self.n_inputs, |i| self.rows.0[i][done + row]);
             }
             let (read, write) = (current.current, usize::from(current.current == 0));
             for k in 0..current.kinds {
@@ -355,8 +368,8 @@ impl Walk {
                 let (from, to) = (current.acc[read][k].ptr(0).cast_const(), current.acc[write][k].ptr(0));
                 let results = &mut self.results;
                 let fixed = |known: usize| results[current.earlier[known]].ptr(0).cast_const();
-                // SAFETY: `load_row` gave `n` elements for each row, at most STRIP, which registers hold; accumulators
-                // that are written are not those that are read.
+                // SAFETY: rows have `n` elements, at most STRIP, which registers hold; accumulators that are written are
+                // not those that are read.
                 unsafe { folds.run(k, (now, n), from, to, fixed) };
             }
             if n < lanes {

@@ -1,6 +1,8 @@
 //! Index spaces walked in strips: strided, broadcast and flipped views as contiguous runs of elements.
 
 use super::strip::STRIP;
+use super::transpose::{Lines, rows_of};
+use crate::chunk::tiling::FAN_IN;
 use crate::device::View;
 use crate::device::block::Buffer;
 use crate::error::{Error, Result};
@@ -9,6 +11,8 @@ use crate::shape;
 /// A view's data, checked to lie inside its block for every index of a shape.
 pub(crate) struct Source {
     ptr: *const u8,
+    /// Where the block ends.
+    end: *const u8,
     size: usize,
     /// Strides in bytes.
     strides: Vec<isize>,
@@ -51,7 +55,7 @@ impl Space {
         self.dims.extend(axes.iter().map(|&a| dims[a]));
         self.sources.resize_with(sources.len(), Source::default);
         for (own, from) in self.sources.iter_mut().zip(sources) {
-            (own.ptr, own.size) = (from.ptr, from.size);
+            (own.ptr, own.end, own.size) = (from.ptr, from.end, from.size);
             own.strides.clear();
             own.strides.extend(axes.iter().map(|&a| from.strides[a]));
         }
@@ -113,28 +117,69 @@ impl Space {
     /// The address of elements `at .. at + n` of source `i` in row-major order, shifted by `shift` bytes: in place
     /// where they are contiguous, copied otherwise (valid until the next call for this source).
     pub(crate) fn load(&mut self, i: usize, shift: isize, at: usize, n: usize) -> *const u8 {
-        self.load_row(i, (0, 1), shift, at, n)
+        self.in_place(i, shift, at, n).unwrap_or_else(|| {
+            let to = self.room(i, 1);
+            self.gather(i, shift, at, n, to);
+            to.cast_const()
+        })
     }
 
-    /// As [`Space::load`], for strip `row` of `rows`, each of which is valid until the next call for it.
-    pub(crate) fn load_row(
-        &mut self,
-        i: usize,
-        (row, rows): (usize, usize),
-        shift: isize,
-        at: usize,
-        n: usize,
-    ) -> *const u8 {
-        if let Some(address) = self.in_place(i, shift, at, n) {
-            return address;
+    /// As [`Space::load`], for strip `row` of up to `FAN_IN`, each of which is valid until the next call for it.
+    pub(crate) fn load_row(&mut self, i: usize, row: usize, shift: isize, at: usize, n: usize) -> *const u8 {
+        self.in_place(i, shift, at, n).unwrap_or_else(|| {
+            let to = self.room(i, FAN_IN).wrapping_add(row * STRIP * self.sources[i].size);
+            self.gather(i, shift, at, n, to);
+            to.cast_const()
+        })
+    }
+
+    /// As [`Space::load`], of all sources, for up to `FAN_IN` rows: each has a shift for every source, and its
+    /// addresses are given source by source. Rows that are neighbours in memory are copied together.
+    pub(crate) fn load_rows(&mut self, shifts: &[isize], at: usize, n: usize, rows: &mut [[*const u8; FAN_IN]]) {
+        let sources = self.sources.len();
+        for (i, addresses) in rows.iter_mut().enumerate() {
+            let shift = |row: usize| shifts[row * sources + i];
+            let count = shifts.len() / sources;
+            if let Some(first) = self.in_place(i, shift(0), at, n) {
+                for (row, address) in addresses[..count].iter_mut().enumerate() {
+                    *address = first.wrapping_offset(shift(row) - shift(0));
+                }
+                continue;
+            }
+            let size = self.sources[i].size;
+            // What is copied together is rounded up to `FAN_IN` rows, of which the last ones are nothing.
+            let room = self.room(i, 2 * FAN_IN);
+            let mut row = 0;
+            while row < count {
+                let beside = |k: &usize| shift(*k) - shift(row) == ((k - row) * size).cast_signed();
+                let together = (row..count).take_while(beside).count();
+                let to = room.wrapping_add(row * STRIP * size);
+                if together > 1 && self.sources[i].strides.iter().any(|&stride| stride != 0) {
+                    self.transpose(i, shift(row), (at, n), together, to);
+                } else {
+                    (row..row + together).for_each(|k| {
+                        self.gather(i, shift(k), at, n, room.wrapping_add(k * STRIP * size));
+                    });
+                }
+                (row..row + together).for_each(|k| addresses[k] = room.wrapping_add(k * STRIP * size));
+                row += together;
+            }
         }
-        debug_assert!(row < rows);
+    }
+
+    /// Room for `rows` strips of source `i`.
+    fn room(&mut self, i: usize, rows: usize) -> *mut u8 {
+        let bytes = rows * STRIP * self.sources[i].size;
+        if self.scratch[i].len() < bytes {
+            self.scratch[i] = Buffer::zeroed(bytes);
+        }
+        self.scratch[i].bytes_mut().as_mut_ptr()
+    }
+
+    /// Copies elements `at .. at + n` of source `i`, shifted by `shift` bytes, to its room.
+    fn gather(&self, i: usize, shift: isize, at: usize, n: usize, to: *mut u8) {
         let source = &self.sources[i];
         let base = source.ptr.wrapping_offset(shift);
-        if self.scratch[i].len() < rows * STRIP * source.size {
-            self.scratch[i] = Buffer::zeroed(rows * STRIP * source.size);
-        }
-        let to = self.scratch[i].bytes_mut()[row * STRIP * source.size..].as_mut_ptr();
         let walk = Walk { dims: &self.dims, strides: &source.strides, base, at, n };
         // SAFETY: every address lies inside the source's block (checked in `source`, and `shift` moves between indices
         // of the caller's larger space); the scratch holds STRIP elements from there on and no other reference to it is
@@ -148,7 +193,20 @@ impl Space {
                 _ => walk.gather::<[u64; 2]>(to.cast()),
             }
         }
-        to.cast_const()
+    }
+
+    /// Copies elements `at .. at + n` of source `i`, shifted by `shift` bytes, and `rows` elements from each of them on
+    /// to as many strips of its room.
+    fn transpose(&self, i: usize, shift: isize, (at, n): (usize, usize), rows: usize, to: *mut u8) {
+        let source = &self.sources[i];
+        let mut offsets = [0; STRIP];
+        let walk = Walk { dims: &self.dims, strides: &source.strides, base: source.ptr, at, n };
+        walk.runs(|done, run, offset, stride| {
+            offsets[done..done + run].iter_mut().enumerate().for_each(|(k, o)| *o = offset + k.cast_signed() * stride);
+        });
+        let lines = Lines { base: source.ptr.wrapping_offset(shift), offsets: &offsets[..n], end: source.end };
+        // SAFETY: as in `gather`; the room holds `FAN_IN` strips from any of the first `FAN_IN` on.
+        unsafe { rows_of(&lines, source.size, rows, to) };
     }
 
     /// The address of elements `at .. at + n` of source `i`, shifted by `shift` bytes, where they are contiguous.
@@ -188,11 +246,11 @@ impl Space {
 /// Byte offset of the first element of row `row` of the merged axes.
 fn row_offset(dims: &[usize], strides: &[isize], mut row: usize) -> isize {
     let mut offset = 0;
-    for axis in (0..dims.len().saturating_sub(1)).rev() {
+    for axis in (1..dims.len().saturating_sub(1)).rev() {
         offset += (row % dims[axis]).cast_signed() * strides[axis];
         row /= dims[axis];
     }
-    offset
+    if dims.len() > 1 { offset + row.cast_signed() * strides[0] } else { offset }
 }
 
 struct Walk<'a> {
@@ -215,18 +273,29 @@ unsafe fn every<T: Copy, const K: usize>(from: *const T, out: &mut [T]) {
 }
 
 impl Walk<'_> {
+    /// Tells of every run of elements along the innermost axis: how many come before it, its length, the offset in
+    /// bytes of its first element, and the distance of its elements.
+    #[inline(always)]
+    fn runs(&self, mut run: impl FnMut(usize, usize, isize, isize)) {
+        let last = self.dims.len() - 1;
+        let (inner, stride) = (self.dims[last], self.strides[last]);
+        let (mut row, mut column) = (self.at / inner, self.at % inner);
+        let mut done = 0;
+        while done < self.n {
+            let len = (inner - column).min(self.n - done);
+            let offset = row_offset(self.dims, self.strides, row) + column.cast_signed() * stride;
+            run(done, len, offset, stride);
+            done += len;
+            (row, column) = (row + 1, 0);
+        }
+    }
+
     /// Copies the elements to `to`, row by row.
     ///
     /// # Safety
     /// The walk stays inside one block; `to` is valid for `n` elements.
     unsafe fn gather<T: Copy>(&self, to: *mut T) {
-        let last = self.dims.len() - 1;
-        let (inner, stride) = (self.dims[last], self.strides[last]);
-        let (mut done, mut at) = (0, self.at);
-        while done < self.n {
-            let column = at % inner;
-            let run = (inner - column).min(self.n - done);
-            let offset = row_offset(self.dims, self.strides, at / inner) + column.cast_signed() * stride;
+        self.runs(|done, run, offset, stride| {
             let from = self.base.wrapping_offset(offset);
             // SAFETY: by contract of this function; blocks are aligned for their elements and so are strides.
             unsafe {
@@ -234,6 +303,8 @@ impl Walk<'_> {
                 let size = size_of::<T>().cast_signed();
                 if stride == 0 {
                     out.fill(from.cast::<T>().read_unaligned());
+                } else if stride == size {
+                    every::<T, 1>(from.cast(), out);
                 } else if stride == 2 * size {
                     every::<T, 2>(from.cast(), out);
                 } else if stride == 4 * size {
@@ -244,9 +315,7 @@ impl Walk<'_> {
                     }
                 }
             }
-            done += run;
-            at += run;
-        }
+        });
     }
 
     /// Copies `from` to the elements, row by row.
@@ -254,13 +323,7 @@ impl Walk<'_> {
     /// # Safety
     /// The walk stays inside memory that the caller may write; `from` is valid for `n` elements.
     unsafe fn scatter<T: Copy>(&self, from: *const T) {
-        let last = self.dims.len() - 1;
-        let (inner, stride) = (self.dims[last], self.strides[last]);
-        let (mut done, mut at) = (0, self.at);
-        while done < self.n {
-            let column = at % inner;
-            let run = (inner - column).min(self.n - done);
-            let offset = row_offset(self.dims, self.strides, at / inner) + column.cast_signed() * stride;
+        self.runs(|done, run, offset, stride| {
             let to = self.base.wrapping_offset(offset).cast_mut();
             // SAFETY: by contract of this function.
             unsafe {
@@ -268,9 +331,7 @@ impl Walk<'_> {
                     to.wrapping_offset(k.cast_signed() * stride).cast::<T>().write_unaligned(value);
                 }
             }
-            done += run;
-            at += run;
-        }
+        });
     }
 }
 
@@ -279,7 +340,8 @@ impl Walk<'_> {
 pub(crate) fn target(dims: &[usize], bytes: &mut [u8], size: usize) -> Source {
     debug_assert_eq!(bytes.len(), shape::size(dims) * size);
     let strides = shape::strides(dims).iter().map(|s| (s * size).cast_signed()).collect();
-    Source { ptr: bytes.as_mut_ptr().cast_const(), size, strides, contiguous: false }
+    let ends = bytes.as_mut_ptr_range();
+    Source { ptr: ends.start.cast_const(), end: ends.end.cast_const(), size, strides, contiguous: false }
 }
 
 /// Makes `sources` those of `views`, checked to stay inside their blocks for every index of `dims`.
@@ -293,7 +355,7 @@ pub(crate) fn set_sources(sources: &mut Vec<Source>, dims: &[usize], views: &[Vi
 
 impl Default for Source {
     fn default() -> Self {
-        Self { ptr: std::ptr::null(), size: 1, strides: Vec::new(), contiguous: false }
+        Self { ptr: std::ptr::null(), end: std::ptr::null(), size: 1, strides: Vec::new(), contiguous: false }
     }
 }
 
@@ -313,7 +375,8 @@ impl Source {
             let (d, b) = (shape::tuple(dims), shape::tuple(view.block.shape()));
             return Err(Error::bug(format!("a view of shape {d} stays inside its block of shape {b}")));
         }
-        self.ptr = view.block.bytes().as_ptr().wrapping_add(view.offset * size);
+        let ends = view.block.bytes().as_ptr_range();
+        (self.ptr, self.end) = (ends.start.wrapping_add(view.offset * size), ends.end);
         self.size = size;
         self.strides.clear();
         self.strides.extend(view.strides.iter().map(|s| s * size.cast_signed()));

@@ -18,8 +18,8 @@ use crate::shape;
 /// Bytes of the states of a level, which the second cache keeps from one to the next.
 const CACHED: usize = 256 << 10;
 
-/// Elements of a window along the last axis from which on they are taken side by side. Part of the meaning, as lanes
-/// are.
+/// Elements of a window along the last axis from which on they are taken side by side, where a window has many. Part
+/// of the meaning, as lanes are.
 const RUN: usize = 32;
 
 /// Windows over each other are cut only where this many times their length is left.
@@ -133,7 +133,8 @@ fn tile(op: &regional::Windows) -> TileReduce {
     let rank = op.axes.len();
     let reduced: Vec<bool> = (0..2 * rank).map(|a| a >= rank).collect();
     let run = op.axes.last().map_or(1, |w| w.len);
-    let lanes = if run >= RUN { Lanes::Elements } else { Lanes::Outputs };
+    let elements: usize = op.axes.iter().map(|w| w.len).product();
+    let lanes = if run >= RUN && elements >= Lanes::DEEP { Lanes::Elements } else { Lanes::Outputs };
     let part = TilePart { value: 0, reducer: op.reducer.clone(), reduced, lanes };
     TileReduce { map: Program::identity(op.dtype), space: op.tile_shape(&op.counts()), parts: vec![part] }
 }

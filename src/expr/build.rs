@@ -408,7 +408,7 @@ fn reduce_tiled(
     let cuts = input.chunks.axes().iter().enumerate();
     let cuts = cuts.map(|(a, c)| if reduced[a] { AxisChunks::regular(left(a), left(a)) } else { c.clone() });
     let chunks = Chunks::new(cuts.collect());
-    let lanes = lanes(&lengths, &reduced, &tiling);
+    let lanes = lanes(&lengths, &reduced, &tiling, Lanes::DEEP);
     let dtype = reducer.output();
     let names = without_coordinate(&input.names, |a| reduced[a]);
     let kind = ExprKind::Reduce { input: input.clone(), reducer, reduced, lanes, tiling, groups };
@@ -457,23 +457,23 @@ pub fn scan(input: &Expr, scan: &'static Scan, axis: usize, dtype: Option<DType>
     let scanner = scan.scanner(input.dtype, dtype)?;
     let along: Vec<bool> = (0..lengths.len()).map(|a| a == axis).collect();
     let tiling = tiling(&input.chunks, &along);
-    let lanes = lanes(&lengths, &along, &tiling);
+    let lanes = lanes(&lengths, &along, &tiling, 0);
     let tiles = tiling.axes()[axis].clone();
     let (dtype, names) = (scanner.output(), input.names.clone());
     let kind = ExprKind::Scan { input: input.clone(), scanner, axis, lanes, tiles };
     Ok(node(kind, dtype, input.shape.clone(), input.chunks.clone(), names))
 }
 
-/// What vectors hold while this reduction or scan runs: neighbouring outputs where those are neighbours in memory and
-/// many, elements of one output otherwise.
-fn lanes(lengths: &[usize], reduced: &[bool], tiling: &Chunks) -> Lanes {
+/// What vectors hold while this reduction or scan runs: neighbouring outputs where there are many and they are
+/// neighbours in memory or made of fewer than `deep` elements each, elements of one output otherwise.
+fn lanes(lengths: &[usize], reduced: &[bool], tiling: &Chunks, deep: usize) -> Lanes {
     let inner = (0..lengths.len()).rev().find(|&a| lengths[a] > 1);
     let outputs: usize = lengths.iter().zip(reduced).filter(|(_, r)| !**r).map(|(n, _)| *n).product();
     let depth: usize = tiling.longest().iter().zip(reduced).filter(|(_, r)| **r).map(|(n, _)| *n).product();
     match inner {
         Some(a) if reduced[a] => {
             let run: usize = (0..=a).rev().take_while(|&k| reduced[k]).map(|k| tiling.axes()[k].longest()).product();
-            if run >= 32 || outputs < 32 { Lanes::Elements } else { Lanes::Outputs }
+            if outputs >= 32 && (run < 32 || depth < deep) { Lanes::Outputs } else { Lanes::Elements }
         }
         _ if outputs >= 16 || depth < 64 => Lanes::Outputs,
         _ => Lanes::Elements,

@@ -166,6 +166,12 @@ pub enum Lanes {
     Outputs,
 }
 
+impl Lanes {
+    /// Elements of an output in a tile from which on a reduction along the innermost axis gives lanes its elements:
+    /// below, merging lanes costs more than to put the elements of neighbouring outputs side by side.
+    pub const DEEP: usize = 256;
+}
+
 impl Kernel {
     /// Dtypes of the blocks that the kernel gives.
     #[must_use]

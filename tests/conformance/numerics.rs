@@ -91,6 +91,25 @@ fn sums_are_as_good_as_a_pairwise_one_whatever_is_summed_side_by_side() {
 }
 
 #[test]
+fn sums_of_short_rows_add_sixteen_at_a_time() {
+    for n in [31, 60, 255, 256, 300] {
+        let row: Vec<f64> = (0..n).map(|i| 0.1 + 1e-9 * f64::from(i % 7)).collect();
+        let exact = compensated(&row);
+        let rows: Vec<f64> = (0..300).flat_map(|_| row.clone()).collect();
+        let x = ndarray::Array2::from_shape_vec((300, row.len()), rows).unwrap().into_dyn();
+        for cx in contexts() {
+            let x = cx.from_ndarray(x.clone()).unwrap();
+            for chunks in [[300, -1], [7, -1], [64, 10]] {
+                let sums = cx.compute(x.rechunk(&chunks).sum(1)).unwrap();
+                let (first, worst) = (sums[[0]], 31.0 * f64::EPSILON / 2.0 * exact);
+                assert!((first - exact).abs() <= worst, "{first} for {exact}, of {n} in {chunks:?}");
+                assert!(sums.iter().all(|&sum| sum == first), "every row of {n} gives the same, in {chunks:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn float16_sums_do_not_overflow_on_the_way() {
     let x = Array::filled(&[100_000], Scalar::Int(1), DType::F16, Some(&[100])).unwrap();
     let cx = &contexts()[0];

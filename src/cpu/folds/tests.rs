@@ -1,6 +1,7 @@
 //! What several strips at once give, against what one after the other gives.
 
 use crate::chunk::Region;
+use crate::chunk::region::Indices;
 use crate::cpu::reduce::Reduce;
 use crate::device::View;
 use crate::device::block::{Block, Buffer};
@@ -65,6 +66,8 @@ fn check(map: &Program, dtype: DType, reducers: &[(usize, reduction::Reducer)], 
         ([2, 255], [false, true], Lanes::Elements),
         ([19, 300], [true, false], Lanes::Outputs),
         ([17, 31], [true, false], Lanes::Outputs),
+        ([261, 60], [false, true], Lanes::Outputs),
+        ([35, 7], [false, true], Lanes::Outputs),
         ([130, 9], [true, true], Lanes::Elements),
     ] {
         let parts = reducers.iter().map(|(value, reducer)| TilePart {
@@ -96,6 +99,71 @@ fn every_reduction_gives_the_bits_of_one_strip_after_the_other() {
         for dtype in DType::ALL {
             let Ok(reducer) = reduction.reducer(dtype, &params) else { continue };
             check(&Program::identity(dtype), dtype, &[(0, reducer)], reduction.name());
+        }
+    }
+}
+
+/// A block with the elements of `whole` where `strides` put them, and nothing behind the last one.
+fn laid_out(whole: &Block, strides: &[usize]) -> View {
+    let (dims, size) = (whole.shape(), whole.dtype().size());
+    let offset = |index: &[usize]| index.iter().zip(strides).map(|(i, stride)| i * stride).sum::<usize>();
+    let len = offset(&dims.iter().map(|n| n - 1).collect::<Vec<_>>()) + 1;
+    let mut data = Buffer::zeroed(len * size);
+    for (index, element) in Indices::new(dims).zip(whole.bytes().chunks_exact(size)) {
+        data.bytes_mut()[offset(&index) * size..][..size].copy_from_slice(element);
+    }
+    let block = Block::new(whole.dtype(), &[len], data).unwrap();
+    View { block, offset: 0, strides: strides.iter().map(|s| s.cast_signed()).collect() }
+}
+
+#[test]
+fn rows_of_any_length_give_the_bits_of_columns() {
+    let params = Params { count: 5, ddof: 1.0, ..Params::default() };
+    let lengths = [("sum", 1..=19), ("std", 16..=17), ("argmax", 59..=60), ("any", 33..=33), ("max", 100..=100)];
+    for (name, lengths) in lengths {
+        for (dtype, len) in DType::ALL.into_iter().flat_map(|dtype| lengths.clone().map(move |len| (dtype, len))) {
+            let Ok(reducer) = reduction::find(name).unwrap().reducer(dtype, &params) else { continue };
+            let part = TilePart { value: 0, reducer, reduced: vec![false, true], lanes: Lanes::Outputs };
+            // Whole strips, a few outputs, and what is left of a vector.
+            for outputs in [1, 19, 261] {
+                let dims = [outputs, len];
+                let tile =
+                    TileReduce { map: Program::identity(dtype), space: dims.to_vec(), parts: vec![part.clone()] };
+                let whole = block(dtype, &dims, false);
+                let of = |strides: [usize; 2]| states(&tile, &laid_out(&whole, &strides), &dims, true);
+                let columns = of([1, outputs]);
+                for strides in [[len, 1], [len + 3, 1], [2 * len, 2], [1, outputs + 1]] {
+                    assert!(of(strides) == columns, "{name} of {dtype} {dims:?} in strides {strides:?}");
+                }
+                let mut back = laid_out(&whole, &[len, 1]);
+                (back.offset, back.strides) = (len * (outputs - 1), vec![-len.cast_signed(), 1]);
+                let turned: Vec<Vec<_>> = columns.into_iter().map(|part| part.into_iter().rev().collect()).collect();
+                assert!(states(&tile, &back, &dims, true) == turned, "{name} of {dtype} {dims:?}, the last first");
+            }
+        }
+    }
+}
+
+#[test]
+fn boxes_of_any_shape_give_the_bits_of_columns() {
+    for dtype in DType::ALL {
+        let reducer = reduction::find("sum").unwrap().reducer(dtype, &Params::default()).unwrap();
+        // Runs that begin at any of sixteen rows, and outputs in runs of their own.
+        for (a, b) in [(3, 5), (5, 3), (16, 2), (2, 31), (15, 15)] {
+            let dims = [7, a, 5, b];
+            let part = TilePart {
+                value: 0,
+                reducer: reducer.clone(),
+                reduced: vec![false, true, false, true],
+                lanes: Lanes::Outputs,
+            };
+            let tile = TileReduce { map: Program::identity(dtype), space: dims.to_vec(), parts: vec![part] };
+            let whole = block(dtype, &dims, false);
+            let of = |strides: [usize; 4]| states(&tile, &laid_out(&whole, &strides), &dims, true);
+            let columns = of([5, 35 * b, 1, 35]);
+            for strides in [[a * 5 * b, 5 * b, b, 1], [a * 5 * (b + 1), b + 1, a * (b + 1), 1]] {
+                assert!(of(strides) == columns, "{dtype} {dims:?} in strides {strides:?}");
+            }
         }
     }
 }

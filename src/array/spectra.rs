@@ -1,7 +1,12 @@
 //! Orthogonal factors of matrices over the last two axes, and their spectra.
 
+use super::random::Rng;
 use super::{Array, Kind};
 use crate::error::Result;
+use crate::expr::build::Arg;
+use crate::linalg::compressed;
+use crate::linalg::least::{self, Tolerance};
+use crate::linalg::norm::Order;
 use crate::linalg::{qr, spectra};
 
 /// The result type of values of matrices: of a spectrum, of a size.
@@ -85,6 +90,120 @@ impl<T: Kind> Array<T> {
     #[track_caller]
     pub fn svdvals(&self) -> Result<Values<T>> {
         Ok(Array::of(spectra::svdvals(self.expr())?))
+    }
+
+    /// The first `k` singular values, nearly, and their vectors, of a matrix that may be larger than memory: it is
+    /// multiplied by `k + oversamples` random columns, and read twice, and twice more for each of the `iterations` that
+    /// make the result more precise. Where singular values fall fast, two iterations and 10 more columns are plenty.
+    ///
+    /// ```
+    /// use hyperslab::Context;
+    /// let cx = Context::default();
+    /// let x = cx.linspace(1.0, 2.0, 300)?.reshape(&[300, 1]);
+    /// let a = &x * cx.linspace(0.0, 1.0, 40)?;
+    /// let (u, s, vh) = a.svd_compressed(1, 1, 4, 7)?;
+    /// let error = cx.compute(((u * s).matmul(&vh) - &a).abs().max(..))?;
+    /// assert!(error[[]] < 1e-13);
+    /// # Ok::<(), hyperslab::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`compressed::svd_compressed`].
+    #[track_caller]
+    #[expect(clippy::type_complexity, reason = "three arrays, the second of real numbers")]
+    pub fn svd_compressed(
+        &self,
+        k: usize,
+        iterations: usize,
+        oversamples: usize,
+        seed: u64,
+    ) -> Result<(Array<T::Quotient>, Values<T>, Array<T::Quotient>)> {
+        let [u, s, vh] = compressed::svd_compressed(self.expr(), k, iterations, oversamples, Rng::new(seed).key())?;
+        Ok((Array::of(u), Array::of(s), Array::of(vh)))
+    }
+
+    /// `x` that minimises the length of `a x - b` for a matrix and a vector, or columns, `b`: `x`, the sums of squares
+    /// of what is left (none unless the columns are independent and fewer than rows), the rank, and the singular
+    /// values. Those up to `rcond` times the largest count as zero; by default, as for NumPy, the unit of `f64` times
+    /// the longer side.
+    ///
+    /// ```
+    /// use hyperslab::Context;
+    /// use ndarray::array;
+    /// let cx = Context::default();
+    /// let a = cx.from_ndarray(array![[0.0_f64, 1.0], [1.0, 1.0], [2.0, 1.0]].into_dyn())?;
+    /// let b = cx.from_ndarray(array![1.0, 3.0, 5.0].into_dyn())?;
+    /// let (line, left, rank, _) = a.lstsq(&b, None)?;
+    /// let error = cx.compute((&line - &cx.linspace(2.0, 1.0, 2)?).abs().max(..))?;
+    /// assert!(error[[]] < 1e-14);
+    /// assert_eq!((cx.compute(&rank)?[[]], cx.compute(&left)?.len()), (2, 1));
+    /// # Ok::<(), hyperslab::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Shape`](crate::ErrorKind::Shape) for what is no matrix and right-hand side, [`DType`](crate::ErrorKind::DType)
+    /// for floats of 16 bits.
+    #[track_caller]
+    #[expect(clippy::type_complexity, reason = "four arrays, as NumPy has them")]
+    pub fn lstsq(
+        &self,
+        b: &Self,
+        rcond: Option<f64>,
+    ) -> Result<(Array<T::Quotient>, Values<T>, Array<i32>, Values<T>)> {
+        let found = least::lstsq(self.expr(), b.expr(), rcond)?;
+        Ok((Array::of(found.x), Array::of(found.residuals), Array::of(found.rank), Array::of(found.s)))
+    }
+
+    /// The pseudo-inverse. Singular values up to `rcond` times the largest count as zero.
+    ///
+    /// ```
+    /// use hyperslab::Context;
+    /// use ndarray::array;
+    /// let cx = Context::default();
+    /// let a = cx.from_ndarray(array![[2.0_f64, 0.0], [0.0, 0.0]].into_dyn())?;
+    /// assert_eq!(cx.compute(a.pinv(1e-15)?)?, array![[0.5, 0.0], [0.0, 0.0]].into_dyn());
+    /// # Ok::<(), hyperslab::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Array::svd`].
+    #[track_caller]
+    pub fn pinv(&self, rcond: f64) -> Result<Array<T::Quotient>> {
+        Ok(Array::of(least::pinv(self.expr(), &Arg::from(rcond), false)?))
+    }
+
+    /// How many singular values are not zero, within rounding.
+    ///
+    /// ```
+    /// use hyperslab::Context;
+    /// let cx = Context::default();
+    /// assert_eq!(cx.compute(cx.ones::<f32>(&[7, 5])?.matrix_rank()?)?[[]], 1);
+    /// # Ok::<(), hyperslab::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Array::svd`].
+    #[track_caller]
+    pub fn matrix_rank(&self) -> Result<Array<i64>> {
+        Ok(Array::of(least::matrix_rank(self.expr(), &Tolerance::Rounding, false)?))
+    }
+
+    /// The condition number by a norm: 2, the largest singular value over the smallest, or another.
+    ///
+    /// ```
+    /// use hyperslab::Context;
+    /// use ndarray::array;
+    /// let cx = Context::default();
+    /// let a = cx.from_ndarray(array![[1.0_f64, 0.0], [0.0, 8.0]].into_dyn())?;
+    /// assert_eq!(cx.compute(a.cond(2.0)?)?[[]], 8.0);
+    /// # Ok::<(), hyperslab::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`least::cond`].
+    #[track_caller]
+    pub fn cond(&self, order: impl Into<Order>) -> Result<Values<T>> {
+        Ok(Array::of(least::cond(self.expr(), order.into())?))
     }
 
     /// Eigenvalues in ascending order and orthonormal eigenvectors, as columns, of Hermitian matrices, of which the

@@ -394,7 +394,7 @@ mod dense {
             let (m, n, k) = (op.rows, op.columns, op.fewer());
             let seq = Par::Seq;
             let (how, vectors) = match op.factors {
-                Factors::Qr(Columns::None) => return (3 * m * n + 96 * (m + n)) * size_of::<T>(),
+                Factors::Qr(Columns::None) => return (2 * m * n + k.min(32) * (m + 2 * n)) * size_of::<T>(),
                 Factors::Qr(_) => return 0,
                 Factors::Singular(Columns::None) => (svd::ComputeSvdVectors::No, 0),
                 Factors::Singular(Columns::Few) => (svd::ComputeSvdVectors::Thin, (m + n) * k),

@@ -1,5 +1,6 @@
 //! Lengths of vectors and matrices.
 
+use super::spectra::of_axes;
 use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
 use crate::error::{Error, Result};
@@ -7,6 +8,7 @@ use crate::expr::Expr;
 use crate::expr::build;
 use crate::expr::compose::{binary, reduce, unary};
 use crate::op::elementwise::ElementOp;
+use crate::shape::slice::Item;
 
 /// Which length is meant.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -18,7 +20,8 @@ pub enum Order {
     /// The sum of singular values.
     Nuclear,
     /// `(Σ |x|^p)^(1/p)` of a vector, the largest `|x|` for `p = inf`, the smallest for `-inf`, how many are not 0 for
-    /// 0; of a matrix the largest (1) or smallest (-1) sum of a column, or of a row (`inf`, `-inf`).
+    /// 0; of a matrix the largest (1) or smallest (-1) sum of a column, or of a row (`inf`, `-inf`), or
+    /// singular value (2, -2).
     P(f64),
 }
 
@@ -53,8 +56,8 @@ pub fn of_vectors(x: &Expr, axes: &[usize], order: Order) -> Result<Expr> {
 /// with length 1.
 ///
 /// # Errors
-/// [`Argument`](crate::ErrorKind::Argument) for orders that matrices have not,
-/// [`Unsupported`](crate::ErrorKind::Unsupported) for those that need singular values: 2, -2 and the nuclear norm.
+/// [`Argument`](crate::ErrorKind::Argument) for orders that matrices have not, [`DType`](crate::ErrorKind::DType) for
+/// floats of 16 bits where singular values are needed: for 2, -2 and the nuclear norm.
 #[track_caller]
 pub fn of_matrices(x: &Expr, (row, column): (usize, usize), order: Order) -> Result<Expr> {
     let x = inexact(x)?;
@@ -68,7 +71,16 @@ pub fn of_matrices(x: &Expr, (row, column): (usize, usize), order: Order) -> Res
         Order::P(f64::NEG_INFINITY) => reduce(&sums(column)?, "min", &[row], None),
         Order::P(p) if p.abs() != 2.0 => Err(Error::argument("norm", format!("{p} is no order of matrices"))),
         Order::P(_) | Order::Nuclear => {
-            Err(Error::unsupported("norms of matrices that need singular values are not offered yet"))
+            let s = of_axes(&x, (row, column))?;
+            let last = [s.shape.rank() - 1];
+            let one = match order {
+                Order::Nuclear => reduce(&s, "sum", &last, None)?,
+                Order::P(2.0) => largest(&s, &last)?,
+                _ => reduce(&s, "min", &last, None)?,
+            };
+            let item = |a| if both.contains(&a) { Item::NewAxis } else { Item::from(..) };
+            let items = (0..x.shape.rank()).map(item).chain([Item::from(0)]);
+            build::index(&one, &items.collect::<Vec<_>>())
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use super::diagonal::triangle;
 use super::factor::{adjoint, working};
-use super::qr::part;
+use super::matmul::matmul;
+use super::qr::{self, orthogonal, part, tile_of};
 use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::expr::compose::{along, binary, moved, unary};
@@ -22,6 +23,14 @@ use crate::shape::slice::Item;
 #[track_caller]
 pub fn svd(a: &Expr, full: bool) -> Result<[Expr; 3]> {
     let a = build::cast(a, working("svd", a.dtype)?)?;
+    if !full && let (Some(q), r) = orthogonal(&a)? {
+        let [u, s, vh] = svd(&r, false)?;
+        return Ok([matmul(&q, &u)?, s, vh]);
+    }
+    if !full && let Some(turned) = tall_adjoint(&a)? {
+        let [u, s, vh] = svd(&turned, false)?;
+        return Ok([adjoint(&vh)?, s, adjoint(&u)?]);
+    }
     let (packed, op) = matrices::decompose(&a, Factors::Singular(if full { Columns::All } else { Columns::Few }))?;
     let places = op.places();
     let v = part(&packed, places[2])?;
@@ -36,6 +45,12 @@ pub fn svd(a: &Expr, full: bool) -> Result<[Expr; 3]> {
 #[track_caller]
 pub fn svdvals(a: &Expr) -> Result<Expr> {
     let a = build::cast(a, working("svdvals", a.dtype)?)?;
+    if tile_of(&a).is_some() {
+        return svdvals(&qr::triangle(&a)?);
+    }
+    if let Some(turned) = tall_adjoint(&a)? {
+        return svdvals(&turned);
+    }
     let (packed, op) = matrices::decompose(&a, Factors::Singular(Columns::None))?;
     row(&packed, op.places()[0])
 }
@@ -112,6 +127,27 @@ pub fn eigvals(a: &Expr) -> Result<Expr> {
     let a = build::cast(a, working("eigvals", a.dtype)?)?;
     let (packed, op) = matrices::decompose(&a, Factors::Eigen { vectors: false })?;
     row(&packed, op.places()[0])
+}
+
+/// The singular values of matrices with their rows along one axis and their columns along another, on a last axis.
+///
+/// # Errors
+/// As [`svdvals`].
+#[track_caller]
+pub(super) fn of_axes(x: &Expr, (row, column): (usize, usize)) -> Result<Expr> {
+    let rank = x.shape.rank();
+    let turned = moved(x, row, rank - 1)?;
+    svdvals(&moved(&turned, if column > row { column - 1 } else { column }, rank - 1)?)
+}
+
+/// The adjoint of matrices, where that is factored in tiles of rows.
+#[track_caller]
+fn tall_adjoint(a: &Expr) -> Result<Option<Expr>> {
+    if a.shape.rank() < 2 {
+        return Ok(None);
+    }
+    let turned = adjoint(a)?;
+    Ok(tile_of(&turned).map(|_| turned))
 }
 
 /// A factor that is a row, as a vector.

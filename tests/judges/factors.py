@@ -41,6 +41,25 @@ ANY = [
     "linalg.svd(x)[1].shape",
     "linalg.svd(x).U.shape",
     "linalg.svd(x, full_matrices=False).Vh.shape",
+    "linalg.pinv(x{cut})",
+    "linalg.pinv(x, rtol={tolerance}) @ x",
+    "linalg.pinv(x, {by_matrix})",
+    "linalg.matrix_rank(x)",
+    "linalg.matrix_rank(x, {tolerance})",
+    "linalg.matrix_rank(x, rtol={by_matrix})",
+    "linalg.matrix_rank(x, tol={by_matrix})",
+    "linalg.norm(x, {order}, axis=(-2, -1), keepdims={truth})",
+    "linalg.norm(x, {order}, axis=(-1, -2))",
+    "linalg.norm(x, {order}, axis=(0, -1), keepdims={truth})",
+    "linalg.matrix_norm(x, ord={order}, keepdims={truth})",
+    "1 / linalg.cond(x)",
+    "linalg.cond(x, -2)",
+    "linalg.lstsq(x, {right}{cut})[0]",
+    "linalg.lstsq(x, {right}{cut})[0]",
+    "linalg.lstsq(x, {right}, -1)[1]",
+    "linalg.lstsq(x, {right}{cut})[1] > -1",
+    "linalg.lstsq(x, {right}{cut})[2]",
+    "linalg.lstsq(x, {right})[3]",
 ]
 SQUARE = [
     "linalg.eigvalsh(x{uplo})",
@@ -53,6 +72,9 @@ SQUARE = [
     "sort(abs(linalg.eigvals(x)), axis=-1)",
     "sum(linalg.eigvals(x), axis=-1)",
     "sum(abs(linalg.eig(x).eigenvectors) ** 2, axis=-2)",
+    "linalg.pinv(x * 1 + (x * 1).mT.conj(), 1e-9, True)",
+    "linalg.matrix_rank(x * 1 + (x * 1).mT.conj(), hermitian=True)",
+    "1 / linalg.cond(x, 2)",
 ]
 
 
@@ -69,12 +91,18 @@ class Case:
         generator = np.random.default_rng(draw.getrandbits(32))
         self.x = self.matrices(draw, generator)
         # The triangle of a matrix of low rank is not unique.
-        texts = [text for text in ANY + MORE if not (self.low and text.startswith("abs(linalg.qr"))]
-        self.text = draw.choice(SQUARE + MORE_SQUARE if square or draw.random() < 0.05 else texts)
+        texts = [text for text in ANY if not (self.low and text.startswith("abs(linalg.qr"))]
+        self.text = draw.choice(SQUARE if square or draw.random() < 0.05 else texts)
         self.text = self.text.format(
             mode=draw.choice(["", ", 'reduced'", ", mode='complete'"]),
             uplo=draw.choice(["", ", 'U'", ", UPLO='l'"]),
-            cut=draw.choice(["", "", "1e-3", "1e-12", "None"]),
+            cut=draw.choice(["", "", ", 1e-3", ", 1e-12", ", None", ", rcond=0.1"]),
+            tolerance=draw.choice(["1e-3", "1e-9", "0.2", "None" if draw.random() < 0.3 else "1e-2"]),
+            by_matrix=draw.choice(["[1e-3, 1e-2]", "full(x.shape[:-2], 1e-3)", "1e-6"]),
+            order=draw.choice(["2", "-2", "'nuc'", "2.0", "1", "'fro'", "inf"]),
+            truth=draw.choice(["True", "False"]),
+            right=draw.choice(["x[:, 0] * 2 + 1", "x[:, :2] * 3 + 1", "ones(x.shape[:1])", "x[:, :0]", "arange(12).reshape(6, 2)",
+                               "1j * ones((x.shape[0], 3))", "ones(x.shape[:1]).astype('f4')"]),
         )
 
     def matrices(self, draw, generator):
@@ -99,11 +127,10 @@ class Case:
         return np.asarray(values).astype(self.dtype)
 
 
-MORE, MORE_SQUARE = [], []
-
 
 def expected(case):
-    space = {name: getattr(np, name) for name in ("linalg", "sort", "sum", "abs")}
+    names = ("linalg", "sort", "sum", "abs", "ones", "arange", "full", "inf")
+    space = {name: getattr(np, name) for name in names}
     *before, last = case.text.split("; ")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -158,6 +185,9 @@ def check(command, seed):
     scale = 0.0
     if want.size:
         scale = max(float(np.max(np.abs(want))), 1e-300)
+    if any(name in case.text for name in ("pinv", "lstsq", "cond")) and case.x.size:
+        # As far as the data decide it: by the condition of what counts.
+        scale = max(scale * condition(case), 0.0 if "pinv" in case.text else 1.0)
     if eig and case.x.size:
         scale = max(scale, float(np.max(np.abs(case.x.astype("c16")))))
         size *= 1e5 if "eigvals(x)" in case.text else 10
@@ -166,6 +196,14 @@ def check(command, seed):
     if not off <= 20 * unit * size * scale:
         return f"{label}\n  off by {off:.3g} of {scale:.3g}{' in single precision' if single else ''}"
     return None
+
+
+def condition(case):
+    """The largest singular value over the smallest that is no rounding."""
+    s = np.linalg.svd(case.x.astype("c16"), compute_uv=False)
+    most = s[..., :1]
+    least = np.where(s > 1e-14 * most, s, most).min(axis=-1, initial=np.inf)
+    return float(np.max(np.where(most[..., 0] > 0, most[..., 0] / np.where(least > 0, least, 1), 1), initial=1))
 
 
 def main():

@@ -32,7 +32,7 @@ pub(super) static TABLE: &[Function] = &[
     }),
     row("linalg.norm", "x, ord=None, axis=None, keepdims=False", |call| {
         let x = call.array("x")?;
-        let order = order(call, Order::Euclid)?;
+        let order = order(call, "ord", Order::Euclid)?;
         let axes = match call.integers("axis")? {
             None if order == Order::Euclid => None,
             None => Some((0..x.ndim()).collect()),
@@ -49,27 +49,27 @@ pub(super) static TABLE: &[Function] = &[
     row("linalg.vector_norm", "x, /, *, axis=None, keepdims=False, ord=2", |call| {
         let x = call.array("x")?;
         let axes = call.axes("axis")?.resolve("vector_norm", x.ndim(), x.names())?;
-        measured(call, &x, &axes, order(call, Order::P(2.0))?)
+        measured(call, &x, &axes, order(call, "ord", Order::P(2.0))?)
     }),
     row("linalg.matrix_norm", "x, /, *, keepdims=False, ord='fro'", |call| {
         let x = call.array("x")?;
         if x.ndim() < 2 {
             return call.refuse(format!("needs two axes, and the array has {}", x.ndim()));
         }
-        sized(call, &x, (x.ndim() - 2, x.ndim() - 1), order(call, Order::Frobenius)?)
+        sized(call, &x, (x.ndim() - 2, x.ndim() - 1), order(call, "ord", Order::Frobenius)?)
     }),
 ];
 
-/// The argument `ord`.
-fn order(call: &Call, default: Order) -> Result<Order> {
-    match call.given("ord") {
-        None => Ok(if call.value("ord").is_some() { Order::Euclid } else { default }),
+/// The argument that says which norm is meant.
+pub(super) fn order(call: &Call, param: &str, default: Order) -> Result<Order> {
+    match call.given(param) {
+        None => Ok(if call.value(param).is_some() { Order::Euclid } else { default }),
         Some(Value::Str(name)) => match name.as_str() {
             "fro" | "f" => Ok(Order::Frobenius),
             "nuc" => Ok(Order::Nuclear),
             other => call.refuse(format!("there is no norm `{other}`")),
         },
-        Some(_) => Ok(Order::P(call.real("ord", 2.0)?)),
+        Some(_) => Ok(Order::P(call.real(param, 2.0)?)),
     }
 }
 

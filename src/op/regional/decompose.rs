@@ -171,8 +171,11 @@ impl Computation for Decompose {
         let (m, n, k) = (self.rows, self.columns, self.fewer());
         let (size, panel) = (m * n, 128 * (m + n) + (1 << 14));
         let elements = match self.factors {
-            // The matrix, a panel and what it is multiplied by; q.
-            Factors::Qr(columns) => 2 * size + panel + if columns == Columns::All { m * m } else { m * k },
+            // The matrix twice, the vectors of a panel and two products with them; q.
+            Factors::Qr(columns) => {
+                let q = if columns == Columns::All { m } else { k };
+                2 * size + m * q + k.min(32) * (m + 2 * n.max(q)) + 32 * k + (1 << 12)
+            }
             Factors::Singular(Columns::None) => 3 * size + 2 * k * k + panel,
             Factors::Singular(Columns::Few) => 4 * size + (m + n) * k + 8 * k * k + panel,
             Factors::Singular(Columns::All) => 4 * size + m * m + n * n + 8 * k * k + panel,

@@ -368,8 +368,8 @@ impl Walk {
                 let (from, to) = (current.acc[read][k].ptr(0).cast_const(), current.acc[write][k].ptr(0));
                 let results = &mut self.results;
                 let fixed = |known: usize| results[current.earlier[known]].ptr(0).cast_const();
-                // SAFETY: rows have `n` elements, at most STRIP, which registers hold; accumulators that are written are
-                // not those that are read.
+                // SAFETY: rows have `n` elements, at most STRIP, which registers hold; accumulators that are written
+                // are not those that are read.
                 unsafe { folds.run(k, (now, n), from, to, fixed) };
             }
             if n < lanes {

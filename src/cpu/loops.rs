@@ -156,8 +156,32 @@ fn periodic(op: ElementOp, dtype: DType, _isa: Isa) -> Option<StripLoop> {
     })
 }
 
+/// Bits of an element, one of which is chosen by arithmetic: a compiler may make a branch of a condition.
+trait Bits: Copy {
+    fn choose(first: bool, x: Self, y: Self) -> Self;
+}
+
+macro_rules! bits {
+    ($($T:ty),*) => { $(
+        impl Bits for $T {
+            #[inline(always)]
+            fn choose(first: bool, x: Self, y: Self) -> Self {
+                y ^ ((x ^ y) & <$T>::from(first).wrapping_neg())
+            }
+        }
+    )* };
+}
+bits!(u8, u16, u32, u64);
+
+impl Bits for u128 {
+    #[inline(always)]
+    fn choose(first: bool, x: Self, y: Self) -> Self {
+        if first { x } else { y }
+    }
+}
+
 #[inline(always)]
-unsafe fn select_body<T: Copy>(args: [*const u8; ARGS], out: *mut u8, n: usize) {
+unsafe fn select_body<T: Bits>(args: [*const u8; ARGS], out: *mut u8, n: usize) {
     // SAFETY: as in `body1`; the first argument holds truth values.
     let (c, x, y, out) = unsafe {
         (
@@ -168,18 +192,18 @@ unsafe fn select_body<T: Copy>(args: [*const u8; ARGS], out: *mut u8, n: usize) 
         )
     };
     for (((o, &c), &x), &y) in out.iter_mut().zip(c).zip(x).zip(y) {
-        *o = if c.get() { x } else { y };
+        *o = T::choose(c.get(), x, y);
     }
 }
 
-unsafe fn select_baseline<T: Copy>(args: [*const u8; ARGS], out: *mut u8, n: usize) {
+unsafe fn select_baseline<T: Bits>(args: [*const u8; ARGS], out: *mut u8, n: usize) {
     // SAFETY: passed on unchanged.
     unsafe { select_body::<T>(args, out, n) }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn select_avx2<T: Copy>(args: [*const u8; ARGS], out: *mut u8, n: usize) {
+unsafe fn select_avx2<T: Bits>(args: [*const u8; ARGS], out: *mut u8, n: usize) {
     // SAFETY: passed on unchanged.
     unsafe { select_body::<T>(args, out, n) }
 }

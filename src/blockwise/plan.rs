@@ -89,7 +89,7 @@ pub enum Reason {
     Size,
     /// Its tiles are made of each other.
     Tiles,
-    /// Its blocks are whole rows, whoever reads it.
+    /// Its blocks are whole right-hand sides, whoever reads it.
     Rows,
     /// Its readers would have what is behind it read or computed so many times.
     Passes(f64),
@@ -250,7 +250,7 @@ impl fmt::Display for Reason {
             Self::Readers(1) => write!(f, "another reads it"),
             Self::Readers(n) => write!(f, "{n} others read it"),
             Self::Tiles => write!(f, "its tiles are made of each other"),
-            Self::Rows => write!(f, "it is solved for in whole rows"),
+            Self::Rows => write!(f, "right-hand sides are solved for whole"),
             Self::Size => write!(f, "memory has no room for it"),
             Self::Blocks(1) => write!(f, "its reader would have it in one block"),
             Self::Blocks(n) => write!(f, "its reader would have it in {n} blocks"),

@@ -251,9 +251,9 @@ fn solve_body<T: Entry, const FMA: bool>(triangle: &Small<T>, columns: &mut [[T;
 
 /// A function over columns, compiled for each instruction set.
 macro_rules! for_every_isa {
-    ($(#[$doc:meta])* $name:ident, $body:ident, $bound:ident, ($($arg:ident: $type:ty),*) $(-> $out:ty)?) => {
+    ($(#[$doc:meta])* $vis:vis $name:ident, $body:ident, $bound:ident, ($($arg:ident: $type:ty),*) $(-> $out:ty)?) => {
         $(#[$doc])*
-        fn $name<T: $bound>($($arg: $type),*) $(-> $out)? {
+        $vis fn $name<T: $bound>($($arg: $type),*) $(-> $out)? {
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2,fma")]
             fn avx2<T: $bound>($($arg: $type),*) $(-> $out)? {

@@ -2,10 +2,13 @@
 //! down to a few columns, so that nearly all of the work is products of matrices, which the crate `gemm` does.
 //!
 //! Pivots are looked for in columns that are copied one after another, some at a time, so that neighbours in a vector
-//! are neighbours in a column. Small matrices need none of this: plain loops run over all of a stack.
+//! are neighbours in a column. Small matrices need none of this: plain loops run over all of a stack. `lu/number.rs`
+//! has the elements, `lu/loops.rs` the loops.
 
-use super::factor::{Entry, of_stack};
-use super::isa::{self, Isa};
+mod number;
+mod loops;
+
+use super::factor::of_stack;
 use crate::chunk::Region;
 use crate::device::View;
 use crate::dtype::DType;
@@ -13,8 +16,10 @@ use crate::error::{Error, Result};
 use crate::op::kernel::TileStep;
 use crate::op::tiles::{FEW_COLUMNS, TileTask};
 use crate::shape;
+use loops::{backward_small, factor_small, forward_small, less_four, less_one, pivot_few};
 use ndarray::{ArrayView2, ArrayViewMut2, Axis};
 use num_complex::{Complex32, Complex64};
+use number::Number;
 
 /// Runs one step on the columns or right-hand sides of `region`, whose bytes are `outputs`, given dense tiles.
 ///
@@ -297,276 +302,121 @@ fn subtract<T: Number>(out: &mut ArrayViewMut2<'_, T>, left: ArrayView2<'_, T>, 
     }
 }
 
-#[inline(always)]
-fn less_four_body<T: Number, const FMA: bool>(row: &mut [T], others: &[&[T]; 4], by: &[T; 4]) {
-    let n = row.len();
-    let [a, b, c, d] = [&others[0][..n], &others[1][..n], &others[2][..n], &others[3][..n]];
-    for i in 0..n {
-        let x = T::less::<FMA>(row[i], a[i], by[0]);
-        let x = T::less::<FMA>(x, b[i], by[1]);
-        let x = T::less::<FMA>(x, c[i], by[2]);
-        row[i] = T::less::<FMA>(x, d[i], by[3]);
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::{Array2, Axis, Zip};
 
-#[inline(always)]
-fn less_one_body<T: Number, const FMA: bool>(row: &mut [T], other: &[T], by: T) {
-    for (x, y) in row.iter_mut().zip(other) {
-        *x = T::less::<FMA>(*x, *y, by);
+    /// Elements that follow no pattern.
+    fn random(rows: usize, columns: usize, seed: u64) -> Array2<Complex64> {
+        let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        let mut next = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 40) as f64 / f64::from(1 << 24) - 0.5
+        };
+        Array2::from_shape_simple_fn((rows, columns), || Complex64::new(next(), next()))
     }
-}
 
-/// Vectors side by side that look for the largest element of a column.
-const LOOKERS: usize = 16;
-
-/// The first of the largest elements; one that is no number only where there is nothing but it and 0.
-#[inline(always)]
-fn largest<T: Number>(column: &[T]) -> usize {
-    let mut most = [0.0; LOOKERS];
-    let chunks = column.chunks_exact(LOOKERS);
-    let rest = chunks.remainder();
-    for chunk in chunks {
-        for (most, x) in most.iter_mut().zip(chunk) {
-            let size = x.magnitude();
-            *most = if size > *most { size } else { *most };
-        }
+    fn difference(a: &Array2<Complex64>, b: &Array2<Complex64>) -> f64 {
+        Zip::from(a).and(b).fold(0.0, |worst, x, y| f64::max(worst, (x - y).norm()))
     }
-    for (most, x) in most.iter_mut().zip(rest) {
-        *most = if x.magnitude() > *most { x.magnitude() } else { *most };
-    }
-    let most = most.iter().fold(0.0, |m: f64, &x| if x > m { x } else { m });
-    let is = |x: &T| if most > 0.0 { x.magnitude() == most } else { x.magnitude().is_nan() };
-    column.iter().position(is).unwrap_or(0)
-}
 
-/// The factors of few columns, each contiguous, and their exchanges.
-#[inline(always)]
-fn pivot_few_body<T: Number, const FMA: bool>(columns: &mut [T], rows: usize, pivots: &mut [usize]) {
-    for (k, pivot) in pivots.iter_mut().enumerate() {
-        let (before, rest) = columns.split_at_mut(k * rows);
-        let column = &mut rest[..rows];
-        let mut by = [T::zeroed(); FEW_COLUMNS];
-        for p in 0..k {
-            by[p] = column[p];
-            less_one_body::<T, FMA>(&mut column[p + 1..k], &before[p * rows + p + 1..][..k - p - 1], by[p]);
-        }
-        let below = &mut column[k..];
-        let other = |p: usize| &before[p * rows + k..(p + 1) * rows];
-        for p in (0..k / 4).map(|p| 4 * p) {
-            let four = [other(p), other(p + 1), other(p + 2), other(p + 3)];
-            less_four_body::<T, FMA>(below, &four, &[by[p], by[p + 1], by[p + 2], by[p + 3]]);
-        }
-        for (p, &by) in by.iter().enumerate().take(k).skip(k / 4 * 4) {
-            less_one_body::<T, FMA>(below, other(p), by);
-        }
-        let found = k + largest(below);
-        *pivot = found;
-        for column in columns.chunks_exact_mut(rows) {
-            column.swap(k, found);
-        }
-        let column = &mut columns[k * rows..(k + 1) * rows];
-        let largest = column[k];
-        if largest != T::zeroed() {
-            column[k + 1..].iter_mut().for_each(|x| *x = x.over(largest));
-        }
-    }
-}
-
-/// The factors of small matrices, one after another, each with a row for exchanges.
-#[inline(always)]
-fn factor_small_body<T: Number, const FMA: bool>(matrices: &mut [T], n: usize) {
-    for matrix in matrices.chunks_exact_mut((n + 1) * n) {
-        let (a, exchanges) = matrix.split_at_mut(n * n);
-        for k in 0..n {
-            let (mut found, mut most) = (k, 0.0);
-            for i in k..n {
-                let size = a[i * n + k].magnitude();
-                if size > most || most == 0.0 && size.is_nan() {
-                    (found, most) = (i, size);
-                }
+    /// Column by column: the factors in place, and the exchanges.
+    fn by_hand(a: &Array2<Complex64>) -> (Array2<Complex64>, Vec<usize>) {
+        let (mut a, mut pivots) = (a.clone(), Vec::new());
+        for k in 0..a.ncols() {
+            let size = |i: &usize| a[(*i, k)].re.abs() + a[(*i, k)].im.abs();
+            let found = (k..a.nrows()).rev().max_by(|i, j| size(i).total_cmp(&size(j))).unwrap();
+            pivots.push(found);
+            for c in 0..a.ncols() {
+                a.swap((k, c), (found, c));
             }
-            exchanges[k] = T::of_row(found);
-            if found != k {
-                let (top, bottom) = a.split_at_mut(found * n);
-                top[k * n..(k + 1) * n].swap_with_slice(&mut bottom[..n]);
-            }
-            let (top, below) = a.split_at_mut((k + 1) * n);
-            let row = &top[k * n..];
-            if row[k] == T::zeroed() {
-                continue;
-            }
-            for other in below.chunks_exact_mut(n) {
-                let by = other[k].over(row[k]);
-                other[k] = by;
-                less_one_body::<T, FMA>(&mut other[k + 1..], &row[k + 1..], by);
-            }
-        }
-    }
-}
-
-/// As [`forward`], of a small matrix and `m` right-hand sides.
-#[inline(always)]
-fn forward_small_body<T: Number, const FMA: bool>(l: &[T], pivots: &[usize], x: &mut [T], m: usize) {
-    let n = pivots.len();
-    for (i, &pivot) in pivots.iter().enumerate().filter(|(i, pivot)| *i != **pivot) {
-        let (top, bottom) = x.split_at_mut(pivot * m);
-        top[i * m..(i + 1) * m].swap_with_slice(&mut bottom[..m]);
-    }
-    for i in 1..n {
-        let (before, rest) = x.split_at_mut(i * m);
-        for (row, &by) in before.chunks_exact(m).zip(&l[i * n..]) {
-            less_one_body::<T, FMA>(&mut rest[..m], row, by);
-        }
-    }
-}
-
-/// As [`backward`].
-#[inline(always)]
-fn backward_small_body<T: Number, const FMA: bool>(u: &[T], n: usize, x: &mut [T], m: usize) {
-    for i in (0..n).rev() {
-        let (before, after) = x.split_at_mut((i + 1) * m);
-        let own = &mut before[i * m..];
-        for (row, &by) in after.chunks_exact(m).zip(&u[i * n + i + 1..]) {
-            less_one_body::<T, FMA>(own, row, by);
-        }
-        for x in own {
-            *x = x.over(u[i * n + i]);
-        }
-    }
-}
-
-super::factor::for_every_isa!(less_four, less_four_body, Number, (row: &mut [T], others: &[&[T]; 4], by: &[T; 4]));
-super::factor::for_every_isa!(less_one, less_one_body, Number, (row: &mut [T], other: &[T], by: T));
-super::factor::for_every_isa!(pivot_few, pivot_few_body, Number, (columns: &mut [T], rows: usize, pivots: &mut [usize]));
-super::factor::for_every_isa!(factor_small, factor_small_body, Number, (matrices: &mut [T], n: usize));
-super::factor::for_every_isa!(
-    forward_small, forward_small_body, Number, (l: &[T], pivots: &[usize], x: &mut [T], m: usize));
-super::factor::for_every_isa!(backward_small, backward_small_body, Number, (u: &[T], n: usize, x: &mut [T], m: usize));
-
-/// Elements of matrices of which rows are exchanged.
-trait Number: Entry {
-    /// By which pivots are chosen: the modulus of a number, and of a complex one the sum of those of its parts.
-    fn magnitude(self) -> f64;
-    /// The quotient.
-    fn over(self, other: Self) -> Self;
-    /// The number of a row.
-    fn of_row(row: usize) -> Self;
-    /// As it was before [`Number::of_row`].
-    fn row(self) -> usize;
-    /// `out` less `left` times `right`.
-    fn subtract_product(out: &mut ArrayViewMut2<'_, Self>, left: ArrayView2<'_, Self>, right: ArrayView2<'_, Self>);
-}
-
-macro_rules! product {
-    () => {
-        #[cfg(not(feature = "linalg"))]
-        fn subtract_product(
-            out: &mut ArrayViewMut2<'_, Self>,
-            left: ArrayView2<'_, Self>,
-            right: ArrayView2<'_, Self>,
-        ) {
-            for (mut to, from) in out.rows_mut().into_iter().zip(left.rows()) {
-                for (&by, row) in from.iter().zip(right.rows()) {
-                    to.iter_mut().zip(row).for_each(|(x, &y)| *x = Self::less::<false>(*x, y, by));
+            for i in k + 1..a.nrows() {
+                let by = a[(i, k)] / a[(k, k)];
+                a[(i, k)] = by;
+                for c in k + 1..a.ncols() {
+                    let less = by * a[(k, c)];
+                    a[(i, c)] -= less;
                 }
             }
         }
+        (a, pivots)
+    }
 
-        #[cfg(feature = "linalg")]
-        fn subtract_product(
-            out: &mut ArrayViewMut2<'_, Self>,
-            left: ArrayView2<'_, Self>,
-            right: ArrayView2<'_, Self>,
-        ) {
-            let (m, n, depth) = (out.nrows(), out.ncols(), left.ncols());
-            assert!(left.nrows() == m && right.dim() == (depth, n), "tiles fit each other");
-            let one: Self = num_traits::One::one();
-            let [to, from, other] = [out.strides(), left.strides(), right.strides()].map(|s| (s[0], s[1]));
-            // SAFETY: pointers, sides and strides are those of three views, `out` borrowed for this call alone.
-            unsafe {
-                gemm::gemm(
-                    m,
-                    n,
-                    depth,
-                    out.as_mut_ptr(),
-                    to.1,
-                    to.0,
-                    true,
-                    left.as_ptr(),
-                    from.1,
-                    from.0,
-                    right.as_ptr(),
-                    other.1,
-                    other.0,
-                    one,
-                    -one,
-                    false,
-                    false,
-                    false,
-                    gemm::Parallelism::None,
-                );
-            }
+    /// As [`factor`] leaves it, with the row for exchanges.
+    fn factored(a: &Array2<Complex64>) -> Array2<Complex64> {
+        let (n, mut rows) = (a.nrows(), a.clone());
+        rows.push_row(ndarray::ArrayView1::from(&vec![Complex64::default(); a.ncols()])).unwrap();
+        let mut elements: Vec<Complex64> = rows.iter().copied().collect();
+        factor(&mut elements, n + 1, a.ncols(), 0).unwrap();
+        Array2::from_shape_vec((n + 1, a.ncols()), elements).unwrap()
+    }
+
+    #[test]
+    fn columns_of_every_size() {
+        for (n, columns) in [(1, 1), (2, 2), (15, 15), (16, 16), (17, 17), (33, 33), (100, 100), (40, 7), (200, 70)] {
+            let a = random(n, columns, n as u64);
+            let (got, (want, pivots)) = (factored(&a), by_hand(&a));
+            let rows: Vec<usize> = got.row(n).iter().map(|x| x.row()).collect();
+            assert_eq!(rows, pivots, "{n} by {columns}");
+            let body = got.slice(ndarray::s![..n, ..]).to_owned();
+            assert!(difference(&body, &want) < 1e-11 * n as f64, "{n} by {columns}");
         }
-    };
+    }
+
+    #[test]
+    fn the_first_of_equal_ones_is_the_pivot() {
+        for n in [3, 20, 40] {
+            // Rows of ones and their negatives, and a larger one below some that are equal.
+            let sign = |i: usize| if i.is_multiple_of(2) { -1.0 } else { 1.0 };
+            let mut a = Array2::from_shape_fn((n, 1), |(i, _)| Complex64::new(sign(i), 0.0));
+            let wide = |a: &Array2<Complex64>| {
+                let mut columns = [Complex64::default(); 64];
+                columns[..n].copy_from_slice(a.column(0).to_vec().as_slice());
+                let mut pivots = [0];
+                pivot_few(&mut columns[..n], n, &mut pivots);
+                pivots[0]
+            };
+            assert_eq!(wide(&a), 0);
+            a[(n - 2, 0)] = Complex64::new(0.0, 3.0);
+            a[(n - 1, 0)] = Complex64::new(-2.0, 1.0);
+            assert_eq!(wide(&a), n - 2);
+            a.fill(Complex64::default());
+            assert_eq!(wide(&a), 0);
+            a[(1, 0)] = Complex64::new(f64::NAN, 0.0);
+            assert_eq!(wide(&a), 1);
+        }
+    }
+
+    #[test]
+    fn forward_and_back_undo_a_product() {
+        for (n, m) in [(1, 1), (16, 3), (17, 1), (60, 33), (200, 40)] {
+            let (a, x) = (random(n, n, 3), random(n, m, 4));
+            let mut got = a.dot(&x);
+            let factors = factored(&a);
+            forward(factors.view(), got.view_mut()).unwrap();
+            backward(factors.view().split_at(Axis(0), n).0, got.view_mut()).unwrap();
+            assert!(difference(&got, &x) < 1e-10, "{n} by {m}: {}", difference(&got, &x));
+        }
+    }
+
+    #[test]
+    fn exchanges_that_leave_their_matrix_are_refused() {
+        let mut factors = factored(&random(20, 20, 1));
+        let mut x = random(20, 2, 2);
+        for wrong in [-1.0, 1.0, 20.0, f64::NAN, 1e300] {
+            factors[(20, 5)] = Complex64::new(wrong, 0.0);
+            assert!(forward(factors.view(), x.view_mut()).is_err(), "{wrong}");
+            assert!(exchanged(factors.view().split_at(Axis(0), 20).1, x.view_mut(), 0).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn quotients_of_large_and_small_complex_numbers() {
+        for [a, b, c, d] in [[1e300, 1e300, 2e300, 1e300], [1e-300, 2e-300, 1e-300, -1e-300], [3.0, 4.0, 0.0, 2.0]] {
+            let (x, y) = (Complex64::new(a, b), Complex64::new(c, d));
+            let back = x.over(y) * y;
+            assert!((back - x).norm() <= 4.0 * f64::EPSILON * x.norm(), "{x} / {y}");
+        }
+    }
 }
-
-macro_rules! real {
-    ($($T:ty),*) => { $(impl Number for $T {
-        #[inline(always)]
-        fn magnitude(self) -> f64 {
-            f64::from(self.abs())
-        }
-
-        #[inline(always)]
-        fn over(self, other: Self) -> Self {
-            self / other
-        }
-
-        #[expect(clippy::cast_precision_loss, reason = "larger matrices are refused")]
-        fn of_row(row: usize) -> Self {
-            row as Self
-        }
-
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it was a number of a row")]
-        fn row(self) -> usize {
-            self as usize
-        }
-
-        product!();
-    })* };
-}
-real!(f32, f64);
-
-macro_rules! complex {
-    ($($T:ty: $R:ty),*) => { $(impl Number for $T {
-        #[inline(always)]
-        fn magnitude(self) -> f64 {
-            f64::from(self.re.abs()) + f64::from(self.im.abs())
-        }
-
-        /// By Smith's way, so that squares do not overflow.
-        #[inline(always)]
-        fn over(self, other: Self) -> Self {
-            if other.re.abs() >= other.im.abs() {
-                let ratio = other.im / other.re;
-                let whole = other.re + other.im * ratio;
-                Self::new((self.re + self.im * ratio) / whole, (self.im - self.re * ratio) / whole)
-            } else {
-                let ratio = other.re / other.im;
-                let whole = other.im + other.re * ratio;
-                Self::new((self.re * ratio + self.im) / whole, (self.im * ratio - self.re) / whole)
-            }
-        }
-
-        fn of_row(row: usize) -> Self {
-            Self::new(<$R as Number>::of_row(row), 0.0)
-        }
-
-        fn row(self) -> usize {
-            self.re.row()
-        }
-
-        product!();
-    })* };
-}
-complex!(Complex32: f32, Complex64: f64);

@@ -81,7 +81,7 @@ impl<T: Kind> Array<T> {
     /// use hyperslab::Context;
     /// use ndarray::array;
     /// let cx = Context::default();
-    /// let a = cx.from_ndarray(array![[1, 2], [2, 4]].into_dyn())?;
+    /// let a = cx.from_ndarray(array![[1_i32, 2], [2, 4]].into_dyn())?;
     /// assert_eq!(cx.compute(a.det())?[[]], 0.0);
     /// assert_eq!(cx.compute(cx.zeros::<f64>(&[3, 0, 0])?.det())?, array![1.0, 1.0, 1.0].into_dyn());
     /// # Ok::<(), hyperslab::Error>(())

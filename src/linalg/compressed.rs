@@ -12,10 +12,10 @@ use crate::expr::random;
 
 /// The first `k` singular values of a matrix, nearly, and their vectors, as [`svd`] gives them.
 ///
-/// The matrix is multiplied by `k + oversamples` random columns, whose draw is `key`, and then `iterations` times by its
-/// adjoint and itself, orthonormal columns being found each time; what is left of it in the space of these is small.
-/// It is read twice, and twice more for each iteration. With `s` singular values beyond the first ones, errors are some
-/// multiple of the first of these, which each iteration brings nearer to 1.
+/// The matrix is multiplied by `k + oversamples` random columns, whose draw is `key`, and then `iterations` times by
+/// its adjoint and itself, orthonormal columns being found each time; what is left of it in the space of these is
+/// small. It is read twice, and twice more for each iteration. With `s` singular values beyond the first ones, errors
+/// are some multiple of the first of these, which each iteration brings nearer to 1.
 ///
 /// # Errors
 /// [`Shape`](crate::ErrorKind::Shape) for what is no matrix, [`Argument`](crate::ErrorKind::Argument) for no values,

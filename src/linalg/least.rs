@@ -1,5 +1,5 @@
-//! What singular values decide: least squares, pseudo-inverses, ranks and condition numbers, with NumPy's rules for what
-//! counts as zero.
+//! What singular values decide: least squares, pseudo-inverses, ranks and condition numbers, with NumPy's rules for
+//! what counts as zero.
 
 use super::factor::{adjoint, working};
 use super::matmul::matmul;
@@ -108,8 +108,8 @@ fn residuals((a, b, x): (&Expr, &Expr, &Expr), rank: &Expr, dtype: DType, n: usi
 /// that is one number for all matrices, or one for each.
 ///
 /// # Errors
-/// [`Shape`](crate::ErrorKind::Shape) for what is no stack of matrices, [`DType`](crate::ErrorKind::DType) for floats of
-/// 16 bits.
+/// [`Shape`](crate::ErrorKind::Shape) for what is no stack of matrices, [`DType`](crate::ErrorKind::DType) for floats
+/// of 16 bits.
 #[track_caller]
 pub fn pinv(a: &Expr, cut: &Arg, hermitian: bool) -> Result<Expr> {
     let lengths = matrices("pinv", a)?;

@@ -1,8 +1,8 @@
 //! QR factors of matrices, with NumPy's shapes, dtypes and refusals.
 //!
-//! What is large and has many more rows than columns is factored in tiles of rows: the triangles of all tiles, one above
-//! the other, are a smaller matrix that is factored in turn, and the tiles' orthonormal columns times pieces of its are
-//! those of the whole (TSQR). Shapes and dtypes alone decide where rows are cut.
+//! What is large and has many more rows than columns is factored in tiles of rows: the triangles of all tiles, one
+//! above the other, are a smaller matrix that is factored in turn, and the tiles' orthonormal columns times pieces of
+//! its are those of the whole (TSQR). Shapes and dtypes alone decide where rows are cut.
 
 use super::factor::{adjoint, working};
 use super::matmul::matmul;
@@ -22,8 +22,8 @@ const TILE: usize = 1 << 20;
 /// axes. `q` has as many columns as `a` has rows or columns, whichever are fewer, or a square of them.
 ///
 /// # Errors
-/// [`Shape`](crate::ErrorKind::Shape) for what is no stack of matrices, [`DType`](crate::ErrorKind::DType) for floats of
-/// 16 bits.
+/// [`Shape`](crate::ErrorKind::Shape) for what is no stack of matrices, [`DType`](crate::ErrorKind::DType) for floats
+/// of 16 bits.
 #[track_caller]
 pub fn qr(a: &Expr, complete: bool) -> Result<[Expr; 2]> {
     let a = build::cast(a, working("qr", a.dtype)?)?;
@@ -59,8 +59,8 @@ pub fn triangle(a: &Expr) -> Result<Expr> {
     Ok(matrices::decompose(&a, Factors::Qr(Columns::None))?.0)
 }
 
-/// A matrix that has the singular values of `a`, and orthonormal columns by which it is multiplied to give `a`, where it
-/// is the smaller one. It has no more rows than columns then.
+/// A matrix that has the singular values of `a`, and orthonormal columns by which it is multiplied to give `a`, where
+/// it is the smaller one. It has no more rows than columns then.
 #[track_caller]
 pub(super) fn orthogonal(a: &Expr) -> Result<(Option<Expr>, Expr)> {
     if tile_of(a).is_none() {

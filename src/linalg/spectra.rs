@@ -18,8 +18,8 @@ use crate::shape::slice::Item;
 /// whichever are fewer, or `full` squares of them.
 ///
 /// # Errors
-/// [`Shape`](crate::ErrorKind::Shape) for what is no stack of matrices, [`DType`](crate::ErrorKind::DType) for floats of
-/// 16 bits.
+/// [`Shape`](crate::ErrorKind::Shape) for what is no stack of matrices, [`DType`](crate::ErrorKind::DType) for floats
+/// of 16 bits.
 #[track_caller]
 pub fn svd(a: &Expr, full: bool) -> Result<[Expr; 3]> {
     let a = build::cast(a, working("svd", a.dtype)?)?;
@@ -81,8 +81,8 @@ pub fn singular_values(a: &Expr, hermitian: bool) -> Result<Expr> {
     along(&regions::lines(std::slice::from_ref(&sizes), LineOp::Sort, axis, sizes.lengths()[axis])?, axis, (.., -1))
 }
 
-/// Eigenvalues in ascending order and orthonormal eigenvectors, as columns, of Hermitian matrices, of which the lower or
-/// the upper triangle is read.
+/// Eigenvalues in ascending order and orthonormal eigenvectors, as columns, of Hermitian matrices, of which the lower
+/// or the upper triangle is read.
 ///
 /// # Errors
 /// [`Shape`](crate::ErrorKind::Shape) for what is no stack of square matrices, [`DType`](crate::ErrorKind::DType) for

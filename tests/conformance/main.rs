@@ -8,6 +8,7 @@ mod climate;
 mod contractions;
 mod counted;
 mod dates;
+mod decompositions;
 mod devices;
 mod diagonals;
 mod factorisations;

@@ -25,7 +25,7 @@ impl<T: Kind> Array<T> {
     /// let cx = Context::default();
     /// let a = cx.from_ndarray(array![[3.0_f64, 1.0], [4.0, 2.0], [0.0, 2.0]].into_dyn())?;
     /// let [q, r] = a.qr()?;
-    /// assert_eq!(cx.compute(&r)?[[0, 0]], -5.0);
+    /// assert_eq!(cx.compute(r.clone())?[[0, 0]], -5.0);
     /// let error = cx.compute((q.matmul(&r) - &a).abs().max(..))?;
     /// assert!(error[[]] < 1e-15);
     /// # Ok::<(), hyperslab::Error>(())
@@ -67,7 +67,7 @@ impl<T: Kind> Array<T> {
     /// let cx = Context::default();
     /// let a = cx.from_ndarray(array![[0.0_f64, 2.0], [3.0, 0.0], [0.0, 0.0]].into_dyn())?;
     /// let (u, s, vh) = a.svd(false)?;
-    /// assert_eq!(cx.compute(&s)?, array![3.0, 2.0].into_dyn());
+    /// assert_eq!(cx.compute(s.clone())?, array![3.0, 2.0].into_dyn());
     /// let back = (u * s).matmul(&vh);
     /// assert!(cx.compute((back - &a).abs().max(..))?[[]] < 1e-15);
     /// # Ok::<(), hyperslab::Error>(())
@@ -136,7 +136,7 @@ impl<T: Kind> Array<T> {
     /// let (line, left, rank, _) = a.lstsq(&b, None)?;
     /// let error = cx.compute((&line - &cx.linspace(2.0, 1.0, 2)?).abs().max(..))?;
     /// assert!(error[[]] < 1e-14);
-    /// assert_eq!((cx.compute(&rank)?[[]], cx.compute(&left)?.len()), (2, 1));
+    /// assert_eq!((cx.compute(rank)?[[]], cx.compute(left)?.len()), (2, 1));
     /// # Ok::<(), hyperslab::Error>(())
     /// ```
     ///

@@ -188,6 +188,9 @@ def check(command, seed):
     if any(name in case.text for name in ("pinv", "lstsq", "cond")) and case.x.size:
         # As far as the data decide it: by the condition of what counts.
         scale = max(scale * condition(case), 0.0 if "pinv" in case.text else 1.0)
+    if "norm" in case.text and case.x.size:
+        # The smallest singular value may be rounding.
+        scale = max(scale, float(np.max(np.abs(case.x.astype("c16")))))
     if eig and case.x.size:
         scale = max(scale, float(np.max(np.abs(case.x.astype("c16")))))
         size *= 1e5 if "eigvals(x)" in case.text else 10

@@ -1,11 +1,11 @@
-//! Factorisations of matrices in memory.
+//! Factorisations of matrices, in memory and stored.
 
 use crate::common::{Outcome, Settings, Work};
 use hyperslab::array::Kind;
 use hyperslab::array::compute::FromBlock;
 use hyperslab::dtype::Element;
 use hyperslab::{Array, Error};
-use ndarray::{ArrayD, Axis};
+use ndarray::{ArrayD, Axis, arr0};
 use num_traits::Float;
 
 /// The Cholesky factor of `(i j + i + j) mod 97 / 97`, with `n` on the diagonal.
@@ -39,5 +39,52 @@ where
 
     fn bytes(&self, _settings: &Settings) -> usize {
         self.n * self.n * std::mem::size_of::<T>()
+    }
+}
+
+/// w09qr: both QR factors of a stored table of 64 columns.
+pub struct TallQr;
+
+impl TallQr {
+    pub fn new(_settings: &Settings) -> Self {
+        Self
+    }
+}
+
+impl Work for TallQr {
+    fn run(&self, settings: &Settings) -> Result<Vec<Outcome>, Error> {
+        let cx = settings.context()?;
+        let [q, r] = cx.open(settings.path("tall", &settings.fmt))?.try_typed::<f64>()?.qr()?;
+        let (q, r) = cx.compute((q, r))?;
+        let norm = q.iter().map(|x| x * x).sum::<f64>().sqrt();
+        let sizes = r.diag().mapv(f64::abs).into_dyn();
+        Ok(vec![Outcome::new("rdiag", sizes), Outcome::new("qnorm", arr0(norm).into_dyn())])
+    }
+
+    fn bytes(&self, settings: &Settings) -> usize {
+        8 * 64 * settings.pick(131_072, 1_000_000, 1_000_000)
+    }
+}
+
+/// w09rsvd: the twenty largest singular values of a stored square, by random products.
+pub struct RandomisedSvd;
+
+impl RandomisedSvd {
+    pub fn new(_settings: &Settings) -> Self {
+        Self
+    }
+}
+
+impl Work for RandomisedSvd {
+    fn run(&self, settings: &Settings) -> Result<Vec<Outcome>, Error> {
+        let cx = settings.context()?;
+        let x = cx.open(settings.path("lowr", &settings.fmt))?.try_typed::<f32>()?;
+        let (_, s, _) = x.svd_compressed(20, 2, 10, 0)?;
+        Ok(vec![Outcome::new("s", cx.compute(s)?)])
+    }
+
+    fn bytes(&self, settings: &Settings) -> usize {
+        let n = settings.pick(4_000, 20_000, 20_000);
+        4 * n * n
     }
 }

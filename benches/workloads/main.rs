@@ -46,6 +46,8 @@ fn main() -> Result<(), Failure> {
         "cholesky" if settings.dtype == "f4" => Box::new(factorisation::Cholesky::<f32>::new(&settings)?),
         "cholesky" => Box::new(factorisation::Cholesky::<f64>::new(&settings)?),
         "w07" => Box::new(order::Selections::new(&settings)),
+        "w09qr" => Box::new(factorisation::TallQr::new(&settings)),
+        "w09rsvd" => Box::new(factorisation::RandomisedSvd::new(&settings)),
         "w10" => Box::new(images::Smoothed::new(&settings)),
         "w13h" => Box::new(order::Histogram::new(&settings)),
         "w13q" => Box::new(order::Quantiles::new(&settings)),

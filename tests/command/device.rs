@@ -85,7 +85,7 @@ const EXPRESSIONS: &[&str] = &[
     "cumsum(a, axis=0)",
     "cumprod(f, axis=1) + 1",
     "d = f.astype('float64'); linalg.cholesky(d @ d.T + 5000 * eye(13))",
-    "d = f @ f.T + 5000 * eye(13); linalg.solve(d, d[:4].T), linalg.inv(d)[0], linalg.slogdet(d / 5000)[1]",
+    "e = f.astype('float64'); d = e @ e.T + 5000 * eye(13); linalg.solve(d, d[:4].T), linalg.inv(d)[0], linalg.slogdet(d / 5000)[1]",
 ];
 
 /// What must be refused with the words in which the CPU refuses it.

@@ -37,6 +37,7 @@ pub(super) fn run(op: &Decompose, region: &Region, inputs: &[View], outputs: &mu
 #[cfg(feature = "linalg")]
 mod dense {
     use super::super::copy::{StridedBox, copy_strided};
+    use super::super::factor::of_stack;
     use super::super::householder::{Number, Reflected};
     use crate::chunk::Region;
     use crate::chunk::region::Indices;
@@ -132,17 +133,14 @@ mod dense {
         let [stack @ .., _, _] = region.shape.as_slice() else { return Err(Error::bug("a matrix has two axes")) };
         let one = [vec![1; stack.len()], vec![m, n]].concat();
         let bytes = shape::size(&op.packed()) * op.output().size();
-        for (step, out) in Indices::new(stack).zip(out.chunks_exact_mut(bytes.max(1))) {
+        for (number, (step, out)) in Indices::new(stack).zip(out.chunks_exact_mut(bytes.max(1))).enumerate() {
             let mut stored: Vec<S> = vec![S::zeroed(); m * n];
-            let corner = [step.clone(), vec![0, 0]].concat();
+            let corner = [step, vec![0, 0]].concat();
             let to = StridedBox::of(&one, &vec![0; one.len()]);
             copy_strided(&view.shifted(&corner), to, bytemuck::cast_slice_mut(&mut stored), &one, size_of::<S>());
             let matrix = stored.into_iter().map(S::widen).collect();
-            factors::<S>(op, matrix, out).map_err(|why| {
-                let fault = Error::numerical(op.name(), why);
-                let at: Vec<usize> = step.iter().zip(&region.start).map(|(a, b)| a + b).collect();
-                if at.is_empty() { fault } else { fault.at(format!("matrix {} of the stack", shape::tuple(&at))) }
-            })?;
+            factors::<S>(op, matrix, out)
+                .map_err(|why| of_stack(Error::numerical(op.name(), why), region, stack, number))?;
         }
         Ok(())
     }

@@ -55,7 +55,7 @@ fn on_tile<T: Entry>(step: TileStep, region: &Region, inputs: &[View], tile: &mu
     match (step.task, inputs) {
         (TileTask::Update, [left, right]) => {
             let (left, right) = (dense::<T>(left, m)?, dense::<T>(right, n)?);
-            subtract(&mut out, left, right);
+            T::subtract(&mut out, left, right);
         }
         (TileTask::UpdateDiagonal, [left]) => subtract_below(out, dense::<T>(left, m)?),
         (TileTask::Solve, [factor]) => solve(dense::<T>(factor, n)?, out).map_err(|k| {
@@ -140,7 +140,7 @@ fn solve<T: Entry>(l: ArrayView2<'_, T>, x: ArrayViewMut2<'_, T>) -> Result<(), 
     let (left, right) = (bottom.split_at(Axis(1), at).0, bottom.split_at(Axis(1), at).1);
     let (mut first, mut last) = x.split_at(Axis(1), at);
     solve(top.split_at(Axis(1), at).0, first.view_mut())?;
-    subtract(&mut last, first.view(), left);
+    T::subtract(&mut last, first.view(), left);
     solve(right, last).map_err(|k| at + k)
 }
 
@@ -148,13 +148,13 @@ fn solve<T: Entry>(l: ArrayView2<'_, T>, x: ArrayViewMut2<'_, T>) -> Result<(), 
 fn subtract_below<T: Entry>(out: ArrayViewMut2<'_, T>, left: ArrayView2<'_, T>) {
     let mut out = out;
     if out.nrows() <= 2 * SMALL {
-        return subtract(&mut out, left, left);
+        return T::subtract(&mut out, left, left);
     }
     let at = middle(out.nrows());
     let (top, bottom) = left.split_at(Axis(0), at);
     let [first, mut below, last] = quarters(out, at);
     subtract_below(first, top);
-    subtract(&mut below, bottom, top);
+    T::subtract(&mut below, bottom, top);
     subtract_below(last, bottom);
 }
 
@@ -303,14 +303,6 @@ pub(super) trait Entry: Pod + PartialEq {
     fn subtract(out: &mut ArrayViewMut2<'_, Self>, left: ArrayView2<'_, Self>, right: ArrayView2<'_, Self>);
 }
 
-/// `out` less `left` times the adjoint of `right`.
-fn subtract<T: Entry>(out: &mut ArrayViewMut2<'_, T>, left: ArrayView2<'_, T>, right: ArrayView2<'_, T>) {
-    if out.is_empty() || left.ncols() == 0 {
-        return;
-    }
-    T::subtract(out, left, right);
-}
-
 /// The product where there is no crate for it.
 #[cfg(not(feature = "linalg"))]
 fn subtract_by_rows<T: Entry>(out: &mut ArrayViewMut2<'_, T>, left: ArrayView2<'_, T>, right: ArrayView2<'_, T>) {
@@ -330,35 +322,14 @@ macro_rules! product {
 
         #[cfg(feature = "linalg")]
         fn subtract(out: &mut ArrayViewMut2<'_, Self>, left: ArrayView2<'_, Self>, right: ArrayView2<'_, Self>) {
-            let (m, n, depth) = (out.nrows(), out.ncols(), left.ncols());
-            assert!(left.nrows() == m && right.dim() == (n, depth), "tiles fit each other");
             let one: Self = num_traits::One::one();
-            let [to, from, other] = [out.strides(), left.strides(), right.strides()].map(|s| (s[0], s[1]));
-            // SAFETY: pointers, sides and strides are those of three views, `out` borrowed for this call alone; the
-            // right one is read with its axes exchanged.
-            unsafe {
-                gemm::gemm(
-                    m,
-                    n,
-                    depth,
-                    out.as_mut_ptr(),
-                    to.1,
-                    to.0,
-                    true,
-                    left.as_ptr(),
-                    from.1,
-                    from.0,
-                    right.as_ptr(),
-                    other.0,
-                    other.1,
-                    one,
-                    -one,
-                    false,
-                    false,
-                    Self::CONJUGATES,
-                    gemm::Parallelism::None,
-                );
-            }
+            super::gemm::accumulate(
+                out.view_mut(),
+                (one, -one),
+                left,
+                right.reversed_axes(),
+                [false, Self::CONJUGATES],
+            );
         }
     };
 }

@@ -12,6 +12,8 @@ use crate::op::kernel::PanelProduct;
 use crate::shape;
 use bytemuck::Pod;
 use half::{bf16, f16};
+#[cfg(feature = "linalg")]
+use ndarray::{ArrayView2, ArrayViewMut2};
 use num_complex::{Complex32, Complex64};
 
 /// Multiplies dense stacks of matrices over a region of whole cells into the bytes of the output.
@@ -221,6 +223,51 @@ macro_rules! inexact {
     })* };
 }
 inexact!(f32, f64, Complex32, Complex64);
+
+/// `out` times the first scale and `left right` times the second, with those of `left` and `right` conjugated of which
+/// that is said. Where the first scale is 0, nothing is read of `out`; where there is nothing to add up, it stays.
+///
+/// # Panics
+/// Where the matrices do not fit each other.
+#[cfg(feature = "linalg")]
+pub(super) fn accumulate<T: Pod + num_traits::Zero>(
+    mut out: ArrayViewMut2<'_, T>,
+    (before, product): (T, T),
+    left: ArrayView2<'_, T>,
+    right: ArrayView2<'_, T>,
+    [left_conjugate, right_conjugate]: [bool; 2],
+) {
+    let (m, n, depth) = (out.nrows(), out.ncols(), left.ncols());
+    if m * n * depth == 0 {
+        return;
+    }
+    assert!(left.nrows() == m && right.dim() == (depth, n), "matrices fit each other");
+    let [to, from, other] = [out.strides(), left.strides(), right.strides()].map(|s| (s[0], s[1]));
+    // SAFETY: pointers, sides and strides are those of three views, `out` borrowed for this call alone.
+    unsafe {
+        gemm::gemm(
+            m,
+            n,
+            depth,
+            out.as_mut_ptr(),
+            to.1,
+            to.0,
+            !before.is_zero(),
+            left.as_ptr(),
+            from.1,
+            from.0,
+            right.as_ptr(),
+            other.1,
+            other.0,
+            before,
+            product,
+            false,
+            left_conjugate,
+            right_conjugate,
+            gemm::Parallelism::None,
+        );
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,7 @@
 //! QR factors by Householder's reflections, in LAPACK's conventions: panels of columns one by one, and what they do to
 //! the columns behind them as products of matrices.
 
+use super::gemm::accumulate;
 use bytemuck::Pod;
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, ShapeBuilder, s};
 use num_complex::Complex64;
@@ -236,7 +237,7 @@ fn dot<T: Number>(x: &[T], y: &[T]) -> T {
 fn joined<T: Number>(vectors: &Array2<T>, taus: &[T]) -> Array2<T> {
     let n = taus.len();
     let mut products = Array2::from_elem((n, n).f(), T::zero());
-    multiply(products.view_mut(), (T::zero(), T::one()), vectors.t(), T::CONJUGATES, vectors.view());
+    accumulate(products.view_mut(), (T::zero(), T::one()), vectors.t(), vectors.view(), [T::CONJUGATES, false]);
     let mut out = Array2::from_elem((n, n).f(), T::zero());
     for (j, &tau) in taus.iter().enumerate() {
         for i in 0..j {
@@ -255,51 +256,11 @@ fn apply<T: Number>(x: ArrayViewMut2<'_, T>, v: ArrayView2<'_, T>, t: ArrayView2
     }
     let only = (T::zero(), T::one());
     let mut inner = Array2::from_elem((v.ncols(), x.ncols()).f(), T::zero());
-    multiply(inner.view_mut(), only, v.t(), T::CONJUGATES, x.view());
+    accumulate(inner.view_mut(), only, v.t(), x.view(), [T::CONJUGATES, false]);
     let mut turned = Array2::from_elem(inner.raw_dim().f(), T::zero());
     let (t, conjugate) = if adjoint { (t.reversed_axes(), T::CONJUGATES) } else { (t, false) };
-    multiply(turned.view_mut(), only, t, conjugate, inner.view());
-    multiply(x, (T::one(), -T::one()), v, false, turned.view());
-}
-
-/// `out` times the first factor and `left right` times the second, `left` conjugated where that is asked for.
-fn multiply<T: Number>(
-    mut out: ArrayViewMut2<'_, T>,
-    (before, product): (T, T),
-    left: ArrayView2<'_, T>,
-    conjugate: bool,
-    right: ArrayView2<'_, T>,
-) {
-    let (m, n, depth) = (out.nrows(), out.ncols(), left.ncols());
-    assert!(left.nrows() == m && right.dim() == (depth, n), "matrices fit each other");
-    if m * n * depth == 0 {
-        return;
-    }
-    let [to, from, other] = [out.strides(), left.strides(), right.strides()].map(|s| (s[0], s[1]));
-    // SAFETY: pointers, sides and strides are those of three views, `out` borrowed for this call alone.
-    unsafe {
-        gemm::gemm(
-            m,
-            n,
-            depth,
-            out.as_mut_ptr(),
-            to.1,
-            to.0,
-            before != T::zero(),
-            left.as_ptr(),
-            from.1,
-            from.0,
-            right.as_ptr(),
-            other.1,
-            other.0,
-            before,
-            product,
-            false,
-            conjugate,
-            false,
-            gemm::Parallelism::None,
-        );
-    }
+    accumulate(turned.view_mut(), only, t, inner.view(), [conjugate, false]);
+    accumulate(x, (T::one(), -T::one()), v, turned.view(), [false; 2]);
 }
 
 #[cfg(test)]

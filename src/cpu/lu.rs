@@ -152,7 +152,7 @@ fn pivot<T: Number>(a: ArrayViewMut2<'_, T>, pivots: &mut [usize], scratch: &mut
     let (mut top, mut below) = right.split_at(Axis(0), at);
     let (upper, lower) = left.view().split_at(Axis(0), at);
     solve_lower(upper, top.view_mut());
-    subtract(&mut below, lower, top.view());
+    T::subtract_product(&mut below, lower, top.view());
     pivot(below, last, scratch);
     exchange(&mut left, at, last);
     for row in last {
@@ -206,7 +206,7 @@ fn forward<T: Number>(panel: ArrayView2<'_, T>, x: ArrayViewMut2<'_, T>) -> Resu
     let (mut top, mut below) = x.split_at(Axis(0), first).1.split_at(Axis(0), depth);
     let (triangle, rest) = l.split_at(Axis(0), depth);
     solve_lower(triangle, top.view_mut());
-    subtract(&mut below, rest, top.view());
+    T::subtract_product(&mut below, rest, top.view());
     Ok(())
 }
 
@@ -226,7 +226,7 @@ fn backward<T: Number>(panel: ArrayView2<'_, T>, x: ArrayViewMut2<'_, T>) -> Res
     let (mut above, mut own) = x.split_at(Axis(0), end).0.split_at(Axis(0), end - depth);
     let (rest, triangle) = panel.split_at(Axis(0), end - depth);
     solve_upper(triangle, own.view_mut());
-    subtract(&mut above, rest, own.view());
+    T::subtract_product(&mut above, rest, own.view());
     Ok(())
 }
 
@@ -248,7 +248,7 @@ fn solve_lower<T: Number>(l: ArrayView2<'_, T>, x: ArrayViewMut2<'_, T>) {
     let (top, bottom) = l.split_at(Axis(0), at);
     solve_lower(top, first.view_mut());
     let (left, right) = bottom.split_at(Axis(1), at);
-    subtract(&mut last, left, first.view());
+    T::subtract_product(&mut last, left, first.view());
     solve_lower(right, last);
 }
 
@@ -274,7 +274,7 @@ fn solve_upper<T: Number>(u: ArrayView2<'_, T>, x: ArrayViewMut2<'_, T>) {
     let (top, bottom) = u.split_at(Axis(0), at);
     solve_upper(bottom.split_at(Axis(1), at).1, last.view_mut());
     let (left, right) = top.split_at(Axis(1), at);
-    subtract(&mut first, right, last.view());
+    T::subtract_product(&mut first, right, last.view());
     solve_upper(left.split_at(Axis(0), at).0, first);
 }
 
@@ -292,13 +292,6 @@ fn less_rows<'a, T: Number>(row: Option<&mut [T]>, others: impl Iterator<Item = 
     }
     for (other, &factor) in four.iter().zip(&by).take(filled) {
         less_one(row, other, factor);
-    }
-}
-
-/// `out` less the product of two matrices.
-fn subtract<T: Number>(out: &mut ArrayViewMut2<'_, T>, left: ArrayView2<'_, T>, right: ArrayView2<'_, T>) {
-    if !(out.is_empty() || left.ncols() == 0) {
-        T::subtract_product(out, left, right);
     }
 }
 

@@ -72,13 +72,7 @@ pub(super) fn attribute(value: &Value, name: &str) -> Result<Value, Missing> {
             Ok(if name == "data" { masked.data() } else { masked.mask() }.into())
         }
         Value::Parts(parts) => method(parts.describe(), value, functions::methods_of(parts), name),
-        Value::Tuple(items) if let ([statistic, pvalue], "statistic" | "pvalue") = (items.as_slice(), name) => {
-            Ok(if name == "statistic" { statistic } else { pvalue }.clone())
-        }
         Value::Tuple(items) if let Some(item) = field(items, name) => Ok(item.clone()),
-        Value::Tuple(items) if let ([sign, logabsdet], "sign" | "logabsdet") = (items.as_slice(), name) => {
-            Ok(if name == "sign" { sign } else { logabsdet }.clone())
-        }
         Value::Generator(_) => method("a generator of random numbers", value, functions::GENERATOR_METHODS, name),
         Value::Type { dtype, time, .. } => match name {
             "itemsize" => Ok(Value::int(dtype.size())),

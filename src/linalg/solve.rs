@@ -2,12 +2,13 @@
 //! refusals.
 
 use super::diagonal::{diagonal, eye, triangle};
+use super::factor::working;
+use crate::dtype::DType;
 use crate::dtype::promote::promote;
-use crate::dtype::{DType, Kind};
 use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::expr::build;
-use crate::expr::compose::{binary, choice, reduce_away, unary};
+use crate::expr::compose::{binary, choice, moved, reduce_away, unary};
 use crate::expr::matrices;
 use crate::op::elementwise::ElementOp;
 use crate::op::tiles::Factorisation;
@@ -110,9 +111,7 @@ pub fn lu(a: &Expr) -> Result<(Expr, Expr, Expr)> {
     let order = matrices::exchange(&factors, &build::cast(&column, dtype)?, false)?;
     // Row i of l u was row order[i] of a.
     let rank = order.shape.rank();
-    let mut turned: Vec<usize> = (0..rank).collect();
-    turned.swap(rank - 2, rank - 1);
-    let p = binary(ElementOp::Equal, &build::cast(&column, dtype)?, &build::transpose(&order, &turned)?)?;
+    let p = binary(ElementOp::Equal, &build::cast(&column, dtype)?, &moved(&order, rank - 2, rank - 1)?)?;
     Ok((build::cast(&p, dtype.real())?, l, triangle(&body, 0, true)?))
 }
 
@@ -185,14 +184,5 @@ pub(super) fn side(op: &str, a: &Expr) -> Result<usize> {
         [.., m, n] if m == n => Ok(n),
         [.., _, _] => Err(Error::shape(op, format!("the last two axes of shape {} are not a square", a.shape))),
         _ => Err(Error::shape(op, format!("an array of shape {} is no matrix", a.shape))),
-    }
-}
-
-/// The dtype in which matrices of `dtype` are factored: that of NumPy.
-fn working(op: &str, dtype: DType) -> Result<DType> {
-    match dtype {
-        DType::F16 | DType::BF16 => Err(Error::dtype(op, format!("array type {dtype} is unsupported in linalg"))),
-        _ if matches!(dtype.kind(), Kind::Float | Kind::Complex) => Ok(dtype),
-        _ => Ok(DType::F64),
     }
 }

@@ -8,15 +8,13 @@ Draws images of rank 1 to 3 of noise, blobs and stripes, in random chunks.  `ndi
 other threads, memory and block sizes and the same bytes.  Needs numpy>=2, scipy>=1.17, scikit-image>=0.26 and zarr>=3.
 """
 import os
-import pathlib
 import random
 import subprocess
-import tempfile
 
 import numpy as np
 import scipy.ndimage
 import zarr
-from judging import arguments
+from judging import asserted
 from skimage.measure import label, regionprops_table
 
 SHAPES = [(1,), (50,), (400,), (1, 1), (9, 31), (64, 64), (120, 7), (200, 150), (3, 4, 5), (20, 24, 28), (40, 1, 30)]
@@ -77,19 +75,5 @@ def judge(args, number, folder):
         assert near.all(), f"{what}: {measure} is {mine[~near][:3]} for {theirs[~near][:3]}"
 
 
-def main():
-    args = arguments(__doc__, 50)
-    failures = 0
-    with tempfile.TemporaryDirectory() as folder:
-        for number in range(args.count):
-            try:
-                judge(args, number, pathlib.Path(folder))
-            except AssertionError as why:
-                failures += 1
-                print(why)
-    print({"ok": args.count - failures, "FAIL": failures})
-    return 1 if failures else 0
-
-
 if __name__ == "__main__":
-    raise SystemExit(main())
+    asserted(__doc__, 50, judge)

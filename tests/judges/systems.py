@@ -9,16 +9,14 @@ residuals of solutions no larger than a few units in the last place, exchanges o
 other threads, memory and block sizes the same bytes.  Needs numpy>=2.4, scipy>=1.17 and zarr>=3.
 """
 import os
-import pathlib
 import random
 import subprocess
-import tempfile
 import warnings
 
 import numpy as np
 import scipy.linalg
 import zarr
-from judging import arguments
+from judging import asserted
 
 DTYPES = ["f8", "f8", "c16", "f4", "c8", "i4", "u1", "?"]
 SIDES = [0, 1, 2, 3, 5, 8, 15, 16, 17, 31, 40, 100, 127, 200, 256, 257, 258, 300, 385]
@@ -144,19 +142,5 @@ def judge(args, number, folder):
     assert product.max() <= bound, f"{what}: lu is off by {product.max()} of {bound}"
 
 
-def main():
-    args = arguments(__doc__, 50)
-    failures = 0
-    with tempfile.TemporaryDirectory() as folder:
-        for number in range(args.count):
-            try:
-                judge(args, number, pathlib.Path(folder))
-            except AssertionError as why:
-                failures += 1
-                print(why)
-    print({"ok": args.count - failures, "FAIL": failures})
-    return 1 if failures else 0
-
-
 if __name__ == "__main__":
-    raise SystemExit(main())
+    asserted(__doc__, 50, judge)

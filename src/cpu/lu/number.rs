@@ -39,34 +39,8 @@ macro_rules! product {
             left: ArrayView2<'_, Self>,
             right: ArrayView2<'_, Self>,
         ) {
-            let (m, n, depth) = (out.nrows(), out.ncols(), left.ncols());
-            assert!(left.nrows() == m && right.dim() == (depth, n), "tiles fit each other");
             let one: Self = num_traits::One::one();
-            let [to, from, other] = [out.strides(), left.strides(), right.strides()].map(|s| (s[0], s[1]));
-            // SAFETY: pointers, sides and strides are those of three views, `out` borrowed for this call alone.
-            unsafe {
-                gemm::gemm(
-                    m,
-                    n,
-                    depth,
-                    out.as_mut_ptr(),
-                    to.1,
-                    to.0,
-                    true,
-                    left.as_ptr(),
-                    from.1,
-                    from.0,
-                    right.as_ptr(),
-                    other.1,
-                    other.0,
-                    one,
-                    -one,
-                    false,
-                    false,
-                    false,
-                    gemm::Parallelism::None,
-                );
-            }
+            super::super::gemm::accumulate(out.view_mut(), (one, -one), left, right, [false; 2]);
         }
     };
 }

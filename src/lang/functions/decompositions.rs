@@ -102,6 +102,3 @@ fn upper(call: &Call) -> Result<bool> {
 fn several<const N: usize>(arrays: [Expr; N]) -> Value {
     Value::Tuple(arrays.map(Value::from).to_vec())
 }
-
-/// What NumPy calls the items of such tuples: the names that belong together.
-pub(in super::super) static FIELDS: &[&[&str]] = &[&["Q", "R"], &["U", "S", "Vh"], &["eigenvalues", "eigenvectors"]];

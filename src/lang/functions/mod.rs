@@ -39,9 +39,17 @@ mod objects;
 mod random;
 mod matrices;
 
-pub(super) use decompositions::FIELDS;
 pub(super) use random::{METHODS as GENERATOR_METHODS, MODULE as RANDOM_FUNCTIONS};
 pub(super) use shape::matrix_transpose;
+
+/// What NumPy and SciPy call the items of tuples that functions give: the names that belong together.
+pub(super) static FIELDS: &[&[&str]] = &[
+    &["Q", "R"],
+    &["U", "S", "Vh"],
+    &["eigenvalues", "eigenvectors"],
+    &["sign", "logabsdet"],
+    &["statistic", "pvalue"],
+];
 
 /// Every function.
 static TABLES: &[&[Function]] = &[

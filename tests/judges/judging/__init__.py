@@ -69,6 +69,20 @@ def judged(about, count, cases):
     raise SystemExit(bool(judge.wrong))
 
 
+def asserted(about, count, judge):
+    """Runs `judge` with the arguments, every number and a folder, and ends with how often it asserted nothing wrong."""
+    args, failures = arguments(about, count), 0
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(args.count):
+            try:
+                judge(args, number, pathlib.Path(folder))
+            except AssertionError as why:
+                failures += 1
+                print(why)
+    print({"ok": args.count - failures, "FAIL": failures})
+    raise SystemExit(failures > 0)
+
+
 def each(about, count, what, check):
     """Runs `check`, which gives what is wrong, if anything, for every number, and ends with how many of these agree."""
     args, wrong = arguments(about, count), 0

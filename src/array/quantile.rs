@@ -1,16 +1,23 @@
 //! Medians and quantiles over any axes.
 
+use super::places::take_along_axis;
 use super::reduction::{Over, reduce};
+use super::statistics::fitted;
 use super::{Array, Kind, done};
 use crate::dtype::promote::promote;
 use crate::dtype::scalar::Scalar;
 use crate::dtype::{self, DType};
 use crate::error::{Error, Result};
 use crate::expr::Expr;
-use crate::expr::build;
+use crate::expr::build::{self, Arg};
+use crate::expr::check::where_all;
+use crate::expr::compose::{self, binary, choice, joined, moved, range, unary};
 use crate::expr::regions;
+use crate::op::elementwise::ElementOp as Op;
 use crate::op::reduction::Params;
+use crate::op::regional::quantile::Levels;
 use crate::op::regional::{LineOp, Method, Quantiles};
+use crate::op::scan;
 use crate::shape::{axes::Axes, tuple};
 
 /// Levels as they are asked for.
@@ -101,10 +108,7 @@ fn over_axes(name: &str, x: &Expr, of: Quantiles, over: &Over, first: &[usize]) 
                 let why = format!("cannot join axes {} of an array of shape {}", tuple(&axes), x.shape);
                 return Err(Error::shape(name, why));
             }
-            let order: Vec<usize> = kept.iter().chain(&axes).copied().collect();
-            let mut joined: Vec<usize> = kept.iter().map(|&a| lengths[a]).collect();
-            joined.push(axes.iter().map(|&a| lengths[a]).product());
-            (build::reshape(&build::transpose(x, &order)?, &joined)?, kept.len())
+            (in_lines(x, &axes)?, kept.len())
         }
     };
     let line_lengths = line.shape.known()?;
@@ -116,12 +120,92 @@ fn over_axes(name: &str, x: &Expr, of: Quantiles, over: &Over, first: &[usize]) 
     let found = regions::lines(&[line], LineOp::Quantiles(of), axis, count)?;
     let order: Vec<usize> = std::iter::once(axis).chain((0..line_lengths.len()).filter(|&a| a != axis)).collect();
     let found = build::transpose(&found, &order)?;
-    let rest: Vec<usize> = if over.keep {
-        (0..rank).map(|a| if axes.contains(&a) { 1 } else { lengths[a] }).collect()
+    build::reshape(&found, &[first, &left(&lengths, &axes, over.keep)].concat())
+}
+
+/// The lengths that are left when `axes` are reduced.
+fn left(lengths: &[usize], axes: &[usize], keep: bool) -> Vec<usize> {
+    let each = lengths.iter().enumerate();
+    if keep {
+        each.map(|(a, &n)| if axes.contains(&a) { 1 } else { n }).collect()
     } else {
-        kept.iter().map(|&a| lengths[a]).collect()
+        each.filter(|(a, _)| !axes.contains(a)).map(|(_, &n)| n).collect()
+    }
+}
+
+/// `x` with `axes` joined to one, which is the last.
+///
+/// # Errors
+/// [`Shape`](crate::ErrorKind::Shape) for lengths that depend on data.
+#[track_caller]
+pub(super) fn in_lines(x: &Expr, axes: &[usize]) -> Result<Expr> {
+    let lengths = x.shape.known()?;
+    let order: Vec<usize> = (0..lengths.len()).filter(|a| !axes.contains(a)).chain(axes.iter().copied()).collect();
+    let mut joined = left(&lengths, axes, false);
+    joined.push(axes.iter().map(|&a| lengths[a]).product());
+    build::reshape(&build::transpose(x, &order)?, &joined)
+}
+
+/// The smallest elements of `x` at which the weights of those up to them are at least so large a part of all weights:
+/// the method `inverted_cdf`, the only one of NumPy for weights. These are of the shape of `x`, or of the axes alone. The
+/// run fails for weights that are negative, not finite, or all 0.
+///
+/// # Errors
+/// As [`quantile`], and [`Shape`](crate::ErrorKind::Shape) for weights of another shape.
+#[track_caller]
+pub fn weighted_quantile(x: &Expr, weights: &Expr, asked: &Asked, over: &Over, skips_nan: bool) -> Result<Expr> {
+    let name = if skips_nan { "nanquantile" } else { "quantile" };
+    let of = Quantiles::new(name, x.dtype, &asked.levels, asked.dtype, Method::InvertedCdf, skips_nan)?;
+    let (rank, lengths) = (x.shape.rank(), x.shape.known()?);
+    let axes = over.axes.resolve(name, rank, &x.names)?;
+    let weights = build::broadcast_to(&fitted(name, x, &over.axes, weights)?, &x.shape)?;
+    let (line, mut weights) = (in_lines(x, &axes)?, build::cast(&in_lines(&weights, &axes)?, DType::F64)?);
+    let axis = line.shape.rank() - 1;
+    let n = line.lengths()[axis];
+    if n == 0 || asked.shape.len() > 2 {
+        // What refuses here refuses there.
+        return quantile(x, asked, over, Method::InvertedCdf, skips_nan);
+    }
+    if skips_nan && line.dtype.is_inexact() {
+        weights = choice(&unary(Op::Isnan, &line)?, 0.0, &weights)?;
+    }
+    weights = where_all(&weights, &binary(Op::GreaterEqual, &weights, 0)?, name, "weights must not be negative")?;
+    let by = regions::lines(std::slice::from_ref(&line), LineOp::Argsort, axis, n)?;
+    let (line, weights) = (take_along_axis(&line, &by, Some(axis))?, take_along_axis(&weights, &by, Some(axis))?);
+    let adding = scan::find("cumsum").ok_or_else(|| Error::bug("there are running sums"))?;
+    let sums = build::scan(&weights, adding, axis, None)?;
+    let all = range(&sums, axis, n - 1, n)?;
+    let mut part = binary(Op::Divide, &sums, &all)?;
+    // What is not NaN comes first.
+    let empty = match (skips_nan, line.dtype.is_inexact()) {
+        (true, true) => unary(Op::Isnan, &range(&line, axis, 0, 1)?)?,
+        _ => build::full(&[], Scalar::Bool(false), DType::Bool, None)?,
     };
-    build::reshape(&found, &[first, &rest].concat())
+    let sound = binary(Op::LogicalOr, &empty, &unary(Op::Isfinite, &range(&part, axis, n - 1, n)?)?)?;
+    let why = "weights are all 0, or some are not finite";
+    part = where_all(&part, &sound, name, why)?;
+    if let Levels::Real(_) = of.levels {
+        // Compared in the dtype of the levels, as NumPy does: 0.2 of `float32` is not 0.2 of `float64`.
+        let weak = if line.dtype.kind() == dtype::Kind::Float { line.dtype } else { DType::F64 };
+        part = build::cast(&part, asked.dtype.unwrap_or(weak))?;
+    }
+    // The level 0 is that of the first element with a weight.
+    let part = choice(&binary(Op::Equal, &part, 0)?, -1, &part)?;
+    let last = i64::try_from(n - 1).unwrap_or(i64::MAX);
+    let each = asked.levels.iter().map(|&level| {
+        let below = build::element(Op::Less, &[Arg::from(&part), Arg::Scalar(level)])?;
+        let place = binary(Op::Minimum, &compose::reduce(&below, "count_nonzero", &[axis], None)?, last)?;
+        take_along_axis(&line, &place, Some(axis))
+    });
+    let mut found = joined(&each.collect::<Result<Vec<_>>>()?, axis)?;
+    if line.dtype.is_inexact() {
+        let missing =
+            unary(Op::Isnan, &if skips_nan { range(&line, axis, 0, 1)? } else { range(&line, axis, n - 1, n)? })?;
+        let nan = build::full(&[], Scalar::Float(f64::NAN), line.dtype, None)?;
+        found = choice(&missing, &nan, &found)?;
+    }
+    let rest = left(&lengths, &axes, over.keep);
+    build::reshape(&moved(&found, axis, 0)?, &[&asked.shape[..], &rest].concat())
 }
 
 macro_rules! of_one {

@@ -1,11 +1,13 @@
 //! Running results along an axis: a position, `-1`, `Axis(0)`, a dimension name, or `..` for the only one.
 
+use super::manipulation::flip;
 use super::{Array, Kind, done};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::expr::build;
-use crate::expr::compose::constant_along;
+use crate::expr::compose::{as_axis, binary, choice, constant_along, unary};
+use crate::op::elementwise::ElementOp as Op;
 use crate::op::scan;
 use crate::shape::axes::Axes;
 
@@ -36,6 +38,24 @@ pub fn scan_from(x: &Expr, name: &str, axis: &Axes, dtype: Option<DType>, start:
     build::concatenate(&[constant_along(&results, axis, 1, start, results.dtype)?, results], axis)
 }
 
+/// `x` with the last element before it that is not NaN in place of each NaN, along an axis, as bottleneck has it; no
+/// further than `limit` elements, where that is given.
+///
+/// # Errors
+/// As [`scan()`].
+#[track_caller]
+pub fn push(x: &Expr, limit: Option<usize>, axis: &Axes) -> Result<Expr> {
+    let filled = scan(x, "push", axis, None)?;
+    let Some(limit) = limit.filter(|_| x.dtype.is_inexact()) else { return Ok(filled) };
+    let (rank, lengths) = (x.shape.rank(), x.shape.known()?);
+    let axes = axis.resolve("push", rank, &x.names)?;
+    let along = axes.first().copied().unwrap_or(0);
+    let here = as_axis(&build::iota(lengths[along], None), along, rank)?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let found = scan(&choice(&unary(Op::Isnan, x)?, i64::MIN >> 1, &here)?, "maximum.accumulate", axis, None)?;
+    choice(&binary(Op::LessEqual, &binary(Op::Subtract, &here, &found)?, limit)?, &filled, x)
+}
+
 macro_rules! scans {
     ($($doc:literal $method:ident $name:literal -> $kind:ty;)*) => {
         /// Scans. Each panics on an axis that is not there; [`Array::try_scan`] does not.
@@ -59,6 +79,36 @@ scans! {
 }
 
 impl<T: Kind> Array<T> {
+    /// With the last element before it that is not NaN in place of each NaN, no further than `limit` elements where
+    /// that is given: xarray's `ffill`.
+    ///
+    /// ```
+    /// # use hyperslab::Context;
+    /// # let cx = Context::default();
+    /// let x = cx.from_ndarray(ndarray::arr1(&[1.0, f64::NAN, f64::NAN, 4.0]).into_dyn())?;
+    /// let (all, one) = cx.compute((x.ffill(0, None)?, x.bfill(0, Some(1))?))?;
+    /// assert_eq!(all.as_slice().unwrap(), &[1.0, 1.0, 1.0, 4.0]);
+    /// assert!(one[[1]].is_nan() && one[[2]] == 4.0);
+    /// # Ok::<(), hyperslab::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`scan()`].
+    #[track_caller]
+    pub fn ffill(&self, axis: impl Into<Axes>, limit: Option<usize>) -> Result<Self> {
+        Ok(Self::of(push(self.expr(), limit, &axis.into())?))
+    }
+
+    /// As [`ffill`](Self::ffill), with the next element after each NaN.
+    ///
+    /// # Errors
+    /// As [`scan()`].
+    #[track_caller]
+    pub fn bfill(&self, axis: impl Into<Axes>, limit: Option<usize>) -> Result<Self> {
+        let axis = axis.into();
+        Ok(Self::of(flip(&push(&flip(self.expr(), &axis)?, limit, &axis)?, &axis)?))
+    }
+
     /// Any scan of the [list](crate::op::scan::SCANS) by name, in `dtype` where that is given.
     ///
     /// ```

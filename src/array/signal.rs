@@ -1,4 +1,4 @@
-//! Sums of shifted products: convolutions, correlations, and polynomials.
+//! Sums of shifted products: convolutions and correlations.
 
 use super::manipulation::flip;
 use super::{Array, Kind, done};
@@ -7,7 +7,6 @@ use crate::dtype::promote::promote;
 use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::expr::build;
-use crate::expr::check::where_all;
 use crate::expr::compose::{along, as_axis, binary, choice, constant_along, joined, range, reduce_away, thick, unary};
 use crate::linalg::matmul::matmul;
 use crate::op::elementwise::ElementOp as Op;
@@ -15,9 +14,6 @@ use crate::shape::axes::Axes;
 
 /// Up to how many elements of the shorter vector its products are added up in one pass over the longer one.
 const SHORT: usize = 16;
-
-/// How many coefficients a polynomial may have that is evaluated: each is a layer of the expression.
-const MOST_COEFFICIENTS: usize = 1024;
 
 /// Which shifts are in a convolution of lengths `n` and, not longer, `m`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -163,98 +159,4 @@ fn windows(a: &Expr, m: usize, count: usize) -> Result<Expr> {
     let total = copies.checked_mul(n).ok_or_else(too_long)?;
     let repeated = build::reshape(&build::broadcast_to(a, &[copies, n].into())?, &[total])?;
     range(&build::reshape(&range(&repeated, 0, 0, wanted)?, &[m, n + 1])?, 1, 0, count)
-}
-
-/// The value at `x` of the polynomial with these coefficients, the highest power first, by Horner's rule. What `p`
-/// holds along its first axis may be arrays.
-///
-/// # Errors
-/// [`Shape`](crate::ErrorKind::Shape) for a number in place of coefficients, and arrays that do not broadcast;
-/// [`Unsupported`](crate::ErrorKind::Unsupported) for more than 1024.
-#[track_caller]
-pub fn polyval(p: &Expr, x: &Expr) -> Result<Expr> {
-    let n = *p.shape.known()?.first().ok_or_else(|| Error::shape("polyval", "a number is no list of coefficients"))?;
-    if n > MOST_COEFFICIENTS {
-        return Err(Error::unsupported(format!("a polynomial of {n}, above {MOST_COEFFICIENTS}, coefficients")));
-    }
-    let mut y = build::full(&x.shape.known()?, 0.into(), x.dtype, None)?;
-    for k in 0..n.cast_signed() {
-        y = binary(Op::Add, &binary(Op::Multiply, &y, x)?, &along(p, 0, k)?)?;
-    }
-    Ok(y)
-}
-
-/// The sum, or another operation, of two polynomials: the shorter has zeros in front.
-///
-/// # Errors
-/// [`Shape`](crate::ErrorKind::Shape) for what is no vector of coefficients.
-#[track_caller]
-pub fn poly_binary(op: Op, a: &Expr, b: &Expr) -> Result<Expr> {
-    let (a, b) = (coefficients(a)?, coefficients(b)?);
-    let (n, m) = (a.lengths()[0], b.lengths()[0]);
-    let longer = |x: Expr, more: usize| match more {
-        0 => Ok(x),
-        more => joined(&[constant_along(&x, 0, more, 0, x.dtype)?, x], 0),
-    };
-    binary(op, &longer(a, m.saturating_sub(n))?, &longer(b, n.saturating_sub(m))?)
-}
-
-/// The product of two polynomials. How long it is depends on leading coefficients: the run fails where one is 0.
-///
-/// # Errors
-/// As [`convolve`].
-#[track_caller]
-pub fn polymul(a: &Expr, b: &Expr) -> Result<Expr> {
-    let led = |x: &Expr| {
-        let x = coefficients(x)?;
-        // The polynomial 0 is one 0, which stays.
-        if x.lengths()[0] < 2 {
-            return Ok(x);
-        }
-        let leads = binary(Op::NotEqual, &along(&x, 0, 0)?, 0)?;
-        where_all(&x, &leads, "polymul", "a leading coefficient is 0; cut it off")
-    };
-    convolve(&led(a)?, &led(b)?, Mode::Full)
-}
-
-fn coefficients(x: &Expr) -> Result<Expr> {
-    let x = thick(x, 1)?;
-    if x.shape.rank() > 1 {
-        return Err(Error::shape("polynomial", format!("coefficients stand in a vector, not in {}", x.shape)));
-    }
-    Ok(x)
-}
-
-/// The `m`-th derivative of a polynomial.
-///
-/// # Errors
-/// [`Shape`](crate::ErrorKind::Shape) for what is no vector of coefficients.
-#[track_caller]
-pub fn polyder(p: &Expr, m: usize) -> Result<Expr> {
-    let mut p = coefficients(p)?;
-    for _ in 0..m {
-        let n = p.lengths()[0];
-        if n == 0 {
-            break;
-        }
-        let powers = flip(&binary(Op::Add, build::iota(n - 1, None), 1)?, &Axes::All)?;
-        p = binary(Op::Multiply, &range(&p, 0, 0, n - 1)?, &powers)?;
-    }
-    Ok(p)
-}
-
-/// The `constants.len()`-th integral of a polynomial, with these constants from the first integration on.
-///
-/// # Errors
-/// [`Shape`](crate::ErrorKind::Shape) for what is no vector of coefficients.
-#[track_caller]
-pub fn polyint(p: &Expr, constants: &[Expr]) -> Result<Expr> {
-    let mut p = coefficients(p)?;
-    for constant in constants {
-        let n = p.lengths()[0];
-        let powers = flip(&binary(Op::Add, build::iota(n, None), 1)?, &Axes::All)?;
-        let raised = binary(Op::Divide, &p, &powers)?;
-        p = joined(&[raised, thick(constant, 1)?], 0)?;
-    }
-    Ok(p)
 }

@@ -112,7 +112,7 @@ pub fn average(x: &Expr, axes: &Axes, weights: Option<&Expr>) -> Result<Average>
         let weight = build::full(&mean.shape.known()?, Scalar::Int(count as i128), mean.dtype, None)?;
         return Ok(Average { mean, weight, axes: resolved });
     };
-    let weights = fitted(x, axes, weights)?;
+    let weights = fitted("average", x, axes, weights)?;
     let mut dtype = promote(x.dtype, weights.dtype);
     if matches!(x.dtype.kind(), Family::Bool | Family::Unsigned | Family::Signed) {
         dtype = promote(dtype, DType::F64);
@@ -127,21 +127,21 @@ pub fn average(x: &Expr, axes: &Axes, weights: Option<&Expr>) -> Result<Average>
     Ok(Average { mean, weight, axes: resolved })
 }
 
-/// Weights that broadcast with `x`.
-fn fitted(x: &Expr, axes: &Axes, weights: &Expr) -> Result<Expr> {
+/// Weights of the shape of `x`, or of its axes in the order in which they are named, as they broadcast with it.
+pub(super) fn fitted(op: &str, x: &Expr, axes: &Axes, weights: &Expr) -> Result<Expr> {
     if weights.shape == x.shape {
         return Ok(weights.clone());
     }
     let rank = x.shape.rank();
     let order: Vec<usize> = match axes {
-        Axes::Positions(list) => list.iter().map(|&a| position("average", a, rank)).collect::<Result<_>>()?,
-        other => other.resolve("average", rank, &x.names)?,
+        Axes::Positions(list) => list.iter().map(|&a| position(op, a, rank)).collect::<Result<_>>()?,
+        other => other.resolve(op, rank, &x.names)?,
     };
     let lengths = x.shape.known()?;
     let fits = *axes != Axes::All && weights.shape.known()? == order.iter().map(|&a| lengths[a]).collect::<Vec<_>>();
     if !fits {
         let why = format!("weights of shape {} for axes {order:?} of an array of shape {}", weights.shape, x.shape);
-        return Err(Error::shape("average", why));
+        return Err(Error::shape(op, why));
     }
     let mut sorted: Vec<usize> = (0..order.len()).collect();
     sorted.sort_unstable_by_key(|&i| order[i]);

@@ -1,6 +1,7 @@
 //! Sums and moments of elements that weigh differently, what is NaN left out of elements and weights alike.
 
 use super::places::take_along_axis;
+use super::quantile::in_lines;
 use super::reduction::Over;
 use super::{Array, Kind};
 use crate::dtype::DType;
@@ -172,13 +173,8 @@ impl<T: Kind> Weighted<T> {
 
     fn level(&self, level: f64, axes: &[usize]) -> Result<Expr> {
         let lengths = self.array.shape().known()?;
-        let rank = lengths.len();
-        let kept: Vec<usize> = (0..rank).filter(|a| !axes.contains(a)).collect();
-        let order: Vec<usize> = kept.iter().chain(axes).copied().collect();
-        let mut shape: Vec<usize> = kept.iter().map(|&a| lengths[a]).collect();
-        let (axis, n) = (shape.len(), axes.iter().map(|&a| lengths[a]).product::<usize>());
-        shape.push(n);
-        let line = |x: &Expr| build::reshape(&build::transpose(&cast(x, DType::F64)?, &order)?, &shape);
+        let (axis, n) = (lengths.len() - axes.len(), axes.iter().map(|&a| lengths[a]).product::<usize>());
+        let line = |x: &Expr| in_lines(&cast(x, DType::F64)?, axes);
         let each = build::broadcast_to(&self.weights, self.array.shape())?;
         let (x, w) = (line(self.array.expr())?, line(&self.there(&each)?)?);
         let by = regions::lines(std::slice::from_ref(&x), LineOp::Argsort, axis, n)?;
@@ -199,7 +195,7 @@ impl<T: Kind> Weighted<T> {
         let share = binary(Op::Multiply, &binary(Op::Subtract, &share(&upto)?, &share(&before)?)?, &worth)?;
         let x = choice(&binary(Op::Equal, &x, &x)?, &x, 0)?;
         let found = reduce(&binary(Op::Multiply, &x, &share)?, "sum", &[axis], None)?;
-        let rest: Vec<usize> = (0..rank).map(|a| if axes.contains(&a) { 1 } else { lengths[a] }).collect();
+        let rest: Vec<usize> = (0..lengths.len()).map(|a| if axes.contains(&a) { 1 } else { lengths[a] }).collect();
         build::reshape(&found, &rest)
     }
 }

@@ -60,14 +60,22 @@ pub fn unique(x: &Expr, what: Distinct, equal_nan: bool) -> Result<Expr> {
             Distinct::Indices => {
                 regions::compress(&regions::lines(std::slice::from_ref(&flat), LineOp::Argsort, 0, n)?, &first, 0)
             }
-            Distinct::Counts => {
-                let starts = regions::compress(&build::iota(n, None), &first, 0)?;
-                let end = build::full(&[1], Scalar::Int(i128::try_from(n).unwrap_or(i128::MAX)), DType::I64, None)?;
-                let next = build::concatenate(&[build::index(&starts, &[Item::from(1..)])?, end], 0)?;
-                element(ElementOp::Subtract, &next, &starts)
-            }
+            Distinct::Counts => run_lengths(&first),
         }
     })
+}
+
+/// How many there are from each place that is true to the next, for a vector that begins with one.
+///
+/// # Errors
+/// None that depends on the data.
+#[track_caller]
+pub fn run_lengths(first: &Expr) -> Result<Expr> {
+    let n = first.shape.known()?[0];
+    let starts = regions::compress(&build::iota(n, None), first, 0)?;
+    let end = build::full(&[1], Scalar::Int(i128::try_from(n).unwrap_or(i128::MAX)), DType::I64, None)?;
+    let next = build::concatenate(&[build::index(&starts, &[Item::from(1..)])?, end], 0)?;
+    element(ElementOp::Subtract, &next, &starts)
 }
 
 /// Which of the distinct elements each element is: it is found among them.

@@ -57,7 +57,7 @@ const METHODS: &[&str] = &[
 ];
 
 /// Methods that xarray's arrays have, and take what the function of the same name takes, the array first.
-const GROUPING: &[&str] = &["coarsen", "groupby", "resample", "rolling", "weighted"];
+const OF_XARRAY: &[&str] = &["bfill", "coarsen", "ffill", "groupby", "resample", "rolling", "weighted"];
 
 /// Methods of NumPy's arrays that have no place here, since the array is not computed yet.
 const VALUES_ONLY: &[&str] =
@@ -73,6 +73,10 @@ pub(super) fn attribute(value: &Value, name: &str) -> Result<Value, Missing> {
         }
         Value::Parts(parts) => method(parts.describe(), value, functions::methods_of(parts), name),
         Value::Tuple(items) if let Some(item) = field(items, name) => Ok(item.clone()),
+        Value::Facts(facts) => match facts.iter().find(|(fact, _)| *fact == name) {
+            Some((_, value)) => Ok(value.clone()),
+            None => Err(none(&value.describe(), name, &facts.iter().map(|(fact, _)| *fact).collect::<Vec<_>>())),
+        },
         Value::Generator(_) => method("a generator of random numbers", value, functions::GENERATOR_METHODS, name),
         Value::Type { dtype, time, .. } => match name {
             "itemsize" => Ok(Value::int(dtype.size())),
@@ -155,7 +159,7 @@ fn of_array(array: &Array, name: &str) -> Result<Value, Missing> {
         "imag" => element(ElementOp::Imag, &[&Value::Array(array.clone())])?,
         _ => {
             let function = functions::method(name).map(Callable::Function);
-            let known = METHODS.contains(&name) || GROUPING.contains(&name);
+            let known = METHODS.contains(&name) || OF_XARRAY.contains(&name);
             let function = function.or_else(|| known.then(|| callable(name)).flatten());
             match function {
                 Some(function) => Value::Method(Box::new(Value::Array(array.clone())), function),

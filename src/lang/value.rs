@@ -53,6 +53,8 @@ pub(super) enum Value {
     Tuple(Vec<Value>),
     /// `[a, b]`.
     List(Vec<Value>),
+    /// What is told of something, by name.
+    Facts(Vec<(&'static str, Value)>),
     /// `{key: value}`.
     Dict(Vec<(Value, Value)>),
     /// A function.
@@ -182,6 +184,7 @@ impl Value {
             Self::Tuple(_) => "a tuple".to_owned(),
             Self::List(_) => "a list".to_owned(),
             Self::Callable(_) | Self::Method(..) => "a function".to_owned(),
+            Self::Facts(_) => "what is told of a type".to_owned(),
             Self::Dict(_) => "a dictionary".to_owned(),
             Self::Parts(parts) => parts.describe().to_owned(),
             Self::Generator(_) => "a generator of random numbers".to_owned(),

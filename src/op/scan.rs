@@ -17,8 +17,8 @@ pub struct Scan {
     pub name: &'static str,
     /// What it computes, in words.
     pub doc: &'static str,
-    /// What joins neighbours.
-    op: ElementOp,
+    /// What joins neighbours; nothing where the later one counts unless it is NaN.
+    op: Option<ElementOp>,
     /// Whether integers widen to 64 bits and floats accumulate in `f64`, as in sums.
     widens: bool,
     /// What stands in for NaN.
@@ -27,16 +27,17 @@ pub struct Scan {
     logical: bool,
 }
 
-const ROW: Scan = Scan { name: "", doc: "", op: ElementOp::Add, widens: false, instead_of_nan: None, logical: false };
+const ROW: Scan =
+    Scan { name: "", doc: "", op: Some(ElementOp::Add), widens: false, instead_of_nan: None, logical: false };
 
 /// Every scan, by NumPy name.
 pub static SCANS: &[Scan] = &[
-    Scan { name: "cumsum", doc: "The running sum.", op: ElementOp::Add, widens: true, ..ROW },
-    Scan { name: "cumprod", doc: "The running product.", op: ElementOp::Multiply, widens: true, ..ROW },
+    Scan { name: "cumsum", doc: "The running sum.", op: Some(ElementOp::Add), widens: true, ..ROW },
+    Scan { name: "cumprod", doc: "The running product.", op: Some(ElementOp::Multiply), widens: true, ..ROW },
     Scan {
         name: "nancumsum",
         doc: "The running sum, NaN counting as 0.",
-        op: ElementOp::Add,
+        op: Some(ElementOp::Add),
         widens: true,
         instead_of_nan: Some(0),
         ..ROW
@@ -44,39 +45,45 @@ pub static SCANS: &[Scan] = &[
     Scan {
         name: "nancumprod",
         doc: "The running product, NaN counting as 1.",
-        op: ElementOp::Multiply,
+        op: Some(ElementOp::Multiply),
         widens: true,
         instead_of_nan: Some(1),
         ..ROW
     },
-    Scan { name: "maximum.accumulate", doc: "The largest element so far.", op: ElementOp::Maximum, ..ROW },
-    Scan { name: "minimum.accumulate", doc: "The smallest element so far.", op: ElementOp::Minimum, ..ROW },
-    Scan { name: "fmax.accumulate", doc: "The largest so far that is not NaN.", op: ElementOp::Fmax, ..ROW },
-    Scan { name: "fmin.accumulate", doc: "The smallest so far that is not NaN.", op: ElementOp::Fmin, ..ROW },
-    Scan { name: "bitwise_and.accumulate", doc: "Bits set in all so far.", op: ElementOp::BitwiseAnd, ..ROW },
-    Scan { name: "bitwise_or.accumulate", doc: "Bits set in any so far.", op: ElementOp::BitwiseOr, ..ROW },
-    Scan { name: "bitwise_xor.accumulate", doc: "Bits set in an odd number so far.", op: ElementOp::BitwiseXor, ..ROW },
+    Scan { name: "maximum.accumulate", doc: "The largest element so far.", op: Some(ElementOp::Maximum), ..ROW },
+    Scan { name: "minimum.accumulate", doc: "The smallest element so far.", op: Some(ElementOp::Minimum), ..ROW },
+    Scan { name: "fmax.accumulate", doc: "The largest so far that is not NaN.", op: Some(ElementOp::Fmax), ..ROW },
+    Scan { name: "fmin.accumulate", doc: "The smallest so far that is not NaN.", op: Some(ElementOp::Fmin), ..ROW },
+    Scan { name: "bitwise_and.accumulate", doc: "Bits set in all so far.", op: Some(ElementOp::BitwiseAnd), ..ROW },
+    Scan { name: "bitwise_or.accumulate", doc: "Bits set in any so far.", op: Some(ElementOp::BitwiseOr), ..ROW },
+    Scan {
+        name: "bitwise_xor.accumulate",
+        doc: "Bits set in an odd number so far.",
+        op: Some(ElementOp::BitwiseXor),
+        ..ROW
+    },
     Scan {
         name: "logical_and.accumulate",
         doc: "Whether all are true so far.",
-        op: ElementOp::LogicalAnd,
+        op: Some(ElementOp::LogicalAnd),
         logical: true,
         ..ROW
     },
     Scan {
         name: "logical_or.accumulate",
         doc: "Whether any is true so far.",
-        op: ElementOp::LogicalOr,
+        op: Some(ElementOp::LogicalOr),
         logical: true,
         ..ROW
     },
     Scan {
         name: "logical_xor.accumulate",
         doc: "Whether an odd number is true so far.",
-        op: ElementOp::LogicalXor,
+        op: Some(ElementOp::LogicalXor),
         logical: true,
         ..ROW
     },
+    Scan { name: "push", doc: "The last so far that is not NaN.", op: None, ..ROW },
 ];
 
 /// The scan of this NumPy name.
@@ -137,7 +144,13 @@ impl Scan {
         lift.outputs.push(value);
         let mut combine = Program::default();
         let (a, b) = (combine.input(state), combine.input(state));
-        let both = combine.op(self.op, &[a, b])?;
+        let both = match self.op {
+            Some(op) => combine.op(op, &[a, b])?,
+            None => {
+                let nan = combine.op(ElementOp::Isnan, &[b])?;
+                combine.select(nan, a, b)
+            }
+        };
         let both = combine.cast(both, state);
         combine.outputs.push(both);
         let mut finish = Program::default();

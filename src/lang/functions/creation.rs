@@ -2,18 +2,21 @@
 
 use super::super::operators::{cast, element};
 use super::super::value::{Call, Function};
-use super::super::value::{Value, checked};
+use super::super::value::{Value, checked, weak};
 use super::{dates, row};
 use crate::array::Array;
 use crate::array::creation::{self, full_like, linspace, linspace_between};
 use crate::array::places;
 use crate::dtype::DType;
-use crate::dtype::promote::{promote, promote_weak};
+use crate::dtype::promote::promote;
 use crate::dtype::scalar::Scalar;
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::expr::check::where_all;
+use crate::expr::compose::{as_axis, binary, choice, moved, unary};
 use crate::expr::{build, times};
 use crate::op::elementwise::ElementOp as Op;
 use crate::shape::Shape;
+use crate::shape::axes::position;
 
 pub(super) static TABLE: &[Function] = &[
     row("zeros", "shape, dtype=float, !order, *, !like, chunks=None", |call| filled(call, 0)),
@@ -125,27 +128,29 @@ fn arange(call: &Call) -> Result<Value> {
     }
 }
 
-/// The ends of a sequence where they are arrays, in the dtype of its elements; nothing where both are numbers.
-fn arrays(call: &Call) -> Result<Option<[Array; 2]>> {
+/// The ends of a sequence as arrays of the dtype of its elements.
+fn ends(call: &Call) -> Result<[Array; 2]> {
     let ends = [call.required("start")?, call.required("stop")?];
-    if ends.iter().all(|v| matches!(v, Value::Scalar(_))) {
-        return Ok(None);
-    }
-    let [start, stop] = [ends[0].to_array()?, ends[1].to_array()?];
-    let dtype = match ends {
-        [Value::Scalar(one), _] => promote_weak(stop.dtype(), one.dtype().kind()),
-        [_, Value::Scalar(one)] => promote_weak(start.dtype(), one.dtype().kind()),
-        _ => promote(start.dtype(), stop.dtype()),
-    };
+    let strong = ends.iter().filter(|v| !matches!(v, Value::Scalar(_)));
+    let strong = strong.map(|v| Ok(v.to_array()?.dtype())).collect::<Result<Vec<_>>>()?.into_iter().reduce(promote);
+    let numbers = ends.iter().filter_map(|v| if let Value::Scalar(s) = v { Some(*s) } else { None });
+    let dtype = numbers.fold(strong.unwrap_or(DType::F64), weak);
     let dtype = if dtype.is_inexact() { dtype } else { DType::F64 };
-    Ok(Some([cast(ends[0], dtype)?, cast(ends[1], dtype)?]))
+    Ok([cast(ends[0], dtype)?, cast(ends[1], dtype)?])
+}
+
+/// Whether both ends of a sequence are real numbers.
+fn plain(call: &Call) -> Result<bool> {
+    let real = |v: &Value| matches!(v, Value::Scalar(s) if !matches!(s, Scalar::Complex(_)));
+    Ok(real(call.required("start")?) && real(call.required("stop")?))
 }
 
 /// `linspace`, in `f64` before the dtype is applied; through `shape` where there is one.
 fn spaced(call: &Call, map: Option<fn(&Call, Value) -> Result<Value>>) -> Result<Value> {
     let num = call.count("num")?.unwrap_or(50);
     let endpoint = call.flag("endpoint", true)?;
-    let (mut value, step): (Value, Value) = if let Some([start, stop]) = arrays(call)? {
+    let (mut value, step): (Value, Value) = if !plain(call)? {
+        let [start, stop] = ends(call)?;
         let axis = call.integer("axis")?.unwrap_or(0);
         let [value, step] = linspace_between((start.expr(), stop.expr()), num, endpoint, axis)?;
         (value.into(), step.into())
@@ -184,31 +189,35 @@ fn logspace(call: &Call) -> Result<Value> {
 /// `num` numbers from `start` to `stop` with the same quotient: powers of 10 between their logarithms, both ends as
 /// given.
 fn geomspace(call: &Call) -> Result<Value> {
-    let bound = |name: &str| match call.scalar(name)? {
-        Some(Scalar::Complex(_)) => Err(Error::unsupported("geomspace of complex numbers is not offered")),
-        Some(s) if s.to_f64() == 0.0 => call.refuse("a geometric sequence cannot include zero"),
-        Some(s) => Ok(s.to_f64()),
-        None => call.refuse(format!("`{name}` must be a number")),
-    };
-    let (start, stop) = (bound("start")?, bound("stop")?);
+    if let Some(zero) =
+        ["start", "stop"].into_iter().find(|p| matches!(call.value(p), Some(Value::Scalar(s)) if !s.to_bool()))
+    {
+        return call.refuse(format!("a geometric sequence cannot include zero, as its `{zero}` is"));
+    }
+    // In double precision whatever the ends are, as in NumPy.
+    let ends = ends(call)?.map(|end| end.astype(promote(end.dtype(), DType::F64)));
     let (num, endpoint) = (call.count("num")?.unwrap_or(50), call.flag("endpoint", true)?);
-    let sign = start.signum();
-    let (low, high) = (start * sign, stop * sign);
-    let exponents: Value = linspace(low.log10(), high.log10(), num, endpoint, None)?.into();
-    let mut value = element(Op::Power, &[&Value::Scalar(Scalar::Float(10.0)), &exponents])?;
-    let at: Value = build::iota(num, None).into();
-    let mut ends = vec![(0, low)];
-    if endpoint && num > 1 {
-        ends.push((num - 1, high));
+    let [start, stop] = ends.map(|end| {
+        let some = binary(Op::NotEqual, end.expr(), 0)?;
+        where_all(end.expr(), &some, "geomspace", "a geometric sequence cannot include zero")
+    });
+    let (start, stop) = (start?, stop?);
+    let sign = unary(Op::Sign, &start)?;
+    let (low, high) = (binary(Op::Divide, &start, &sign)?, binary(Op::Divide, &stop, &sign)?);
+    let [exponents, _] = linspace_between((&unary(Op::Log10, &low)?, &unary(Op::Log10, &high)?), num, endpoint, 0)?;
+    let ten = build::full(&[], Scalar::Int(10), exponents.dtype, None)?;
+    let mut value = binary(Op::Power, &ten, &exponents)?;
+    let at = as_axis(&build::iota(num, None), 0, value.shape.rank())?;
+    let last = i64::try_from(num).unwrap_or(i64::MAX) - 1;
+    for (place, end) in [(0, low)].into_iter().chain((endpoint && num > 1).then_some((last, high))) {
+        value = choice(&binary(Op::Equal, &at, place)?, &end, &value)?;
     }
-    for (place, end) in ends {
-        let here = element(Op::Equal, &[&at, &Value::int(place)])?;
-        value = build::select(&here.to_arg()?, &Value::Scalar(Scalar::Float(end)).to_arg()?, &value.to_arg()?)?.into();
-    }
-    value = element(Op::Multiply, &[&value, &Value::Scalar(Scalar::Float(sign))])?;
+    value = binary(Op::Multiply, &value, &sign)?;
+    let axis = position(call.name(), call.integer("axis")?.unwrap_or(0), value.shape.rank())?;
+    value = moved(&value, 0, axis)?;
     match call.dtype("dtype")? {
-        Some(dtype) => Ok(cast(&value, dtype)?.into()),
-        None => Ok(value),
+        Some(dtype) => Ok(cast(&value.into(), dtype)?.into()),
+        None => Ok(value.into()),
     }
 }
 

@@ -41,6 +41,8 @@ pub(super) static TABLE: &[Function] = &[
         let (high, low) = (given("posinf")?, given("neginf")?);
         Ok(floats::nan_to_num(call.array("x")?.expr(), &nan, high.as_ref(), low.as_ref())?.into())
     }),
+    row("isnull", "values", |call| element(Op::Isnan, &[call.required("values")?])),
+    row("notnull", "values", |call| element(Op::LogicalNot, &[&element(Op::Isnan, &[call.required("values")?])?])),
     row("sinc", "x", |call| Ok(floats::sinc(call.array("x")?.expr())?.into())),
     row("isposinf", "x, !out", |call| Ok(floats::infinite(call.array("x")?.expr(), false)?.into())),
     row("isneginf", "x, !out", |call| Ok(floats::infinite(call.array("x")?.expr(), true)?.into())),

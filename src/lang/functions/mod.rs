@@ -23,6 +23,9 @@ mod lookup;
 mod histogram;
 mod sets;
 mod statistics;
+mod polynomials;
+mod tapers;
+mod types;
 mod outer;
 mod groups;
 mod windows;
@@ -80,6 +83,9 @@ static TABLES: &[&[Function]] = &[
     sets::TABLE,
     shape::TABLE,
     statistics::TABLE,
+    polynomials::TABLE,
+    tapers::TABLE,
+    types::TABLE,
     windows::TABLE,
     weighted::TABLE,
     masked::TABLE,

@@ -1,12 +1,13 @@
 //! Elements in order, and quantiles.
 
 use super::super::value::{Call, Function, Value};
+use super::calculus::optional;
 use super::row;
 use super::shape::{reshape, thick};
 use crate::array::Array;
 use crate::array::manipulation::{expand_dims, squeeze};
 use crate::array::order::{along, lexsort, partition, sort_complex, topk};
-use crate::array::quantile::{Asked, median, quantile};
+use crate::array::quantile::{Asked, median, quantile, weighted_quantile};
 use crate::array::reduction::{Over, keep};
 use crate::dtype::promote::promote;
 use crate::dtype::scalar::Scalar;
@@ -35,7 +36,7 @@ pub(super) static TABLE: &[Function] = &[
 ];
 
 const MEDIAN: &str = "a, axis=None, !out, overwrite_input=False, keepdims=False";
-const QUANTILE: &str = "a, q, axis=None, !out, overwrite_input=False, method='linear', keepdims=False, *, !weights";
+const QUANTILE: &str = "a, q, axis=None, !out, overwrite_input=False, method='linear', keepdims=False, *, weights=None";
 
 /// The array and the axis that lines follow: the last, or that of all elements in C order where the axis is None.
 /// Positions in a number are those in an array of one.
@@ -113,6 +114,12 @@ fn levels(call: &Call, percent: bool, skips_nan: bool) -> Result<Value> {
     let method = method(call)?;
     let asked = asked(call)?;
     let asked = if percent { asked.percent() } else { asked };
+    if let Some(weights) = optional(call, "weights")? {
+        if method != Method::InvertedCdf {
+            return call.refuse("`weights` want the method `inverted_cdf`");
+        }
+        return Ok(weighted_quantile(call.array("a")?.expr(), &weights, &asked, &over(call)?, skips_nan)?.into());
+    }
     Ok(quantile(call.array("a")?.expr(), &asked, &over(call)?, method, skips_nan)?.into())
 }
 

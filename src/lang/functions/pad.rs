@@ -6,6 +6,7 @@ use super::row;
 use crate::array::padding::{Border, Statistic, pad as padded};
 use crate::dtype::scalar::Scalar;
 use crate::error::Result;
+use crate::shape::axes::position;
 
 pub(super) static TABLE: &[Function] = &[row(
     "pad",
@@ -70,7 +71,8 @@ fn lengths(call: &Call, rank: usize) -> Result<Vec<(Option<usize>, Option<usize>
     pairs(call, "stat_length", rank)?.into_iter().map(|(a, b)| Ok((one(a)?, one(b)?))).collect()
 }
 
-/// An argument as one pair per axis: a number, a pair for all axes, or a sequence of pairs; 0 where it is absent.
+/// An argument as one pair per axis: a number, a pair for all axes, a sequence of pairs, or a dictionary of those by
+/// axis; 0 where it is absent.
 fn pairs(call: &Call, param: &str, rank: usize) -> Result<Vec<(Scalar, Scalar)>> {
     let Some(value) = call.given(param) else { return Ok(vec![(Scalar::Int(0), Scalar::Int(0)); rank]) };
     let pair = |v: &Value| -> Option<(Scalar, Scalar)> {
@@ -82,6 +84,17 @@ fn pairs(call: &Call, param: &str, rank: usize) -> Result<Vec<(Scalar, Scalar)>>
             Some(_) => None,
         }
     };
+    if let Value::Dict(entries) = value {
+        let mut pairs = vec![(Scalar::Int(0), Scalar::Int(0)); rank];
+        for (axis, widths) in entries {
+            let place = axis.as_integer().and_then(|a| isize::try_from(a).ok());
+            let (Some(place), Some(widths)) = (place, pair(widths)) else {
+                return call.refuse(format!("`{param}` must have a number or a pair for each axis that it names"));
+            };
+            pairs[position(call.name(), place, rank)?] = widths;
+        }
+        return Ok(pairs);
+    }
     let nested = value.items().filter(|items| items.iter().any(|i| i.items().is_some()));
     let pairs = match nested {
         None => pair(value).map(|p| vec![p; rank]),

@@ -5,7 +5,7 @@ use super::super::value::{Call, Function};
 use super::row;
 use super::shape::{reshape, thick};
 use crate::array::Array;
-use crate::array::scan::{scan, scan_from};
+use crate::array::scan::{push, scan, scan_from};
 use crate::error::Result;
 use crate::shape::axes::Axes;
 
@@ -28,8 +28,16 @@ pub(super) static TABLE: &[Function] = &[
     row("logical_and.accumulate", ACCUMULATE, |call| accumulate(call, "logical_and.accumulate")),
     row("logical_or.accumulate", ACCUMULATE, |call| accumulate(call, "logical_or.accumulate")),
     row("logical_xor.accumulate", ACCUMULATE, |call| accumulate(call, "logical_xor.accumulate")),
+    row("push", "array, n=None, axis=-1", |call| {
+        let array = call.array("array")?;
+        let axis = if call.given("axis").is_some() { call.axes("axis")? } else { Axes::from(-1) };
+        Ok(push(array.expr(), call.count("n")?, &axis)?.into())
+    }),
+    row("ffill", FILL, |call| Ok(call.array("a")?.ffill(call.axes("axis")?, call.count("limit")?)?.into())),
+    row("bfill", FILL, |call| Ok(call.array("a")?.bfill(call.axes("axis")?, call.count("limit")?)?.into())),
 ];
 
+const FILL: &str = "a, axis, limit=None";
 const STANDARD: &str = "x, /, *, axis=None, dtype=None, !out, include_initial=False";
 const ACCUMULATE: &str = "array, axis=0, dtype=None, !out";
 

@@ -3,7 +3,8 @@
 use super::super::value::{Call, Function, Value};
 use super::row;
 use crate::array::Array;
-use crate::error::{Error, Result};
+use crate::array::sets::unique_along;
+use crate::error::Result;
 use crate::expr::sets::{Distinct, intersect1d, setdiff1d, setxor1d, union1d, unique};
 use crate::expr::trim::trim_zeros;
 
@@ -13,11 +14,7 @@ pub(super) static TABLE: &[Function] = &[
         "ar, return_index=False, return_inverse=False, return_counts=False, axis=None, *, equal_nan=True, sorted=True",
         |call| {
             let x = call.array("ar")?;
-            if let Some(axis) = call.axis("axis", x.ndim())?
-                && x.ndim() != 1
-            {
-                return Err(Error::unsupported(format!("the distinct rows along axis {axis} are not offered")));
-            }
+            let axis = call.axis("axis", x.ndim())?.filter(|_| x.ndim() != 1);
             call.flag("sorted", true)?;
             let mut parts = vec![Distinct::Values];
             for (flag, part) in [
@@ -28,9 +25,14 @@ pub(super) static TABLE: &[Function] = &[
                 parts.extend(call.flag(flag, false)?.then_some(part));
             }
             let equal_nan = call.flag("equal_nan", true)?;
-            match parts[..] {
-                [one] => Ok(unique(x.expr(), one, equal_nan)?.into()),
-                _ => distinct(&x, &parts, equal_nan),
+            match (&parts[..], axis) {
+                ([one], None) => Ok(unique(x.expr(), *one, equal_nan)?.into()),
+                ([one], Some(axis)) => Ok(unique_along(x.expr(), axis, *one)?.into()),
+                (_, None) => distinct(&x, &parts, equal_nan),
+                (_, Some(axis)) => {
+                    let parts = parts.iter().map(|&part| Ok(unique_along(x.expr(), axis, part)?.into()));
+                    Ok(Value::Tuple(parts.collect::<Result<_>>()?))
+                }
             }
         },
     ),

@@ -52,8 +52,8 @@ pub(super) static TABLE: &[Function] = &[
     row("atleast_2d", "*arys", |call| at_least(call, &|a| thick(a, 2))),
     row("atleast_3d", "*arys", |call| at_least(call, &three)),
     row("rechunk", "a, chunks", rechunk),
-    row("reshape", "a, shape, !order, *, copy=None", |call| reshape(&call.array("a")?, &wanted(call)?)),
-    row("ravel", "a, !order", |call| reshape(&call.array("a")?, &[-1])),
+    row("reshape", "a, shape, order='C', *, copy=None", |call| ordered(call, &wanted(call)?)),
+    row("ravel", "a, order='C'", |call| ordered(call, &[-1])),
 ];
 
 pub(super) const METHODS: &[Function] = &[
@@ -62,9 +62,9 @@ pub(super) const METHODS: &[Function] = &[
         astype(call.required("a")?, call.required("dtype")?)
     }),
     row("rechunk", "a, chunks", rechunk),
-    row("reshape", "a, *shape, !order, copy=None", |call| reshape(&call.array("a")?, &spread(call)?)),
-    row("flatten", "a, !order", |call| reshape(&call.array("a")?, &[-1])),
-    row("ravel", "a, !order", |call| reshape(&call.array("a")?, &[-1])),
+    row("reshape", "a, *shape, order='C', copy=None", |call| ordered(call, &spread(call)?)),
+    row("flatten", "a, order='C'", |call| ordered(call, &[-1])),
+    row("ravel", "a, order='C'", |call| ordered(call, &[-1])),
 ];
 
 /// The integers that a method was given, one by one or in a tuple.
@@ -225,6 +225,19 @@ fn wanted(call: &Call) -> Result<Vec<isize>> {
     match call.integers("shape")? {
         Some(list) => Ok(list),
         None => call.refuse("`shape` must be an integer or a tuple of integers"),
+    }
+}
+
+/// The same elements under another shape, in the order asked for: C, the last axis fastest, or Fortran, the first.
+fn ordered(call: &Call, wanted: &[isize]) -> Result<Value> {
+    let array = call.array("a")?;
+    match call.text("order", "C")? {
+        "C" => reshape(&array, wanted),
+        "F" => {
+            let reversed: Vec<isize> = wanted.iter().rev().copied().collect();
+            Ok(array.t().try_reshape(&reversed)?.t().into())
+        }
+        other => call.refuse(format!("`order` is C or F, not {other}: arrays have no order in memory")),
     }
 }
 

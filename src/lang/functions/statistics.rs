@@ -1,17 +1,13 @@
-//! Weighted means and covariances, convolutions and polynomials.
+//! Weighted means and covariances, convolutions.
 
 use super::super::value::Value;
 use super::super::value::{Call, Function};
 use super::calculus::optional;
 use super::row;
-use crate::array::signal::{Mode, convolve, correlate, poly_binary, polyder, polyint, polymul, polyval};
+use crate::array::signal::{Mode, convolve, correlate};
 use crate::array::statistics::{Covariance, average, corrcoef, cov};
-use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
 use crate::error::Result;
-use crate::expr::Expr;
-use crate::expr::build;
-use crate::op::elementwise::ElementOp;
 
 pub(super) static TABLE: &[Function] = &[
     row("average", "a, axis=None, weights=None, returned=False, *, keepdims=False", averages),
@@ -37,12 +33,6 @@ pub(super) static TABLE: &[Function] = &[
     row("correlate", "a, v, mode='valid'", |call| {
         Ok(correlate(call.array("a")?.expr(), call.array("v")?.expr(), mode(call, Mode::Valid)?)?.into())
     }),
-    row("polyval", "p, x", |call| Ok(polyval(call.array("p")?.expr(), call.array("x")?.expr())?.into())),
-    row("polyadd", "a1, a2", |call| two(call, |a, b| poly_binary(ElementOp::Add, a, b))),
-    row("polysub", "a1, a2", |call| two(call, |a, b| poly_binary(ElementOp::Subtract, a, b))),
-    row("polymul", "a1, a2", |call| two(call, polymul)),
-    row("polyder", "p, m=1", |call| Ok(polyder(call.array("p")?.expr(), call.count("m")?.unwrap_or(1))?.into())),
-    row("polyint", "p, m=1, k=None", integral),
 ];
 
 fn averages(call: &Call) -> Result<Value> {
@@ -84,28 +74,4 @@ fn mode(call: &Call, default: Mode) -> Result<Mode> {
             _ => call.refuse(format!("`mode` must be valid, same or full, not {}", other.describe())),
         },
     }
-}
-
-fn two(call: &Call, body: impl FnOnce(&Expr, &Expr) -> Result<Expr>) -> Result<Value> {
-    Ok(body(call.array("a1")?.expr(), call.array("a2")?.expr())?.into())
-}
-
-/// The integral of a polynomial, with one constant for each integration: 0, or those given.
-fn integral(call: &Call) -> Result<Value> {
-    let p = call.array("p")?;
-    let m = call.count("m")?.unwrap_or(1);
-    let constants: Vec<Expr> = match call.given("k") {
-        None => vec![build::full(&[], Scalar::Int(0), DType::F64, None)?; m],
-        Some(value) if value.items().is_none() => vec![value.to_array()?.expr().clone(); m],
-        Some(value) => {
-            let items = value.to_sequence()?;
-            let list = items.iter().map(|v| Ok(v.to_array()?.expr().clone())).collect::<Result<Vec<_>>>()?;
-            match list.as_slice() {
-                [one] => vec![one.clone(); m],
-                many if many.len() < m => return call.refuse(format!("{} constants for {m} integrals", many.len())),
-                many => many[..m].to_vec(),
-            }
-        }
-    };
-    Ok(polyint(p.expr(), &constants)?.into())
 }

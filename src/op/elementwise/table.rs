@@ -430,7 +430,7 @@ macro_rules! elementwise_table {
                 float => bool: x.is_sign_negative(), "f_signbit(x)";
             }
             /// The complex conjugate.
-            Conjugate, conjugate, Number, (x), -100.0..100.0, Exact {
+            Conjugate, conjugate, Same, (x), -100.0..100.0, Exact {
                 int => same: x, "x";
                 float => same: x, "x";
                 complex => same: x.conj(), "c_conj(x)";

@@ -28,7 +28,7 @@ impl fmt::Display for Plan {
 #[must_use]
 pub fn role(plan: &Plan, id: StageId) -> &'static str {
     let stage = &plan.stages[id];
-    match plan.consumers(id).1 {
+    match plan.is_output(id) {
         true if plan.outputs.iter().any(|o| o.stage == id && o.stored.is_some()) => "stored",
         true => "answer",
         false if stage.is_spilled() => "spilled",

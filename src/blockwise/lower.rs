@@ -104,6 +104,7 @@ impl Lowering {
         {
             return self.output(input);
         }
+        self.inputs_first(expr)?;
         match self.lower(expr)? {
             Origin::Stage(id, result) => Ok((id, result)),
             origin => {
@@ -112,6 +113,20 @@ impl Lowering {
                 Ok((id, 0))
             }
         }
+    }
+
+    /// Lowers what `root` is made of, inputs before the nodes that use them: deep expressions do not take stack.
+    fn inputs_first(&mut self, root: &Expr) -> Result<()> {
+        let mut open = vec![(root.clone(), false)];
+        while let Some((expr, ready)) = open.pop() {
+            if ready {
+                self.lower(&expr)?;
+            } else if !self.known.contains_key(&expr.id()) {
+                open.push((expr.clone(), true));
+                open.extend(expr.inputs().into_iter().rev().map(|input| (input.clone(), false)));
+            }
+        }
+        Ok(())
     }
 
     fn lower(&mut self, expr: &Expr) -> Result<Origin> {

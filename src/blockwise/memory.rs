@@ -1,10 +1,11 @@
 //! Projected memory: what a sweep holds throughout, and what one of its tasks needs.
 
+use super::demand::{Demand, follows_blocks, overlaps};
 use super::diagonals::run_counts;
 use super::plan::{Origin, Part, Piece, Placement, Plan, StageId, StageKind};
 use crate::chunk::index_map::AxisMap;
 use crate::chunk::tiling::levels;
-use crate::chunk::{AxisChunks, Chunks, IndexMap};
+use crate::chunk::{AxisChunks, Chunks, IndexMap, Region};
 use crate::device::memory::size_class;
 use crate::dtype::DType;
 use crate::op::contraction::Contraction;
@@ -18,7 +19,7 @@ pub const SPILL_SCRATCH: usize = 1 << 20;
 /// Bytes that one task over a block of shape `block` of the given stages takes: inputs, temporaries, results.
 #[must_use]
 pub fn task_bytes(plan: &Plan, stages: &[StageId], block: &[usize]) -> u64 {
-    let mut seen = Vec::new();
+    let mut seen = Seen { demand: demand(plan, stages, block), ..Seen::default() };
     let of_stage = |&id: &StageId| {
         let spilling = if plan.stages[id].is_spilled() { spill_scratch(result_bytes(plan, id, block)) } else { 0 };
         let own = match &plan.stages[id].kind {
@@ -30,6 +31,26 @@ pub fn task_bytes(plan: &Plan, stages: &[StageId], block: &[usize]) -> u64 {
         own + spilling
     };
     stages.iter().map(of_stage).sum()
+}
+
+/// What has been counted already.
+#[derive(Default)]
+struct Seen {
+    /// What is read, by how many positions along each axis.
+    reads: Vec<(Origin, Vec<usize>)>,
+    /// The boxes of results that are needed in one, however many positions a reader wants.
+    demand: Demand,
+}
+
+/// The boxes that a block of this shape, away from the ends of the space, has evaluated, where some would overlap.
+fn demand(plan: &Plan, stages: &[StageId], block: &[usize]) -> Demand {
+    let stages = stages.iter().copied().filter(|&id| follows_blocks(&plan.stages[id].kind));
+    if !stages.clone().any(|id| overlaps(plan, id)) {
+        return Demand::default();
+    }
+    let middle = |id: StageId| plan.stages[id].space.iter().zip(block).map(|(n, b)| n.saturating_sub(*b) / 2).collect();
+    let blocks: Vec<(StageId, Region)> = stages.map(|id| (id, Region::new(middle(id), block.to_vec()))).collect();
+    Demand::of(plan, blocks.iter().map(|(id, region)| (*id, region)))
 }
 
 /// What moving `bytes` to or from disk takes beside them: a cell, and the same cell packed.
@@ -54,7 +75,7 @@ pub fn walked_bytes(plan: &Plan, stages: &[StageId], block: &[usize]) -> u64 {
 }
 
 /// Bytes that the inputs of stage `id` take for a region of shape `block`, arrays shared by stages counted once.
-fn inputs_bytes(plan: &Plan, id: StageId, block: &[usize], seen: &mut Vec<(Origin, Vec<usize>)>) -> u64 {
+fn inputs_bytes(plan: &Plan, id: StageId, block: &[usize], seen: &mut Seen) -> u64 {
     let mut total = 0;
     let largest;
     let block = match &plan.stages[id].kind {
@@ -70,23 +91,29 @@ fn inputs_bytes(plan: &Plan, id: StageId, block: &[usize], seen: &mut Vec<(Origi
     };
     for input in &plan.stages[id].inputs {
         for piece in &input.pieces {
-            let counts = run_counts(plan, piece, block);
+            let mut counts = run_counts(plan, piece, block);
+            let wanted = spans(&piece.map, &counts);
+            let holds = |region: &&Region| region.shape.iter().zip(&wanted).all(|(have, want)| have >= want);
+            // All that the box around it is needed for is evaluated once.
+            let around = seen.demand.boxes(piece.origin).iter().find(holds).map(|region| region.shape.clone());
+            let span = around.clone().unwrap_or(wanted);
+            counts = around.unwrap_or(counts);
             let key = (piece.origin, counts.clone());
-            if seen.contains(&key) {
+            if seen.reads.contains(&key) {
                 continue;
             }
-            seen.push(key);
+            seen.reads.push(key);
             let dense = buffer(&counts, input.dtype);
             total += match piece.origin {
                 Origin::Store(s) if plan.stores[s].in_memory() => 0,
                 Origin::Store(s) => dense + chunk_bytes(plan, s, &counts),
                 Origin::Iota(_) => dense,
                 Origin::Stage(inner, _) if plan.stages[inner].is_spilled() => {
-                    let held = buffer(&spans(&piece.map, &counts), input.dtype);
+                    let held = buffer(&span, input.dtype);
                     held + spill_scratch(held)
                 }
                 Origin::Stage(inner, _) if plan.stages[inner].is_swept() => 0,
-                Origin::Stage(inner, _) => evaluated_bytes(plan, inner, &spans(&piece.map, &counts), seen),
+                Origin::Stage(inner, _) => evaluated_bytes(plan, inner, &span, seen),
             };
         }
         let gathered = |piece: &Piece| (0..block.len()).any(|o| piece.map.is_diagonal(o));
@@ -106,7 +133,7 @@ fn spans(map: &IndexMap, counts: &[usize]) -> Vec<usize> {
 }
 
 /// Bytes that stage `id` takes when it is evaluated on demand over a box of shape `span`.
-fn evaluated_bytes(plan: &Plan, id: StageId, span: &[usize], seen: &mut Vec<(Origin, Vec<usize>)>) -> u64 {
+fn evaluated_bytes(plan: &Plan, id: StageId, span: &[usize], seen: &mut Seen) -> u64 {
     let stage = &plan.stages[id];
     if let StageKind::Contract(contraction) = &stage.kind {
         return product_bytes(plan, id, contraction, span);
@@ -151,18 +178,12 @@ fn product_bytes(plan: &Plan, id: StageId, contraction: &Contraction, span: &[us
     let stack = shape::size(stack);
     let panels = buffer(&[stack, *m, depth], work) + buffer(&[stack, depth, *n], work);
     let results = buffer(&cells, work) + buffer(span, contraction.dtype);
-    inputs_bytes(plan, id, &read, &mut Vec::new()) + panels + results
+    inputs_bytes(plan, id, &read, &mut Seen::default()) + panels + results
 }
 
 /// Bytes that a worker takes beside the tiles of a panel, where a tile program is swept in blocks of this shape: a tile
 /// as it is read, and one that comes back from disk. A matrix of one tile is held by nobody else.
-fn step_bytes(
-    plan: &Plan,
-    id: StageId,
-    program: &TileProgram,
-    block: &[usize],
-    seen: &mut Vec<(Origin, Vec<usize>)>,
-) -> u64 {
+fn step_bytes(plan: &Plan, id: StageId, program: &TileProgram, block: &[usize], seen: &mut Seen) -> u64 {
     let mut read = block.to_vec();
     let last = read.len() - 1;
     read[last] = read[last].min(program.tiles.longest());
@@ -189,7 +210,7 @@ fn system_bytes(plan: &Plan, id: StageId, substitution: &Substitution, block: &[
     let outer = shape::size(&block[..last - 1]).min(1);
     let cells = block[last - 1].div_ceil(substitution.rows.longest().max(1)) * outer;
     let held = (cells * substitution.tiles.count()) as u64 * rows;
-    inputs_bytes(plan, id, &read, &mut Vec::new()) + held + rows + buffer(&[tile, tile], substitution.dtype)
+    inputs_bytes(plan, id, &read, &mut Seen::default()) + held + rows + buffer(&[tile, tile], substitution.dtype)
 }
 
 /// As [`system_bytes`], where factors are whole columns: the cells of a matrix, or of all of a stack.
@@ -209,7 +230,7 @@ fn solver_bytes(plan: &Plan, id: StageId, substitution: &Substitution, block: &[
     // A piece of the right-hand sides is read while no factors are.
     let mut seen = cell.clone();
     seen.push(1);
-    let reads = [read, seen].map(|read| inputs_bytes(plan, id, &read, &mut Vec::new()));
+    let reads = [read, seen].map(|read| inputs_bytes(plan, id, &read, &mut Seen::default()));
     // One cell is the result as it is.
     let held = if cell == block { 0 } else { cells * buffer(&cell, substitution.dtype) };
     reads[0].max(reads[1]) + held + tile

@@ -14,6 +14,7 @@ use crate::op::regional::{Regional, Runs};
 use crate::op::scan::Scanner;
 use crate::op::tiles::{Substitution, TileProgram};
 use crate::store::Store;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -91,6 +92,8 @@ pub enum Reason {
     Tiles,
     /// Its blocks are whole right-hand sides, whoever reads it.
     Rows,
+    /// So many stages, one reading the other, are evaluated for it.
+    Chain(usize),
     /// Its readers would have what is behind it read or computed so many times.
     Passes(f64),
     /// Its reader would have it in so few blocks that threads would have nothing to do.
@@ -249,6 +252,7 @@ impl fmt::Display for Reason {
         match self {
             Self::Readers(1) => write!(f, "another reads it"),
             Self::Readers(n) => write!(f, "{n} others read it"),
+            Self::Chain(n) => write!(f, "{n} stages are evaluated for it, one inside the other"),
             Self::Tiles => write!(f, "its tiles are made of each other"),
             Self::Rows => write!(f, "right-hand sides are solved for whole"),
             Self::Size => write!(f, "memory has no room for it"),
@@ -402,45 +406,69 @@ impl Plan {
     #[must_use]
     pub fn consumers(&self, id: StageId) -> (usize, bool) {
         let readers = self.stages.iter().filter(|s| s.stage_inputs().contains(&id)).count();
-        (readers, self.outputs.iter().any(|o| o.stage == id))
+        (readers, self.is_output(id))
+    }
+
+    /// Whether stage `id` is an output.
+    #[must_use]
+    pub fn is_output(&self, id: StageId) -> bool {
+        self.outputs.iter().any(|o| o.stage == id)
     }
 
     /// The stages whose results are written somewhere: reductions, scans, kept stages, outputs.
     #[must_use]
     pub fn sinks(&self) -> Vec<StageId> {
-        (0..self.stages.len()).filter(|&id| self.stages[id].is_swept() || self.consumers(id).1).collect()
+        (0..self.stages.len()).filter(|&id| self.stages[id].is_swept() || self.is_output(id)).collect()
+    }
+
+    /// Stage `id` and what it is made of: the stages that it reads, those that they read where `through` goes on to
+    /// them, and so on. Each comes once, after all that read it.
+    #[must_use]
+    pub fn behind(&self, id: StageId, through: impl Fn(&Stage) -> bool) -> Vec<StageId> {
+        let (mut open, mut out) = (BTreeSet::from([id]), Vec::new());
+        while let Some(next) = open.pop_last() {
+            out.push(next);
+            if next == id || through(&self.stages[next]) {
+                open.extend(self.stages[next].stage_inputs());
+            }
+        }
+        out
+    }
+
+    /// Stage `id` and all that are evaluated on demand for it, directly or not; each comes once, after all that read it.
+    #[must_use]
+    pub fn evaluated(&self, id: StageId) -> Vec<StageId> {
+        let mut all = self.behind(id, |stage| !stage.is_swept());
+        all.retain(|&at| at == id || !self.stages[at].is_swept());
+        all
     }
 
     /// Whether stage `id` needs the result of stage `other`, directly or not.
     #[must_use]
     pub fn depends_on(&self, id: StageId, other: StageId) -> bool {
-        id > other && self.stages[id].stage_inputs().iter().any(|&i| i == other || self.depends_on(i, other))
+        id > other && self.behind(id, |_| true).contains(&other)
+    }
+
+    /// Whether stage `other` is evaluated, or read, when stage `id` is.
+    #[must_use]
+    pub fn needs(&self, id: StageId, other: StageId) -> bool {
+        id > other && self.behind(id, |stage| !stage.is_swept()).contains(&other)
     }
 
     /// The arrays read when stage `id` is evaluated, through stages that are evaluated on demand.
     #[must_use]
     pub fn reads(&self, id: StageId) -> Vec<Origin> {
-        let mut out = Vec::new();
-        self.collect_reads(id, &mut out);
-        out.sort_unstable();
-        out.dedup();
-        out
+        let kept = |origin: &Origin| !matches!(origin, Origin::Stage(inner, _) if !self.stages[*inner].is_swept());
+        let read = self.evaluated(id).into_iter().flat_map(|at| self.stages[at].origins());
+        read.filter(kept).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     /// Whether stage `id` is a product of matrices or a system of equations, or evaluates one on demand.
     #[must_use]
     pub fn multiplies(&self, id: StageId) -> bool {
-        matches!(self.stages[id].kind, StageKind::Contract(_) | StageKind::Substitute(_))
-            || self.stages[id].stage_inputs().into_iter().any(|i| !self.stages[i].is_swept() && self.multiplies(i))
-    }
-
-    fn collect_reads(&self, id: StageId, out: &mut Vec<Origin>) {
-        for origin in self.stages[id].origins() {
-            match origin {
-                Origin::Stage(inner, _) if !self.stages[inner].is_swept() => self.collect_reads(inner, out),
-                _ => out.push(origin),
-            }
-        }
+        let multiplies =
+            |at: StageId| matches!(self.stages[at].kind, StageKind::Contract(_) | StageKind::Substitute(_));
+        self.evaluated(id).into_iter().any(multiplies)
     }
 
     /// Puts `stage` before stage `id`, whose number it takes; the numbers from there on grow by one.

@@ -7,6 +7,7 @@ use super::sweep::Sweep;
 use crate::chunk::index_map::AxisMap;
 use crate::chunk::{AxisChunks, Chunks, IndexMap};
 use crate::op::regional::Regional;
+use std::collections::HashMap;
 
 /// A stage that asks for regions of others, and the blocks it asks for.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,7 +62,10 @@ impl Reader {
     #[must_use]
     pub fn times(&self, plan: &Plan, inner: StageId) -> f64 {
         let space = self.space(plan);
-        self.behind(plan, self.stage, &IndexMap::identity(space.len()), inner)
+        if !plan.needs(self.stage, inner) {
+            return 0.0;
+        }
+        self.behind(plan, self.stage, &IndexMap::identity(space.len()), inner, &mut Known::new())
     }
 
     /// The index space that its inputs are seen from, for a product without the axis that it sums over.
@@ -70,41 +74,44 @@ impl Reader {
         if sees_more(&stage.kind) { stage.space.clone() } else { stage.input_space() }
     }
 
-    fn behind(&self, plan: &Plan, id: StageId, map: &IndexMap, inner: StageId) -> f64 {
+    /// As [`Reader::times`], for what stage `id` reads, its indices being `map` of the reader's; `known` holds what was
+    /// found before.
+    fn behind(&self, plan: &Plan, id: StageId, map: &IndexMap, inner: StageId, known: &mut Known) -> f64 {
+        if let Some(&times) = known.get(&(id, map.clone())) {
+            return times;
+        }
         let space = &self.space(plan);
         // Every block of a product reads its factors all along the axis that is summed over.
         let product = matches!(plan.stages[id].kind, StageKind::Contract(_) | StageKind::Substitute(_));
-        let mut map = map.clone();
-        map.axes.extend(sees_more(&plan.stages[id].kind).then_some(AxisMap { out: None, offset: 0, stride: 0 }));
-        let through_piece = |piece: &super::plan::Piece| match piece.origin {
+        let mut through = map.clone();
+        through.axes.extend(sees_more(&plan.stages[id].kind).then_some(AxisMap { out: None, offset: 0, stride: 0 }));
+        let mut of_piece = |piece: &super::plan::Piece| match piece.origin {
             Origin::Stage(at, _) if at == inner => {
-                let grid = map.compose(&piece.map).chunks(space, &computed_in(&plan.stages[inner]));
+                let grid = through.compose(&piece.map).chunks(space, &computed_in(&plan.stages[inner]));
                 times(&self.grid, &grid)
             }
             Origin::Stage(at, _) if !plan.stages[at].is_swept() && !is_reader(plan, at) => {
-                self.behind(plan, at, &map.compose(&piece.map), inner)
+                self.behind(plan, at, &through.compose(&piece.map), inner, known)
             }
             _ => 0.0,
         };
         let inputs = plan.stages[id].inputs.iter();
-        let times: f64 = inputs.map(|i| i.pieces.iter().map(through_piece).fold(0.0, f64::max)).sum();
+        let times: f64 = inputs.map(|i| i.pieces.iter().map(&mut of_piece).fold(0.0, f64::max)).sum();
         #[expect(clippy::cast_precision_loss, reason = "an estimate")]
         let blocks = if product { self.grid.count() as f64 } else { 1.0 };
+        known.insert((id, map.clone()), times * blocks);
         times * blocks
     }
 
     /// Whether a user function, or a transform of lines, is computed on demand for this reader.
     #[must_use]
     pub fn needs_function(&self, plan: &Plan) -> bool {
-        fn behind(plan: &Plan, id: StageId) -> bool {
-            plan.stages[id]
-                .stage_inputs()
-                .into_iter()
-                .any(|at| !plan.stages[at].is_swept() && (is_function(plan, at) || behind(plan, at)))
-        }
-        behind(plan, self.stage)
+        plan.evaluated(self.stage).into_iter().any(|at| at != self.stage && is_function(plan, at))
     }
 }
+
+/// How many times something is computed for what stages read through maps.
+type Known = HashMap<(StageId, IndexMap), f64>;
 
 /// The pieces that are computed whole, whatever is asked of them: the chunks of a user function, or lines.
 fn computed_in(stage: &Stage) -> Chunks {

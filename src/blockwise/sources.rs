@@ -62,8 +62,11 @@ impl Source {
     }
 }
 
+/// Ways in which blocks read one stage that are told apart; what they read in more, they read in no order.
+const WAYS: usize = 64;
+
 /// How a walk reads what is behind it.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 struct Reading {
     /// In pieces that follow no grid.
     joined: bool,
@@ -94,7 +97,7 @@ fn meetings(blocks: &AxisChunks, chunks: &AxisChunks) -> usize {
 
 /// The stored arrays behind some stages, with the grids that their index space sees. Arrays that are cut at no cost are
 /// left out.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Sources {
     list: Vec<Source>,
     /// Bytes per element of the widest.
@@ -103,12 +106,14 @@ pub(super) struct Sources {
     cells: Vec<Chunks>,
     /// Whether an array that is left out comes from outside memory.
     streams: bool,
+    /// In which ways stages have been seen.
+    seen: BTreeMap<StageId, Vec<(IndexMap, Reading)>>,
 }
 
 impl Sources {
     /// What is behind `stages`, which have one index space.
     pub(super) fn of(plan: &Plan, stages: &[StageId]) -> Self {
-        let mut sources = Self { list: Vec::new(), widest: 0, cells: Vec::new(), streams: false };
+        let mut sources = Self::default();
         for &id in stages {
             let space = &plan.stages[id].space;
             sources.collect(plan, id, &IndexMap::identity(space.len()), space, Reading::default());
@@ -118,7 +123,7 @@ impl Sources {
 
     /// What is behind one input of stage `id`.
     pub(super) fn of_input(plan: &Plan, id: StageId, input: &Input) -> Self {
-        let mut sources = Self { list: Vec::new(), widest: 0, cells: Vec::new(), streams: false };
+        let mut sources = Self::default();
         let space = &plan.stages[id].input_space();
         sources.input(plan, input, &IndexMap::identity(space.len()), space, Reading::default());
         sources
@@ -129,6 +134,12 @@ impl Sources {
         let stage = &plan.stages[id];
         let mut before = map.clone();
         let mut how = how;
+        let ways = self.seen.entry(id).or_default();
+        how.joined |= ways.len() >= WAYS;
+        if ways.iter().any(|(m, h)| *h == how && (how.joined || m == map)) {
+            return;
+        }
+        ways.push((map.clone(), how));
         how.otherwise |= !matches!(stage.kind, StageKind::Blockwise(_) | StageKind::Reduce { .. });
         match &stage.kind {
             // Every block reads all of the table, which is held.
@@ -359,7 +370,7 @@ fn side_by_side(plan: &Plan, input: &Input, map: &IndexMap, space: &[usize]) -> 
 }
 
 /// Places along some axes that data decide.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 struct Places {
     /// How many.
     count: usize,

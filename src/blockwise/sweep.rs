@@ -14,7 +14,7 @@ use crate::chunk::{AxisChunks, Chunks};
 use crate::error::{Error, Result};
 use crate::op::regional::Regional;
 use crate::shape;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// What a plan is made for. Tests pin it.
@@ -285,8 +285,9 @@ fn groups(plan: &Plan) -> Vec<Vec<StageId>> {
         _ => false,
     };
     let mut groups: Vec<(usize, Vec<StageId>)> = Vec::new();
+    let levels = levels(plan);
     for &id in &sinks {
-        let level = level(plan, id);
+        let level = levels[id];
         let reads = plan.reads(id);
         let joins = |(l, members): &(usize, Vec<StageId>)| {
             *l == level
@@ -338,14 +339,14 @@ fn last_use(plan: &Plan, groups: &[Vec<StageId>]) -> Vec<Option<usize>> {
     last
 }
 
-/// How many sweeps must come before that of stage `id`.
-fn level(plan: &Plan, id: StageId) -> usize {
-    plan.stages[id]
-        .stage_inputs()
-        .into_iter()
-        .map(|i| level(plan, i) + usize::from(plan.stages[i].is_swept()))
-        .max()
-        .unwrap_or(0)
+/// For each stage, how many sweeps must come before its own.
+fn levels(plan: &Plan) -> Vec<usize> {
+    let mut levels = Vec::with_capacity(plan.stages.len());
+    for stage in &plan.stages {
+        let before = stage.stage_inputs().into_iter().map(|i| levels[i] + usize::from(plan.stages[i].is_swept()));
+        levels.push(before.max().unwrap_or(0));
+    }
+    levels
 }
 
 /// The blocks in which `stages` are swept, while `share` bytes are left for tasks.
@@ -452,9 +453,9 @@ fn gathers(plan: &Plan, id: StageId) -> bool {
             Origin::Iota(_) => false,
         })
     };
-    let stage = &plan.stages[id];
-    matches!(stage.kind, StageKind::Regional(Regional::Gather(_))) && stage.inputs.first().is_some_and(stored)
-        || stage.stage_inputs().into_iter().any(|i| !plan.stages[i].is_swept() && gathers(plan, i))
+    plan.evaluated(id).into_iter().map(|at| &plan.stages[at]).any(|stage| {
+        matches!(stage.kind, StageKind::Regional(Regional::Gather(_))) && stage.inputs.first().is_some_and(stored)
+    })
 }
 
 /// The boundaries that all stages need along axis `a`.
@@ -480,17 +481,18 @@ fn hard_cuts(plan: &Plan, stages: &[StageId], a: usize) -> Option<AxisChunks> {
 
 /// Logical chunks of user functions, and lines, that a stage evaluates index by index.
 fn collect_function_cuts<'a>(plan: &'a Plan, id: StageId, a: usize, cuts: &mut Vec<&'a AxisChunks>) {
-    let stage = &plan.stages[id];
-    match &stage.kind {
-        StageKind::Function(_) => cuts.push(&stage.chunks.axes()[a]),
-        StageKind::Regional(op) if op.keeps_chunks(a) => cuts.push(&stage.chunks.axes()[a]),
-        _ => {}
-    }
-    for piece in stage.inputs.iter().flat_map(|i| &i.pieces) {
-        if let Origin::Stage(inner, _) = piece.origin {
-            let same = plan.stages[inner].space == stage.space && piece.map.is_identity(stage.space.len());
-            if same && !plan.stages[inner].is_swept() {
-                collect_function_cuts(plan, inner, a, cuts);
+    let mut open = BTreeSet::from([id]);
+    while let Some(at) = open.pop_last() {
+        let stage = &plan.stages[at];
+        match &stage.kind {
+            StageKind::Function(_) => cuts.push(&stage.chunks.axes()[a]),
+            StageKind::Regional(op) if op.keeps_chunks(a) => cuts.push(&stage.chunks.axes()[a]),
+            _ => {}
+        }
+        for piece in stage.inputs.iter().flat_map(|i| &i.pieces) {
+            if let Origin::Stage(inner, _) = piece.origin {
+                let same = plan.stages[inner].space == stage.space && piece.map.is_identity(stage.space.len());
+                open.extend((same && !plan.stages[inner].is_swept()).then_some(inner));
             }
         }
     }

@@ -68,6 +68,14 @@ impl Region {
         Some(out)
     }
 
+    /// The smallest box that holds both.
+    #[must_use]
+    pub fn hull(&self, other: &Self) -> Self {
+        let start: Vec<usize> = self.start.iter().zip(&other.start).map(|(a, b)| *a.min(b)).collect();
+        let shape = start.iter().enumerate().map(|(a, first)| self.end(a).max(other.end(a)) - first).collect();
+        Self { start, shape }
+    }
+
     /// Whether `other` lies inside.
     #[must_use]
     pub fn contains(&self, other: &Self) -> bool {

@@ -63,6 +63,8 @@ static PLAN_RULES: &[&dyn PlanRule] = &[
     &fuse::elementwise::FuseElementwise,
     // Reductions over the same elements then share one pass.
     &fuse::reductions::MergeReductions,
+    // What is evaluated through many stages, or again and again, is cut first: what follows looks at all of a chain.
+    &place::chains::CutChains,
     // Blocks are made of cells, so these are settled first.
     &place::cells::JoinCells,
     // Lines that are too long for memory are two stages, each of which others read in its own way.

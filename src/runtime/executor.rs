@@ -17,6 +17,7 @@ use super::report::Report;
 use super::running::{Done, Running, finish, start};
 use super::target::{Target, write_whole};
 use super::trace::{Timed, Trace};
+use crate::blockwise::demand::{follows_blocks, overlaps};
 use crate::blockwise::plan::{Plan, Stage, StageId, StageKind};
 use crate::blockwise::sweep::Sweep;
 use crate::chunk::Region;
@@ -61,9 +62,19 @@ pub fn run(
     let results = plan.stages.iter().map(|s| s.result_dtypes().iter().map(|_| OnceLock::new()).collect()).collect();
     let cache = ChunkCache::new(graph.cache_bytes());
     let kernels = plan.stages.iter().map(|stage| StageKernels::new(cx, stage)).collect();
+    let overlaps = (0..plan.stages.len()).map(|id| overlaps(plan, id)).collect();
     let cached = (0..plan.stores.len()).map(|s| graph.shared.iter().any(|g| g.store == s && g.cached)).collect();
-    let mut shared =
-        Shared { cx, plan, kernels, results, cache, cached, in_parts: Vec::new(), trace: Trace::new(cx, plan) };
+    let mut shared = Shared {
+        cx,
+        plan,
+        kernels,
+        overlaps,
+        results,
+        cache,
+        cached,
+        in_parts: Vec::new(),
+        trace: Trace::new(cx, plan),
+    };
     let mut sinks: BTreeMap<usize, Box<dyn Sink>> =
         sinks.into_iter().enumerate().filter_map(|(i, s)| s.map(|s| (i, s))).collect();
     let progress = AtomicUsize::new(0);
@@ -382,6 +393,10 @@ impl<'a> Job<'a, '_> {
         }
         let which = Which { sweep: task.sweep, block: &task.block };
         let mut memo = Memo::going_on(std::mem::take(trails));
+        if let [_, _, ..] = self.running {
+            let follow = |id: &StageId| follows_blocks(&self.shared.plan.stages[*id].kind);
+            memo.expect(self.shared, self.running.iter().map(Running::stage).filter(follow), &task.region);
+        }
         let done = self.shared.trace.task(
             &which,
             || self.shared.level(),

@@ -8,6 +8,7 @@ use super::record::Level;
 use super::runs::SortedRuns;
 use super::spill::SpillLog;
 use super::trace::{Timed, Trace};
+use crate::blockwise::demand::Demand;
 use crate::blockwise::diagonals::runs;
 use crate::blockwise::plan::{Input, Origin, Piece, Plan, Stage, StageId, StageKind};
 use crate::chunk::index_map::Positions;
@@ -35,6 +36,8 @@ pub(crate) struct Shared<'a> {
     pub(crate) plan: &'a Plan,
     /// What each stage launches.
     pub(crate) kernels: Vec<StageKernels>,
+    /// Whether blocks of each stage may need boxes of a result that overlap.
+    pub(crate) overlaps: Vec<bool>,
     /// Results of the stages that are swept, from when they are whole until nobody needs them.
     pub(crate) results: Vec<Vec<OnceLock<Held>>>,
     pub(crate) cache: ChunkCache,
@@ -60,6 +63,8 @@ pub(crate) enum Held {
 #[derive(Default)]
 pub(crate) struct Memo {
     reads: Vec<((Origin, Vec<Positions>), Data)>,
+    /// The boxes of results that it needs, where some would overlap.
+    demand: Option<Demand>,
     /// Whether other tasks read the same again, so that whole chunks are worth keeping too.
     pub(super) again: bool,
     /// What the task before has left, and this one leaves.
@@ -73,6 +78,18 @@ impl Memo {
     /// For a task that goes on where the one before has left.
     pub(crate) fn going_on(trails: Trails) -> Self {
         Self { trails, ..Self::default() }
+    }
+
+    /// Joins the boxes that overlap among those that the inputs of these stages need over `region`.
+    pub(crate) fn expect(
+        &mut self,
+        shared: &Shared<'_>,
+        stages: impl Iterator<Item = StageId> + Clone,
+        region: &Region,
+    ) {
+        if self.demand.is_none() && stages.clone().any(|id| shared.overlaps[id]) {
+            self.demand = Some(Demand::of(shared.plan, stages.map(|id| (id, region))));
+        }
     }
 
     /// For what other tasks read again.
@@ -89,6 +106,7 @@ impl Shared<'_> {
 
     /// The views of all inputs of stage `id` over `region` of its space.
     pub(crate) fn views(&self, id: StageId, region: &Region, memo: &mut Memo) -> Result<Vec<View<Data>>> {
+        memo.expect(self, std::iter::once(id), region);
         let stage = &self.plan.stages[id];
         stage.inputs.iter().map(|input| self.input(stage, input, region, memo)).collect()
     }
@@ -243,13 +261,10 @@ impl Shared<'_> {
             }
             Origin::Stage(id, result) => {
                 let held = self.results[id].get(result).and_then(OnceLock::get);
-                let (span, positions) = piece.map.source(region);
-                let boxed: Vec<Positions> = positions
-                    .iter()
-                    .zip(&span.shape)
-                    .map(|(p, &n)| Positions { first: p.first, step: 1, count: n })
-                    .collect();
-                let block = self.remembered(piece.origin, &boxed, memo, |shared, memo| match held {
+                let span = piece.map.source(region).0;
+                let around = memo.demand.as_ref().and_then(|demand| demand.around(piece.origin, &span));
+                let span = around.cloned().unwrap_or(span);
+                let block = self.remembered(piece.origin, &boxed(&span), memo, |shared, memo| match held {
                     Some(Held::Spilled(log)) => shared.unspill(log, &span, dtype).map(|block| shared.cx.data(block)),
                     _ => shared.evaluate(id, &span, memo),
                 })?;
@@ -290,9 +305,7 @@ impl Shared<'_> {
 
     /// As [`Shared::evaluate`], once per task and region.
     pub(crate) fn remembered_stage(&self, id: StageId, region: &Region, memo: &mut Memo) -> Result<Data> {
-        let boxed: Vec<Positions> =
-            region.start.iter().zip(&region.shape).map(|(&s, &n)| Positions { first: s, step: 1, count: n }).collect();
-        self.remembered(Origin::Stage(id, 0), &boxed, memo, |shared, memo| shared.evaluate(id, region, memo))
+        self.remembered(Origin::Stage(id, 0), &boxed(region), memo, |shared, memo| shared.evaluate(id, region, memo))
     }
 
     fn remembered(
@@ -391,6 +404,11 @@ impl Shared<'_> {
         block.add(view, StridedBox::of(dims, &vec![0; dims.len()]), dims)?;
         block.finish()
     }
+}
+
+/// All positions of a box.
+fn boxed(region: &Region) -> Vec<Positions> {
+    region.start.iter().zip(&region.shape).map(|(&first, &count)| Positions { first, step: 1, count }).collect()
 }
 
 /// The view that `region` has of `block` through `map`, where the block holds all of an array, or `held` of it.

@@ -13,6 +13,7 @@ use crate::op::regional::Regional;
 use crate::optimize;
 use crate::shape;
 use crate::task::TaskGraph;
+use std::collections::HashSet;
 use std::fmt::Write;
 use std::str::FromStr;
 
@@ -195,9 +196,9 @@ fn choices(plan: &Plan, graph: &TaskGraph) -> Vec<String> {
 fn reads(plan: &Plan, graph: &TaskGraph) -> u64 {
     let mut held: Vec<usize> = Vec::new();
     let mut of = |sweep: &Sweep| {
-        let mut parts = Vec::new();
+        let (mut parts, mut seen) = (Vec::new(), HashSet::new());
         for &id in &sweep.stages {
-            collect_reads(plan, id, &Region::full(&plan.stages[id].space), &mut parts);
+            collect_reads(plan, id, &Region::full(&plan.stages[id].space), &mut seen, &mut parts);
         }
         let inside = |part: &Read, of: &Read| {
             of.store == part.store && of != part && of.region.contains(&part.region) && of.bytes >= part.bytes
@@ -218,8 +219,11 @@ struct Read {
     bytes: u64,
 }
 
-/// What `region` of stage `id` needs of stored arrays, in whole chunks.
-fn collect_reads(plan: &Plan, id: usize, region: &Region, out: &mut Vec<Read>) {
+/// What `region` of stage `id` needs of stored arrays, in whole chunks, but for what has been `seen` before.
+fn collect_reads(plan: &Plan, id: usize, region: &Region, seen: &mut HashSet<(usize, Region)>, out: &mut Vec<Read>) {
+    if !seen.insert((id, region.clone())) {
+        return;
+    }
     let region = &plan.stages[id].input_region(region);
     for piece in plan.stages[id].inputs.iter().flat_map(|i| &i.pieces) {
         let Some(part) = piece.out.intersect(region) else { continue };
@@ -242,7 +246,7 @@ fn collect_reads(plan: &Plan, id: usize, region: &Region, out: &mut Vec<Read>) {
                 }
             }
             Origin::Stage(inner, _) if !plan.stages[inner].is_swept() => {
-                spans().for_each(|span| collect_reads(plan, inner, &span, out));
+                spans().for_each(|span| collect_reads(plan, inner, &span, seen, out));
             }
             Origin::Stage(..) | Origin::Iota(_) => {}
         }

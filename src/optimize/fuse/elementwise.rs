@@ -1,6 +1,7 @@
 //! Fuses elementwise stages, views and concatenations into their consumers.
 
 use super::super::PlanRule;
+use crate::blockwise::demand::stencils;
 use crate::blockwise::plan::{Input, Origin, Piece, Placement, Plan, Stage, StageId, StageKind};
 use crate::blockwise::sweep::Machine;
 use crate::chunk::{IndexMap, Region};
@@ -27,9 +28,12 @@ impl PlanRule for FuseElementwise {
     }
 
     fn apply(&self, plan: &mut Plan, _machine: &Machine) -> Result<()> {
+        // A step of a stencil that reads another is one for all of its readers, which would be its terms else, and those
+        // of the step before.
+        let stays: Vec<bool> = stencils(plan).into_iter().map(|(levels, several)| levels > 0 && several).collect();
         for id in 0..plan.stages.len() {
             loop {
-                if let Some((input, producer)) = candidate(plan, id) {
+                if let Some((input, producer)) = candidate(plan, id, &stays) {
                     inline(plan, id, input, producer);
                 } else if !pass_through(plan, id) {
                     break;
@@ -42,8 +46,8 @@ impl PlanRule for FuseElementwise {
     }
 }
 
-/// An input of stage `id` that reads a single fusable stage.
-fn candidate(plan: &Plan, id: StageId) -> Option<(usize, StageId)> {
+/// An input of stage `id` that reads a single fusable stage, which does not stay.
+fn candidate(plan: &Plan, id: StageId, stays: &[bool]) -> Option<(usize, StageId)> {
     let consumer = &plan.stages[id];
     let program = consumer.kind.program()?;
     consumer.inputs.iter().enumerate().find_map(|(i, input)| {
@@ -55,11 +59,12 @@ fn candidate(plan: &Plan, id: StageId) -> Option<(usize, StageId)> {
         let fits = consumer.inputs.len() + stage.inputs.len() <= MOST_INPUTS + 1
             && program.insts.len() + inner.insts.len() <= MOST_INSTRUCTIONS;
         // The block of an answer that is computed anyway is used as it is.
-        let computed_anyway = plan.consumers(producer).1
+        let computed_anyway = plan.is_output(producer)
             && inner.cost() > 0
             && stage.space == consumer.space
             && piece.map.is_identity(consumer.space.len());
-        (simple && stage.placement == Placement::OnDemand && !computed_anyway && (fits || inner.is_identity()))
+        let stays = computed_anyway || stays[producer] && !inner.is_identity();
+        (simple && stage.placement == Placement::OnDemand && !stays && (fits || inner.is_identity()))
             .then_some((i, producer))
     })
 }

@@ -3,5 +3,6 @@
 pub mod cells;
 pub mod lines;
 pub mod results;
+pub mod chains;
 pub mod exchange;
 pub mod overflow;

@@ -73,7 +73,7 @@ impl PlanRule for PlaceResults {
 }
 
 /// Keeps the result of stage `id` in memory, or on disk where it takes too much of the budget.
-fn place(plan: &mut Plan, id: StageId, reason: Reason, machine: &Machine) {
+pub(super) fn place(plan: &mut Plan, id: StageId, reason: Reason, machine: &Machine) {
     let stage = &mut plan.stages[id];
     let bytes = (shape::size(&stage.space) * stage.result_dtypes()[0].size()) as u64;
     if bytes <= machine.budget / SHARE {
@@ -89,7 +89,7 @@ fn multiplies_again(plan: &Plan, id: StageId) -> Option<Reason> {
     let (stages, output) = plan.consumers(id);
     let count = stages + usize::from(output);
     let factor =
-        || (id + 1..plan.stages.len()).any(|other| reads_again(&plan.stages[other].kind) && needs(plan, other, id));
+        || (id + 1..plan.stages.len()).any(|other| reads_again(&plan.stages[other].kind) && plan.needs(other, id));
     (count > 1 || factor()).then_some(Reason::Readers(count))
 }
 
@@ -98,16 +98,7 @@ const LARGE: u64 = 8 << 20;
 /// Why output `id`, made of windows, would be computed again for the windows that others make of it, if it would.
 fn coarsens_again(plan: &Plan, id: StageId) -> Option<Reason> {
     let windows = |id: StageId| matches!(plan.stages[id].kind, StageKind::Regional(Regional::Windows(_)));
-    let made = |of: StageId| {
-        let mut open = vec![of];
-        while let Some(at) = open.pop() {
-            if windows(at) {
-                return true;
-            }
-            open.extend(plan.stages[at].stage_inputs().into_iter().filter(|&i| !plan.stages[i].is_swept()));
-        }
-        false
-    };
+    let made = |of: StageId| plan.evaluated(of).into_iter().any(windows);
     let (stages, output) = plan.consumers(id);
     let again = |other: StageId| windows(other) && plan.stages[other].stage_inputs().contains(&id);
     (output && made(id) && (id + 1..plan.stages.len()).any(again)).then_some(Reason::Readers(stages))
@@ -116,11 +107,6 @@ fn coarsens_again(plan: &Plan, id: StageId) -> Option<Reason> {
 /// Whether blocks of this kind of stage, which cut the cells of a product, have them computed again and again.
 fn reads_again(kind: &StageKind) -> bool {
     matches!(kind, StageKind::Contract(_) | StageKind::Tiles(_) | StageKind::Substitute(_))
-}
-
-/// Whether `other` evaluates stage `id` on demand.
-fn needs(plan: &Plan, other: StageId, id: StageId) -> bool {
-    plan.stages[other].stage_inputs().into_iter().any(|i| i == id || !plan.stages[i].is_swept() && needs(plan, i, id))
 }
 
 /// Sends the results of a reduction, a tile program or a triangular system to disk, unless one is an answer in memory.
@@ -223,7 +209,7 @@ fn transforms_again(plan: &Plan, id: StageId, machine: &Machine) -> Option<Reaso
         return Some(Reason::Passes(all));
     }
     let large = |sweep: &&Sweep| sweep.task_bytes > LARGE;
-    let reader = sweeps.iter().filter(large).find(|sweep| sweep.stages.iter().any(|&s| s != id && needs(plan, s, id)));
+    let reader = sweeps.iter().filter(large).find(|sweep| sweep.stages.iter().any(|&s| s != id && plan.needs(s, id)));
     let blocks = reader?.grid.count();
     let could: usize = plan.stages[id].chunks.counts().iter().product();
     (blocks < machine.threads && blocks < could).then_some(Reason::Blocks(blocks))
@@ -232,7 +218,7 @@ fn transforms_again(plan: &Plan, id: StageId, machine: &Machine) -> Option<Reaso
 /// Cuts what is spilled of stage `id` where the blocks in which it is read are cut.
 fn follow_reader(plan: &mut Plan, id: StageId, machine: &Machine) {
     let Ok(list) = sweeps(plan, machine) else { return };
-    let reads = |&stage: &StageId| plan.stages[stage].space == plan.stages[id].space && needs(plan, stage, id);
+    let reads = |&stage: &StageId| plan.stages[stage].space == plan.stages[id].space && plan.needs(stage, id);
     let grid = list.into_iter().find(|sweep| sweep.stages.iter().any(reads)).map(|sweep| sweep.grid);
     if let (Some(grid), Placement::Spill(read, _)) = (grid, &mut plan.stages[id].placement) {
         *read = grid;

@@ -31,6 +31,7 @@ mod reductions;
 mod remote;
 mod scans;
 mod slices;
+mod steps;
 mod streams;
 mod systems;
 mod windows;

@@ -4,11 +4,11 @@
 //! per program for the machine's instruction set (`loops.rs`, `casts.rs`, `random.rs`, and `fused.rs` for instructions
 //! that often stand together), and the registers between them stay in the first cache (`strip.rs`). `space.rs` turns
 //! strided, broadcast and flipped views into strips (short rows through `transpose.rs`); `elementwise.rs`, `reduce.rs`
-//! (with the accumulators of `lanes.rs`, the loops of `folds.rs` that keep them in registers, and `screen.rs` to pass
-//! over what changes nothing) and `scan.rs` walk blocks with them; `gemm.rs` multiplies matrices, `factor.rs` and
-//! `lu.rs` factor their tiles; `lines.rs` sorts lines, `select.rs` keeps rows, `lookup.rs` finds elements in tables
-//! (`tables.rs`) and `tally.rs` counts them in bins, chosen by `regional.rs`; `gather.rs` copies elements from places
-//! that are data, `windows.rs` reduces boxes at regular distances, `regrid.rs` makes grids of others, `filter.rs`
+//! (with the accumulators of `lanes.rs`, the loops of `folds.rs` that keep them in registers, and those of
+//! `positions.rs` that find extremes) and `scan.rs` walk blocks with them; `gemm.rs` multiplies matrices,
+//! `factor.rs` and `lu.rs` factor their tiles; `lines.rs` sorts lines, `select.rs` keeps rows, `lookup.rs` finds elements
+//! in tables (`tables.rs`) and `tally.rs` counts them in bins, chosen by `regional.rs`; `gather.rs` copies elements from
+//! places that are data, `windows.rs` reduces boxes at regular distances, `regrid.rs` makes grids of others, `filter.rs`
 //! computes elements from windows, `resample.rs` what lies between them, `label.rs` connects them; `decompose.rs`
 //! factors whole matrices, with the reflections of `householder.rs`; `shuffle.rs` puts the bytes of elements together;
 //! `device.rs` is the [`crate::device::Device`].
@@ -28,7 +28,7 @@ pub(crate) mod space;
 pub(crate) mod elementwise;
 pub(crate) mod folds;
 pub(crate) mod lanes;
-pub(crate) mod screen;
+pub(crate) mod positions;
 pub(crate) mod reduce;
 pub(crate) mod scan;
 pub(crate) mod gemm;

@@ -5,10 +5,11 @@
 //! `j` of an output goes to lane `j mod STRIP` and the lanes merge by halves; with [`Lanes::Outputs`] every lane is an
 //! output, and where outputs are rows that lie behind each other, [`FAN_IN`] elements of each are turned into as many
 //! strips at a time. What a lane is given joins in a tree, [`FAN_IN`] neighbours at a time. All of this depends on the
-//! tile's shape alone.
+//! tile's shape alone. Positions of extremes, which no order changes, have loops of their own (`positions.rs`): over the
+//! elements of an output where they lie behind each other, over neighbouring outputs otherwise.
 
 use super::lanes::{Loop, Register};
-use super::screen::Screen;
+use super::positions::{Best, Finder, LONG, MOST};
 use super::space::{Source, Space, set_sources};
 use super::strip::{Machine, STRIP};
 use crate::chunk::Region;
@@ -50,7 +51,7 @@ impl Reduce {
                 continue;
             }
             let first = &tile.parts[lead];
-            let alone = |p: &TilePart| p.lanes == Lanes::Elements && p.reducer.screen.is_some();
+            let alone = |p: &TilePart| p.reducer.extreme.is_some();
             let same =
                 |p: &TilePart| p.reduced == first.reduced && p.lanes == first.lanes && !alone(first) && !alone(p);
             let group: Vec<usize> = (lead..tile.parts.len()).filter(|&i| i == lead || same(&tile.parts[i])).collect();
@@ -93,15 +94,14 @@ struct Walk {
     corner: Vec<(usize, usize, usize)>,
     n_inputs: usize,
     loops: Vec<Loop>,
-    screen: Option<Screen>,
+    /// Where the part is the position of an extreme.
+    positions: Option<Finder>,
     results: Vec<Register>,
     leaf: Machine,
     states: Vec<State>,
     /// Elements per output, and a register that says so.
     elements: usize,
     count: Register,
-    position: Register,
-    uses_position: bool,
     space: Space,
     /// For each index along the axes that are not walked by lanes, the shift in bytes of every source.
     shifts: Vec<isize>,
@@ -146,8 +146,8 @@ impl Walk {
             reduced,
             n_inputs: tile.map.inputs.len(),
             loops,
-            screen: match parts {
-                [part] if part.lanes == Lanes::Elements => Screen::new(tile, part)?,
+            positions: match parts {
+                [part] => Finder::new(tile, part)?,
                 _ => None,
             },
             results: results.into_iter().map(Register::new).collect(),
@@ -155,8 +155,6 @@ impl Walk {
             states: states.map(|(&output, size)| State { output, size, start: std::ptr::null_mut() }).collect(),
             elements: 0,
             count: Register::new(DType::F64),
-            position: Register::new(DType::I64),
-            uses_position: parts.iter().any(|p| p.reducer.uses_position()),
             space: Space::default(),
             shifts: Vec::new(),
             rows: Rows(vec![[std::ptr::null(); FAN_IN]; tile.map.inputs.len()]),
@@ -175,6 +173,11 @@ impl Walk {
         }
         for (corner, &a) in self.corner.iter_mut().zip(&self.reduced) {
             (corner.0, corner.1) = (region.start[a], region.shape[a]);
+        }
+        if let Some(mut finder) = self.positions.take() {
+            self.find(&mut finder, region, sources);
+            self.positions = Some(finder);
+            return;
         }
         match self.lanes {
             Lanes::Elements => self.by_elements(region, sources),
@@ -210,10 +213,9 @@ impl Walk {
         for output in 0..self.set_shifts(region, true, sources) {
             for phase in 0..self.loops.len() {
                 self.loops[phase].begin();
-                self.screen.iter_mut().for_each(Screen::begin);
                 // What loops over several strips take.
                 let mut walked = 0;
-                if self.screen.is_none() && self.loops[phase].folds.is_some() {
+                if self.loops[phase].folds.is_some() {
                     walked = len - len % STRIP;
                     for first in (0..walked).step_by(FAN_IN * STRIP) {
                         let count = FAN_IN.min((walked - first) / STRIP);
@@ -224,12 +226,6 @@ impl Walk {
                 for at in (walked..len).step_by(STRIP) {
                     let n = STRIP.min(len - at);
                     self.load_strip(0, output, at, n);
-                    if !self.matters(n) {
-                        continue;
-                    }
-                    if self.uses_position {
-                        self.place(at, n);
-                    }
                     self.step(phase, 0, (n, lanes));
                 }
                 self.loops[phase].gather(lanes);
@@ -263,10 +259,6 @@ impl Walk {
                         continue;
                     }
                     for row in 0..count {
-                        if self.uses_position {
-                            self.place(first + row, 1);
-                            self.position.spread(n);
-                        }
                         self.step(phase, row, (n, n));
                     }
                 }
@@ -285,36 +277,78 @@ impl Walk {
         }
     }
 
-    /// Whether the `n` elements of the strip taken next may change the state.
-    fn matters(&mut self, n: usize) -> bool {
-        let Some(screen) = &mut self.screen else { return true };
-        self.rows.0.iter().enumerate().for_each(|(i, rows)| screen.set_input(i, rows[0]));
-        // SAFETY: `load_strip` found `n` elements of each input, which is at most STRIP.
-        unsafe { screen.matters(n) }
+    /// Finds the extreme of every output and its position.
+    fn find(&mut self, finder: &mut Finder, region: &Region, sources: &[Source]) {
+        self.space.set_along(&region.shape, &self.reduced, sources);
+        let len = self.space.len();
+        let lie_behind = (0..self.n_inputs).all(|i| self.space.in_place(i, 0, 0, len).is_some());
+        if self.lanes == Lanes::Outputs && !(lie_behind && len >= LONG) {
+            self.find_across(finder, region, sources);
+            return;
+        }
+        let stored = finder.input().filter(|_| lie_behind);
+        let most = if stored.is_some() { MOST } else { STRIP };
+        for output in 0..self.set_shifts(region, true, sources) {
+            let mut best = Best::default();
+            for at in (0..len).step_by(most) {
+                let n = most.min(len - at);
+                let shift = |i: usize| self.shifts[output * self.n_inputs + i];
+                let from = match stored.and_then(|i| self.space.in_place(i, shift(i), at, n)) {
+                    Some(from) => from,
+                    None => {
+                        self.load_strip(0, output, at, n);
+                        // SAFETY: `load_strip` found `n` elements of each input.
+                        unsafe { finder.elements(0, n, self.n_inputs, |i| self.rows.0[i][0]) }
+                    }
+                };
+                // SAFETY: there are `n` elements, which lie behind each other.
+                unsafe { finder.along(from, n, at, &mut best) };
+            }
+            self.store_best(finder, output, &best);
+        }
     }
 
-    /// Fills the position register for reduced elements `at .. at + n` of the tile.
-    fn place(&mut self, at: usize, n: usize) {
-        let (inner, outer) = match self.corner.split_last() {
-            Some((&inner, outer)) => (inner, outer),
-            None => ((0, 1, 1), &[][..]),
-        };
-        let mut slots = self.position.data.bytes_mut()[..8 * n].chunks_exact_mut(8);
-        let mut j = at;
-        while slots.len() > 0 {
-            let (start, len, stride) = inner;
-            let (mut row, along) = (j / len, j % len);
-            let mut position = (start + along) * stride;
-            for &(start, len, stride) in outer.iter().rev() {
-                position += (start + row % len) * stride;
-                row /= len;
+    /// As [`Walk::find`], outputs side by side.
+    fn find_across(&mut self, finder: &mut Finder, region: &Region, sources: &[Source]) {
+        self.space.set_along(&region.shape, &self.kept, sources);
+        let rows = self.set_shifts(region, false, sources);
+        for (at, n) in self.space.strips() {
+            for first in (0..rows).step_by(FAN_IN) {
+                let count = FAN_IN.min(rows - first);
+                let shifts = &self.shifts[first * self.n_inputs..][..count * self.n_inputs];
+                self.space.load_rows(shifts, at, n, &mut self.rows.0);
+                let mut elements = [std::ptr::null(); FAN_IN];
+                for (row, elements) in elements[..count].iter_mut().enumerate() {
+                    // SAFETY: `load_rows` found `n` elements of each input.
+                    *elements = unsafe { finder.elements(row, n, self.n_inputs, |i| self.rows.0[i][row]) };
+                }
+                // SAFETY: each row has `n` elements.
+                unsafe { finder.across(&elements[..count], first, n) };
             }
-            let run = (len - along).min(slots.len());
-            for slot in slots.by_ref().take(run) {
-                slot.copy_from_slice(&(position as u64).to_ne_bytes());
-                position += stride;
+            for k in 0..n {
+                let best = if rows > 0 { finder.best(k) } else { Best::default() };
+                self.store_best(finder, at + k, &best);
             }
-            j += run;
+        }
+    }
+
+    /// Writes the state of an output: its best element, and the position of that in the whole space.
+    fn store_best(&self, finder: &Finder, output: usize, best: &Best) {
+        let position = best.at.map_or(i64::MAX, |at| {
+            let (mut position, mut rest) = (0, at);
+            for &(start, len, stride) in self.corner.iter().rev() {
+                position += (start + rest % len) * stride;
+                rest /= len;
+            }
+            position as i64
+        });
+        let to = |state: &State| state.start.wrapping_add(output * state.size);
+        if let [element, place] = &self.states[..] {
+            // SAFETY: the state buffers hold one element per output of the tile.
+            unsafe {
+                finder.store(best, to(element));
+                to(place).cast::<i64>().write(position);
+            }
         }
     }
 
@@ -333,7 +367,6 @@ impl Walk {
         for (k, &r) in current.earlier.iter().enumerate() {
             current.step.set_input(base + k, self.results[r].ptr(0));
         }
-        current.step.set_input(base + current.earlier.len(), self.position.ptr(0));
         // SAFETY: the strip has `n` elements of each input; registers hold STRIP elements of their dtype; the
         // accumulators that are written are not those that are read.
         unsafe { current.step.run(n) };

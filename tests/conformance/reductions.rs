@@ -250,3 +250,48 @@ fn bits_over_an_axis() {
         }
     }
 }
+
+/// The first of the best by definition: the first NaN, or none of them where NaN is skipped.
+fn first_of_the_best(line: &[f64], largest: bool, skip_nan: bool) -> usize {
+    let nan = line.iter().position(|x| x.is_nan()).filter(|_| !skip_nan);
+    let numbers = || line.iter().copied().enumerate().filter(|(_, x)| !x.is_nan());
+    let best = numbers().map(|(_, x)| x).reduce(|a, b| if largest { a.max(b) } else { a.min(b) });
+    nan.or_else(|| numbers().find(|&(_, x)| Some(x) == best).map(|(at, _)| at)).unwrap()
+}
+
+#[test]
+fn positions_of_extremes_in_lines_of_any_length() {
+    let cases =
+        [("argmin", false, false), ("argmax", true, false), ("nanargmin", false, true), ("nanargmax", true, true)];
+    for len in [1, 2, 15, 16, 17, 60, 255, 256, 257, 5000] {
+        // Ties everywhere, in every line but each seventh a NaN, and the infinities.
+        let value = |i: usize, j: usize| match (i * 31 + j * 7919) % 1013 {
+            _ if len > 1 && i % 7 != 0 && j == i * 5 % len => f64::NAN,
+            2 if len > 200 => f64::INFINITY,
+            3 if len > 200 => f64::NEG_INFINITY,
+            r => (r % 50) as f64 - if (i + j) % 2 == 0 { 20.0 } else { 20.5 },
+        };
+        for count in [1, 3, 40] {
+            let lines: Vec<Vec<f64>> = (0..count).map(|i| (0..len).map(|j| value(i, j)).collect()).collect();
+            let data = ndarray::Array2::from_shape_fn((count, len), |(i, j)| lines[i][j]);
+            let whole = contexts()[0].from_ndarray(data.into_dyn()).unwrap().into_dyn();
+            let (rows, piece) = (count.min(7).cast_signed(), (len / 2 + 1).cast_signed());
+            for dtype in [DType::F32, DType::F64] {
+                let x = whole.astype(dtype);
+                // As they lie, in chunks, computed, the last first, and side by side.
+                let plain = [(x.clone(), 1), (x.rechunk(&[rows, piece]), 1), (x.clone() * Scalar::Int(2), 1)];
+                let turned = [(x.transpose(&[1, 0]), 0), (x.rechunk(&[rows, piece]).transpose(&[1, 0]), 0)];
+                for ((name, largest, skip_nan), (x, axis)) in
+                    cases.into_iter().flat_map(|case| plain.iter().chain(&turned).map(move |view| (case, view)))
+                {
+                    let found = x.try_reduce(name, *axis, Params::default()).unwrap();
+                    let want: Vec<f64> =
+                        lines.iter().map(|line| first_of_the_best(line, largest, skip_nan) as f64).collect();
+                    let cx = &contexts()[usize::from(len == 17)];
+                    let got: Vec<f64> = elements(&cx.compute(found).unwrap()).iter().map(|v| v.re).collect();
+                    assert_eq!(got, want, "{name} of {count} lines of {len} {dtype} along axis {axis}");
+                }
+            }
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! Positions of extrema: the first of equal ones; the first NaN, unless NaN is skipped.
 
 use super::extrema::{bound, refuse_empty};
-use super::{Params, Phase, Reducer, Screen, pass, refuse_complex};
+use super::{Extreme, Params, Phase, Reducer, pass, refuse_complex};
 use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
 use crate::error::Result;
@@ -30,30 +30,6 @@ fn replaces(p: &mut Program, better: ElementOp, a: (Value, Value), b: (Value, Va
 fn choose(p: &mut Program, take_b: Value, a: (Value, Value), b: (Value, Value)) {
     let (value, at) = (p.select(take_b, b.0, a.0), p.select(take_b, b.1, a.1));
     p.outputs = vec![value, at];
-}
-
-/// Elements that are no better than one before them change nothing, nor does any after NaN, or NaN where it is skipped.
-fn screen(better: ElementOp, skip_nan: bool, element: DType) -> Result<Screen> {
-    let (worse, best) = match (better, skip_nan) {
-        (ElementOp::Less, false) => (ElementOp::GreaterEqual, ElementOp::Minimum),
-        (ElementOp::Less, true) => (ElementOp::GreaterEqual, ElementOp::Fmin),
-        (_, false) => (ElementOp::LessEqual, ElementOp::Maximum),
-        (_, true) => (ElementOp::LessEqual, ElementOp::Fmax),
-    };
-    let mut matters = Program::default();
-    let (x, before) = (matters.input(element), matters.input(element));
-    let mut yes = matters.op(worse, &[x, before])?;
-    if element.is_inexact() {
-        let nan = matters.op(ElementOp::Isnan, &[if skip_nan { x } else { before }])?;
-        yes = matters.op(ElementOp::LogicalOr, &[yes, nan])?;
-    }
-    yes = matters.op(ElementOp::LogicalNot, &[yes])?;
-    matters.outputs.push(yes);
-    let mut better = Program::default();
-    let (a, b) = (better.input(element), better.input(element));
-    let both = better.op(best, &[a, b])?;
-    better.outputs.push(both);
-    Ok(Screen { matters, better })
 }
 
 fn position(name: &'static str, better: ElementOp, skip_nan: bool, input: DType, params: &Params) -> Result<Reducer> {
@@ -99,7 +75,7 @@ fn position(name: &'static str, better: ElementOp, skip_nan: bool, input: DType,
     let result = pass(&[element, DType::I64], &[DType::F64]);
     let phase = Phase { init: vec![(element, init), (DType::I64, nowhere)], step, merge, result };
     let mut reducer = Reducer::of_one_phase(name, element, phase, finish);
-    reducer.screen = Some(screen(better, skip_nan, element)?);
+    reducer.extreme = Some(Extreme { largest: better == ElementOp::Greater, skip_nan });
     reducer.no_answer = skip_nan.then_some("an all-NaN slice has no such position");
     Ok(reducer)
 }

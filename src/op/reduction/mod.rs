@@ -185,7 +185,7 @@ pub fn of_at_least(reducer: Reducer, least: usize) -> Result<Reducer> {
 
     let phases = reducer.phases.into_iter().chain([counting]).collect();
     let identity = reducer.identity.into_iter().chain([zero]).collect();
-    Ok(Reducer { name: reducer.name, input, phases, leaf, identity, combine, finish, screen: None, no_answer: None })
+    Ok(Reducer { name: reducer.name, input, phases, leaf, identity, combine, finish, extreme: None, no_answer: None })
 }
 
 /// One loop over the elements of a tile.
@@ -201,13 +201,13 @@ pub struct Phase {
     pub result: Program,
 }
 
-/// What most elements can be told by to change nothing, once a good one was seen: of reductions that keep one of them.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Screen {
-    /// `(element, best of earlier ones) -> bool`: whether it may change the state.
-    pub matters: Program,
-    /// `(element, element) -> element`: the better one.
-    pub better: Program,
+/// Which element a reduction to its position looks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Extreme {
+    /// The largest, rather than the smallest.
+    pub largest: bool,
+    /// Whether NaN is skipped; otherwise there is nothing beyond it.
+    pub skip_nan: bool,
 }
 
 /// A reduction for one dtype.
@@ -227,8 +227,8 @@ pub struct Reducer {
     pub combine: Program,
     /// `(state) -> output`.
     pub finish: Program,
-    /// What tells which elements need not be looked at, where there is a way.
-    pub screen: Option<Screen>,
+    /// Which element it looks for, where its state is that element and its position.
+    pub extreme: Option<Extreme>,
     /// What to say when an output is `i64::MAX`, for reductions that have no answer on some data.
     pub no_answer: Option<&'static str>,
 }
@@ -263,7 +263,7 @@ impl Reducer {
         let identity = phase.init.clone();
         let combine = phase.merge.clone();
         let leaf = pass(&dtypes, &[DType::F64]);
-        Self { name, input, phases: vec![phase], leaf, identity, combine, finish, screen: None, no_answer: None }
+        Self { name, input, phases: vec![phase], leaf, identity, combine, finish, extreme: None, no_answer: None }
     }
 }
 
@@ -314,7 +314,7 @@ fn counting(name: &'static str, input: DType, phase: Phase, finish: Program) -> 
     let n = combine.op(ElementOp::Add, &[a[1], b[1]])?;
     combine.outputs = vec![value, n];
     let identity = vec![phase.init[0], (DType::F64, Scalar::Int(0))];
-    Ok(Reducer { name, input, phases: vec![phase], leaf, identity, combine, finish, screen: None, no_answer: None })
+    Ok(Reducer { name, input, phases: vec![phase], leaf, identity, combine, finish, extreme: None, no_answer: None })
 }
 
 /// A program of one input and one output.

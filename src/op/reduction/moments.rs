@@ -106,7 +106,7 @@ fn variance(name: &'static str, root: bool, skip_nan: bool, input: DType, params
         identity: vec![(DType::F64, Scalar::Int(0)), (acc, Scalar::Int(0)), (DType::F64, Scalar::Int(0))],
         combine: merge_moments(acc)?,
         finish: finish_variance(acc, output, root, params)?,
-        screen: None,
+        extreme: None,
         no_answer: None,
     })
 }

@@ -246,8 +246,9 @@ impl<T: To<f64> + Copy> Become for Squares<T> {
     }
 }
 
-/// Lanes whose accumulators stay in registers.
+/// Lanes whose accumulators stay in registers, and of these fewer for what is left.
 const LANES: usize = 32;
+const FEW: usize = 8;
 
 #[inline(always)]
 unsafe fn body<F: Become, const FMA: bool>(
@@ -257,32 +258,40 @@ unsafe fn body<F: Become, const FMA: bool>(
     to: *mut u8,
     n: usize,
 ) {
-    let (from, fixed, to) = (from.cast::<F::Acc>(), fixed.cast::<F::Acc>(), to.cast::<F::Acc>());
-    for at in (0..n - n % LANES).step_by(LANES) {
-        // SAFETY: `LANES` elements from `at` on are among the `n` that every pointer is valid for, as the caller of a
-        // `FoldLoop` upholds; the accumulator stands for what is fixed where that is not looked at.
-        unsafe {
-            let mut acc = from.add(at).cast::<[F::Acc; LANES]>().read();
-            let mean = if F::FIXED { fixed.add(at).cast::<[F::Acc; LANES]>().read() } else { acc };
-            for row in rows {
-                let x = row.cast::<F::Item>().add(at).cast::<[F::Item; LANES]>().read();
-                for lane in 0..LANES {
-                    acc[lane] = F::next::<FMA>(acc[lane], x[lane], mean[lane]);
-                }
-            }
-            to.add(at).cast::<[F::Acc; LANES]>().write(acc);
+    let (many, few) = (n - n % LANES, n - n % FEW);
+    // SAFETY: so many lanes from each of these on are among the `n` that every pointer is valid for, as the caller of a
+    // `FoldLoop` upholds.
+    unsafe {
+        for at in (0..many).step_by(LANES) {
+            fold_lanes::<F, FMA, LANES>((from, fixed, to), rows, at);
+        }
+        for at in (many..few).step_by(FEW) {
+            fold_lanes::<F, FMA, FEW>((from, fixed, to), rows, at);
+        }
+        for at in few..n {
+            fold_lanes::<F, FMA, 1>((from, fixed, to), rows, at);
         }
     }
-    for at in n - n % LANES..n {
-        // SAFETY: as above.
-        unsafe {
-            let mut acc = *from.add(at);
-            let mean = if F::FIXED { *fixed.add(at) } else { acc };
-            for row in rows {
-                acc = F::next::<FMA>(acc, *row.cast::<F::Item>().add(at), mean);
+}
+
+#[inline(always)]
+unsafe fn fold_lanes<F: Become, const FMA: bool, const N: usize>(
+    (from, fixed, to): (*const u8, *const u8, *mut u8),
+    rows: &[*const u8],
+    at: usize,
+) {
+    // SAFETY: the caller has `N` lanes from `at` on; the accumulator stands for what is fixed where that is not looked
+    // at.
+    unsafe {
+        let mut acc = from.cast::<F::Acc>().add(at).cast::<[F::Acc; N]>().read();
+        let mean = if F::FIXED { fixed.cast::<F::Acc>().add(at).cast::<[F::Acc; N]>().read() } else { acc };
+        for row in rows {
+            let x = row.cast::<F::Item>().add(at).cast::<[F::Item; N]>().read();
+            for lane in 0..N {
+                acc[lane] = F::next::<FMA>(acc[lane], x[lane], mean[lane]);
             }
-            *to.add(at) = acc;
         }
+        to.cast::<F::Acc>().add(at).cast::<[F::Acc; N]>().write(acc);
     }
 }
 

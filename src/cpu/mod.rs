@@ -5,7 +5,7 @@
 //! that often stand together), and the registers between them stay in the first cache (`strip.rs`). `space.rs` turns
 //! strided, broadcast and flipped views into strips (short rows through `transpose.rs`); `elementwise.rs`, `reduce.rs`
 //! (with the accumulators of `lanes.rs`, the loops of `folds.rs` that keep them in registers, and those of
-//! `positions.rs` that find extremes) and `scan.rs` walk blocks with them; `gemm.rs` multiplies matrices,
+//! `positions.rs` that find extremes) and `scan.rs` (`doubling.rs`) walk blocks with them; `gemm.rs` multiplies matrices,
 //! `factor.rs` and `lu.rs` factor their tiles; `lines.rs` sorts lines, `select.rs` keeps rows, `lookup.rs` finds elements
 //! in tables (`tables.rs`) and `tally.rs` counts them in bins, chosen by `regional.rs`; `gather.rs` copies elements from
 //! places that are data, `windows.rs` reduces boxes at regular distances, `regrid.rs` makes grids of others, `filter.rs`
@@ -30,6 +30,7 @@ pub(crate) mod folds;
 pub(crate) mod lanes;
 pub(crate) mod positions;
 pub(crate) mod reduce;
+pub(crate) mod doubling;
 pub(crate) mod scan;
 pub(crate) mod gemm;
 pub(crate) mod factor;

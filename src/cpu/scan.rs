@@ -4,11 +4,11 @@
 //! strip holds neighbours along the axis, which are joined over distances 1, 2, 4, ...; the state before the strip is
 //! joined to all of them last. Both orders depend on the tile alone.
 
+use super::doubling::{DoublingLoop, doubling_loop};
 use super::lanes::Register;
 use super::space::{Source, Space, set_sources, target};
 use super::strip::{Machine, STRIP};
 use crate::chunk::Region;
-use crate::chunk::region::Indices;
 use crate::device::View;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
@@ -49,6 +49,8 @@ struct Walk<'a> {
     step: Machine,
     /// From the states of two neighbours to their joint state.
     combine: Machine,
+    /// The same over doubling distances, where there is a loop for that.
+    doubling: Option<DoublingLoop>,
     registers: [Register; 3],
 }
 
@@ -72,6 +74,7 @@ impl<'a> Walk<'a> {
             lift: Machine::new(&lifted(scan, None)?)?,
             step: Machine::new(&lifted(scan, Some(state))?)?,
             combine: Machine::new(&scan.scanner.combine)?,
+            doubling: doubling_loop(&scan.scanner.combine),
             registers: std::array::from_fn(|_| Register::new(state)),
         })
     }
@@ -113,31 +116,39 @@ impl<'a> Walk<'a> {
     /// Lanes hold neighbours along the axis.
     fn by_elements(&mut self, sources: &[Source]) {
         let kept: Vec<usize> = (0..self.region.rank()).filter(|&a| a != self.axis).collect();
-        let dims: Vec<usize> = kept.iter().map(|&a| self.region.shape[a]).collect();
+        let lines: usize = kept.iter().map(|&a| self.region.shape[a]).product();
         let mut row = Space::default();
         row.set_along(&self.region.shape, &[self.axis], sources);
-        for index in Indices::new(&dims) {
-            let shift =
-                |s: &Source| -> isize { index.iter().zip(&kept).map(|(&i, &a)| i.cast_signed() * s.stride(a)).sum() };
-            let shifts: Vec<isize> = sources.iter().map(shift).collect();
+        let (mut index, mut shifts) = (vec![0; kept.len()], vec![0isize; sources.len()]);
+        for _ in 0..lines {
             for tile in 0..self.cuts.len() - 1 {
                 for at in (self.cuts[tile]..self.cuts[tile + 1]).step_by(STRIP) {
                     let n = STRIP.min(self.cuts[tile + 1] - at);
                     self.strip(&mut row, &shifts, at, n, at > self.cuts[tile]);
                 }
             }
+            // The next line, the last axis first.
+            for (i, &a) in index.iter_mut().zip(&kept).rev() {
+                *i += 1;
+                let ends = *i == self.region.shape[a];
+                let steps = if ends { 1 - self.region.shape[a].cast_signed() } else { 1 };
+                shifts.iter_mut().zip(sources).for_each(|(shift, source)| *shift += steps * source.stride(a));
+                if !ends {
+                    break;
+                }
+                *i = 0;
+            }
         }
     }
 
-    /// One strip of neighbours; the third register holds the state before it where it `continues` a tile.
-    fn strip(&mut self, row: &mut Space, shifts: &[isize], at: usize, n: usize, continues: bool) {
-        for (i, &shift) in shifts[..self.inputs].iter().enumerate() {
-            self.lift.set_input(i, row.load(i, shift, at, n));
-        }
-        self.lift.set_output(0, self.registers[0].ptr(0));
-        // SAFETY: `load` gives `n` elements of each input, registers hold STRIP states.
-        unsafe { self.lift.run(n) };
+    /// Joins the `n` states in the first register over doubling distances; the register where they end, and the other.
+    fn double(&mut self, n: usize) -> (usize, usize) {
         let (mut from, mut to) = (0, 1);
+        if let Some(run) = self.doubling {
+            let (first, second) = (self.registers[0].ptr(0), self.registers[1].ptr(0));
+            // SAFETY: two registers, each of STRIP states.
+            return if unsafe { run(first, second, n) } { (1, 0) } else { (0, 1) };
+        }
         let mut distance = 1;
         while distance < n {
             let (low, high) = (self.registers[from].ptr(0), self.registers[from].ptr(distance));
@@ -153,6 +164,18 @@ impl<'a> Walk<'a> {
             (from, to) = (to, from);
             distance *= 2;
         }
+        (from, to)
+    }
+
+    /// One strip of neighbours; the third register holds the state before it where it `continues` a tile.
+    fn strip(&mut self, row: &mut Space, shifts: &[isize], at: usize, n: usize, continues: bool) {
+        for (i, &shift) in shifts[..self.inputs].iter().enumerate() {
+            self.lift.set_input(i, row.load(i, shift, at, n));
+        }
+        self.lift.set_output(0, self.registers[0].ptr(0));
+        // SAFETY: `load` gives `n` elements of each input, registers hold STRIP states.
+        unsafe { self.lift.run(n) };
+        let (mut from, to) = self.double(n);
         if continues {
             self.registers[2].spread(n);
             self.combine.set_input(0, self.registers[2].ptr(0));

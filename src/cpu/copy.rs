@@ -2,7 +2,6 @@
 
 use super::isa::{self, Isa};
 use crate::chunk::Region;
-use crate::chunk::region::Indices;
 use crate::device::View;
 use crate::shape;
 
@@ -178,39 +177,162 @@ pub(crate) fn copy_strided(view: &View, to: StridedBox, out: &mut [u8], lengths:
         return;
     }
     let from = view.block.bytes();
-    // Trailing axes that are neighbours in both arrays are one run.
-    let mut run: usize = 1;
-    let mut split = lengths.len();
-    while split > 0 {
-        let axis = split - 1;
-        let joined = lengths[axis] == 1 || (view.strides[axis] == run.cast_signed() && to.strides[axis] == run);
-        if !joined {
-            break;
-        }
-        run *= lengths[axis];
-        split = axis;
+    let mut axes = joined(view, &to, lengths);
+    let run = axes.pop_if(|axis| (axis.from, axis.to) == (1, 1)).map_or(1, |axis| axis.len);
+    let single = CopyAxis { len: 1, from: 0, to: 0 };
+    let inner = axes.pop().unwrap_or(single);
+    if run > 1 || inner.len == 1 {
+        let bytes = run * itemsize;
+        each_place(&axes, (view.offset, to.offset), |mut f, mut t| {
+            for _ in 0..inner.len {
+                out[t * itemsize..][..bytes].copy_from_slice(&from[f * itemsize..][..bytes]);
+                (f, t) = (f.wrapping_add_signed(inner.from), t + inner.to);
+            }
+        });
+        return;
     }
-    let (inner, step) = if run == 1 && split > 0 { (lengths[split - 1], view.strides[split - 1]) } else { (1, 0) };
-    let out_step = if inner > 1 { to.strides[split - 1] } else { 0 };
-    let outer = &lengths[..if inner > 1 { split - 1 } else { split }];
-    for row in Indices::new(outer) {
-        let mut f = view.offset.cast_signed();
-        let mut t = to.offset;
-        for (a, &i) in row.iter().enumerate() {
-            f += i.cast_signed() * view.strides[a];
-            t += i * to.strides[a];
+    // Of short lines side by side, the first elements make a line, then the second ones.
+    let longer = axes.pop_if(|axis| inner.len < SHORT && axis.len > inner.len);
+    let (line, lines) = longer.map_or((inner, single), |axis| (axis, inner));
+    each_place(&axes, (view.offset, to.offset), |f, t| {
+        for start in (0..line.len).step_by(LINE) {
+            for k in 0..lines.len {
+                let f = f.wrapping_add_signed(start.cast_signed() * line.from + k.cast_signed() * lines.from);
+                let t = t + start * line.to + k * lines.to;
+                let part = CopyAxis { len: LINE.min(line.len - start), ..line };
+                match itemsize {
+                    1 => copy_line::<1>(from, f, out, t, part),
+                    2 => copy_line::<2>(from, f, out, t, part),
+                    4 => copy_line::<4>(from, f, out, t, part),
+                    8 => copy_line::<8>(from, f, out, t, part),
+                    _ => copy_line::<16>(from, f, out, t, part),
+                }
+            }
         }
-        for k in 0..inner {
-            let f = f.wrapping_add(k.cast_signed() * step).cast_unsigned() * itemsize;
-            let t = (t + k * out_step) * itemsize;
-            out[t..t + run * itemsize].copy_from_slice(&from[f..f + run * itemsize]);
+    });
+}
+
+/// Lines of fewer elements are taken across.
+const SHORT: usize = 8;
+
+/// Elements of a line that are copied before those of the next to it: what lies between them is still in the cache.
+const LINE: usize = 1024;
+
+/// An axis of a box that is copied: its length, and the distances of neighbours along it on both sides.
+#[derive(Debug, Clone, Copy)]
+struct CopyAxis {
+    len: usize,
+    from: isize,
+    to: usize,
+}
+
+/// The axes of a box, those left out that have one index, neighbours joined where they are one axis on both sides.
+fn joined(view: &View, to: &StridedBox, lengths: &[usize]) -> Vec<CopyAxis> {
+    let mut axes: Vec<CopyAxis> = Vec::with_capacity(lengths.len());
+    for (a, &len) in lengths.iter().enumerate().filter(|&(_, &len)| len > 1) {
+        let axis = CopyAxis { len, from: view.strides[a], to: to.strides[a] };
+        match axes.last_mut() {
+            Some(last) if (last.from, last.to) == (axis.from * len.cast_signed(), axis.to * len) => {
+                *last = CopyAxis { len: last.len * len, ..axis };
+            }
+            _ => axes.push(axis),
         }
+    }
+    axes
+}
+
+/// Calls `body` with the places on both sides of every index along `axes`, in row-major order.
+fn each_place(axes: &[CopyAxis], (mut from, mut to): (usize, usize), mut body: impl FnMut(usize, usize)) {
+    let mut index = vec![0usize; axes.len()];
+    loop {
+        body(from, to);
+        let mut axis = axes.len();
+        loop {
+            if axis == 0 {
+                return;
+            }
+            axis -= 1;
+            let CopyAxis { len, from: f, to: t } = axes[axis];
+            if index[axis] + 1 < len {
+                index[axis] += 1;
+                (from, to) = (from.wrapping_add_signed(f), to + t);
+                break;
+            }
+            (from, to) = (from.wrapping_add_signed(-f * index[axis].cast_signed()), to - t * index[axis]);
+            index[axis] = 0;
+        }
+    }
+}
+
+/// Copies a line of elements of `N` bytes, which begins at these places.
+fn copy_line<const N: usize>(from: &[u8], first: usize, out: &mut [u8], to: usize, line: CopyAxis) {
+    let (from, out) = (from.as_chunks::<N>().0, out.as_chunks_mut::<N>().0);
+    let last = first.wrapping_add_signed((line.len - 1).cast_signed() * line.from);
+    let from = &from[first.min(last)..=first.max(last)];
+    if line.to == 1 {
+        take_every(from, line.from, &mut out[to..to + line.len]);
+        return;
+    }
+    let mut at = if last < first { from.len() - 1 } else { 0 };
+    for element in out[to..].iter_mut().step_by(line.to.max(1)).take(line.len) {
+        *element = from[at];
+        at = at.wrapping_add_signed(line.from);
+    }
+}
+
+/// Elements that are not worth choosing an instruction set for.
+const FEW: usize = 8;
+
+/// Copies every `step`th element of `from` to `out`: from the first on, or from the last back where that is negative.
+/// As many as `out` has are there.
+#[inline]
+pub(crate) fn take_every<T: Copy>(from: &[T], step: isize, out: &mut [T]) {
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2")]
+    fn avx2<T: Copy>(from: &[T], step: isize, out: &mut [T]) {
+        take_steps(from, step, out);
+    }
+
+    match isa::best() {
+        _ if out.len() < FEW => take_steps(from, step, out),
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: `best` found these instructions, or more, on this machine.
+        Isa::Avx2 | Isa::Avx512 => unsafe { avx2(from, step, out) },
+        _ => take_steps(from, step, out),
+    }
+}
+
+/// Compiled for each instruction set: a distance that is known lets the loop be one over vectors.
+#[inline(always)]
+fn take_steps<T: Copy>(from: &[T], step: isize, out: &mut [T]) {
+    match step {
+        0 => out.fill(from[0]),
+        1 => out.copy_from_slice(&from[..out.len()]),
+        -1 => out.iter_mut().zip(from.iter().rev()).for_each(|(o, x)| *o = *x),
+        2 => take_known::<T, 2>(from, out),
+        3 => take_known::<T, 3>(from, out),
+        4 => take_known::<T, 4>(from, out),
+        1.. => out.iter_mut().zip(from.iter().step_by(step.unsigned_abs())).for_each(|(o, x)| *o = *x),
+        _ => out.iter_mut().zip(from.iter().rev().step_by(step.unsigned_abs())).for_each(|(o, x)| *o = *x),
+    }
+}
+
+#[inline(always)]
+fn take_known<T: Copy, const STEP: usize>(from: &[T], out: &mut [T]) {
+    let (whole, rest) = from.as_chunks::<STEP>();
+    let n = whole.len().min(out.len());
+    out[..n].iter_mut().zip(whole).for_each(|(o, chunk)| *o = chunk[0]);
+    if let (Some(last), Some(x)) = (out.get_mut(n), rest.first()) {
+        *last = *x;
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chunk::region::Indices;
+    use crate::device::block::{Block, Buffer};
+    use crate::dtype::DType;
 
     #[test]
     fn reversed_axes() {
@@ -220,7 +342,7 @@ mod tests {
         let other = shape::strides(&stored);
         // Every element holds its own place in C order, and stands where Fortran order puts it.
         let mut from = vec![0u8; 4 * shape::size(&shape)];
-        for index in crate::chunk::region::Indices::new(&shape) {
+        for index in Indices::new(&shape) {
             let place: usize = index.iter().zip(&strides).map(|(i, s)| i * s).sum();
             let at: usize = index.iter().rev().zip(&other).map(|(i, s)| i * s).sum();
             from[4 * at..4 * at + 4].copy_from_slice(&u32::try_from(place).unwrap().to_ne_bytes());
@@ -229,6 +351,72 @@ mod tests {
         reverse_axes(&from, &shape, &mut out, 4);
         let expect: Vec<u8> = (0..8400u32).flat_map(u32::to_ne_bytes).collect();
         assert_eq!(out, expect);
+    }
+
+    #[test]
+    fn boxes_of_any_strides() {
+        let element = |i: usize| (i as u32).wrapping_mul(2_654_435_761).to_ne_bytes();
+        let mut buffer = Buffer::zeroed(4 * 20_000);
+        buffer.bytes_mut().as_chunks_mut::<4>().0.iter_mut().enumerate().for_each(|(i, slot)| *slot = element(i));
+        let block = Block::new(DType::U32, &[20_000], buffer).unwrap();
+        for (lengths, offset, strides, places) in [
+            // Broadcast, transposed, flipped, whole rows, short lines side by side, one element, none.
+            ([30, 50, 2], 0, [50isize, 1, 0], [100usize, 2, 1]),
+            ([3, 1200, 2], 5, [3000, 2, 1], [2400, 1, 1200]),
+            ([2, 9, 7], 100, [-50, -5, 1], [63, 7, 1]),
+            ([4, 5, 6], 0, [300, 6, 1], [60, 6, 1]),
+            ([40, 3, 3], 0, [20, 0, 5], [9, 3, 1]),
+            ([1, 1, 1], 7, [0, 0, 0], [1, 1, 1]),
+            ([5, 0, 2], 0, [1, 1, 1], [1, 1, 1]),
+        ] {
+            let view = View { block: block.clone(), offset, strides: strides.to_vec() };
+            let size = lengths.iter().zip(&places).map(|(n, p)| n * p).sum::<usize>() + 3;
+            let (mut out, mut expect) = (vec![0u8; 4 * size], vec![0u8; 4 * size]);
+            copy_strided(&view, StridedBox::with(2, places.to_vec()), &mut out, &lengths, 4);
+            for index in Indices::new(&lengths) {
+                let from: isize = index.iter().zip(&strides).map(|(&i, s)| i.cast_signed() * s).sum();
+                let to: usize = index.iter().zip(&places).map(|(i, p)| i * p).sum::<usize>() + 2;
+                expect[4 * to..][..4].copy_from_slice(&element(offset.wrapping_add_signed(from)));
+            }
+            assert!(out == expect, "{lengths:?} from {offset} in {strides:?} to {places:?}");
+        }
+    }
+
+    #[test]
+    fn boxes_in_steps() {
+        fn check<const N: usize>() {
+            let dims = [3usize, 70];
+            let elements: Vec<[u8; N]> = (0..210).map(|i| std::array::from_fn(|k| (i * 7 + k) as u8)).collect();
+            let mut block = Buffer::zeroed(210 * N);
+            block.bytes_mut().copy_from_slice(elements.as_flattened());
+            let dtype = DType::ALL.into_iter().find(|d| d.size() == N).unwrap();
+            let block = Block::new(dtype, &dims, block).unwrap();
+            for step in [-7, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5] {
+                for len in [1, 2, 3, 4, 7, 8, 9, 10] {
+                    for out_step in [1, 2, 3] {
+                        let offset = if step < 0 { 69usize } else { 0 };
+                        let view = View { block: block.clone(), offset, strides: vec![70, step] };
+                        let width = len * out_step + 1;
+                        let mut out = vec![0u8; 3 * width * N];
+                        let to = StridedBox::with(1, vec![width, out_step]);
+                        copy_strided(&view, to, &mut out, &[3, len], N);
+                        let mut expect = vec![[0u8; N]; 3 * width];
+                        for row in 0..3 {
+                            for k in 0..len {
+                                let from = (offset + 70 * row).wrapping_add_signed(k.cast_signed() * step);
+                                expect[1 + row * width + k * out_step] = elements[from];
+                            }
+                        }
+                        assert_eq!(out, expect.as_flattened(), "{N} bytes, {len} in steps of {step} to {out_step}");
+                    }
+                }
+            }
+        }
+        check::<1>();
+        check::<2>();
+        check::<4>();
+        check::<8>();
+        check::<16>();
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Index spaces walked in strips: strided, broadcast and flipped views as contiguous runs of elements.
 
+use super::copy::take_every;
 use super::strip::STRIP;
 use super::transpose::{Lines, rows_of};
 use crate::chunk::tiling::FAN_IN;
@@ -261,17 +262,6 @@ struct Walk<'a> {
     n: usize,
 }
 
-/// Copies every `K`th element from `from` on: a distance that is known lets the loop be one over vectors.
-///
-/// # Safety
-/// `from` is valid for `K` times as many elements as `out` has, less `K - 1`.
-unsafe fn every<T: Copy, const K: usize>(from: *const T, out: &mut [T]) {
-    for (k, o) in out.iter_mut().enumerate() {
-        // SAFETY: by contract of this function.
-        *o = unsafe { from.wrapping_add(K * k).read_unaligned() };
-    }
-}
-
 impl Walk<'_> {
     /// Tells of every run of elements along the innermost axis: how many come before it, its length, the offset in
     /// bytes of its first element, and the distance of its elements.
@@ -300,20 +290,9 @@ impl Walk<'_> {
             // SAFETY: by contract of this function; blocks are aligned for their elements and so are strides.
             unsafe {
                 let out = std::slice::from_raw_parts_mut(to.add(done), run);
-                let size = size_of::<T>().cast_signed();
-                if stride == 0 {
-                    out.fill(from.cast::<T>().read_unaligned());
-                } else if stride == size {
-                    every::<T, 1>(from.cast(), out);
-                } else if stride == 2 * size {
-                    every::<T, 2>(from.cast(), out);
-                } else if stride == 4 * size {
-                    every::<T, 4>(from.cast(), out);
-                } else {
-                    for (k, o) in out.iter_mut().enumerate() {
-                        *o = from.wrapping_offset(k.cast_signed() * stride).cast::<T>().read_unaligned();
-                    }
-                }
+                let (step, reach) = (stride / size_of::<T>().cast_signed(), (run - 1).cast_signed() * stride);
+                let first = from.wrapping_offset(reach.min(0)).cast::<T>();
+                take_every(std::slice::from_raw_parts(first, (run - 1) * step.unsigned_abs() + 1), step, out);
             }
         });
     }

@@ -103,7 +103,7 @@ pub(crate) trait Integers: PrimInt + WrappingAdd + WrappingSub + WrappingMul + W
     fn gcd(self, y: Self) -> Self {
         let (mut a, mut b) = (self.magnitude(), y.magnitude());
         while b != Self::zero() {
-            (a, b) = (b, a.trunc_rem(b));
+            (a, b) = (b, a % b);
         }
         a.magnitude()
     }
@@ -123,18 +123,41 @@ pub(crate) trait Integers: PrimInt + WrappingAdd + WrappingSub + WrappingMul + W
 }
 
 macro_rules! integers {
-    ($($T:ty, |$x:ident| $abs:expr);*) => { $(impl Integers for $T {
+    ($($T:ty, |$x:ident| $abs:expr, |$a:ident, $b:ident| $over:expr);*) => { $(impl Integers for $T {
         const BITS: u32 = <$T>::BITS;
         #[inline(always)]
         fn magnitude(self) -> Self { let $x = self; $abs }
         #[inline(always)]
-        fn trunc_over(self, y: Self) -> Self { if y == 0 { 0 } else { self.wrapping_div(y) } }
+        fn trunc_over(self, y: Self) -> Self { let ($a, $b) = (self, y); if y == 0 { 0 } else { $over } }
         #[inline(always)]
-        fn trunc_rem(self, y: Self) -> Self { if y == 0 { 0 } else { self.wrapping_rem(y) } }
+        fn trunc_rem(self, y: Self) -> Self {
+            if y == 0 { 0 } else { self.wrapping_sub(self.trunc_over(y).wrapping_mul(y)) }
+        }
     })* };
 }
-integers!(i8, |x| x.wrapping_abs(); i16, |x| x.wrapping_abs(); i32, |x| x.wrapping_abs(); i64, |x| x.wrapping_abs();
-          u8, |x| x; u16, |x| x; u32, |x| x; u64, |x| x);
+
+/// The quotient of short integers towards 0 through floats, for which processors have vectors: between a quotient that
+/// is no integer and the next integer there are floats, so that it is not rounded to that.
+macro_rules! through {
+    ($F:ty, $T:ty, $x:ident, $y:ident) => {{
+        #[expect(clippy::cast_possible_truncation, reason = "quotients are no larger than what is divided")]
+        #[allow(clippy::cast_sign_loss, reason = "nor are they of another sign")]
+        let quotient = (<$F>::from($x) / <$F>::from($y)) as $T;
+        quotient
+    }};
+    // The lowest number over -1 wraps.
+    (signed $F:ty, $T:ty, $x:ident, $y:ident) => {
+        if $y == -1 { $x.wrapping_neg() } else { through!($F, $T, $x, $y) }
+    };
+}
+integers!(i8, |x| x.wrapping_abs(), |x, y| through!(signed f32, i8, x, y);
+          i16, |x| x.wrapping_abs(), |x, y| through!(signed f32, i16, x, y);
+          i32, |x| x.wrapping_abs(), |x, y| through!(signed f64, i32, x, y);
+          i64, |x| x.wrapping_abs(), |x, y| x.wrapping_div(y);
+          u8, |x| x, |x, y| through!(f32, u8, x, y);
+          u16, |x| x, |x, y| through!(f32, u16, x, y);
+          u32, |x| x, |x, y| x.wrapping_div(y);
+          u64, |x| x, |x, y| x.wrapping_div(y));
 
 macro_rules! elementary {
     ($($method:ident = $f32:ident, $f64:ident;)*) => {
@@ -386,5 +409,49 @@ impl<R: Float> Complexes for Complex<R> {
     fn or_zero(self, x: Self) -> Self {
         let zero = R::zero();
         if x.re == zero && x.im == zero { Self::new(zero, zero) } else { self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Integers;
+
+    /// Quotients and remainders of `x` by `y` as the wide integers have them.
+    macro_rules! check {
+        ($T:ty, $x:expr, $y:expr) => {{
+            let (x, y): ($T, $T) = ($x, $y);
+            let (wide, by) = (i128::from(x), i128::from(y));
+            let (over, left) = if y == 0 { (0, 0) } else { (wide / by, wide % by) };
+            let below = left != 0 && (left < 0) != (by < 0);
+            assert_eq!(x.trunc_over(y), over as $T, "{x} / {y}");
+            assert_eq!(x.trunc_rem(y), left as $T, "{x} % {y}");
+            assert_eq!(x.floor_over(y), (over - i128::from(below)) as $T, "{x} // {y}");
+            assert_eq!(x.floor_rem(y), (left + if below { by } else { 0 }) as $T, "{x} mod {y}");
+        }};
+    }
+
+    #[test]
+    fn quotients_through_floats_are_exact() {
+        for (x, y) in (0..=u8::MAX).flat_map(|x| (0..=u8::MAX).map(move |y| (x, y))) {
+            check!(u8, x, y);
+            check!(i8, x.cast_signed(), y.cast_signed());
+        }
+        // Multiples of a divisor and their neighbours, at both ends and between.
+        for y in [1u16, 2, 3, 7, 255, 256, 257, 9973, 32_767, 32_768, 65_534, 65_535, 0] {
+            for x in (0..=u16::MAX).filter(|x| *x < 300 || *x > 65_000 || x % y.max(1) < 2 || x % 97 == 0) {
+                check!(u16, x, y);
+                check!(i16, x.cast_signed(), y.cast_signed());
+            }
+        }
+        let ends = [0u32, 1, 2, 3, 7, 10, 65_535, 65_537, 0x7fff_fffe, 0x7fff_ffff, 0x8000_0000, 0x8000_0001, u32::MAX];
+        for y in ends {
+            for k in ends.into_iter().chain((1..200).map(|k: u32| k.wrapping_mul(0x9e37_79b9))) {
+                let multiple = k / y.max(1) * y.max(1);
+                for x in [k, multiple, multiple.wrapping_sub(1), multiple.wrapping_add(1)] {
+                    check!(i32, x.cast_signed(), y.cast_signed());
+                    check!(u32, x, y);
+                }
+            }
+        }
     }
 }

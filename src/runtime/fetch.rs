@@ -65,6 +65,8 @@ pub(crate) struct Memo {
     reads: Vec<((Origin, Vec<Positions>), Data)>,
     /// The boxes of results that it needs, where some would overlap.
     demand: Option<Demand>,
+    /// Boxes of stores that are read whole, whoever needs a part of them.
+    together: Vec<(usize, Region)>,
     /// Whether other tasks read the same again, so that whole chunks are worth keeping too.
     pub(super) again: bool,
     /// What the task before has left, and this one leaves.
@@ -108,7 +110,42 @@ impl Shared<'_> {
     pub(crate) fn views(&self, id: StageId, region: &Region, memo: &mut Memo) -> Result<Vec<View<Data>>> {
         memo.expect(self, std::iter::once(id), region);
         let stage = &self.plan.stages[id];
+        self.join_reads(stage, region, memo);
         stage.inputs.iter().map(|input| self.input(stage, input, region, memo)).collect()
+    }
+
+    /// Has what several inputs of a stage need of one unchunked store read at once, where that is no more than what each
+    /// of them needs by itself: neighbours are mostly the same elements.
+    fn join_reads(&self, stage: &Stage, region: &Region, memo: &mut Memo) {
+        let spans: Vec<(usize, Region, usize)> = stage
+            .inputs
+            .iter()
+            .filter_map(|input| {
+                let piece = input.single()?;
+                let Origin::Store(s) = piece.origin else { return None };
+                let store = &self.plan.stores[s];
+                if store.in_memory() || !store.random_access() || runs(self.plan, piece, region).len() != 1 {
+                    return None;
+                }
+                let (span, positions) = piece.map.source(region);
+                Some((s, span, positions.iter().map(|p| p.count).product()))
+            })
+            .collect();
+        for (i, (s, first, _)) in spans.iter().enumerate() {
+            let same = || spans.iter().filter(|(other, ..)| other == s);
+            if spans[..i].iter().any(|(other, ..)| other == s) || same().all(|(_, span, _)| span == first) {
+                continue;
+            }
+            let mut hull = first.clone();
+            for a in 0..hull.rank() {
+                let end = same().map(|(_, span, _)| span.end(a)).max().unwrap_or(0);
+                hull.start[a] = same().map(|(_, span, _)| span.start[a]).min().unwrap_or(0);
+                hull.shape[a] = end - hull.start[a];
+            }
+            if hull.size() <= same().map(|(.., count)| count).sum() {
+                memo.together.push((*s, hull));
+            }
+        }
     }
 
     /// The elements that an on-demand stage has in `region`.
@@ -244,18 +281,27 @@ impl Shared<'_> {
                     let block = self.held(store.as_ref(), &span)?;
                     return Ok(through(&piece.map, region, &block, Some(&span)));
                 }
+                let mut joined = memo.together.iter().filter(|(store, _)| *store == s);
+                let together = joined.find(|(_, hull)| hull.contains(&piece.map.source(region).0));
+                let together = together.map(|(_, hull)| hull.clone());
+                let mut read = |positions: &[Positions]| {
+                    self.remembered(piece.origin, positions, memo, |shared, memo| {
+                        shared
+                            .read(s, positions, memo)
+                            .map_err(|e| e.at(format!("for {} built at {}", stage.label, stage.site)))
+                    })
+                };
+                if let Some(hull) = together {
+                    return Ok(through(&piece.map, region, &read(&every(&hull))?, Some(&hull)));
+                }
                 let positions = piece.map.positions(region);
-                let block = self.remembered(piece.origin, &positions, memo, |shared, memo| {
-                    shared
-                        .read(s, &positions, memo)
-                        .map_err(|e| e.at(format!("for {} built at {}", stage.label, stage.site)))
-                })?;
+                let block = read(&positions)?;
                 let (offset, strides) = piece.map.dense_view(rank, &positions);
                 Ok(View { block, offset, strides })
             }
             Origin::Iota(_) => {
                 let positions = piece.map.positions(region);
-                let block = self.cx.data(iota(&positions, dtype)?);
+                let block = self.cx.data(self.iota(&positions, dtype)?);
                 let (offset, strides) = piece.map.dense_view(rank, &positions);
                 Ok(View { block, offset, strides })
             }
@@ -264,13 +310,24 @@ impl Shared<'_> {
                 let span = piece.map.source(region).0;
                 let around = memo.demand.as_ref().and_then(|demand| demand.around(piece.origin, &span));
                 let span = around.cloned().unwrap_or(span);
-                let block = self.remembered(piece.origin, &boxed(&span), memo, |shared, memo| match held {
+                let block = self.remembered(piece.origin, &every(&span), memo, |shared, memo| match held {
                     Some(Held::Spilled(log)) => shared.unspill(log, &span, dtype).map(|block| shared.cx.data(block)),
                     _ => shared.evaluate(id, &span, memo),
                 })?;
                 Ok(through(&piece.map, region, &block, Some(&span)))
             }
         }
+    }
+
+    /// The indices themselves, along one axis.
+    fn iota(&self, positions: &[Positions], dtype: DType) -> Result<Block> {
+        let Some(p) = positions.first() else { return Err(Error::bug("an index has an axis")) };
+        debug_assert_eq!(dtype, DType::I64);
+        let mut buffer = self.cx.memory().buffer(p.count * dtype.size());
+        for (k, slot) in buffer.bytes_mut().as_chunks_mut::<8>().0.iter_mut().enumerate() {
+            *slot = (p.first + k * p.step).to_ne_bytes();
+        }
+        Block::new(dtype, &[p.count], buffer)
     }
 
     /// Tells stores what is read next.
@@ -305,7 +362,7 @@ impl Shared<'_> {
 
     /// As [`Shared::evaluate`], once per task and region.
     pub(crate) fn remembered_stage(&self, id: StageId, region: &Region, memo: &mut Memo) -> Result<Data> {
-        self.remembered(Origin::Stage(id, 0), &boxed(region), memo, |shared, memo| shared.evaluate(id, region, memo))
+        self.remembered(Origin::Stage(id, 0), &every(region), memo, |shared, memo| shared.evaluate(id, region, memo))
     }
 
     fn remembered(
@@ -407,7 +464,7 @@ impl Shared<'_> {
 }
 
 /// All positions of a box.
-fn boxed(region: &Region) -> Vec<Positions> {
+fn every(region: &Region) -> Vec<Positions> {
     region.start.iter().zip(&region.shape).map(|(&first, &count)| Positions { first, step: 1, count }).collect()
 }
 
@@ -426,13 +483,4 @@ fn through(map: &IndexMap, region: &Region, data: &Data, held: Option<&Region>) 
         }
     }
     View { block: data.clone(), offset: offset.max(0).cast_unsigned(), strides }
-}
-
-/// The indices themselves, along one axis.
-fn iota(positions: &[Positions], dtype: DType) -> Result<Block> {
-    let Some(p) = positions.first() else { return Err(Error::bug("an index has an axis")) };
-    #[expect(clippy::cast_possible_wrap, reason = "lengths fit i64")]
-    let values: Vec<i64> = (0..p.count).map(|k| (p.first + k * p.step) as i64).collect();
-    debug_assert_eq!(dtype, DType::I64);
-    Block::from_vec(values, &[p.count])
 }

@@ -18,6 +18,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 /// A box that is at most this part of its chunk is decoded without the rest, where the store can do that.
 const LITTLE: usize = 2;
 
+/// Bytes from one position to the next up to which unchunked data is read with what lies between them,
+const NEAR: usize = 16 << 10;
+
+/// and the most that is read so at once.
+const TOGETHER: usize = 512 << 10;
+
 impl Shared<'_> {
     /// The elements of a stored array at the product of these positions.
     pub(super) fn read(&self, s: usize, positions: &[Positions], memo: &mut Memo) -> Result<Data> {
@@ -160,18 +166,32 @@ impl ChunkPart {
 /// Per axis and chunk: the chunk, the first position in it, how many, and where they begin among all.
 type AxisPart = (usize, usize, usize, usize);
 
-/// The chunks that hold any of the positions. Unchunked data is cut where positions are apart on outer axes, so that
-/// nothing between them is read.
+/// The chunks that hold any of the positions. Unchunked data is cut where positions on outer axes are far apart, so that
+/// little between them is read.
 pub(super) fn chunk_parts(store: &dyn Store, positions: &[Positions], span: &Region) -> Vec<ChunkPart> {
     let info = store.info();
     let random = store.random_access();
     let last = positions.len().saturating_sub(1);
+    let strides = shape::strides(&info.chunks.shape());
+    // The elements of a box that is one index long along an axis, if it is cut at every index where there are steps.
+    let beside = |a: usize| -> usize {
+        let length = |k: usize| if positions[k].step == 1 || k == last { span.shape[k] } else { 1 };
+        (0..positions.len()).filter(|&k| k != a).map(length).product()
+    };
+    let together = |a: usize| {
+        let step = positions[a].step;
+        let near = strides[a] * step * info.dtype.size() <= NEAR;
+        if near { (TOGETHER / (beside(a) * step * info.dtype.size()).max(1)).max(1) } else { 1 }
+    };
     let axes: Vec<Vec<AxisPart>> = positions
         .iter()
         .enumerate()
         .map(|(a, p)| match random {
             true if p.step == 1 || a == last => vec![(0, p.first, p.count, 0)],
-            true => (0..p.count).map(|k| (0, p.first + k * p.step, 1, k)).collect(),
+            true => {
+                let most = together(a);
+                (0..p.count).step_by(most).map(|k| (0, p.first + k * p.step, most.min(p.count - k), k)).collect()
+            }
             false => axis_parts(&info.chunks.axes()[a], p),
         })
         .collect();

@@ -4,7 +4,10 @@
 
 use super::contexts;
 use hyperslab::shape::slice::{Index, Item};
+use hyperslab::store::Create;
+use hyperslab::{Array, Context, lang};
 use ndarray::{Array3, ArrayD, s};
+use std::collections::BTreeMap;
 
 fn data() -> Array3<i64> {
     Array3::from_shape_fn((7, 5, 6), |(i, j, k)| i64::try_from(100 * i + 10 * j + k).unwrap())
@@ -19,7 +22,7 @@ fn check(index: impl Into<Index> + Clone, want: &ArrayD<i64>) {
             // The same through arithmetic, and through a reduction that keeps every element.
             let through = cx.compute((&x * 2 - &x).slice(index.clone())).unwrap();
             assert_eq!(&through, want, "chunks {chunk:?}, through arithmetic");
-            let stacked = hyperslab::Array::stack(&[x.clone(), x.clone()], 3).unwrap().max(3);
+            let stacked = Array::stack(&[x.clone(), x.clone()], 3).unwrap().max(3);
             assert_eq!(&cx.compute(stacked.slice(index.clone())).unwrap(), want, "chunks {chunk:?}, through a maximum");
         }
     }
@@ -58,5 +61,40 @@ fn slices_of_slices() {
         let y = x.slice((.., -3)).slice(5..300).slice((.., 11));
         let want: Vec<i64> = (0..1000).rev().step_by(3).skip(5).take(295).step_by(11).collect();
         assert_eq!(cx.compute(y).unwrap().as_slice().unwrap(), want);
+    }
+}
+
+#[test]
+fn views_of_a_file_are_those_of_the_array_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    for (rows, columns) in [(600usize, 64usize), (37, 7), (5000, 1), (3, 3000)] {
+        let path = folder.path().join(format!("{rows}.npy"));
+        let a = ndarray::Array2::from_shape_fn((rows, columns), |(i, j)| (i * columns + j) as f32 / 3.0).into_dyn();
+        let cx = &contexts()[0];
+        cx.compute(cx.from_ndarray(a.clone()).unwrap().store(&path, Create::new())).unwrap();
+        // Neighbours, those in between, stencils, turned around, far apart, broadcast; read once or as they come.
+        for (text, reads) in [
+            ("x[1:] - x[:-1]", 1.2),
+            ("x[::2][:1] + x[1::2]", 2.0),
+            ("x[:-1:2] * 2 + x[1::2]", 1.2),
+            ("x[2:] + x[:-2] - 2 * x[1:-1]", 1.7),
+            ("x[::-1] - x", 2.0),
+            ("x[::3]", 1.01),
+            ("x[::-7].sum()", 1.01),
+            ("x[:, ::2].sum(-1)", 1.01),
+            ("x - x[0]", 2.0),
+            ("x - x[:, :1]", 2.0),
+            ("x.T - x.T[::-1]", 2.0),
+            ("concatenate((x[:, 1:], x[:, :1]), axis=1) - x", 3.0),
+            ("stack((x, x[::-1]), axis=-1)", 2.0),
+        ] {
+            let of = |x: Array| lang::evaluate(text, &BTreeMap::from([("x".to_owned(), x)])).unwrap().remove(0);
+            let want = cx.compute(of(cx.from_ndarray(a.clone()).unwrap().into_dyn())).unwrap();
+            let cx = Context::builder().threads(2).memory("256MiB").device("cpu").build().unwrap();
+            let got = cx.compute(of(cx.open(&path).unwrap())).unwrap();
+            assert_eq!(got.block().bytes(), want.block().bytes(), "{text} of {rows} by {columns}");
+            let read = cx.report().bytes_read as f64 / (4 * rows * columns) as f64;
+            assert!(rows < 1000 && columns < 1000 || read <= reads, "{text} of {rows} by {columns}: {read}");
+        }
     }
 }

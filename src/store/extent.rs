@@ -41,6 +41,52 @@ struct Reach {
 const OF_FILES: Reach = Reach { short: 32 << 10, gather: 1 << 20, near: 4 << 10 };
 const OF_OBJECTS: Reach = Reach { short: 32 << 10, gather: 4 << 20, near: 32 << 10 };
 
+/// Bytes of a run below which it is not written by itself.
+const SHORT: usize = 4 << 10;
+
+/// The pieces in which an array of this shape is written: those of `chunks`, but longer along inner axes where these
+/// would leave short runs, and as much shorter along outer ones.
+#[must_use]
+pub fn pieces(shape: &[usize], chunks: &[usize], itemsize: usize) -> Vec<usize> {
+    let mut lengths = chunks.to_vec();
+    // Bytes of a run as far as axes are whole, and by how much the pieces have grown.
+    let (mut run, mut grown) = (itemsize.max(1), 1usize);
+    for (length, &whole) in lengths.iter_mut().zip(shape).rev() {
+        let before = (*length).max(1);
+        let least = SHORT.div_ceil(run).min(whole);
+        if before < least {
+            *length = (before * least.div_ceil(before)).min(whole);
+            grown = grown.saturating_mul(length.div_ceil(before));
+        } else {
+            *length = before.div_ceil(grown).max(least).max(1);
+            grown = grown.div_ceil(before / *length);
+        }
+        run = if *length < whole { SHORT } else { run.saturating_mul((*length).max(1)) };
+    }
+    lengths
+}
+
+/// Calls `body` with the bytes of each run of a box in `data`, which has this shape.
+///
+/// # Errors
+/// What `body` reports.
+pub fn each_run(
+    data: &[u8],
+    (shape, itemsize): (&[usize], usize),
+    region: &Region,
+    mut body: impl FnMut(&[u8]) -> Result<()>,
+) -> Result<()> {
+    let runs = Runs::new(shape, region, itemsize, None);
+    runs.each_row(|first| {
+        let mut rows = data.get(usize::try_from(first).unwrap_or(usize::MAX)..).unwrap_or(&[]);
+        for i in 0..runs.row {
+            body(&rows[..runs.run])?;
+            rows = if i + 1 < runs.row { &rows[runs.step..] } else { rows };
+        }
+        Ok(())
+    })
+}
+
 impl Extent<'_> {
     /// Reads `region` into `out`, which has the region's shape. Short runs that lie near each other are read at once.
     ///
@@ -272,6 +318,23 @@ mod tests {
     use crate::cpu::copy::copy_region;
 
     #[test]
+    fn pieces_have_no_short_runs() {
+        let check = |shape: &[usize], chunks: &[usize], itemsize: usize, expect: &[usize]| {
+            assert_eq!(pieces(shape, chunks, itemsize), expect, "{shape:?} in {chunks:?} of {itemsize} bytes");
+        };
+        check(&[139_810, 120], &[17_476, 60], 4, &[8738, 120]);
+        check(&[139_810, 60, 2], &[17_476, 60, 1], 4, &[8738, 60, 2]);
+        check(&[4096, 2048], &[4096, 512], 4, &[2048, 1024]);
+        check(&[4096, 2048], &[64, 2048], 4, &[64, 2048]);
+        check(&[100, 2048], &[10, 1024], 8, &[10, 1024]);
+        check(&[10_000, 3, 3], &[5, 3, 1], 1, &[460, 3, 3]);
+        check(&[1 << 20, 1, 1], &[1 << 10, 1, 1], 1, &[4096, 1, 1]);
+        check(&[1000], &[10], 8, &[520]);
+        check(&[0, 7], &[1, 3], 8, &[1, 7]);
+        check(&[], &[], 8, &[]);
+    }
+
+    #[test]
     fn boxes_of_a_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x");
@@ -288,6 +351,15 @@ mod tests {
         let input = Input::open(&path).unwrap();
         let extent = Extent { file: input.as_ref(), path: &path, offset: 11, shape: &shape, itemsize: 2 };
         // Whole, rows, short runs gathered, single elements far apart.
+        let joined = |region: &Region| {
+            let mut bytes: Vec<u8> = Vec::new();
+            each_run(&data, (&shape, 2), region, |run| {
+                bytes.extend(run);
+                Ok(())
+            })
+            .unwrap();
+            bytes
+        };
         for (start, lengths) in
             [([0, 0, 0], [5, 7, 3000]), ([1, 2, 0], [3, 4, 3000]), ([0, 0, 5], [5, 7, 2990]), ([2, 1, 2999], [2, 5, 1])]
         {
@@ -296,7 +368,7 @@ mod tests {
             extent.prefetch(&region);
             extent.read(&region, &mut got).unwrap();
             copy_region(&data, &shape, &region, &mut expect, 2);
-            assert!(got == expect, "{region}");
+            assert!(got == expect && joined(&region) == expect, "{region}");
         }
         let beyond = Extent { shape: &[6, 7, 3000], ..extent };
         let error = beyond.read(&Region::new(vec![5, 0, 0], vec![1, 7, 3000]), &mut vec![0; 42_000]).unwrap_err();

@@ -98,7 +98,7 @@ pub(crate) fn hash(text: &[u8]) -> u64 {
 }
 
 /// The length and checksum of a piece.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Seal {
     len: u64,
     crc: u32,
@@ -107,7 +107,14 @@ pub(crate) struct Seal {
 impl Seal {
     /// That of these bytes.
     pub(crate) fn of(bytes: &[u8]) -> Self {
-        Self { len: bytes.len() as u64, crc: libdeflater::crc32(bytes) }
+        Self::default().and(bytes)
+    }
+
+    /// That of bytes which go on with these.
+    pub(crate) fn and(self, bytes: &[u8]) -> Self {
+        let mut crc = libdeflater::Crc::with_initial(self.crc);
+        crc.update(bytes);
+        Self { len: self.len + bytes.len() as u64, crc: crc.sum() }
     }
 }
 

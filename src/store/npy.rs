@@ -3,8 +3,9 @@
 //! `npy/header.rs` parses and prints the header; nothing in a file is trusted before it was checked against the file's
 //! length. `bfloat16` is stored as `<V2`, as the `ml_dtypes` package does.
 
-use super::extent::{Extent, fetch_chunks};
+use super::extent::{Extent, each_run, fetch_chunks};
 use super::input::Input;
+use super::manifest::Seal;
 use super::patches;
 use super::raw;
 use super::remote::ahead::Ahead;
@@ -12,7 +13,7 @@ use super::staging::Staging;
 use super::{Change, Create, Format, Info, Layout, Node, NodeKind, Sink, Store};
 use crate::chunk::region::Indices;
 use crate::chunk::{Chunks, Region, auto};
-use crate::cpu::copy::{copy_box, normalise_bools, reverse_axes, swap_bytes};
+use crate::cpu::copy::{normalise_bools, reverse_axes, swap_bytes};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::shape;
@@ -40,6 +41,10 @@ impl Format for Npy {
 
     fn creates(&self, path: &Path) -> bool {
         path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npy"))
+    }
+
+    fn is_chunked(&self) -> bool {
+        false
     }
 
     fn resumes(&self) -> bool {
@@ -293,14 +298,14 @@ impl Sink for NpySink {
         let file = self.file.as_ref().ok_or_else(|| Error::bug("nothing is written to an array that is whole"))?;
         self.extent(file).write(region, data)?;
         for (number, piece) in self.pieces(region) {
-            if piece == *region {
-                self.staging.note(number, data)?;
-                continue;
-            }
-            let mut bytes = vec![0; piece.size() * self.itemsize];
-            let (from, zero) = (piece.relative_to(region).start, vec![0; piece.rank()]);
-            copy_box(data, &region.shape, &from, &mut bytes, &piece.shape, &zero, &piece.shape, self.itemsize);
-            self.staging.note(number, &bytes)?;
+            self.staging.note_sealed(number, || {
+                let mut seal = Seal::default();
+                each_run(data, (&region.shape, self.itemsize), &piece.relative_to(region), |run| {
+                    seal = seal.and(run);
+                    Ok(())
+                })?;
+                Ok(seal)
+            })?;
         }
         Ok(())
     }

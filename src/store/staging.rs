@@ -251,8 +251,16 @@ impl Staging {
     /// # Errors
     /// [`Store`](crate::ErrorKind::Store), naming the manifest.
     pub(crate) fn note(&self, piece: usize, bytes: &[u8]) -> Result<()> {
+        self.note_sealed(piece, || Ok(Seal::of(bytes)))
+    }
+
+    /// As [`Staging::note`], of bytes with this seal.
+    ///
+    /// # Errors
+    /// As [`Staging::note`], and what `seal` reports.
+    pub(crate) fn note_sealed(&self, piece: usize, seal: impl FnOnce() -> Result<Seal>) -> Result<()> {
         let Some(manifest) = &self.manifest else { return Ok(()) };
-        let noted = manifest.note(piece, Seal::of(bytes));
+        let noted = manifest.note(piece, seal()?);
         noted.map_err(|e| Error::store(self.place.path("manifest"), e))
     }
 

@@ -5,7 +5,7 @@ use crate::chunk::{Chunks, auto};
 use crate::error::Result;
 use crate::expr::{Expr, Name};
 use crate::shape;
-use crate::store::{Create, Layout};
+use crate::store::{self, Create, Layout};
 use std::path::Path;
 
 /// How an expression is stored: chunks as asked for, or as it has them where that is a regular grid of sensible size.
@@ -15,7 +15,7 @@ pub(super) fn layout(expr: &Expr, path: &Path, how: &Create) -> Result<Layout> {
         Some(chunks) => Chunks::regular(&lengths, chunks)
             .map(|_| chunks.clone())
             .map_err(|e| e.at(format!("for {}", path.display())))?,
-        None => natural_chunks(expr, &lengths),
+        None => store::pieces(path, how, &lengths, natural_chunks(expr, &lengths), expr.dtype.size()),
     };
     // That is about arrays that are copied.
     let mut how = Create { encoding: None, ..how.clone() };

@@ -15,18 +15,19 @@ impl Places {
     ///
     /// # Errors
     /// [`Index`](crate::ErrorKind::Index) for a place that is not there.
-    pub(crate) fn new(indices: &[Vec<i64>], lengths: &[usize]) -> Result<Self> {
-        let along = |(axis, (list, &n)): (usize, (&Vec<i64>, &usize))| {
-            let place = |&i: &i64| {
+    pub(crate) fn new(indices: Vec<Vec<i64>>, lengths: &[usize]) -> Result<Self> {
+        let along = |(axis, (list, &n)): (usize, (Vec<i64>, &usize))| {
+            let place = |i: i64| {
                 let place = if i < 0 { i.checked_add_unsigned(n as u64) } else { Some(i) };
                 place
                     .and_then(|p| usize::try_from(p).ok())
                     .filter(|&p| p < n)
                     .ok_or_else(|| Error::index(format!("index {i} is out of bounds for axis {axis} with size {n}")))
             };
-            list.iter().map(place).collect::<Result<Vec<_>>>()
+            // In the memory that the list has.
+            list.into_iter().map(place).collect::<Result<Vec<_>>>()
         };
-        Ok(Self { axes: indices.iter().zip(lengths).enumerate().map(along).collect::<Result<_>>()? })
+        Ok(Self { axes: indices.into_iter().zip(lengths).enumerate().map(along).collect::<Result<_>>()? })
     }
 
     /// How many there are.
@@ -64,12 +65,19 @@ pub(crate) fn copy_places(
     }
     let bytes = run * size;
     macro_rules! single {
-        ($N:literal) => {
-            for number in numbers {
-                let (f, t) = (origin(number) * $N, number * $N);
-                out[t..t + $N].copy_from_slice(&from[f..f + $N]);
+        ($N:literal) => {{
+            let (from, out) = (from.as_chunks::<$N>().0, out.as_chunks_mut::<$N>().0);
+            if let ([axis], [step], [first]) = (&places.axes[..], steps, first) {
+                for number in numbers {
+                    let at = (axis[number] - first).cast_signed() * step;
+                    out[number] = from[view.offset.wrapping_add_signed(at)];
+                }
+            } else {
+                for number in numbers {
+                    out[number] = from[origin(number)];
+                }
             }
-        };
+        }};
     }
     match (each, size) {
         (0, _) => {}

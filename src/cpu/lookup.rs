@@ -1,5 +1,6 @@
 //! Elements looked up in tables: searched for, put in bins, interpolated.
 
+use super::strip::STRIP;
 use super::tables::{Dense, Key, output, search};
 use crate::chunk::Region;
 use crate::device::View;
@@ -67,6 +68,11 @@ fn find<T: Key>(op: &Lookup, keys: &Dense, tables: &[Dense], out: &mut [u8]) -> 
                 Err(Error::argument("digitize", "bins must be monotonically increasing or decreasing"))
             }
         },
+        LookupOp::Contains { invert } if table.len() <= SHORT => {
+            contains(table, keys, out);
+            out.iter_mut().for_each(|found| *found ^= u8::from(*invert));
+            Ok(())
+        }
         LookupOp::Contains { invert } => {
             search(table, keys, false, |i, at| {
                 let found = table.get(at).is_some_and(|element| *element == keys[i]);
@@ -75,6 +81,19 @@ fn find<T: Key>(op: &Lookup, keys: &Dense, tables: &[Dense], out: &mut [u8]) -> 
             Ok(())
         }
         LookupOp::Interp { .. } => Err(Error::bug("an interpolation has points")),
+    }
+}
+
+/// Tables up to this length are compared with, element by element, rather than searched.
+const SHORT: usize = 24;
+
+/// Whether each key is in a short table.
+fn contains<T: PartialEq + Copy>(table: &[T], keys: &[T], out: &mut [u8]) {
+    for (keys, out) in keys.chunks(STRIP).zip(out.chunks_mut(STRIP)) {
+        out.fill(0);
+        for &element in table {
+            out.iter_mut().zip(keys).for_each(|(found, key)| *found |= u8::from(*key == element));
+        }
     }
 }
 
@@ -231,6 +250,19 @@ fn wrap<P: Point>(points: &[f64], values: &[P], order: &[i64], period: f64) -> R
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn short_tables_contain_what_is_equal() {
+        let keys: Vec<f64> = (0..600).map(|i| if i % 7 == 0 { f64::NAN } else { f64::from(i % 13) - 6.0 }).collect();
+        for table in [&[][..], &[0.0][..], &[-0.0, 3.0][..], &[-6.0, 1.0, 1.0, f64::NAN][..]] {
+            for n in [0, 1, 255, 256, 257, 600] {
+                let mut out = vec![7; n];
+                contains(table, &keys[..n], &mut out);
+                let expect: Vec<u8> = keys[..n].iter().map(|key| u8::from(table.contains(key))).collect();
+                assert_eq!(out, expect, "{n} in {table:?}");
+            }
+        }
+    }
 
     #[test]
     fn bins_ascend_or_descend_as_numpy_says() {

@@ -29,8 +29,7 @@ impl Shared<'_> {
         }
         let lists = self.places::<i64>(stage, indices, &seen, memo)?;
         let lengths: Vec<usize> = op.cuts.iter().map(AxisChunks::len).collect();
-        let places = Places::new(&lists, &lengths).map_err(|e| e.at(format!("in gather built at {}", stage.site)))?;
-        drop(lists);
+        let places = Places::new(lists, &lengths).map_err(|e| e.at(format!("in gather built at {}", stage.site)))?;
         let size = op.dtype.size();
         let mut out = self.cx.memory().buffer(region.size() * size);
         let count = crate::shape::size(outer);
@@ -47,9 +46,10 @@ impl Shared<'_> {
                 copy(&hull, &mut (0..count), out.bytes_mut())?;
             } else {
                 let ends = |axis: usize, number: usize| Some((places.at(axis, number), places.at(axis, number)));
-                for (part, numbers) in parts(op, &hull, count, ends) {
-                    let part = part.ok_or_else(|| Error::bug("a place is somewhere"))?;
-                    copy(&part, &mut numbers.into_iter(), out.bytes_mut())?;
+                let order = Order::new(op, count, ends);
+                for run in order.runs() {
+                    let part = boxed(op, &hull, run, ends).ok_or_else(|| Error::bug("a place is somewhere"))?;
+                    copy(&part, &mut run.iter().copied(), out.bytes_mut())?;
                 }
             }
         }
@@ -95,8 +95,9 @@ impl Shared<'_> {
                 fill(Some(hull), &mut (0..places.len()))?;
             } else {
                 let ends = |axis: usize, number: usize| places.ends(axis, number);
-                for (part, numbers) in parts(op, &hull, places.len(), ends) {
-                    fill(part, &mut numbers.into_iter())?;
+                let order = Order::new(op, places.len(), ends);
+                for run in order.runs() {
+                    fill(boxed(op, &hull, run, ends), &mut run.iter().copied())?;
                 }
             }
         }
@@ -116,36 +117,96 @@ impl Shared<'_> {
     }
 }
 
-/// The boxes of `hull` that hold what places which begin in the same chunk need, from one end to the other along each
-/// axis, and the numbers of those places; no box for those that need nothing.
-fn parts<'a>(
-    op: &'a Gather,
-    hull: &'a Region,
-    count: usize,
-    ends: impl Fn(usize, usize) -> Option<(usize, usize)> + 'a,
-) -> impl Iterator<Item = (Option<Region>, Vec<usize>)> + 'a {
-    let axes = op.cuts.len();
-    let chunk = |number: usize| {
-        (0..axes).try_fold(0, |id, a| Some(id * op.cuts[a].count().max(1) + op.cuts[a].find(ends(a, number)?.0)))
-    };
-    let mut order: Vec<(Option<usize>, usize)> = (0..count).map(|number| (chunk(number), number)).collect();
-    order.sort_unstable();
-    let rank = hull.rank() - axes;
-    let boxed = move |first: Option<usize>, numbers: &[(Option<usize>, usize)]| {
-        let mut part = hull.clone();
-        for a in 0..axes {
-            let along = || numbers.iter().filter_map(|&(_, n)| ends(a, n));
-            let low = along().map(|(low, _)| low).min().unwrap_or(0);
-            let high = along().map(|(_, high)| high).max().unwrap_or(0);
-            (part.start[rank + a], part.shape[rank + a]) = (low, high + 1 - low);
+/// The numbers of places in the order of the chunks in which these begin, those that need nothing first.
+struct Order {
+    numbers: Vec<usize>,
+    /// Where the numbers of each chunk that has some end.
+    bounds: Vec<usize>,
+}
+
+impl Order {
+    /// That of `count` places, which need what lies between two `ends` along each axis.
+    fn new(op: &Gather, count: usize, ends: impl Fn(usize, usize) -> Option<(usize, usize)>) -> Self {
+        let chunks: usize = op.cuts.iter().map(|cuts| cuts.count().max(1)).product();
+        let chunk = |number: usize| {
+            let along = |id, a: usize| Some(id * op.cuts[a].count().max(1) + op.cuts[a].find(ends(a, number)?.0));
+            (0..op.cuts.len()).try_fold(0, along).map_or(0, |id| id + 1)
+        };
+        match u32::try_from(chunks).ok().filter(|_| chunks <= count) {
+            Some(_) => Self::counted(count, chunks + 1, chunk),
+            None => Self::sorted(count, chunk),
         }
-        (first.map(|_| part), numbers.iter().map(|&(_, n)| n).collect())
-    };
-    let mut at = 0;
-    std::iter::from_fn(move || {
-        let first = order.get(at)?.0;
-        let run = order[at..].iter().take_while(|(id, _)| *id == first).count();
-        at += run;
-        Some(boxed(first, &order[at - run..at]))
-    })
+    }
+
+    /// Of a few chunks: how many places each has tells where its own begin.
+    #[expect(clippy::cast_possible_truncation, reason = "numbers of chunks are below 2^32")]
+    fn counted(count: usize, chunks: usize, chunk: impl Fn(usize) -> usize) -> Self {
+        let ids: Vec<u32> = (0..count).map(|number| chunk(number) as u32).collect();
+        let mut ends = vec![0; chunks];
+        ids.iter().for_each(|&id| ends[id as usize] += 1);
+        let mut begin = 0;
+        for end in &mut ends {
+            (*end, begin) = (begin, begin + *end);
+        }
+        let mut numbers = vec![0; count];
+        for (number, &id) in ids.iter().enumerate() {
+            numbers[ends[id as usize]] = number;
+            ends[id as usize] += 1;
+        }
+        ends.dedup();
+        ends.retain(|&end| end > 0);
+        Self { numbers, bounds: ends }
+    }
+
+    fn sorted(count: usize, chunk: impl Fn(usize) -> usize) -> Self {
+        let mut order: Vec<(usize, usize)> = (0..count).map(|number| (chunk(number), number)).collect();
+        order.sort_unstable();
+        let mut bounds: Vec<usize> = (1..count).filter(|&k| order[k].0 != order[k - 1].0).collect();
+        bounds.extend((count > 0).then_some(count));
+        Self { numbers: order.into_iter().map(|(_, number)| number).collect(), bounds }
+    }
+
+    /// Those of one chunk each.
+    fn runs(&self) -> impl Iterator<Item = &[usize]> {
+        let begins = std::iter::once(0).chain(self.bounds.iter().copied());
+        begins.zip(&self.bounds).map(|(begin, &end)| &self.numbers[begin..end])
+    }
+}
+
+/// The box of `hull` that holds what the places with these numbers need; none where that is nothing.
+fn boxed(
+    op: &Gather,
+    hull: &Region,
+    numbers: &[usize],
+    ends: impl Fn(usize, usize) -> Option<(usize, usize)>,
+) -> Option<Region> {
+    let rank = hull.rank() - op.cuts.len();
+    let mut part = hull.clone();
+    for a in 0..op.cuts.len() {
+        let (mut low, mut high) = (usize::MAX, 0);
+        for &number in numbers {
+            let (from, to) = ends(a, number)?;
+            (low, high) = (low.min(from), high.max(to));
+        }
+        (part.start[rank + a], part.shape[rank + a]) = (low, high + 1 - low);
+    }
+    Some(part)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_counted_into_the_order_of_their_chunks() {
+        for count in [0, 1, 2, 7, 100] {
+            for chunks in [1, 2, 5, 90] {
+                let chunk = |number: usize| number * 7919 % 101 % chunks;
+                let (counted, sorted) = (Order::counted(count, chunks, chunk), Order::sorted(count, chunk));
+                assert_eq!(counted.numbers, sorted.numbers, "{count} in {chunks}");
+                assert_eq!(counted.bounds, sorted.bounds, "{count} in {chunks}");
+                assert_eq!(counted.runs().map(<[usize]>::len).sum::<usize>(), count);
+            }
+        }
+    }
 }

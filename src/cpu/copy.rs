@@ -312,7 +312,7 @@ fn take_steps<T: Copy>(from: &[T], step: isize, out: &mut [T]) {
         2 => take_known::<T, 2>(from, out),
         3 => take_known::<T, 3>(from, out),
         4 => take_known::<T, 4>(from, out),
-        1.. => out.iter_mut().zip(from.iter().step_by(step.unsigned_abs())).for_each(|(o, x)| *o = *x),
+        5.. => out.iter_mut().zip(from.iter().step_by(step.unsigned_abs())).for_each(|(o, x)| *o = *x),
         _ => out.iter_mut().zip(from.iter().rev().step_by(step.unsigned_abs())).for_each(|(o, x)| *o = *x),
     }
 }

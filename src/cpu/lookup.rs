@@ -70,7 +70,9 @@ fn find<T: Key>(op: &Lookup, keys: &Dense, tables: &[Dense], out: &mut [u8]) -> 
         },
         LookupOp::Contains { invert } if table.len() <= SHORT => {
             contains(table, keys, out);
-            out.iter_mut().for_each(|found| *found ^= u8::from(*invert));
+            for found in out.iter_mut() {
+                *found ^= u8::from(*invert);
+            }
             Ok(())
         }
         LookupOp::Contains { invert } => {

@@ -5,13 +5,13 @@
 //! that often stand together), and the registers between them stay in the first cache (`strip.rs`). `space.rs` turns
 //! strided, broadcast and flipped views into strips (short rows through `transpose.rs`); `elementwise.rs`, `reduce.rs`
 //! (with the accumulators of `lanes.rs`, the loops of `folds.rs` that keep them in registers, and those of
-//! `positions.rs` that find extremes) and `scan.rs` (`doubling.rs`) walk blocks with them; `gemm.rs` multiplies matrices,
-//! `factor.rs` and `lu.rs` factor their tiles; `lines.rs` sorts lines, `select.rs` keeps rows, `lookup.rs` finds elements
-//! in tables (`tables.rs`) and `tally.rs` counts them in bins, chosen by `regional.rs`; `gather.rs` copies elements from
-//! places that are data, `windows.rs` reduces boxes at regular distances, `regrid.rs` makes grids of others, `filter.rs`
-//! computes elements from windows, `resample.rs` what lies between them, `label.rs` connects them; `decompose.rs`
-//! factors whole matrices, with the reflections of `householder.rs`; `shuffle.rs` puts the bytes of elements together;
-//! `device.rs` is the [`crate::device::Device`].
+//! `positions.rs` that find extremes) and `scan.rs` (`doubling.rs`) walk blocks with them; `gemm.rs` multiplies
+//! matrices, `factor.rs` and `lu.rs` factor their tiles; `lines.rs` sorts lines, `select.rs` keeps rows, `lookup.rs`
+//! finds elements in tables (`tables.rs`) and `tally.rs` counts them in bins, chosen by `regional.rs`; `gather.rs`
+//! copies elements from places that are data, `windows.rs` reduces boxes at regular distances, `regrid.rs` makes grids
+//! of others, `filter.rs` computes elements from windows, `resample.rs` what lies between them, `label.rs` connects
+//! them; `decompose.rs` factors whole matrices, with the reflections of `householder.rs`; `shuffle.rs` puts the bytes
+//! of elements together; `device.rs` is the [`crate::device::Device`].
 
 pub(crate) mod isa;
 pub(crate) mod copy;

@@ -5,8 +5,8 @@
 //! `j` of an output goes to lane `j mod STRIP` and the lanes merge by halves; with [`Lanes::Outputs`] every lane is an
 //! output, and where outputs are rows that lie behind each other, [`FAN_IN`] elements of each are turned into as many
 //! strips at a time. What a lane is given joins in a tree, [`FAN_IN`] neighbours at a time. All of this depends on the
-//! tile's shape alone. Positions of extremes, which no order changes, have loops of their own (`positions.rs`): over the
-//! elements of an output where they lie behind each other, over neighbouring outputs otherwise.
+//! tile's shape alone. Positions of extremes, which no order changes, have loops of their own (`positions.rs`): over
+//! the elements of an output where they lie behind each other, over neighbouring outputs otherwise.
 
 use super::lanes::{Loop, Register};
 use super::positions::{Best, Finder, LONG, MOST};
@@ -340,7 +340,7 @@ impl Walk {
                 position += (start + rest % len) * stride;
                 rest /= len;
             }
-            position as i64
+            position.cast_signed() as i64
         });
         let to = |state: &State| state.start.wrapping_add(output * state.size);
         if let [element, place] = &self.states[..] {

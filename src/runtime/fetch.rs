@@ -114,8 +114,8 @@ impl Shared<'_> {
         stage.inputs.iter().map(|input| self.input(stage, input, region, memo)).collect()
     }
 
-    /// Has what several inputs of a stage need of one unchunked store read at once, where that is no more than what each
-    /// of them needs by itself: neighbours are mostly the same elements.
+    /// Has what several inputs of a stage need of one unchunked store read at once, where that is no more than what
+    /// each of them needs by itself: neighbours are mostly the same elements.
     fn join_reads(&self, stage: &Stage, region: &Region, memo: &mut Memo) {
         let spans: Vec<(usize, Region, usize)> = stage
             .inputs

@@ -143,7 +143,9 @@ impl Order {
     fn counted(count: usize, chunks: usize, chunk: impl Fn(usize) -> usize) -> Self {
         let ids: Vec<u32> = (0..count).map(|number| chunk(number) as u32).collect();
         let mut ends = vec![0; chunks];
-        ids.iter().for_each(|&id| ends[id as usize] += 1);
+        for &id in &ids {
+            ends[id as usize] += 1;
+        }
         let mut begin = 0;
         for end in &mut ends {
             (*end, begin) = (begin, begin + *end);

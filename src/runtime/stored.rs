@@ -166,33 +166,22 @@ impl ChunkPart {
 /// Per axis and chunk: the chunk, the first position in it, how many, and where they begin among all.
 type AxisPart = (usize, usize, usize, usize);
 
-/// The chunks that hold any of the positions. Unchunked data is cut where positions on outer axes are far apart, so that
-/// little between them is read.
+/// The chunks that hold any of the positions. Unchunked data is cut where positions are far apart, so that little
+/// between them is read.
 pub(super) fn chunk_parts(store: &dyn Store, positions: &[Positions], span: &Region) -> Vec<ChunkPart> {
     let info = store.info();
     let random = store.random_access();
-    let last = positions.len().saturating_sub(1);
-    let strides = shape::strides(&info.chunks.shape());
-    // The elements of a box that is one index long along an axis, if it is cut at every index where there are steps.
-    let beside = |a: usize| -> usize {
-        let length = |k: usize| if positions[k].step == 1 || k == last { span.shape[k] } else { 1 };
-        (0..positions.len()).filter(|&k| k != a).map(length).product()
-    };
-    let together = |a: usize| {
-        let step = positions[a].step;
-        let near = strides[a] * step * info.dtype.size() <= NEAR;
-        if near { (TOGETHER / (beside(a) * step * info.dtype.size()).max(1)).max(1) } else { 1 }
-    };
+    let most = if random { at_once(store, positions, span) } else { Vec::new() };
     let axes: Vec<Vec<AxisPart>> = positions
         .iter()
         .enumerate()
-        .map(|(a, p)| match random {
-            true if p.step == 1 || a == last => vec![(0, p.first, p.count, 0)],
-            true => {
-                let most = together(a);
-                (0..p.count).step_by(most).map(|k| (0, p.first + k * p.step, most.min(p.count - k), k)).collect()
+        .map(|(a, p)| {
+            if random {
+                let part = |k: usize| (0, p.first + k * p.step, most[a].min(p.count - k), k);
+                (0..p.count).step_by(most[a]).map(part).collect()
+            } else {
+                axis_parts(&info.chunks.axes()[a], p)
             }
-            false => axis_parts(&info.chunks.axes()[a], p),
         })
         .collect();
     let lengths: Vec<usize> = axes.iter().map(Vec::len).collect();
@@ -211,6 +200,30 @@ pub(super) fn chunk_parts(store: &dyn Store, positions: &[Positions], span: &Reg
             }
         })
         .collect()
+}
+
+/// How many positions along each axis are read at once from unchunked data, with what lies between them: all of them
+/// where nothing does; otherwise so many that what is read stays in the second cache until it is sorted out.
+fn at_once(store: &dyn Store, positions: &[Positions], span: &Region) -> Vec<usize> {
+    let (shape, size) = (store.info().chunks.shape(), store.info().dtype.size());
+    let strides = shape::strides(&shape);
+    let apart = positions.iter().any(|p| p.step > 1 && p.count > 1);
+    let first = positions.iter().position(|p| p.count > 1);
+    let is_cut = |a: usize| positions[a].step > 1 || apart && first == Some(a);
+    let mut most = vec![1; positions.len()];
+    let mut inner = size;
+    for (a, p) in positions.iter().enumerate().rev() {
+        let outer: usize = (0..a).filter(|&k| !is_cut(k)).map(|k| span.shape[k]).product();
+        let near = p.step == 1 || strides[a] * p.step * size <= NEAR;
+        most[a] = match (is_cut(a), near) {
+            (false, _) => p.count,
+            (true, true) => (TOGETHER / (inner * outer * p.step).max(1)).min(p.count),
+            (true, false) => 1,
+        }
+        .max(1);
+        inner *= (most[a] - 1) * p.step + 1;
+    }
+    most
 }
 
 fn axis_parts(cuts: &crate::chunk::AxisChunks, p: &Positions) -> Vec<AxisPart> {

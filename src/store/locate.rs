@@ -1,6 +1,6 @@
 //! Which format a path leads to, and how far it is the path of a container.
 
-use super::{Create, FORMATS, Format, binary, input, netcdf3, remote};
+use super::{Create, FORMATS, Format, binary, extent, input, netcdf3, remote};
 use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};
 
@@ -96,6 +96,15 @@ pub(super) fn place(path: &Path) -> Result<(&'static dyn Format, PathBuf, String
         }
     }
     Err(Error::store(path, "the name does not end in .zarr, .h5, .nc or .npy, so its format is not known"))
+}
+
+/// The pieces in which an array is written to `path` for which nobody asks for chunks, and whose own are these: formats
+/// that have no chunks take long runs.
+pub(crate) fn pieces(path: &Path, how: &Create, shape: &[usize], chunks: Vec<usize>, itemsize: usize) -> Vec<usize> {
+    match place(path).and_then(|(format, ..)| wanted(format, how)) {
+        Ok(format) if ["npy", "netcdf3"].contains(&format.name()) => extent::pieces(shape, &chunks, itemsize),
+        _ => chunks,
+    }
 }
 
 fn inner_of(path: &Path, container: &Path) -> String {

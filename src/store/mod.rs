@@ -60,6 +60,7 @@ pub use create::{Create, Layout};
 pub use encoding::{Coded, Encoding, Place};
 pub use info::Info;
 pub use listing::Listing;
+pub(crate) use locate::pieces;
 use locate::{locate, place, wanted};
 pub use trail::Trail;
 pub use update::{Change, Update};
@@ -305,11 +306,6 @@ pub trait Format: Sync {
     /// Whether a path that does not exist yet would be created in this format, by its ending.
     fn creates(&self, path: &Path) -> bool;
 
-    /// Whether its arrays are made of chunks, rather than of elements that lie behind each other throughout.
-    fn is_chunked(&self) -> bool {
-        true
-    }
-
     /// Whether interrupted writing can be resumed; see [`Create::resume`].
     fn resumes(&self) -> bool {
         false
@@ -486,14 +482,6 @@ pub fn create(path: impl AsRef<Path>, layout: &Layout) -> Result<Box<dyn Sink>> 
         return Err(Error::unsupported(format!("{}: behind a network, Zarr is written", path.display())));
     }
     format.create(&container, &inner, layout)
-}
-
-/// The pieces in which an array is written to `path` for which nobody asks for chunks, and whose own are these.
-pub(crate) fn pieces(path: &Path, how: &Create, shape: &[usize], chunks: Vec<usize>, itemsize: usize) -> Vec<usize> {
-    match place(path).and_then(|(format, ..)| wanted(format, how)) {
-        Ok(format) if !format.is_chunked() => extent::pieces(shape, &chunks, itemsize),
-        _ => chunks,
-    }
 }
 
 /// Whether chunks that are encoded like this can be those of an array at `path`; see [`Format::keeps`].

@@ -62,10 +62,6 @@ impl Format for Netcdf3 {
         matches!(ending.as_deref(), Some("nc3" | "cdf")) || there()
     }
 
-    fn is_chunked(&self) -> bool {
-        false
-    }
-
     fn open(&self, path: &Path, inner: &str) -> Result<Arc<dyn Store>> {
         let dataset = Dataset::open(path)?;
         Ok(Arc::new(dataset.array(dataset.find(inner.trim_matches('/'))?)?))

@@ -43,10 +43,6 @@ impl Format for Npy {
         path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npy"))
     }
 
-    fn is_chunked(&self) -> bool {
-        false
-    }
-
     fn resumes(&self) -> bool {
         true
     }

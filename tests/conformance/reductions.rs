@@ -266,10 +266,10 @@ fn positions_of_extremes_in_lines_of_any_length() {
     for len in [1, 2, 15, 16, 17, 60, 255, 256, 257, 5000] {
         // Ties everywhere, in every line but each seventh a NaN, and the infinities.
         let value = |i: usize, j: usize| match (i * 31 + j * 7919) % 1013 {
-            _ if len > 1 && i % 7 != 0 && j == i * 5 % len => f64::NAN,
+            _ if len > 1 && !i.is_multiple_of(7) && j == i * 5 % len => f64::NAN,
             2 if len > 200 => f64::INFINITY,
             3 if len > 200 => f64::NEG_INFINITY,
-            r => (r % 50) as f64 - if (i + j) % 2 == 0 { 20.0 } else { 20.5 },
+            r => (r % 50) as f64 - if (i + j).is_multiple_of(2) { 20.0 } else { 20.5 },
         };
         for count in [1, 3, 40] {
             let lines: Vec<Vec<f64>> = (0..count).map(|i| (0..len).map(|j| value(i, j)).collect()).collect();

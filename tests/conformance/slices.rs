@@ -65,6 +65,38 @@ fn slices_of_slices() {
 }
 
 #[test]
+fn steps_through_a_file_are_those_through_the_array_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    for dims in [[40, 30, 16], [1, 2, 90_000], [300, 1, 500], [9000, 3, 1]] {
+        let path = folder.path().join(format!("{}.npy", dims[0]));
+        let a = ArrayD::from_shape_fn(dims.to_vec(), |i| (i[0] * 1_000_003 + i[1] * 1009 + i[2]) as i64);
+        let cx = &contexts()[0];
+        cx.compute(cx.from_ndarray(a.clone()).unwrap().store(&path, Create::new())).unwrap();
+        for text in [
+            "x[::2, ::3, ::2]",
+            "x[::-3, :, ::4]",
+            "x[:, ::2]",
+            "x[:, :, ::5000]",
+            "x[::100]",
+            "x[::250, :, ::-7]",
+            "x[:, 1:] + x[:, :-1]",
+            "x[:-1:2, :, :-1:2] - x[1::2, :, 1::2]",
+            "x[:, :, ::3].sum(-1)",
+        ] {
+            let of = |x: Array| lang::evaluate(text, &BTreeMap::from([("x".to_owned(), x)])).unwrap().remove(0);
+            let want = cx.compute(of(cx.from_ndarray(a.clone()).unwrap().into_dyn())).unwrap();
+            for cx in contexts() {
+                let got = cx.compute(of(cx.open(&path).unwrap())).unwrap();
+                assert_eq!(got.block().bytes(), want.block().bytes(), "{text} of {dims:?}");
+                if dims[0] != 40 {
+                    break;
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn views_of_a_file_are_those_of_the_array_in_it() {
     let folder = tempfile::tempdir().unwrap();
     for (rows, columns) in [(600usize, 64usize), (37, 7), (5000, 1), (3, 3000)] {

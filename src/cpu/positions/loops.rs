@@ -102,10 +102,10 @@ macro_rules! counters {
         impl Counter for $T {
             const NONE: Self = <$T>::MAX;
             #[inline(always)]
-            #[expect(clippy::cast_possible_truncation, reason = "numbers of vectors and elements are small")]
+            #[allow(clippy::cast_possible_truncation, reason = "numbers of vectors and elements are small")]
             fn new(n: usize) -> Self { n as $T }
             #[inline(always)]
-            #[expect(clippy::cast_possible_truncation, reason = "it was made of one")]
+            #[allow(clippy::cast_possible_truncation, reason = "it was made of one")]
             fn get(self) -> usize { self as usize }
         }
     )* };

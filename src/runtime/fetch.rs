@@ -136,12 +136,7 @@ impl Shared<'_> {
             if spans[..i].iter().any(|(other, ..)| other == s) || same().all(|(_, span, _)| span == first) {
                 continue;
             }
-            let mut hull = first.clone();
-            for a in 0..hull.rank() {
-                let end = same().map(|(_, span, _)| span.end(a)).max().unwrap_or(0);
-                hull.start[a] = same().map(|(_, span, _)| span.start[a]).min().unwrap_or(0);
-                hull.shape[a] = end - hull.start[a];
-            }
+            let hull = same().fold(first.clone(), |hull, (_, span, _)| hull.hull(span));
             if hull.size() <= same().map(|(.., count)| count).sum() {
                 memo.together.push((*s, hull));
             }

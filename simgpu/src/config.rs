@@ -34,6 +34,8 @@ pub struct Config {
     pub reverse: bool,
     /// Whether each launch is reported.
     pub trace: bool,
+    /// Whether kernels, products and fills of fresh memory are left out: what is left is the time that the host takes.
+    pub dry: bool,
 }
 
 /// Every variable and what it does, as the README lists them.
@@ -48,6 +50,7 @@ pub const VARIABLES: &[&str] = &[
     "SIMGPU_LIMIT",
     "SIMGPU_ORDER",
     "SIMGPU_TRACE",
+    "SIMGPU_DRY",
 ];
 
 fn read(name: &str) -> Option<String> {
@@ -81,6 +84,7 @@ pub fn config() -> &'static Config {
         limit: number("SIMGPU_LIMIT").unwrap_or(20_000_000_000),
         reverse: read("SIMGPU_ORDER").as_deref() == Some("reverse"),
         trace: flag("SIMGPU_TRACE"),
+        dry: flag("SIMGPU_DRY"),
     })
 }
 

@@ -3,6 +3,7 @@
 //! Memory is a file in memory that the library maps for itself. The device's addresses are reserved without access, so
 //! that the host's use of a device pointer is a segmentation fault.
 
+use crate::config::config;
 use crate::exec::Span;
 use crate::status::{Result, Status};
 use std::collections::{BTreeMap, HashSet, VecDeque};
@@ -177,6 +178,9 @@ impl Device {
         let host = self.host(at);
         if let Some(allocation) = self.allocations.get_mut(&at) {
             allocation.live = true;
+            if config().dry {
+                return;
+            }
             // SAFETY: the range was reserved within the mapping and is no one else's.
             unsafe { host.write_bytes(FRESH, allocation.bytes) };
         }

@@ -100,6 +100,9 @@ fn launch(
         stream,
         Task::Run(Box::new(move |sim| {
             let config = sim.config;
+            if config.dry {
+                return Ok(());
+            }
             let launch = Launch {
                 kernel: &function.kernel,
                 grid: shape.grid,

@@ -93,7 +93,9 @@ impl Handle {
         let mut sim = sim::lock();
         let stream = api::stream(&sim, self.stream)?;
         sim.counters.gemms += 1;
-        sim.push(stream, Task::Run(Box::new(work)))?;
+        if !sim.config.dry {
+            sim.push(stream, Task::Run(Box::new(work)))?;
+        }
         Ok(())
     }
 }

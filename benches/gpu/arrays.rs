@@ -1,8 +1,13 @@
 //! Arrays through the public interface: resident ones, and a file that streams through the GPU.
 
 use super::{case, setting};
-use hyperslab::store::Create;
-use hyperslab::{Array, Context, Result};
+use hyperslab::chunk::Region;
+use hyperslab::cuda::device::CudaDevice;
+use hyperslab::device::Device;
+use hyperslab::device::memory::Memory;
+use hyperslab::store::{Create, Store};
+use hyperslab::{Array, Context, ErrorKind, Result};
+use std::sync::Arc;
 
 /// A matrix of reproducible numbers in (-0.5, 0.5) on the GPU.
 fn noise(cx: &Context, [height, length]: [usize; 2], seed: i64) -> Result<Array<f32>> {
@@ -45,6 +50,27 @@ fn stream(cx: &Context, n: usize) -> Result<()> {
     host.compute(made.store(&path, Create::new().overwrite(true)))?;
     let x = cx.open(&path)?.try_typed::<f32>()?;
     case("stream_sum_f32", (4 * n, n), &|| cx.compute((&x * 2.0 + 1.0).tanh().sum(..)).map(drop), &|| Ok(()));
+    let (store, memory) = (hyperslab::store::open(&path)?, Memory::new(4 << 30));
+    CudaDevice::new(0)?.attach(&memory);
+    case("stream_read_f32", (4 * n, 0), &|| read(store.as_ref(), &memory, n), &|| Ok(()));
     std::fs::remove_file(&path).ok();
     Ok(())
+}
+
+/// Reads a file of `n` elements into pinned memory on as many threads as stream it: what the host can give to the bus.
+fn read(store: &dyn Store, memory: &Arc<Memory>, n: usize) -> Result<()> {
+    const EACH: usize = 4 << 20;
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let part = |thread: usize| {
+        let mut buffer = memory.buffer(4 * EACH.min(n));
+        (thread * EACH..n).step_by(threads * EACH).try_for_each(|first| {
+            let region = Region::new(vec![first], vec![EACH.min(n - first)]);
+            store.read(&region, &mut buffer.bytes_mut()[..4 * region.size()])
+        })
+    };
+    std::thread::scope(|scope| {
+        let running: Vec<_> = (0..threads).map(|thread| scope.spawn(move || part(thread))).collect();
+        let failed = || ErrorKind::Bug { invariant: "a thread that reads does not panic".into() }.into();
+        running.into_iter().try_for_each(|thread| thread.join().unwrap_or_else(|_| Err(failed())))
+    })
 }

@@ -1,7 +1,7 @@
 //! Kernels on resident data.
 
 use super::{case, setting};
-use hyperslab::chunk::tiling::{FAN_IN, tiling};
+use hyperslab::chunk::tiling::{levels, tiling};
 use hyperslab::chunk::{Region, auto};
 use hyperslab::cuda::device::CudaDevice;
 use hyperslab::device::block::{Block, Buffer};
@@ -9,7 +9,7 @@ use hyperslab::device::memory::Memory;
 use hyperslab::device::{Device, Resident, Stream, View};
 use hyperslab::dtype::DType;
 use hyperslab::op::elementwise::ElementOp;
-use hyperslab::op::kernel::{Kernel, Lanes, ReduceTiles, TilePart, TileReduce};
+use hyperslab::op::kernel::{Kernel, Lanes, ReduceTiles, TilePart, TileReduce, TreeFold};
 use hyperslab::op::program::Program;
 use hyperslab::op::reduction::{Params, find};
 use hyperslab::{ErrorKind, Result};
@@ -79,7 +79,7 @@ impl Bench {
         let count = shape.iter().zip(reduced).filter(|(_, r)| **r).map(|(n, _)| n).product();
         let known = || ErrorKind::Bug { invariant: "a known reduction".into() };
         let reducer = find(name).ok_or_else(known)?.reducer(DType::F32, &Params { count, ..Params::default() })?;
-        let combine = Kernel::Fold(reducer.combine.clone());
+        let combine = reducer.combine.clone();
         let part = TilePart { value: 0, reducer, reduced: reduced.to_vec(), lanes: Lanes::Elements };
         let tile = TileReduce { map: Program::identity(DType::F32), space: shape.to_vec(), parts: vec![part] };
         let region = Region::full(shape);
@@ -87,16 +87,15 @@ impl Bench {
         let (tiles, kept) = (all.count(&region), n / count);
         all.finish = tiles == 1;
         let kernel = Kernel::Tiles(all);
-        let results = kept * tiles * combine.outputs().iter().map(|d| d.size()).sum::<usize>();
+        let join = Kernel::Fold(TreeFold { combine, levels: levels(tiles) });
+        let results = kept * tiles * join.outputs().iter().map(|d| d.size()).sum::<usize>();
         let results = if tiles == 1 { 4 * kept } else { results };
         self.case(&format!("{name}_{what}_f32"), (4 * n + results, n), &|| {
-            let mut states = self.gpu.launch(Stream(0), &kernel, &region, std::slice::from_ref(view))?;
-            let mut entries = tiles;
-            while entries > 1 {
-                let shape = [entries, kept];
+            let states = self.gpu.launch(Stream(0), &kernel, &region, std::slice::from_ref(view))?;
+            if tiles > 1 {
+                let shape = [tiles, kept];
                 let views: Vec<View<Resident>> = states.iter().map(|s| plain(s, &shape)).collect();
-                states = self.gpu.launch(Stream(0), &combine, &Region::full(&shape), &views)?;
-                entries = entries.div_ceil(FAN_IN);
+                self.gpu.launch(Stream(0), &join, &Region::full(&shape), &views)?;
             }
             Ok(())
         });

@@ -398,8 +398,10 @@ pub fn grid(plan: &Plan, stages: &[StageId], machine: &Machine, share: u64) -> C
     // Arrays in memory and generated ones take no memory of a task, but walking them takes time.
     let walked = |axes: &[Axis]| bytes(axes).max(walked_bytes(plan, stages, &longest(axes)));
     // Where what must not be cut and what is stored hardly have boundaries in common, few blocks would be left.
-    if count(&axes) < 2 * machine.threads && walked(&axes) > machine.small_block(streams, false) && !sources.is_joined()
-    {
+    let few = count(&axes) < 2 * machine.threads
+        && walked(&axes) > machine.small_block(streams, false)
+        && !sources.is_joined();
+    if few {
         for axis in &mut axes {
             axis.now = axis.hard.clone().unwrap_or_else(|| axis.now.clone());
         }
@@ -416,7 +418,9 @@ pub fn grid(plan: &Plan, stages: &[StageId], machine: &Machine, share: u64) -> C
         join(&mut axes, (cap / 3).max(1), &elements);
     } else {
         let decoded = sources.are_decoded(plan, &grid_of(&axes));
-        let small = if sources.are_held() { 0 } else { machine.small_block(streams, decoded) };
+        // Parts of one block on a device are as large as blocks there are.
+        let parts = few && machine.device.is_some();
+        let small = if sources.are_held() && !parts { 0 } else { machine.small_block(streams, decoded) };
         join(&mut axes, small.min(cap), &walked);
     }
     shrink(&mut axes, per_task, &bytes);

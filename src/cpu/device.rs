@@ -13,7 +13,7 @@ use crate::device::null::output_shapes;
 use crate::device::{Device, Event, Pending, Resident, Stream, View};
 use crate::error::{Error, ErrorKind, Result, panic_text};
 use crate::op::function::{BlockFunction, RawBlock};
-use crate::op::kernel::{Kernel, PanelProduct, ReduceTiles, TileScan, TileStep};
+use crate::op::kernel::{Kernel, PanelProduct, ReduceTiles, TileScan, TileStep, TreeFold};
 use crate::op::program::Program;
 use crate::op::regional::{LineOp, Lines, Regional};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -57,7 +57,7 @@ pub(crate) enum Ready {
     /// Those of every tile of a region.
     Tiles(ReduceTiles, Reduce),
     /// States joined with their neighbours.
-    Fold(Program),
+    Fold(TreeFold),
     /// The scans of a block's tiles.
     Scan(TileScan),
     /// Products of matrices.
@@ -84,7 +84,7 @@ impl Ready {
             Kernel::Elementwise(program) => Self::Elementwise(Elementwise::new(program)?),
             Kernel::Reduce(tile) => Self::Reduce(Reduce::new(tile)?),
             Kernel::Tiles(all) => Self::Tiles(all.clone(), Reduce::new(&all.tile)?),
-            Kernel::Fold(combine) => Self::Fold(combine.clone()),
+            Kernel::Fold(tree) => Self::Fold(tree.clone()),
             Kernel::Scan(tiles) => Self::Scan(tiles.clone()),
             Kernel::Contract(product) => Self::Contract(product.clone()),
             Kernel::Step(step) => Self::Step(*step),
@@ -106,7 +106,7 @@ impl Ready {
             Self::Elementwise(program) => program.run(&region.shape, inputs, outputs),
             Self::Reduce(tile) => tile.run(region, inputs, outputs),
             Self::Tiles(all, reduce) => tiles(all, reduce, region, inputs, outputs),
-            Self::Fold(combine) => fold(combine, region, inputs, outputs),
+            Self::Fold(tree) => fold_levels(tree, region, inputs, outputs),
             Self::Scan(tiles) => scan::run(tiles, region, inputs, outputs),
             Self::Contract(product) => gemm::run(product, region, inputs, outputs),
             Self::Step(step) if step.task.by_columns() => lu::run(*step, region, inputs, outputs),
@@ -168,6 +168,23 @@ fn finished(
         Elementwise::new(&part.reducer.finish)?.run(&dims, &state, &mut [out])?;
     }
     Ok(())
+}
+
+/// Joins states level by level.
+fn fold_levels(tree: &TreeFold, region: &Region, inputs: &[View], outputs: &mut [&mut [u8]]) -> Result<()> {
+    let (mut region, mut states) = (region.clone(), inputs.to_vec());
+    for _ in 1..tree.levels {
+        let level = Kernel::Fold(TreeFold { levels: 1, ..tree.clone() });
+        let (shapes, dtypes) = (output_shapes(&level, &region), level.outputs());
+        let size = |i: usize| crate::shape::size(&shapes[i]) * dtypes[i].size();
+        let mut buffers: Vec<Buffer> = (0..dtypes.len()).map(|i| Buffer::zeroed(size(i))).collect();
+        let mut joined: Vec<&mut [u8]> = buffers.iter_mut().map(Buffer::bytes_mut).collect();
+        fold(&tree.combine, &region, &states, &mut joined)?;
+        let made = buffers.into_iter().zip(dtypes).zip(&shapes);
+        states = made.map(|((b, d), s)| Block::new(d, s, b).map(View::whole)).collect::<Result<_>>()?;
+        region = Region::full(&shapes[0]);
+    }
+    fold(&tree.combine, &region, &states, outputs)
 }
 
 /// Joins up to [`FAN_IN`] neighbours along the first axis, from left to right: the first two of every group, then the

@@ -22,6 +22,38 @@ pub(super) fn kept(part: &TilePart) -> &[(DType, Scalar)] {
     }
 }
 
+/// Which fields of the state of a part that has phases are the same for outputs of as many elements, whatever these
+/// are.
+pub(super) fn counted(part: &TilePart) -> Vec<bool> {
+    let reducer = &part.reducer;
+    // What results of phases depend on but the number of elements: accumulators, and results before.
+    let mut results = Vec::new();
+    for phase in &reducer.phases {
+        let inputs: Vec<bool> = phase.init.iter().map(|_| false).chain([true]).collect();
+        results.extend(follows(&phase.result, &inputs));
+    }
+    results.push(true);
+    let mut counted = follows(&reducer.leaf, &results);
+    // A field stays so while those that it is merged with do.
+    for _ in 0..counted.len() {
+        let merged = follows(&reducer.combine, &[counted.clone(), counted.clone()].concat());
+        counted = counted.iter().zip(merged).map(|(a, b)| *a && b).collect();
+    }
+    counted
+}
+
+/// Which outputs of `program` follow from those of its inputs that are `known`.
+fn follows(program: &Program, known: &[bool]) -> Vec<bool> {
+    let mut values: Vec<bool> = Vec::with_capacity(program.insts.len());
+    for (value, inst) in program.insts.iter().enumerate() {
+        values.push(match inst {
+            Inst::Input(i) => known.get(*i) == Some(&true),
+            _ => program.operands(value).iter().all(|&v| values[v]),
+        });
+    }
+    program.outputs.iter().map(|&v| values[v]).collect()
+}
+
 /// The accumulators of a part, and the programs over them.
 pub(super) struct Loop {
     pub(super) init: Vec<(DType, Scalar)>,

@@ -247,14 +247,19 @@ impl DeviceBuffer {
         Self { chunk: Arc::new(chunk), offset: 0, several: None, address, dtype, shape: shape.to_vec() }
     }
 
-    /// Bytes of a chunk for all of these blocks, where they had better share one.
-    pub(crate) fn shared_bytes(blocks: &[(DType, Vec<usize>)]) -> Option<usize> {
+    /// Bytes of a chunk for all of these blocks.
+    pub(crate) fn bytes_beside(blocks: &[(DType, Vec<usize>)]) -> usize {
         let each = blocks.iter().map(|(dtype, shape)| bytes_of(*dtype, shape).next_multiple_of(ALIGNED));
-        let bytes = each.fold(0usize, usize::saturating_add);
+        each.fold(0usize, usize::saturating_add)
+    }
+
+    /// The same, where they had better share one.
+    pub(crate) fn shared_bytes(blocks: &[(DType, Vec<usize>)]) -> Option<usize> {
+        let bytes = Self::bytes_beside(blocks);
         (blocks.len() > 1 && bytes <= SHARED).then_some(bytes)
     }
 
-    /// These blocks, side by side in a chunk of [`DeviceBuffer::shared_bytes`].
+    /// These blocks, side by side in a chunk of [`DeviceBuffer::bytes_beside`].
     pub(crate) fn beside(chunk: Chunk, blocks: Vec<(DType, Vec<usize>)>) -> Vec<Self> {
         let (several, chunk) = (Self::shared_bytes(&blocks), Arc::new(chunk));
         let mut offset = 0;

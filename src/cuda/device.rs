@@ -3,7 +3,7 @@
 pub use super::gpu::CudaDevice;
 
 use super::buffer::DeviceBuffer;
-use super::enqueue::{Runs, Source};
+use super::enqueue::{Runs, Source, Target};
 use super::gemm::{self, Product};
 use super::gpu::buffer;
 use super::layout::check;
@@ -13,10 +13,11 @@ use crate::chunk::Region;
 use crate::device::block::Block;
 use crate::device::data::Mirror;
 use crate::device::memory::Memory;
+use crate::device::null::output_shapes;
 use crate::device::{Device, Event, Pending, Resident, Stream, View};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
-use crate::op::kernel::{Kernel, ReduceTiles};
+use crate::op::kernel::{Kernel, ReduceTiles, TreeFold};
 use crate::op::program::{Inst, Program};
 use crate::shape;
 use std::sync::Arc;
@@ -31,6 +32,23 @@ fn fits(program: &Program) -> bool {
         && program.outputs.len() <= MAX_ARGUMENTS
         && constants <= MAX_CONSTANTS
         && source::is_printable(program)
+}
+
+/// The buffers behind views, and where these begin; views of shape `dims` are checked.
+fn sources<'a>(
+    dims: Option<&[usize]>,
+    inputs: &'a [View<Resident>],
+) -> Result<(Vec<Arc<DeviceBuffer>>, Vec<Source<'a>>)> {
+    let buffers = inputs.iter().map(|v| buffer(&v.block)).collect::<Result<Vec<_>>>()?;
+    let mut views = Vec::with_capacity(inputs.len());
+    for (view, data) in inputs.iter().zip(&buffers) {
+        if let Some(dims) = dims {
+            check(dims, view.offset, &view.strides, data.size())?;
+        }
+        let size = data.dtype.size();
+        views.push(Source { address: data.address + (view.offset * size) as u64, size, strides: &view.strides });
+    }
+    Ok((buffers, views))
 }
 
 impl CudaDevice {
@@ -91,7 +109,9 @@ impl Device for CudaDevice {
     fn supports(&self, kernel: &Kernel) -> bool {
         match kernel {
             Kernel::Elementwise(program) => fits(program),
-            Kernel::Fold(combine) => combine.outputs.len() <= MAX_ARGUMENTS && source::is_printable(combine),
+            Kernel::Fold(TreeFold { combine, .. }) => {
+                combine.outputs.len() <= MAX_ARGUMENTS && source::is_printable(combine)
+            }
             Kernel::Reduce(tile) | Kernel::Tiles(ReduceTiles { tile, .. }) => fits(&tile.map) && reduce::supports(tile),
             Kernel::Contract(product) => {
                 let contraction = &product.contraction;
@@ -142,35 +162,24 @@ impl Device for CudaDevice {
         region: &Region,
         inputs: &[View<Resident>],
     ) -> Result<Vec<Resident>> {
-        let buffers = inputs.iter().map(|v| buffer(&v.block)).collect::<Result<Vec<_>>>()?;
-        let mut views = Vec::with_capacity(inputs.len());
-        for (view, data) in inputs.iter().zip(&buffers) {
-            // Factors of products have shapes of their own.
-            if !matches!(kernel, Kernel::Contract(_)) {
-                check(&region.shape, view.offset, &view.strides, data.size())?;
-            }
-            let size = data.dtype.size();
-            views.push(Source { address: data.address + (view.offset * size) as u64, size, strides: &view.strides });
-        }
+        // Factors of products have shapes of their own.
+        let dims = (!matches!(kernel, Kernel::Contract(_))).then_some(region.shape.as_slice());
+        let (buffers, views) = sources(dims, inputs)?;
         if let Kernel::Contract(product) = kernel {
             let made = self.contract(stream, (product, region), (&views, &buffers))?;
             self.note_uses(stream, &buffers)?;
             return Ok(vec![Resident(made)]);
         }
         let outputs = self.outputs(stream, kernel, region)?;
+        let whole: Vec<Target> = outputs.iter().map(|b| Target { address: b.address, size: b.dtype.size() }).collect();
         match kernel {
             Kernel::Elementwise(program) => self.elementwise(stream, program, &region.shape, &views, &outputs)?,
             Kernel::Reduce(tile) => {
                 let tiles: Vec<Runs> = region.shape.iter().map(|&n| Runs::one(n)).collect();
-                self.reduce(stream, tile, (region, &tiles, false), &views, &outputs)?;
+                self.reduce(stream, tile, (region, &tiles, false), &views, &whole)?;
             }
-            Kernel::Tiles(all) => {
-                let cuts = |a: usize| Runs::of(&all.tiles.axes()[a], region.start[a], region.shape[a]);
-                let axis = |a: usize| if all.is_reduced(a) { cuts(a) } else { Runs::one(region.shape[a]) };
-                let tiles: Vec<Runs> = (0..region.rank()).map(axis).collect();
-                self.reduce(stream, &all.tile, (region, &tiles, all.finish), &views, &outputs)?;
-            }
-            Kernel::Fold(combine) => self.fold(stream, combine, region, &views, &outputs)?,
+            Kernel::Tiles(all) => self.tiles(stream, all, region, &views, &whole)?,
+            Kernel::Fold(tree) => self.fold(stream, tree, region, &views, &outputs)?,
             Kernel::Function(function) if function.cuda.is_some() => {
                 self.function(stream, function, &region.shape, (&views, &buffers), &outputs)?;
             }
@@ -182,8 +191,40 @@ impl Device for CudaDevice {
         Ok(outputs.into_iter().map(|b| Resident(b)).collect())
     }
 
-    fn canvas(&self, stream: Stream, dtype: DType, shape: &[usize]) -> Result<Option<Resident>> {
-        Ok(Some(Resident(Arc::new(self.allocate(stream, dtype, shape)?))))
+    fn launch_to(
+        &self,
+        stream: Stream,
+        kernel: &Kernel,
+        region: &Region,
+        inputs: &[View<Resident>],
+        (to, first): (&[Resident], usize),
+    ) -> Result<()> {
+        let Kernel::Tiles(all) = kernel else {
+            return Err(Error::unsupported(format!("{kernel} into given memory of {}", self.name)));
+        };
+        let (mut buffers, views) = sources(Some(&region.shape), inputs)?;
+        let canvases = to.iter().map(buffer).collect::<Result<Vec<_>>>()?;
+        let made: Vec<usize> = output_shapes(kernel, region).iter().map(|shape| shape::size(shape)).collect();
+        let row = |i: usize| made[i] / all.count(region).max(1);
+        let fits = |(i, canvas): (usize, &Arc<DeviceBuffer>)| first * row(i) + made[i] <= canvas.size();
+        if canvases.len() != made.len() || !canvases.iter().enumerate().all(fits) {
+            return Err(Error::bug("results fit what they are given"));
+        }
+        let target = |(i, canvas): (usize, &Arc<DeviceBuffer>)| {
+            let size = canvas.dtype.size();
+            Target { address: canvas.address + (first * row(i) * size) as u64, size }
+        };
+        let targets: Vec<Target> = canvases.iter().enumerate().map(target).collect();
+        self.tiles(stream, all, region, &views, &targets)?;
+        buffers.extend(canvases);
+        self.note_uses(stream, &buffers)
+    }
+
+    fn canvases(&self, stream: Stream, blocks: &[(DType, Vec<usize>)]) -> Result<Option<Vec<Resident>>> {
+        let made = self.beside(stream, blocks.to_vec())?;
+        // Other streams may have to wait for the allocation.
+        self.shared.streams.issued(stream);
+        Ok(Some(made.into_iter().map(|b| Resident(Arc::new(b))).collect()))
     }
 
     fn place(&self, stream: Stream, from: &View<Resident>, to: &View<Resident>, dims: &[usize]) -> Result<()> {

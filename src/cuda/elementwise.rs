@@ -5,7 +5,7 @@
 //! largest grid, and so loops over items. Operands that are contiguous along another axis than the output go through
 //! tiles of shared memory.
 
-use super::layout::{Access, Form, padding};
+use super::layout::{Access, Form, WORDS, padding};
 use super::source::{BLOCK, KernelSource, Param, RESIDENT, function, lift, stored_type, value_type, vector_width};
 use crate::dtype::DType;
 use crate::error::Result;
@@ -83,7 +83,8 @@ pub fn print(program: &Program, name: &str, form: &Form, placed: bool) -> Result
     text.push_str(&match form {
         Form::Vector(access) => printer.vector(access),
         Form::Rows { wide, width, access, .. } => printer.rows(*wide, *width, access),
-        Form::Turned { wide, turned, rank, side } => printer.turned(*rank, *wide, turned, *side),
+        Form::Turned { wide, turned, rank, side, width: 1 } => printer.turned(*rank, *wide, turned, *side),
+        Form::Turned { wide, turned, rank, side, width } => printer.turned_words(*rank, *wide, turned, (*side, *width)),
         Form::Strided { wide, .. } => printer.strided(*wide),
     });
     text.push_str("}\n");
@@ -245,8 +246,27 @@ impl Printer<'_> {
         self.items(load, finish)
     }
 
-    /// A block takes a tile of the last two axes: turned operands are read along the first of them into shared memory,
-    /// everything else along the second. Whole tiles, which most are, are not looked at element by element.
+    /// A loop over tiles of the last two axes, one of which a block takes at a time. Its first row and column are `r0`
+    /// and `c0`; where it begins in each operand, `at`.
+    fn over_tiles(&self, rank: usize, wide: bool, side: usize, body: &str) -> String {
+        let (index, offset) = if wide { ("u64", "i64") } else { ("u32", "i32") };
+        format!(
+            "  const {index} height = space.dim[{down}], length = space.dim[{right}];\n  \
+             const {index} across = (length + {side} - 1) / {side}, tiles = (height + {side} - 1) / {side} * across;\n  \
+             const u64 all = n / height / length * tiles;\n#pragma unroll 1\n  \
+             for (u64 t = blockIdx.x; t < all; t += gridDim.x) {{\n    \
+             const {index} stack = ({index})(t / tiles), tile = ({index})(t % tiles);\n    \
+             const {index} r0 = tile / across * {side}, c0 = tile % across * {side};\n    \
+             const bool whole = r0 + {side} <= height && c0 + {side} <= length;\n    \
+             {offset} at[{operands}]; locate(space, stack * height * length, at);\n{body}    __syncthreads();\n  }}\n",
+            down = rank - 2,
+            right = rank - 1,
+            operands = self.program.inputs.len() + 1,
+        )
+    }
+
+    /// Turned operands are read along the first axis of a tile into shared memory, everything else along the second.
+    /// Whole tiles, which most are, are not looked at element by element.
     fn turned(&self, rank: usize, wide: bool, turned: &[bool], side: usize) -> String {
         let (index, offset) = if wide { ("u64", "i64") } else { ("u32", "i32") };
         let n = self.program.inputs.len();
@@ -259,22 +279,10 @@ impl Printer<'_> {
             let (kind, padding) = (stored_type(dtype), padding(dtype.size()));
             let _ = writeln!(text, "  __shared__ {kind} tile{i}[{side}][{side} + {padding}];");
         }
+        let _ = writeln!(text, "  const u32 tx = threadIdx.x % {side}, ty = threadIdx.x / {side};");
         let element = |i: usize| {
             format!("at[{i}] + ({offset})r * space.stride[{i}][{down}] + ({offset})c * space.stride[{i}][{right}]")
         };
-        let _ = write!(
-            text,
-            "  const u32 tx = threadIdx.x % {side}, ty = threadIdx.x / {side};\n  \
-             const {index} height = space.dim[{down}], length = space.dim[{right}];\n  \
-             const {index} across = (length + {side} - 1) / {side}, tiles = (height + {side} - 1) / {side} * across;\n  \
-             const u64 all = n / height / length * tiles;\n#pragma unroll 1\n  \
-             for (u64 t = blockIdx.x; t < all; t += gridDim.x) {{\n    \
-             const {index} stack = ({index})(t / tiles), tile = ({index})(t % tiles);\n    \
-             const {index} r0 = tile / across * {side}, c0 = tile % across * {side};\n    \
-             const bool whole = r0 + {side} <= height && c0 + {side} <= length;\n    \
-             {offset} at[{operands}]; locate(space, stack * height * length, at);\n",
-            operands = n + 1
-        );
         let fill = |i: usize| format!("tile{i}[ty + j][tx] = in{i}[{}]; ", element(i));
         let fill: Vec<String> = self.inputs().filter(is_turned).map(fill).collect();
         let read = |i: usize| {
@@ -296,10 +304,74 @@ impl Printer<'_> {
                 lines("if (r < height && c < length) ")
             )
         };
-        text.push_str(&walk("tx", "ty + j", &fill.concat(), side / rows));
-        text.push_str("    __syncthreads();\n");
-        text.push_str(&walk("ty + j", "tx", &empty, steps));
-        text.push_str("    __syncthreads();\n  }\n");
-        text
+        let mut body = walk("tx", "ty + j", &fill.concat(), side / rows);
+        body.push_str("    __syncthreads();\n");
+        body.push_str(&walk("ty + j", "tx", &empty, steps));
+        text + &self.over_tiles(rank, wide, side, &body)
+    }
+
+    /// As [`Printer::turned`], a word of `width` elements at a time. A thread turns squares of so many elements a side
+    /// in registers; the words of a row lie such in shared memory that neither rows nor columns of them meet in a bank.
+    fn turned_words(&self, rank: usize, wide: bool, turned: &[bool], (side, width): (usize, usize)) -> String {
+        let (index, offset) = if wide { ("u64", "i64") } else { ("u32", "i32") };
+        let n = self.program.inputs.len();
+        let (down, right) = (rank - 2, rank - 1);
+        let rows = BLOCK as usize / WORDS;
+        let is_turned = |i: &usize| turned.get(*i) == Some(&true);
+        let mut text = String::new();
+        for i in self.inputs().filter(is_turned) {
+            let _ = writeln!(text, "  __shared__ u32 tile{i}[{side}][{WORDS}];");
+        }
+        let _ = writeln!(text, "  const u32 tx = threadIdx.x % {WORDS}, ty = threadIdx.x / {WORDS};");
+        let element = |i: usize, c: &str| {
+            format!("at[{i}] + ({offset})r * space.stride[{i}][{down}] + ({offset}){c} * space.stride[{i}][{right}]")
+        };
+        let guarded = |body: &dyn Fn(&str) -> String| {
+            let inside = body("if (r < height && c < length) ");
+            format!("    if (whole) {{\n{}    }} else {{\n{inside}    }}\n", body(""))
+        };
+        let squares = WORDS / rows;
+        let mut body = String::new();
+        for i in self.inputs().filter(is_turned) {
+            let fill = |guard: &str| {
+                let each = |what: &str| {
+                    format!(
+                        "#pragma unroll\n      for (u32 k = 0; k < {squares}; ++k) {{ \
+                         const {index} r = r0 + tx * {width}, c = c0 + (ty + k * {rows}) * {width}; {guard}{{\n\
+                         {what} }} }}\n"
+                    )
+                };
+                let over = |what: &str| format!("#pragma unroll\n        for (u32 q = 0; q < {width}; ++q) {what}");
+                let fetch = format!("word[k][q] = *reinterpret_cast<const u32*>(in{i} + ({}));", element(i, "(c + q)"));
+                let keep = format!("tile{i}[tx * {width} + q][(ty + k * {rows}) ^ tx] = word[k][q];");
+                let turn = format!("        turn(word[k]);\n{}", over(&keep));
+                format!("      u32 word[{squares}][{width}];\n{}{}", each(&over(&fetch)), each(&turn))
+            };
+            body.push_str(&guarded(&fill));
+        }
+        body.push_str("    __syncthreads();\n");
+        let steps = if width * self.program.insts.len() > LONG { 1 } else { side / rows / 2 };
+        let empty = |guard: &str| {
+            let mut text = format!(
+                "#pragma unroll {steps}\n      for (u32 j = 0; j < {side}; j += {rows}) {{ \
+                 const {index} r = r0 + ty + j, c = c0 + tx * {width}; {guard}{{\n"
+            );
+            for i in self.inputs() {
+                let kind = stored_type(self.program.inputs[i]);
+                let _ = if is_turned(&i) {
+                    writeln!(
+                        text,
+                        "      const u32 word{i} = tile{i}[ty + j][tx ^ (ty + j) / {width}]; \
+                         const auto p{i} = *reinterpret_cast<const pack<{kind}, {width}>*>(&word{i});"
+                    )
+                } else {
+                    writeln!(text, "      const auto p{i} = fetch<{width}>(in{i} + ({}), 0);", element(i, "c"))
+                };
+            }
+            let to = format!("({}) / {width}", element(n, "c"));
+            text + &self.pack(width, |i| format!("load(p{i}.v[j])"), &to) + "    } }\n"
+        };
+        body.push_str(&guarded(&empty));
+        text + &self.over_tiles(rank, wide, side, &body)
     }
 }

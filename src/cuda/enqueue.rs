@@ -6,7 +6,7 @@ use super::gpu::CudaDevice;
 use super::launch::{Key, launch, number};
 use super::layout::{Layout, Operand, ReduceLayout};
 use super::source::{self, Param};
-use super::{elementwise, function, reduce};
+use super::{dealing, elementwise, fold, function, reduce};
 use crate::chunk::region::Indices;
 use crate::chunk::tiling::FAN_IN;
 use crate::chunk::{AxisChunks, Region};
@@ -14,7 +14,7 @@ use crate::device::Stream;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::op::function::BlockFunction;
-use crate::op::kernel::{PanelProduct, TileReduce};
+use crate::op::kernel::{Kernel, PanelProduct, ReduceTiles, TileReduce, TreeFold};
 use crate::op::program::Program;
 use crate::shape;
 use std::sync::Arc;
@@ -80,6 +80,14 @@ impl Source<'_> {
     }
 }
 
+/// Where a launch writes a result.
+#[derive(Clone, Copy)]
+pub(super) struct Target {
+    pub(super) address: u64,
+    /// Bytes of an element.
+    pub(super) size: usize,
+}
+
 impl CudaDevice {
     /// Runs a program over views, into whole outputs.
     pub(super) fn elementwise(
@@ -140,6 +148,21 @@ impl CudaDevice {
         })
     }
 
+    /// Reduces all tiles in `region`.
+    pub(super) fn tiles(
+        &self,
+        stream: Stream,
+        all: &ReduceTiles,
+        region: &Region,
+        views: &[Source<'_>],
+        outputs: &[Target],
+    ) -> Result<()> {
+        let cuts = |a: usize| Runs::of(&all.tiles.axes()[a], region.start[a], region.shape[a]);
+        let axis = |a: usize| if all.is_reduced(a) { cuts(a) } else { Runs::one(region.shape[a]) };
+        let tiles: Vec<Runs> = (0..region.rank()).map(axis).collect();
+        self.reduce(stream, &all.tile, (region, &tiles, all.finish), views, outputs)
+    }
+
     /// Reduces the tiles of `region`, whose states stand side by side in `outputs`.
     pub(super) fn reduce(
         &self,
@@ -147,7 +170,7 @@ impl CudaDevice {
         tile: &TileReduce,
         (region, tiles, finish): (&Region, &[Runs], bool),
         views: &[Source<'_>],
-        outputs: &[Arc<DeviceBuffer>],
+        outputs: &[Target],
     ) -> Result<()> {
         // Positions count reduced elements alone.
         let reduced = &tile.parts[0].reduced;
@@ -156,7 +179,7 @@ impl CudaDevice {
         let steps: Vec<isize> = along.iter().zip(reduced).map(|(s, &r)| if r { s.cast_signed() } else { 0 }).collect();
         let origin: isize = region.start.iter().zip(&steps).map(|(a, b)| a.cast_signed() * b).sum();
         let mut operands: Vec<Source<'_>> = views.to_vec();
-        if reduce::uses_position(tile) {
+        if dealing::uses_position(tile) {
             operands.push(Source { address: 0, size: 1, strides: &steps });
         }
         let choices: Vec<usize> = tiles.iter().map(|runs| runs.0.len()).collect();
@@ -175,7 +198,7 @@ impl CudaDevice {
         (region, tiles, finish): (&Region, &[Runs], bool),
         picked: &[Run],
         (operands, origin): (&[Source<'_>], isize),
-        outputs: &[Arc<DeviceBuffer>],
+        outputs: &[Target],
     ) -> Result<()> {
         let rank = region.rank();
         let reduced: Vec<usize> = (0..rank).filter(|&a| tile.parts[0].reduced[a]).collect();
@@ -203,14 +226,15 @@ impl CudaDevice {
             .map(|(o, (k, r, start))| (Operand { strides: k, size: o.size, address: moved(o, *start) }, r.as_slice()))
             .collect();
         let still = vec![0; inner.len()];
-        list.push((Operand { strides: &to, size: 1, address: 0 }, &still));
-        let layout = ReduceLayout::new(&kept, &inner, &list, reduce::width(tile))?;
+        list.push((Operand { strides: &to, size: 1, address: first as u64 }, &still));
+        let layout = ReduceLayout::new(&kept, &inner, &list, (views_of(tile), dealing::width(tile)))?;
         if layout.outputs == 0 {
             return Ok(());
         }
-        let (threads, lanes) = (reduce::threads(tile), reduce::lanes(tile, layout.elements));
-        let most = reduce::columns(tile, layout.form.wide);
-        let layout = layout.in_columns(&list, most, lanes);
+        let (threads, lanes) = (dealing::threads(tile), dealing::lanes(tile, layout.elements));
+        let most = dealing::columns(tile, layout.form.wide);
+        let mut layout = layout.in_columns(&list, most, lanes);
+        layout.form.batch = dealing::batch(tile, &layout.form, layout.elements / dealing::width(tile) / lanes);
         let streams = &self.shared.streams;
         let ready = self.kernels.get(Key::Reduce(tile, &layout.form, finish), streams, || {
             reduce::print(tile, "reduce", &layout.form, finish)
@@ -224,8 +248,8 @@ impl CudaDevice {
             Some(match param {
                 Param::Input(i) => number(list.get(i)?.0.address),
                 Param::Output(i) => {
-                    let buffer = outputs.get(i)?;
-                    number(buffer.address + (first * buffer.dtype.size()) as u64)
+                    let output = outputs.get(i)?;
+                    number(output.address + (first * output.size) as u64)
                 }
                 Param::Kept => layout.kept.words(wide),
                 Param::Reduced => layout.reduced.words(wide),
@@ -241,31 +265,57 @@ impl CudaDevice {
         })
     }
 
-    /// Joins neighbouring states.
+    /// Folds states up the levels of a tree, as many at a time as a launch can.
     pub(super) fn fold(
         &self,
         stream: Stream,
-        combine: &Program,
+        tree: &TreeFold,
         region: &Region,
         views: &[Source<'_>],
         outputs: &[Arc<DeviceBuffer>],
     ) -> Result<()> {
-        let size = region.size() / region.shape[0].max(1);
-        let n = region.shape[0].div_ceil(FAN_IN) * size;
-        if n == 0 {
-            return Ok(());
+        let (mut entries, size) = (region.shape[0], region.size() / region.shape[0].max(1));
+        let (mut left, mut from): (usize, Vec<u64>) = (tree.levels, views.iter().map(|v| v.address).collect());
+        let mut between: Vec<Arc<DeviceBuffer>> = Vec::new();
+        while left > 0 && entries * size > 0 {
+            let step = TreeFold { levels: fold::levels_at_once(&tree.combine, size, left), ..tree.clone() };
+            left -= step.levels;
+            let made = match left {
+                0 => outputs.to_vec(),
+                _ => self.outputs(stream, &Kernel::Fold(step.clone()), &Region::full(&[entries, size]))?,
+            };
+            let to: Vec<u64> = made.iter().map(|b| b.address).collect();
+            self.fold_once(stream, &step, [entries, size], (&from, &to))?;
+            (entries, from, between) = (step.nodes(entries), to, made);
         }
+        // What was read last is freed in the order of its stream.
+        drop(between);
+        Ok(())
+    }
+
+    fn fold_once(
+        &self,
+        stream: Stream,
+        step: &TreeFold,
+        [entries, size]: [usize; 2],
+        (from, to): (&[u64], &[u64]),
+    ) -> Result<()> {
         let streams = &self.shared.streams;
-        let ready = self.kernels.get(Key::Fold(combine), streams, || reduce::print_fold(combine, "fold"))?;
-        let grid = u32::try_from(n.div_ceil(source::BLOCK as usize))
-            .map_err(|_| Error::unsupported(format!("a fold to {n} states in one block")))?;
-        launch((streams, stream), &ready, (grid, source::BLOCK), |param| {
+        let combine = &step.combine;
+        let ready = self.kernels.get(Key::Fold(combine), streams, || fold::print(combine, "fold"))?;
+        let threads = fold::threads(combine);
+        let groups = (1..step.levels).fold(1, |n, _| n * FAN_IN);
+        let blocks = step.nodes(entries).saturating_mul(size.div_ceil(threads / groups));
+        let grid = u32::try_from(blocks)
+            .map_err(|_| Error::unsupported(format!("a fold of {entries} states of {size} in one block")))?;
+        let threads = u32::try_from(threads).map_err(|_| Error::bug("a block has few threads"))?;
+        launch((streams, stream), &ready, (grid, threads), |param| {
             Some(match param {
-                Param::Input(i) => number(views.get(i)?.address),
-                Param::Output(i) => number(outputs.get(i)?.address),
-                Param::Count => number(n as u64),
+                Param::Input(i) => number(*from.get(i)?),
+                Param::Output(i) => number(*to.get(i)?),
                 Param::Outputs => number(size as u64),
-                Param::Elements => number(region.shape[0] as u64),
+                Param::Elements => number(entries as u64),
+                Param::Lanes => number(groups as u64),
                 _ => return None,
             })
         })

@@ -239,12 +239,17 @@ impl CudaDevice {
         Ok(false)
     }
 
+    /// Memory for several blocks that are freed together.
+    pub(super) fn beside(&self, stream: Stream, blocks: Vec<(DType, Vec<usize>)>) -> Result<Vec<DeviceBuffer>> {
+        let chunk = self.chunk(stream, DeviceBuffer::bytes_beside(&blocks))?;
+        Ok(DeviceBuffer::beside(chunk, blocks))
+    }
+
     pub(super) fn outputs(&self, stream: Stream, kernel: &Kernel, region: &Region) -> Result<Vec<Arc<DeviceBuffer>>> {
         let blocks: Vec<(DType, Vec<usize>)> =
             kernel.outputs().into_iter().zip(output_shapes(kernel, region)).collect();
-        if let Some(bytes) = DeviceBuffer::shared_bytes(&blocks) {
-            let chunk = self.chunk(stream, bytes)?;
-            return Ok(DeviceBuffer::beside(chunk, blocks).into_iter().map(Arc::new).collect());
+        if DeviceBuffer::shared_bytes(&blocks).is_some() {
+            return Ok(self.beside(stream, blocks)?.into_iter().map(Arc::new).collect());
         }
         blocks.iter().map(|(dtype, shape)| self.allocate(stream, *dtype, shape).map(Arc::new)).collect()
     }

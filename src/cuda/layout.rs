@@ -45,6 +45,9 @@ pub enum Form {
         turned: Vec<bool>,
         /// The side of a tile.
         side: usize,
+        /// Elements that move together: those of a word of four bytes, where elements are smaller and everything is
+        /// aligned for it, so that other operands are contiguous along the last axis; otherwise one.
+        width: usize,
     },
     /// Any strides.
     Strided {
@@ -164,6 +167,12 @@ const TILE_BYTES: usize = 36 << 10;
 pub fn padding(size: usize) -> usize {
     (4 / size.max(1)).max(1)
 }
+
+/// Bytes of the words in which smaller elements move through tiles.
+const WORD: usize = 4;
+
+/// Words in a row of a tile of theirs: each in a bank of its own.
+pub const WORDS: usize = 32;
 
 /// Axes shorter than this are not worth a tile.
 const SHORTEST: usize = 16;
@@ -308,9 +317,30 @@ fn turned(space: &Space, operands: &[Operand<'_>]) -> Option<(Space, Form)> {
         let step = strides.remove(axis);
         strides.insert(last - 1, step);
     }
-    let turned = axes.iter().map(Option::is_some).collect();
-    let form = Form::Turned { rank, wide: space.is_wide(), turned, side };
+    let turned: Vec<bool> = axes.iter().map(Option::is_some).collect();
+    let width = words(&space, operands, &turned);
+    let side = if width > 1 { WORDS * width } else { side };
+    let form = Form::Turned { rank, wide: space.is_wide(), turned, side, width };
     Some((space, form))
+}
+
+/// How many elements of the operands that are `turned` move together through tiles of a space whose last operand is the
+/// output.
+fn words(space: &Space, operands: &[Operand<'_>], turned: &[bool]) -> usize {
+    let mut sizes = operands.iter().zip(turned).filter(|(_, t)| **t).map(|(o, _)| o.size);
+    let width = WORD / sizes.next().unwrap_or(WORD).min(WORD);
+    let along = space.dims.len() - 1;
+    let whole = |(strides, operand): (&Vec<isize>, Option<(&Operand<'_>, &bool)>)| {
+        let axis = if operand.is_some_and(|(_, &turned)| turned) { along - 1 } else { along };
+        let apart = |(a, d): (usize, &isize)| a == axis || d.unsigned_abs().is_multiple_of(width);
+        strides[axis] == 1 && strides.iter().enumerate().all(apart) && operand.is_none_or(|(o, _)| is_aligned(o, width))
+    };
+    let listed = operands.iter().zip(turned).map(Some).chain(std::iter::once(None));
+    let fits = width > 1
+        && sizes.all(|size| size * width == WORD)
+        && space.dims[along - 1..].iter().all(|n| n.is_multiple_of(width) && *n >= WORDS * width)
+        && space.strides.iter().zip(listed).all(whole);
+    if fits { width } else { 1 }
 }
 
 /// Threads that fill a GPU well enough: sixteen warps on each multiprocessor of an H100.
@@ -324,6 +354,8 @@ pub struct ReduceForm {
     pub access: Vec<Access>,
     /// Neighbouring outputs that a thread takes.
     pub columns: usize,
+    /// Groups of elements that it reads at once.
+    pub batch: usize,
     /// Axes of the outputs after merging.
     pub kept: usize,
     /// Reduced axes after merging.
@@ -348,12 +380,18 @@ pub struct ReduceLayout {
 }
 
 impl ReduceLayout {
-    /// A reduction of axes of lengths `reduced` to outputs of shape `kept`. Operands have strides over both; the last
-    /// one is where the results go. A thread takes `width` elements at a time.
+    /// A reduction of axes of lengths `reduced` to outputs of shape `kept`. Operands have strides over both: `inputs`
+    /// first, where positions are counted if they are, and at last where the results go. A thread takes `width`
+    /// elements at a time.
     ///
     /// # Errors
     /// As [`Layout::new`].
-    pub fn new(kept: &[usize], reduced: &[usize], operands: &[(Operand<'_>, &[isize])], width: usize) -> Result<Self> {
+    pub fn new(
+        kept: &[usize],
+        reduced: &[usize],
+        operands: &[(Operand<'_>, &[isize])],
+        (inputs, width): (usize, usize),
+    ) -> Result<Self> {
         let (outputs, elements) = (shape::size(kept), shape::size(reduced));
         let over_kept: Vec<&[isize]> = operands.iter().map(|(o, _)| o.strides).collect();
         let over_reduced: Vec<&[isize]> = operands.iter().map(|(_, s)| *s).collect();
@@ -370,8 +408,9 @@ impl ReduceLayout {
             }
         };
         let form = ReduceForm {
-            access: (0..operands.len() - 1).map(access).collect(),
+            access: (0..inputs).map(access).collect(),
             columns: 1,
+            batch: 1,
             kept: kept.rank(),
             reduced: reduced.rank(),
             wide: kept.is_wide() || reduced.is_wide(),
@@ -394,14 +433,19 @@ impl ReduceLayout {
                 let aligned = apart(across) && steps(along) && is_aligned(&operands[i].0, columns);
                 last(across) == 0 || beside(i) && aligned
             };
-            // After the inputs comes where positions are counted, the same for neighbours, and at last the output.
-            let counts = (inputs..operands.len() - 1).all(|i| last(&self.kept.strides[i]) == 0);
+            // After the inputs comes where positions are counted, the same for neighbours, and at last the output,
+            // which is written at once, too.
+            let output = operands.len() - 1;
+            let counts = (inputs..output).all(|i| last(&self.kept.strides[i]) == 0);
+            let writes = last(&self.kept.strides[output]) == 1
+                && apart(&self.kept.strides[output])
+                && is_aligned(&operands[output].0, columns);
             let length = self.kept.dims.last().copied().unwrap_or(1);
             length.is_multiple_of(columns)
                 && (self.outputs / columns).saturating_mul(lanes) >= ENOUGH_THREADS
                 && (0..inputs).all(reads)
                 && counts
-                && last(&self.kept.strides[operands.len() - 1]) == 1
+                && writes
         };
         if !self.runs_across() || !(0..inputs).any(beside) {
             return self;
@@ -498,23 +542,38 @@ mod tests {
     #[test]
     fn transposed_operands_are_turned() {
         let layout = Layout::new(&[40, 3, 50], &[operand(&[150, 50, 1]), operand(&[1, 40, 120])], 4).unwrap();
-        assert_eq!(layout.form, Form::Turned { rank: 3, wide: false, turned: vec![false, true], side: 32 });
+        assert_eq!(layout.form, Form::Turned { rank: 3, wide: false, turned: vec![false, true], side: 32, width: 1 });
         assert_eq!(layout.space.dims, vec![3, 40, 50]);
         let strides = vec![vec![50, 150, 1], vec![40, 1, 120], vec![50, 150, 1]];
         assert_eq!(layout.space.strides, strides);
         // Here the last two axes are one.
         let merged = Layout::new(&[40, 3, 50], &[operand(&[150, 50, 1]), operand(&[1, 2000, 40])], 4).unwrap();
-        assert_eq!(merged.form, Form::Turned { rank: 2, wide: false, turned: vec![false, true], side: 32 });
+        assert_eq!(merged.form, Form::Turned { rank: 2, wide: false, turned: vec![false, true], side: 32, width: 1 });
         assert_eq!((merged.space.dims, merged.space.strides[1].as_slice()), (vec![40, 150], [1, 40].as_slice()));
+    }
+
+    #[test]
+    fn small_elements_move_in_words_where_they_are_aligned() {
+        let width = |size: usize, dims: [usize; 2], strides: &[isize], address: u64| {
+            let form = Layout::new(&dims, &[Operand { strides, size, address }], 16 / size).unwrap().form;
+            if let Form::Turned { width, .. } = form { width } else { 0 }
+        };
+        assert_eq!([1, 2, 4].map(|size| width(size, [400, 260], &[1, 400], 256)), [4, 2, 1]);
+        assert_eq!((width(1, [402, 260], &[1, 404], 256), width(1, [400, 260], &[1, 402], 256)), (1, 1));
+        assert_eq!((width(1, [400, 260], &[-1, 400], 256), width(1, [400, 260], &[1, 400], 258)), (1, 1));
     }
 
     #[test]
     fn reductions_read_along_or_across() {
         let out = operand(&[1]);
-        let along = ReduceLayout::new(&[8], &[1024], &[(operand(&[1024]), &[1]), (out, &[0])], 4).unwrap();
+        let along = ReduceLayout::new(&[8], &[1024], &[(operand(&[1024]), &[1]), (out, &[0])], (1, 4)).unwrap();
         assert_eq!((along.form.access.clone(), along.runs_across()), (vec![Access::Whole], false));
-        let across = ReduceLayout::new(&[8], &[1024], &[(operand(&[1]), &[8]), (out, &[0])], 4).unwrap();
+        let across = ReduceLayout::new(&[8], &[1024], &[(operand(&[1]), &[8]), (out, &[0])], (1, 4)).unwrap();
         assert_eq!((across.form.access.clone(), across.runs_across()), (vec![Access::Any], true));
+        // Positions, which are no input, have no say in it.
+        let operands = [(operand(&[1]), &[1 << 20][..]), (operand(&[0]), &[1]), (operand(&[1]), &[0])];
+        let counted = ReduceLayout::new(&[1 << 20], &[16], &operands, (1, 4)).unwrap().in_columns(&operands, 4, 1);
+        assert_eq!((counted.form.access.clone(), counted.form.columns), (vec![Access::Whole], 4));
     }
 
     #[test]

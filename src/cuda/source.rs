@@ -184,6 +184,22 @@ fn expression(inst: Inst) -> Result<String> {
     })
 }
 
+/// Declares one variable per output of `program`, named `prefix0`, `prefix1`, ...; their names.
+pub(super) fn declare(text: &mut String, program: &Program, prefix: &str) -> Vec<String> {
+    let names: Vec<String> = (0..program.outputs.len()).map(|i| format!("{prefix}{i}")).collect();
+    for (i, name) in names.iter().enumerate() {
+        let _ = write!(text, "{} {name}; ", value_type(program.output_dtype(i)));
+    }
+    names
+}
+
+/// `{of}0 = {from}0; ...`.
+pub(super) fn assign(text: &mut String, to: &[String], from: &[String]) {
+    for (to, from) in to.iter().zip(from) {
+        let _ = write!(text, "{to} = {from}; ");
+    }
+}
+
 /// `pattern` with the words `x` and `y` replaced.
 fn substitute(pattern: &str, x: &str, y: &str) -> String {
     let mut out = String::with_capacity(pattern.len() + 16);
@@ -214,7 +230,7 @@ fn substitute(pattern: &str, x: &str, y: &str) -> String {
 pub fn vector_width(program: &Program, stored: &[DType]) -> usize {
     let sizes = || stored.iter().map(|d| d.size());
     let (smallest, largest, all) = (sizes().min().unwrap_or(4), sizes().max().unwrap_or(4), sizes().sum::<usize>());
-    let work: usize = program.insts.iter().map(|&inst| weight(inst)).sum();
+    let work = work(program);
     // Where sizes differ, the largest elements decide: their accesses are adjacent only if each is one access.
     let mut width = if smallest == largest { 16 / smallest } else { (16 / largest).max(2) };
     while width > 16 / largest && (width * all > 128 || width * work > 64) {
@@ -224,6 +240,11 @@ pub fn vector_width(program: &Program, stored: &[DType]) -> usize {
         width /= 2;
     }
     width.max(1)
+}
+
+/// Roughly how much code a program is.
+pub(super) fn work(program: &Program) -> usize {
+    program.insts.iter().map(|&inst| weight(inst)).sum()
 }
 
 /// Roughly how much code an instruction is.

@@ -148,8 +148,34 @@ pub trait Device: fmt::Debug + Send + Sync {
     /// # Errors
     /// As [`Device::upload`].
     fn canvas(&self, stream: Stream, dtype: DType, shape: &[usize]) -> Result<Option<Resident>> {
-        let _ = (stream, dtype, shape);
+        Ok(self.canvases(stream, &[(dtype, shape.to_vec())])?.and_then(|mut all| all.pop()))
+    }
+
+    /// As [`Device::canvas`], for several blocks that are written and freed together.
+    ///
+    /// # Errors
+    /// As [`Device::upload`].
+    fn canvases(&self, stream: Stream, blocks: &[(DType, Vec<usize>)]) -> Result<Option<Vec<Resident>>> {
+        let _ = (stream, blocks);
         Ok(None)
+    }
+
+    /// As [`Device::launch`], into what [`Device::canvases`] gave, one for each result, from index `first` of its first
+    /// axis on.
+    ///
+    /// # Errors
+    /// As [`Device::upload`]; [`Unsupported`](crate::ErrorKind::Unsupported) where there are no canvases, and for
+    /// kernels that do not put results side by side.
+    fn launch_to(
+        &self,
+        stream: Stream,
+        kernel: &Kernel,
+        region: &Region,
+        inputs: &[View<Resident>],
+        to: (&[Resident], usize),
+    ) -> Result<()> {
+        let _ = (stream, region, inputs, to);
+        Err(Error::unsupported(format!("{kernel} into given memory of {}", self.name())))
     }
 
     /// Enqueues a copy of the elements of a view of shape `dims` to those of another, which is part of a canvas that

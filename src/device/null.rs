@@ -3,7 +3,6 @@
 use super::block::Block;
 use super::{Device, Event, Pending, Resident, Stream, View};
 use crate::chunk::Region;
-use crate::chunk::tiling::FAN_IN;
 use crate::error::{Error, Result};
 use crate::op::kernel::{Kernel, TilePart, TileReduce};
 use parking_lot::Mutex;
@@ -80,12 +79,12 @@ pub fn output_shapes(kernel: &Kernel, region: &Region) -> Vec<Vec<usize>> {
             all.tile.parts.iter().map(|part| kept_shape(&region.shape, &part.reduced)).collect()
         }
         Kernel::Tiles(all) => state_shapes(&all.tile, region, &[all.count(region)]),
-        Kernel::Fold(combine) => {
+        Kernel::Fold(tree) => {
             let mut shape = region.shape.clone();
             if let Some(entries) = shape.first_mut() {
-                *entries = entries.div_ceil(FAN_IN);
+                *entries = tree.nodes(*entries);
             }
-            vec![shape; combine.outputs.len()]
+            vec![shape; tree.combine.outputs.len()]
         }
         Kernel::Scan(_) | Kernel::Contract(_) | Kernel::Step(_) | Kernel::Regional(_) | Kernel::Function(_) => {
             vec![region.shape.clone()]

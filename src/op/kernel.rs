@@ -11,6 +11,7 @@ use super::regional::Regional;
 use super::scan::Scanner;
 use super::tiles::TileTask;
 use crate::chunk::region::Indices;
+use crate::chunk::tiling::FAN_IN;
 use crate::chunk::{AxisChunks, Chunks, Region};
 use crate::dtype::DType;
 use std::fmt;
@@ -24,9 +25,8 @@ pub enum Kernel {
     Reduce(TileReduce),
     /// The same for every tile of a region, side by side: blocks of shape `(tiles, kept axes...)`.
     Tiles(ReduceTiles),
-    /// States side by side, of shape `(n, ...)`, to those of up to [`FAN_IN`](crate::chunk::tiling::FAN_IN) neighbours
-    /// each, joined from left to right.
-    Fold(Program),
+    /// States side by side, of shape `(n, ...)`, to those of nodes some levels up the tree.
+    Fold(TreeFold),
     /// Views of a block to the states of a scan along an axis, begun anew at each tile.
     Scan(TileScan),
     /// Dense blocks of matrices, `(.., m, k)` and `(.., k, n)`, to their products over a region of whole cells.
@@ -107,6 +107,23 @@ pub struct TilePart {
     pub lanes: Lanes,
 }
 
+/// Levels of the tree by which the states of tiles combine.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct TreeFold {
+    /// `(state, state) -> state`, the second from later tiles.
+    pub combine: Program,
+    /// How many: on each, up to [`FAN_IN`] neighbours are joined from left to right.
+    pub levels: usize,
+}
+
+impl TreeFold {
+    /// How many nodes `entries` states make.
+    #[must_use]
+    pub fn nodes(&self, entries: usize) -> usize {
+        (0..self.levels).fold(entries, |n, _| n.div_ceil(FAN_IN))
+    }
+}
+
 /// A scan of the tiles of a block, each by itself.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct TileScan {
@@ -184,7 +201,9 @@ impl Kernel {
             Self::Reduce(tile) | Self::Tiles(ReduceTiles { tile, .. }) => {
                 tile.parts.iter().flat_map(|part| part.reducer.identity.iter().map(|(d, _)| *d)).collect()
             }
-            Self::Fold(combine) => (0..combine.outputs.len()).map(|i| combine.output_dtype(i)).collect(),
+            Self::Fold(TreeFold { combine, .. }) => {
+                (0..combine.outputs.len()).map(|i| combine.output_dtype(i)).collect()
+            }
             Self::Scan(scan) => vec![scan.scanner.state()],
             Self::Contract(product) => vec![product.output()],
             Self::Step(step) => vec![step.dtype],
@@ -202,7 +221,7 @@ impl fmt::Display for Kernel {
                 let names: Vec<&str> = tile.parts.iter().map(|p| p.reducer.name).collect();
                 write!(f, "{} of {}", names.join(", "), tile.map)
             }
-            Self::Fold(combine) => write!(f, "fold of {combine}"),
+            Self::Fold(tree) => write!(f, "fold of {}", tree.combine),
             Self::Scan(scan) => write!(f, "{} of {}", scan.scanner.name, scan.map),
             Self::Contract(product) => write!(f, "matrix product in {}", product.contraction.work()),
             Self::Step(step) => write!(f, "{} of {} in {}", step.task.name(), step.op, step.dtype),

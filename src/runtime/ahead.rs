@@ -8,6 +8,7 @@ use crate::chunk::Region;
 use crate::chunk::index_map::Positions;
 use crate::op::regional::Regional;
 use crate::store::remote::ahead::Ahead;
+use crate::task::TaskGraph;
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
@@ -15,6 +16,16 @@ use std::sync::Arc;
 /// Whether what is read for a region of a stage follows from the region.
 pub(crate) fn is_foreseen(stage: &Stage) -> bool {
     !matches!(stage.kind, StageKind::Contract(_) | StageKind::Substitute(_) | StageKind::Regional(Regional::Gather(_)))
+}
+
+/// The most bytes that are fetched from networks before tasks ask for them.
+const FETCHED: u64 = 256 << 20;
+
+/// Room for what is fetched ahead, where a store is behind a network: of what neither sweeps nor the cache need.
+pub(crate) fn room(shared: &Shared<'_>, graph: &TaskGraph) -> Option<Arc<Ahead>> {
+    let memory = shared.cx.memory();
+    let room = memory.budget().saturating_sub(graph.projected_bytes()).min(FETCHED);
+    (room > 0 && shared.plan.stores.iter().any(|s| s.is_remote())).then(|| Ahead::new(room, memory))
 }
 
 /// Parts that are looked at before more tasks are.

@@ -1,7 +1,7 @@
 //! Sweeps over what a device has already: their tasks only enqueue, and wait for nothing.
 
 use super::fetch::{Held, Shared};
-use super::launch::StageKernels;
+use super::launch::{Launcher, StageKernels};
 use crate::blockwise::plan::{Origin, Piece, StageId};
 use crate::blockwise::sweep::Sweep;
 use crate::chunk::Region;
@@ -31,7 +31,7 @@ impl Shared<'_> {
                 [first, onto].into_iter().chain(casts).all(|kernel| !kernel.on_cpu())
             }
             StageKernels::Reduction { tiles, parts } => {
-                tiles.iter().all(|t| t.all.is_some() && !t.fold.on_cpu())
+                tiles.iter().all(|t| t.all.is_some() && !t.folds.iter().any(Launcher::on_cpu))
                     && parts.iter().all(|p| !p.combine.on_cpu() && !p.finish.on_cpu())
             }
             StageKernels::Nothing | StageKernels::Tiles(_) => false,

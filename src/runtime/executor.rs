@@ -4,12 +4,14 @@
 //! for memory. The calling thread feeds the pool a bounded number of tasks ahead and asks stores to read ahead for
 //! them. The first fault stops the run; arrays that were being written are dropped unfinished and leave nothing behind.
 
-use super::ahead::is_foreseen;
+use super::ahead::{is_foreseen, room};
 use super::cache::ChunkCache;
 use super::carry::{Chains, Scanned};
 use super::context::{Context, Progress, in_turn, turn};
 use super::fetch::{Held, Memo, Shared, Trails};
-use super::fold::{Added, PartFold};
+use super::fold::{Added, Nodes, PartFold};
+use super::gate::Gate;
+use super::gathered::roots;
 use super::launch::{StageKernels, TileKernels};
 use super::pipeline::described;
 use super::recorder::Which;
@@ -18,7 +20,7 @@ use super::running::{Done, Running, finish, start};
 use super::target::{Target, write_whole};
 use super::trace::{Timed, Trace};
 use crate::blockwise::demand::{follows_blocks, overlaps};
-use crate::blockwise::plan::{Plan, Stage, StageId, StageKind};
+use crate::blockwise::plan::{Part, Plan, Stage, StageId, StageKind};
 use crate::blockwise::sweep::Sweep;
 use crate::chunk::Region;
 use crate::device::block::Block;
@@ -31,7 +33,7 @@ use crate::store::Sink;
 use crate::store::memory::BlockStore;
 use crate::store::remote::ahead::Ahead;
 use crate::task::{Task, TaskGraph};
-use parking_lot::{Condvar, Mutex};
+use parking_lot::Mutex;
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -154,7 +156,7 @@ fn run_sweep(
         sweep,
         total: graph.len(),
         progress,
-        ahead: ahead(shared, graph),
+        ahead: room(shared, graph),
         looks: shared.has_unseen(),
         coming: Mutex::default(),
         trail: Mutex::default(),
@@ -165,16 +167,8 @@ fn run_sweep(
     running.into_iter().try_for_each(|sink| finish(shared, sink, done))
 }
 
-/// The most bytes that are fetched from networks before tasks ask for them, and how many tasks ahead.
-const FETCHED: u64 = 256 << 20;
+/// Tasks ahead of which stores behind networks are told, at most.
 const FAR: usize = 2048;
-
-/// Room for what is fetched ahead, where a store is behind a network: of what neither sweeps nor the cache need.
-fn ahead(shared: &Shared<'_>, graph: &TaskGraph) -> Option<Arc<Ahead>> {
-    let memory = shared.cx.memory();
-    let room = memory.budget().saturating_sub(graph.projected_bytes()).min(FETCHED);
-    (room > 0 && shared.plan.stores.iter().any(|s| s.is_remote())).then(|| Ahead::new(room, memory))
-}
 
 /// A sweep's tasks, and what they share.
 struct Job<'a, 'b> {
@@ -206,39 +200,6 @@ struct Coming<'a> {
 const COMING: usize = 32;
 const COMING_BYTES: usize = 128 << 10;
 
-/// What the feeding thread waits for.
-#[derive(Default)]
-struct Gate {
-    state: Mutex<State>,
-    change: Condvar,
-}
-
-#[derive(Default)]
-struct State {
-    /// Tasks queued or running.
-    queued: usize,
-    /// The number of the first task that is not done.
-    oldest: usize,
-    /// Whether the next tasks wait for that one.
-    held_back: bool,
-    /// Tasks after it that are done: where a range of them begins, and where it ends.
-    done: BTreeMap<usize, usize>,
-    /// The first fault.
-    fault: Option<Error>,
-}
-
-impl State {
-    /// Notes that these tasks are done; whether the first that is not has changed.
-    fn finish(&mut self, numbers: &Range<usize>) -> bool {
-        let before = self.oldest;
-        self.done.insert(numbers.start, numbers.end);
-        while let Some(end) = self.done.remove(&self.oldest) {
-            self.oldest = end;
-        }
-        self.oldest > before
-    }
-}
-
 impl<'a> Job<'a, '_> {
     /// Runs the tasks, some at a time; several small ones are handed to a thread together.
     fn run(&self, graph: &TaskGraph, sweep: usize) -> Result<()> {
@@ -247,7 +208,10 @@ impl<'a> Job<'a, '_> {
         }
         let (small, window, count) = (self.sweep.is_small(), self.sweep.window, self.sweep.grid.count());
         if self.only_enqueues() {
-            (0..count).try_for_each(|n| in_turn(n, || self.catching(&graph.task(sweep, n), &mut Trails::default())))?;
+            if !self.gathers(graph, sweep)? {
+                let run = |n| in_turn(n, || self.catching(&graph.task(sweep, n), &mut Trails::default()));
+                (0..count).try_for_each(run)?;
+            }
             return self.take_in(0);
         }
         let threads = self.shared.cx.threads();
@@ -286,6 +250,53 @@ impl<'a> Job<'a, '_> {
             }
         });
         gate.state.into_inner().fault.map_or_else(|| self.take_in(0), Err)
+    }
+
+    /// Reduces everything into states that lie side by side on the device, folds these at once, and says whether it
+    /// did: not where there is nothing to fold, and not where the device has no room for that.
+    fn gathers(&self, graph: &TaskGraph, sweep: usize) -> Result<bool> {
+        let [Running::Reduction { id, folds, results }] = self.running else { return Ok(false) };
+        let count = self.sweep.grid.count();
+        let stage = &self.shared.plan.stages[*id];
+        let (StageKind::Reduce { parts, .. }, StageKernels::Reduction { tiles, .. }) =
+            (&stage.kind, &self.shared.kernels[*id])
+        else {
+            return Err(Error::bug("a reduction"));
+        };
+        if count < 2 || folds.iter().any(|fold| fold.kept.count() != 1) {
+            return Ok(false);
+        }
+        let tasks = (0..count).map(|number| graph.task(sweep, number));
+        let roots = match self.shared.trace.within(*id, || roots(self.shared, *id, tasks, (folds, tiles))) {
+            Err(error) if matches!(error.kind(), ErrorKind::Memory { .. }) => None,
+            done => done?,
+        };
+        let Some(roots) = roots else { return Ok(false) };
+        let index = vec![0; stage.space.len()];
+        for (TileKernels { members, .. }, nodes) in tiles.iter().zip(roots) {
+            self.add_nodes((parts, members), (folds, results), &index, &nodes)?;
+        }
+        (0..count).for_each(|_| self.count());
+        Ok(true)
+    }
+
+    /// Adds nodes of the parts that are `members` to block `index` of their results.
+    fn add_nodes(
+        &self,
+        (parts, members): (&[Part], &[usize]),
+        (folds, results): (&[PartFold], &'a [Target]),
+        index: &[usize],
+        nodes: &Nodes,
+    ) -> Result<()> {
+        let mut at = 0;
+        for &part in members {
+            let own = at..at + parts[part].reducer.identity.len();
+            at = own.end;
+            if let Some(result) = folds[part].add_all(self.shared, index, nodes, own)? {
+                self.put(&results[part], index, &folds[part].kept.region(index), &result)?;
+            }
+        }
+        Ok(())
     }
 
     /// Whether the tasks only enqueue, so that the calling thread runs them.
@@ -500,7 +511,7 @@ impl<'a> Job<'a, '_> {
             return Err(Error::bug("a reduction"));
         };
         let views = self.shared.views(id, &task.region, memo)?;
-        for TileKernels { members, one, all, finishes, fold: joins } in kernels {
+        for TileKernels { members, one, all, finishes, folds: joins } in kernels {
             let reduced = &parts[members[0]].reduced;
             let fold = &folds[members[0]];
             let identity = |part: usize| parts[part].reducer.identity.len();
@@ -516,14 +527,7 @@ impl<'a> Job<'a, '_> {
                     continue;
                 }
                 let nodes = fold.folded(self.shared, joins, &index, (numbers, states))?;
-                let mut at = 0;
-                for &part in members {
-                    let own = at..at + identity(part);
-                    at = own.end;
-                    if let Some(result) = folds[part].add_all(self.shared, &index, &nodes, own)? {
-                        self.put(&results[part], &index, &folds[part].kept.region(&index), &result)?;
-                    }
-                }
+                self.add_nodes((parts, members), (folds, results), &index, &nodes)?;
                 continue;
             }
             for portion in portions {

@@ -21,7 +21,7 @@ use std::sync::Arc;
 const FEW: usize = 1 << 10;
 
 /// Nodes of a result that may be on their way to the host: the thread that brings one more waits for the first of them.
-const COMING: usize = 32;
+const COMING: usize = 256;
 
 /// The folds of one part of a reduction: one per block of its result.
 pub(crate) struct PartFold {
@@ -180,30 +180,47 @@ impl PartFold {
     }
 
     /// The states of the portions with these numbers, which lie side by side, of all parts that share them: as much of
-    /// the tree as they make up is folded at once, by `kernel`, where they are neighbours. Small states that fold to
-    /// the same bits everywhere come to the host, where joining them is faster, and no thread waits for another's
-    /// stream: they set out, and are waited for when they are joined.
+    /// the tree as they make up is folded at once, by one of `kernels`, where they are neighbours. Small states that
+    /// fold to the same bits everywhere come to the host, where joining them is faster, and no thread waits for
+    /// another's stream: they set out, and are waited for when they are joined.
     pub(crate) fn folded(
         &self,
         shared: &Shared<'_>,
-        kernel: &Launcher,
+        kernels: &[Launcher],
         index: &[usize],
         (mut numbers, mut states): (Vec<usize>, Vec<Data>),
     ) -> Result<Nodes> {
+        let are_neighbours = numbers.windows(2).all(|w| w[0] + 1 == w[1]);
         let (mut level, mut portions) = (0, self.portions_of(index));
-        while numbers.len() > 1 && numbers.windows(2).all(|w| w[0] + 1 == w[1]) {
-            let end = numbers[0] + numbers.len();
-            if !numbers[0].is_multiple_of(FAN_IN) || !(end.is_multiple_of(FAN_IN) || end == portions) {
-                break;
-            }
-            let region = Region::full(states[0].shape());
-            let views: Vec<View<Data>> = states.into_iter().map(View::whole).collect();
-            states = shared.launch(&shared.plan.stages[self.stage], kernel, &region, &views)?;
-            numbers = (numbers[0] / FAN_IN..end.div_ceil(FAN_IN)).collect();
+        let (mut nodes, most) =
+            (numbers[0]..numbers[0] + numbers.len(), if are_neighbours { kernels.len() } else { 0 });
+        while level < most
+            && nodes.len() > 1
+            && nodes.start.is_multiple_of(FAN_IN)
+            && (nodes.end.is_multiple_of(FAN_IN) || nodes.end == portions)
+        {
+            nodes = nodes.start / FAN_IN..nodes.end.div_ceil(FAN_IN);
             (level, portions) = (level + 1, portions.div_ceil(FAN_IN));
         }
+        if level > 0 {
+            let region = Region::full(states[0].shape());
+            let views: Vec<View<Data>> = states.into_iter().map(View::whole).collect();
+            states = shared.launch(&shared.plan.stages[self.stage], &kernels[level - 1], &region, &views)?;
+            numbers = nodes.collect();
+        }
+        self.nodes(shared, kernels, (level, numbers), states)
+    }
+
+    /// Nodes of these numbers on a level, on their way to the host where they are joined there.
+    pub(crate) fn nodes(
+        &self,
+        shared: &Shared<'_>,
+        kernels: &[Launcher],
+        (level, numbers): (usize, Vec<usize>),
+        states: Vec<Data>,
+    ) -> Result<Nodes> {
         let each = states.iter().map(Data::len).sum::<usize>() / numbers.len().max(1);
-        let come = each <= FEW && kernel.is_exact() && self.kernels(shared)?.finish.is_exact();
+        let come = each <= FEW && kernels.iter().all(Launcher::is_exact) && self.kernels(shared)?.finish.is_exact();
         if come {
             states.iter().try_for_each(|state| state.bring().map(drop))?;
         }

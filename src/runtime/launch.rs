@@ -5,18 +5,20 @@
 //! blocks that were brought to the host to stay there ([`Data::Host`]).
 
 use super::context::Context;
+use super::devices::Lane;
 use super::trace::Timed;
 use crate::blockwise::plan::{Part, Stage, StageKind};
 use crate::chunk::Region;
+use crate::chunk::tiling::levels;
 use crate::cpu::device::Ready;
 use crate::device::block::{Block, Buffer};
 use crate::device::data::Data;
 use crate::device::null::output_shapes;
-use crate::device::{Device, Stream, View};
+use crate::device::{Device, Resident, Stream, View};
 use crate::dtype::DType;
 use crate::error::{ErrorKind, Result};
 use crate::op::contraction::Contraction;
-use crate::op::kernel::{Kernel, PanelProduct, ReduceTiles, TilePart, TileReduce, TileScan, TileStep};
+use crate::op::kernel::{Kernel, PanelProduct, ReduceTiles, TilePart, TileReduce, TileScan, TileStep, TreeFold};
 use crate::op::program::{Program, Value};
 use crate::op::regional::Regional;
 use crate::op::tiles::TileTask;
@@ -41,10 +43,15 @@ impl Launcher {
     pub(crate) fn new(cx: &Context, kernel: Kernel) -> Self {
         let (dtypes, on_cpu) = (kernel.outputs(), cx.on_cpu(&kernel));
         let exact = match &kernel {
-            Kernel::Elementwise(program) | Kernel::Fold(program) => program.is_exact(),
+            Kernel::Elementwise(program) | Kernel::Fold(TreeFold { combine: program, .. }) => program.is_exact(),
             _ => false,
         };
         Self { kernel, dtypes, on_cpu, exact, idle: Mutex::default() }
+    }
+
+    /// The dtypes and shapes of its results over `region`.
+    pub(crate) fn results(&self, region: &Region) -> Vec<(DType, Vec<usize>)> {
+        self.dtypes.iter().copied().zip(output_shapes(&self.kernel, region)).collect()
     }
 
     /// Whether the CPU runs it.
@@ -88,6 +95,22 @@ impl Launcher {
         let made = buffers.into_iter().zip(&self.dtypes).enumerate();
         let data = |block: Block| if stays { Data::Host(block) } else { cx.data(block) };
         made.map(|(i, (buffer, &dtype))| Ok(data(Block::new(dtype, shapes.of(i), buffer)?))).collect()
+    }
+
+    /// Runs on a device, into what is there of each result from index `first` on; nothing but what is there already
+    /// takes memory.
+    pub(crate) fn run_to(
+        &self,
+        cx: &Context,
+        (device, stream): Lane<'_>,
+        region: &Region,
+        views: &[View<Data>],
+        to: (&[Resident], usize),
+    ) -> Result<()> {
+        cx.beside(|| {
+            let inputs = views.iter().map(|v| v.on(device, stream)).collect::<Result<Vec<_>>>()?;
+            device.launch_to(stream, &self.kernel, region, &inputs, to)
+        })
     }
 
     /// Whether it gives the same bits wherever it runs.
@@ -196,8 +219,8 @@ pub(crate) struct TileKernels {
     pub(crate) all: Option<Launcher>,
     /// Whether that gives results, because there is one tile.
     pub(crate) finishes: bool,
-    /// Joins neighbours among the states of all parts.
-    pub(crate) fold: Launcher,
+    /// Join neighbours among the states of all parts: one level of the tree, two of them, and so on up to all.
+    pub(crate) folds: Vec<Launcher>,
 }
 
 /// The kernels over the states of one part of a reduction.
@@ -265,8 +288,10 @@ impl StageKernels {
                         launcher(Kernel::Tiles(ReduceTiles { tile, tiles, finish: finishes }))
                     });
                     let all = all.filter(|kernel| !kernel.on_cpu());
-                    let fold = launcher(Kernel::Fold(combine_all(&tile.parts)));
-                    TileKernels { members, one: launcher(Kernel::Reduce(tile)), all, finishes, fold }
+                    let combine = combine_all(&tile.parts);
+                    let fold = |levels| launcher(Kernel::Fold(TreeFold { combine: combine.clone(), levels }));
+                    let folds = if all.is_some() { (1..=levels(part.tiles())).map(fold).collect() } else { Vec::new() };
+                    TileKernels { members, one: launcher(Kernel::Reduce(tile)), all, finishes, folds }
                 };
                 Self::Reduction {
                     tiles: tile_kernels(stage).into_iter().map(of_tiles).collect(),

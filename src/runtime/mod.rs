@@ -5,11 +5,12 @@
 //! context's pool, or where `enqueue.rs` finds that they only enqueue, by itself; `launch.rs` keeps kernels ready;
 //! `fetch.rs` and `rows.rs` read what a block needs, put together in `collage.rs`, through `cache.rs` where chunks are
 //! shared; `calls.rs` calls user functions, `product.rs` multiplies matrices panel by panel, `substitute.rs` solves
-//! triangular systems; `fold.rs` combines tiles in a fixed tree, `carry.rs` joins the blocks of scans in order,
-//! `tiles.rs` runs factorisations; `running.rs` sets up where the results of a sweep go, `target.rs` takes them,
-//! `spill.rs` those that go to disk for a while; `retry.rs` makes requests again that failed for a moment; `trace.rs`
-//! counts and times, into a `report.rs`, and where a run is profiled, `recorder.rs` fills a `profile.rs` made of what
-//! `record.rs` has; `interrupt.rs` stops a run when the process is interrupted.
+//! triangular systems; `fold.rs` combines tiles in a fixed tree, `gathered.rs` all at once on the device that has them,
+//! `carry.rs` joins the blocks of scans in order, `tiles.rs` runs factorisations; `running.rs` sets up where the
+//! results of a sweep go, `gate.rs` holds tasks back, `target.rs` takes them, `spill.rs` those that go to disk for a
+//! while; `retry.rs` makes requests again that failed for a moment; `trace.rs` counts and times, into a `report.rs`,
+//! and where a run is profiled, `recorder.rs` fills a `profile.rs` made of what `record.rs` has; `interrupt.rs` stops a
+//! run when the process is interrupted.
 
 pub mod knobs;
 pub mod record;
@@ -40,8 +41,10 @@ pub(crate) mod substitute;
 pub(crate) mod merged;
 pub(crate) mod target;
 pub(crate) mod fold;
+pub(crate) mod gathered;
 pub(crate) mod carry;
 pub(crate) mod tiles;
 pub(crate) mod running;
+pub(crate) mod gate;
 pub mod pipeline;
 pub mod executor;

@@ -111,11 +111,47 @@ fn reductions_launch_tiles_together() {
         let tiles: usize = tilings.sum();
         let (_, did) = sim.during(|| cx.compute(answer.clone()).unwrap());
         let tasks = cx.report().tasks;
-        // The tiles of a block at once, folds by sixteens, and the result.
-        let levels = std::iter::successors((tiles > 1).then_some(tiles), |&n| (n > FAN_IN).then(|| n.div_ceil(FAN_IN)));
-        let at_most = tasks * (1 + levels.count() as u64) + 1;
+        // The tiles of a block at once, all levels of the tree in it, and the result.
+        let at_most = tasks * (1 + u64::from(tiles > 1)) + 1;
         assert!(did.launches <= at_most, "{tiles} tiles in {tasks} blocks: {} launches for {answer}", did.launches);
     }
+}
+
+#[test]
+fn states_of_many_tiles_come_down_as_one() {
+    let Some(_turn) = turn() else { return };
+    let (cx, _) = small_gpu(16 << 30);
+    let Some(sim) = Simulator::find() else { return };
+    // In blocks that are no nodes of the tree: 170 tiles each.
+    let ones = ndarray::ArrayD::from_elem(vec![1 << 26], 1u8);
+    let x = cx.persist(&cx.from_ndarray(ones).unwrap()).unwrap();
+    let plan = cx.plan(&x.sum(..)).unwrap();
+    let StageKind::Reduce { parts, .. } = &plan.stages[0].kind else { panic!("a reduction") };
+    assert!(parts[0].tiles() > FAN_IN * FAN_IN, "{} tiles", parts[0].tiles());
+    let (sum, did) = sim.during(|| cx.compute(x.sum(..)).unwrap());
+    assert_eq!(sum[[]], 1 << 26);
+    let tasks = cx.report().tasks;
+    // The tiles of each, and all of the tree.
+    assert!(tasks > 1 && did.launches == tasks + 1, "{tasks} tasks: {did:?}");
+    assert_eq!((did.d2h, did.d2h_bytes), (1, 8), "one state: {did:?}");
+    let (four, did) = sim.during(|| cx.compute((x.sum(..), x.std(..), x.min(..), x.max(..))).unwrap());
+    assert_eq!((four.1[[]], four.2[[]], four.3[[]]), (0.0, 1, 1));
+    assert!(did.launches == tasks + 1 && did.d2h == 1 && did.d2h_bytes <= 128, "{tasks} tasks: {did:?}");
+}
+
+#[test]
+fn transposed_bytes_take_few_instructions() {
+    let Some(_turn) = turn() else { return };
+    let cx = gpu().build().unwrap();
+    let Some(sim) = Simulator::find() else { return };
+    let side = 1 << 10;
+    let bytes = ndarray::ArrayD::from_shape_fn(vec![side, side], |i| (i[0] * 7 + i[1]) as u8);
+    let x = cx.persist(&cx.from_ndarray(bytes.clone()).unwrap()).unwrap();
+    let (turned, did) = sim.during(|| cx.compute(x.t()).unwrap());
+    assert_eq!(turned, bytes.t());
+    let each = did.instructions as f64 / (side * side) as f64;
+    // A load and a store of each by itself, to shared memory and to the device's, with their addresses, take more.
+    assert!(did.launches >= 1 && each < 12.0, "{each} instructions an element");
 }
 
 #[test]

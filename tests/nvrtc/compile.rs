@@ -6,7 +6,7 @@
 use super::corpus::{self, Entry, entries, fused, of_op, of_reduction, preludes};
 use hyperslab::cuda::compile::{self, Target};
 use hyperslab::cuda::layout::{Access, Form, ReduceForm};
-use hyperslab::cuda::{elementwise, reduce};
+use hyperslab::cuda::{dealing, elementwise, reduce};
 use hyperslab::dtype::DType;
 use hyperslab::op::elementwise::ElementOp;
 use hyperslab::op::program::Program;
@@ -217,7 +217,7 @@ fn wide() -> Vec<Wide> {
     for (name, dtype) in [("sum", DType::F32), ("max", DType::F64), ("mean", DType::F16), ("var", DType::F32)] {
         let reduction = *REDUCTIONS.iter().find(|r| r.name() == name).unwrap();
         let tile = of_reduction(reduction, Program::identity(dtype), &[1 << 16]).unwrap();
-        let form = ReduceForm { access: vec![Access::Whole], columns: 1, kept: 1, reduced: 1, wide: false };
+        let form = ReduceForm { access: vec![Access::Whole], columns: 1, batch: 8, kept: 1, reduced: 1, wide: false };
         add(format!("{name} {dtype}"), 128, [1, 0], &|name| reduce::print(&tile, name, &form, false).unwrap().text);
     }
     out
@@ -247,6 +247,61 @@ fn fast_paths_move_16_bytes_at_a_time() {
             }
         }
         assert!(failures.is_empty(), "{}", failures.join("\n"));
+    }
+}
+
+/// The machine code of a kernel.
+fn code_of(text: &str, name: &str) -> Option<String> {
+    let image = compile::compile(&(preludes() + text), Target::Sm(MAIN), &[]).unwrap().image;
+    disassemble(&image)?.into_iter().find(|(n, _)| n == name).map(|(_, code)| code)
+}
+
+#[test]
+fn transposed_bytes_move_four_at_a_time() {
+    if !is_available() {
+        return;
+    }
+    for (dtype, width) in [(DType::U8, 4), (DType::Bool, 4), (DType::I16, 2), (DType::F16, 2)] {
+        let form = Form::Turned { rank: 2, wide: false, turned: vec![true], side: 32 * width, width };
+        let text = elementwise::print(&Program::identity(dtype), "turned", &form, false).unwrap().text;
+        let Some(code) = code_of(&text, "turned") else { return };
+        let narrow = [".U8", ".S8", ".U16", ".S16", " LDL", " STL"].iter().filter(|what| code.contains(**what));
+        assert_eq!(narrow.count(), 0, "{dtype}: {code}");
+        // Whole tiles and others, by squares of words that are turned in registers.
+        for what in ["LDG.E", "STG.E", "LDS", "STS", "PRMT"] {
+            assert!(code.matches(what).count() >= 8, "{dtype}: {what}");
+        }
+    }
+}
+
+#[test]
+fn threads_read_ahead_in_long_reductions() {
+    if !is_available() {
+        return;
+    }
+    let cases = [
+        ("sum", DType::F32, 1),
+        ("max", DType::F32, 1),
+        ("sum", DType::F32, 2),
+        ("max", DType::F32, 4),
+        ("var", DType::F32, 1),
+    ];
+    for (name, dtype, columns) in cases {
+        let reduction = *REDUCTIONS.iter().find(|r| r.name() == name).unwrap();
+        let tile = of_reduction(reduction, Program::identity(dtype), &[1 << 20, 4]).unwrap();
+        let mut form = ReduceForm { access: vec![Access::Whole], columns, batch: 1, kept: 1, reduced: 1, wide: false };
+        form.batch = dealing::batch(&tile, &form, usize::MAX);
+        let text = reduce::print(&tile, "ahead", &form, false).unwrap().text;
+        let Some(code) = code_of(&text, "ahead") else { return };
+        // Loads that no branch parts are on their way together.
+        let bytes = |line: &str| match line {
+            l if l.contains("LDG.E.128") => 16,
+            l if l.contains("LDG.E.64") => 8,
+            l if l.contains("LDG.E") => 4,
+            _ => 0,
+        };
+        let together = code.split("BRA").map(|stretch| stretch.lines().map(bytes).sum::<usize>()).max();
+        assert_eq!(together, Some(128), "{name} {dtype}, {columns} columns, {} groups", form.batch);
     }
 }
 

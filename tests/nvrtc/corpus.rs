@@ -3,7 +3,7 @@
 //! every form of every program for every architecture.
 
 use hyperslab::cuda::layout::{Access, Form, ReduceForm};
-use hyperslab::cuda::{elementwise, reduce, source};
+use hyperslab::cuda::{dealing, elementwise, fold, reduce, source};
 use hyperslab::dtype::DType;
 use hyperslab::op::elementwise::ElementOp;
 use hyperslab::op::kernel::{Lanes, TilePart, TileReduce};
@@ -162,7 +162,11 @@ fn forms(program: &Program, serial: usize, all: bool) -> Vec<Form> {
             let mut turned = vec![false; n];
             turned[n - 1] = last.size() <= 8;
             let side = if serial.is_multiple_of(2) && last.size() <= 4 { 64 } else { 32 };
-            forms.push(Form::Turned { rank: rank + 1, wide, turned, side });
+            forms.push(Form::Turned { rank: rank + 1, wide, turned: turned.clone(), side, width: 1 });
+            if last.size() < 4 {
+                let width = 4 / last.size();
+                forms.push(Form::Turned { rank: rank + 1, wide, turned, side: 32 * width, width });
+            }
         }
     }
     forms
@@ -176,14 +180,17 @@ fn reduce_forms(tile: &TileReduce, serial: usize) -> Vec<ReduceForm> {
         if serial % 4 == 3 && n > 1 {
             access[0] = Access::One;
         }
-        ReduceForm { access, columns: 1, kept, reduced, wide }
+        let form = ReduceForm { access, columns: 1, batch: 1, kept, reduced, wide };
+        // As long reductions are printed.
+        ReduceForm { batch: dealing::batch(tile, &form, usize::MAX), ..form }
     };
     let wide = serial % 5 == 4;
-    let beside = ReduceForm {
+    let mut beside = ReduceForm {
         access: vec![Access::Whole; n],
-        columns: reduce::columns(tile, wide),
+        columns: dealing::columns(tile, wide),
         ..form(Access::Whole, 1 + serial % 2, 1 + serial % 2, wide)
     };
+    beside.batch = dealing::batch(tile, &beside, if serial.is_multiple_of(3) { 1 } else { usize::MAX });
     vec![form(Access::Whole, 1, 1, false), form(Access::Any, 1 + serial % 3, 1 + serial % 2, serial % 3 == 2), beside]
 }
 
@@ -232,7 +239,7 @@ pub(crate) fn entries() -> Vec<Entry> {
         }
         for (p, part) in tile.parts.iter().enumerate().filter(|_| everything || serial % 6 == 0) {
             let name = format!("f{serial}_{p}_");
-            let text = reduce::print_fold(&part.reducer.combine, &name).unwrap().text;
+            let text = fold::print(&part.reducer.combine, &name).unwrap().text;
             let others = if everything { [true; 3] } else { others(serial / 6, 9) };
             out.push(Entry { label: format!("fold {label}"), name, text, others });
         }

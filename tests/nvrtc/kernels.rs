@@ -10,7 +10,7 @@ use hyperslab::device::block::Block;
 use hyperslab::device::{Device, Stream, View, run};
 use hyperslab::dtype::{DType, Kind};
 use hyperslab::op::elementwise::{Agreement, ElementOp};
-use hyperslab::op::kernel::{Kernel, ReduceTiles, TileReduce};
+use hyperslab::op::kernel::{Kernel, ReduceTiles, TileReduce, TreeFold};
 use hyperslab::op::program::{Inst, Program};
 use hyperslab::op::reduction::REDUCTIONS;
 
@@ -301,7 +301,8 @@ fn columns_have_the_bits_of_each_by_itself() {
 fn transposed_blocks_are_read_in_tiles_of_every_size() {
     let Some(gpu) = gpu() else { return };
     for dtype in DType::ALL {
-        for [height, length] in [[130, 200], [64, 64], [40, 50], [16, 300]] {
+        // Elements of one and two bytes move four bytes at a time where lengths allow it.
+        for [height, length] in [[130, 200], [64, 64], [40, 50], [16, 300], [132, 200], [128, 256], [66, 130]] {
             let block = values::ordinary(dtype, &[2 * height * length], 9);
             let strides = vec![(height * length).cast_signed(), 1, height.cast_signed()];
             let view = View { block, offset: 0, strides };
@@ -324,16 +325,18 @@ fn neighbouring_states_are_joined_in_order() {
         let tile = of_reduction(reduction, Program::identity(DType::F64), &[100]).unwrap();
         let combine = tile.parts[0].reducer.combine.clone();
         let n = combine.outputs.len();
-        for entries in [1, 5, 16, 33, 100] {
-            let shape = [entries, 1, 7];
+        // One level; several in one launch, by every way of dealing threads; more than one launch folds.
+        let cases = [(1, 1, 7), (5, 1, 7), (33, 1, 300), (100, 2, 7), (256, 2, 70), (300, 2, 17), (300, 3, 1)];
+        for (entries, levels, size) in cases.into_iter().chain([(4096, 3, 2), (5000, 4, 3), (5000, 4, 64)]) {
+            let shape = [entries, 1, size];
             let views: Vec<View> = combine.inputs[..n]
                 .iter()
                 .enumerate()
                 .map(|(i, &dtype)| View::whole(values::ordinary(dtype, &shape, 20 + i as u64)))
                 .collect();
-            let kernel = Kernel::Fold(combine.clone());
+            let kernel = Kernel::Fold(TreeFold { combine: combine.clone(), levels });
             let why = differences(&gpu, &kernel, &Region::full(&shape), &views, Agreement::Exact);
-            assert_eq!(why, None, "{name} of {entries}");
+            assert_eq!(why, None, "{name} of {entries} by {size}, {levels} levels");
         }
     }
 }

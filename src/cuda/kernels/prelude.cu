@@ -37,6 +37,23 @@ template <int N, class T> FN void put(T* to, u64 group, const pack<T, N>& p) {
   reinterpret_cast<pack<T, N>*>(to)[group] = p;
 }
 
+// Words of N elements each become words of their first elements, of their second elements, and so on.
+FN void turn(u32 (&x)[2]) {
+  const u32 first = __byte_perm(x[0], x[1], 0x5410), second = __byte_perm(x[0], x[1], 0x7632);
+  x[0] = first;
+  x[1] = second;
+}
+FN void turn(u32 (&x)[4]) {
+  u32 low[2] = {__byte_perm(x[0], x[1], 0x5140), __byte_perm(x[2], x[3], 0x5140)};
+  u32 high[2] = {__byte_perm(x[0], x[1], 0x7362), __byte_perm(x[2], x[3], 0x7362)};
+  turn(low);
+  turn(high);
+  x[0] = low[0];
+  x[1] = low[1];
+  x[2] = high[0];
+  x[3] = high[1];
+}
+
 // Index spaces: shape, and per operand the strides in elements. 32-bit spaces divide by multiplying: with
 // `mul = floor(2^32 (2^shift - d) / d) + 1`, `n / d = (mulhi(n, mul) + n) >> shift` for n below 2^31.
 template <int RANK, int N> struct space32 { u32 dim[RANK], mul[RANK], shift[RANK]; i32 stride[N][RANK]; };

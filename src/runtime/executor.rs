@@ -252,8 +252,7 @@ impl<'a> Job<'a, '_> {
         gate.state.into_inner().fault.map_or_else(|| self.take_in(0), Err)
     }
 
-    /// Reduces everything into states that lie side by side on the device, folds these at once, and says whether it
-    /// did: not where there is nothing to fold, and not where the device has no room for that.
+    /// Folds the states of all tasks on the device at once, where there is something to fold and room; whether it did.
     fn gathers(&self, graph: &TaskGraph, sweep: usize) -> Result<bool> {
         let [Running::Reduction { id, folds, results }] = self.running else { return Ok(false) };
         let count = self.sweep.grid.count();
@@ -515,10 +514,13 @@ impl<'a> Job<'a, '_> {
             let reduced = &parts[members[0]].reduced;
             let fold = &folds[members[0]];
             let identity = |part: usize| parts[part].reducer.identity.len();
-            let portions = fold.portions(reduced, &task.region);
-            if let (Some(all), Some(first)) = (all, portions.first()) {
-                let index = fold.index(reduced, &task.block, first);
-                let numbers: Vec<usize> = portions.iter().map(|p| p.number).collect();
+            if let Some(all) = all {
+                let index = fold.index(reduced, &task.block, None);
+                let listed = || fold.portions(reduced, &task.region).iter().map(|p| p.number).collect();
+                let numbers: Vec<usize> = fold.numbers(reduced, &task.region).map_or_else(listed, Iterator::collect);
+                if numbers.is_empty() {
+                    continue;
+                }
                 let states = self.shared.launch(stage, all, &task.region, &views)?;
                 if *finishes {
                     for (&part, result) in members.iter().zip(&states) {
@@ -530,8 +532,8 @@ impl<'a> Job<'a, '_> {
                 self.add_nodes((parts, members), (folds, results), &index, &nodes)?;
                 continue;
             }
-            for portion in portions {
-                let index = fold.index(reduced, &task.block, &portion);
+            for portion in fold.portions(reduced, &task.region) {
+                let index = fold.index(reduced, &task.block, portion.group.map(|(group, _)| group));
                 let tile = &portion.tile;
                 let corner = || tile.relative_to(&task.region).start;
                 let mut states = match (fold.group_axis(), portion.group) {

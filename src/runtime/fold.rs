@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::shape;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Bytes of the state of a node that is brought to the host.
@@ -116,16 +117,31 @@ impl PartFold {
         Chunks::new(self.kept.axes().iter().zip(grid.axes()).map(along).collect())
     }
 
+    /// The tiles of the grid that `region` touches.
+    fn touching(&self, reduced: &[bool], region: &Region) -> Region {
+        self.tiles.touching(&Region {
+            start: region.start.iter().zip(reduced).map(|(&s, &r)| if r { s } else { 0 }).collect(),
+            shape: region.shape.iter().zip(reduced).map(|(&n, &r)| if r { n } else { 1 }).collect(),
+        })
+    }
+
+    /// The numbers of the tiles inside `region`, where they follow each other.
+    pub(crate) fn numbers(&self, reduced: &[bool], region: &Region) -> Option<Range<usize>> {
+        let touching = self.touching(reduced, region);
+        // Along all axes but the first on which there are several, there are all.
+        let several = touching.shape.iter().position(|&n| n > 1).unwrap_or(reduced.len());
+        let inner = touching.shape.iter().zip(self.tiles.counts()).skip(several + 1);
+        let follow = self.groups.is_none() && inner.into_iter().all(|(&n, count)| n == count);
+        let first = self.tiles.number(&touching.start);
+        follow.then(|| first..first + touching.size())
+    }
+
     /// The tiles inside `region`, or where there are groups, what each has of them.
     pub(crate) fn portions(&self, reduced: &[bool], region: &Region) -> Vec<Portion<'_>> {
         if self.tiles.count() == 1 && self.groups.is_none() {
             return vec![Portion { number: 0, tile: region.clone(), group: None }];
         }
-        let along = Region {
-            start: region.start.iter().zip(reduced).map(|(&s, &r)| if r { s } else { 0 }).collect(),
-            shape: region.shape.iter().zip(reduced).map(|(&n, &r)| if r { n } else { 1 }).collect(),
-        };
-        let touching = self.tiles.touching(&along);
+        let touching = self.touching(reduced, region);
         let mut out = Vec::new();
         for step in Indices::new(&touching.shape) {
             let index: Vec<usize> = step.iter().zip(&touching.start).map(|(a, b)| a + b).collect();
@@ -152,10 +168,10 @@ impl PartFold {
         out
     }
 
-    /// The block of the result that a portion of block `block` of the sweep's grid adds to.
-    pub(crate) fn index(&self, reduced: &[bool], block: &[usize], portion: &Portion<'_>) -> Vec<usize> {
+    /// The block of the result that a portion of block `block` of the sweep's grid, of this group, adds to.
+    pub(crate) fn index(&self, reduced: &[bool], block: &[usize], group: Option<usize>) -> Vec<usize> {
         let mut index: Vec<usize> = block.iter().zip(reduced).map(|(&b, &r)| if r { 0 } else { b }).collect();
-        if let (Some((axis, _)), Some((group, _))) = (&self.groups, portion.group) {
+        if let (Some((axis, _)), Some(group)) = (&self.groups, group) {
             index[*axis] = group;
         }
         index

@@ -5,7 +5,7 @@
 
 use super::context::{Context, in_turn};
 use super::fetch::{Memo, Shared};
-use super::fold::{Nodes, PartFold, Portion};
+use super::fold::{Nodes, PartFold};
 use super::launch::TileKernels;
 use super::trace::Timed;
 use crate::blockwise::plan::{Stage, StageId, StageKind};
@@ -49,7 +49,7 @@ impl Gathered {
         Ok(Some(Self { device: Arc::clone(device), states, made, written: Vec::new() }))
     }
 
-    /// Enqueues the tiles of a task, which are `portions`; whether they lie side by side.
+    /// Enqueues the tiles of a task, of which `first` is the number of the first.
     ///
     /// # Errors
     /// Those of the device.
@@ -57,23 +57,20 @@ impl Gathered {
         &mut self,
         cx: &Context,
         kernels: &TileKernels,
-        (region, portions): (&Region, &[Portion<'_>]),
+        (region, first): (&Region, usize),
         views: &[View<Data>],
-    ) -> Result<bool> {
-        let (Some(all), Some(lane), Some(first)) = (&kernels.all, cx.lane(), portions.first()) else {
-            return Ok(false);
+    ) -> Result<()> {
+        let (Some(all), Some(lane)) = (&kernels.all, cx.lane()) else {
+            return Err(Error::bug("what is gathered is on a device"));
         };
-        if portions.windows(2).any(|w| w[0].number + 1 != w[1].number) {
-            return Ok(false);
-        }
         let stream = lane.1;
         if stream != self.made.stream {
             self.device.order(stream, self.made);
         }
         let to: Vec<Resident> = self.states.iter().map(|(.., canvas)| canvas.clone()).collect();
-        all.run_to(cx, lane, region, views, (&to, first.number))?;
+        all.run_to(cx, lane, region, views, (&to, first))?;
         self.written.push(self.device.record(stream));
-        Ok(true)
+        Ok(())
     }
 
     /// The root of the tree.
@@ -119,11 +116,9 @@ pub(crate) fn roots(
             let views = shared.views(id, &region, &mut Memo::default())?;
             for (kernels, states) in tiles.iter().zip(&mut all) {
                 let first = kernels.members[0];
-                let portions = folds[first].portions(&parts[first].reduced, &region);
-                let add = || states.add(cx, kernels, (&region, &portions), &views);
-                if !shared.trace.timed(Timed::Launch, add)? {
-                    return Ok(false);
-                }
+                let Some(numbers) = folds[first].numbers(&parts[first].reduced, &region) else { return Ok(false) };
+                let add = || states.add(cx, kernels, (&region, numbers.start), &views);
+                shared.trace.timed(Timed::Launch, add)?;
             }
             Ok(true)
         };

@@ -6,10 +6,10 @@
 //! combine them, `indexing.rs` and `manipulation.rs` look at them differently, `reduction.rs` reduces them, `scan.rs`
 //! has running results, `order.rs` sorts, `fft.rs` transforms, `groups.rs` reduces group by group (`resample.rs` by
 //! `periods.rs` of time), `windows.rs` block by block (`pyramid.rs` again and again), `weighted.rs` with weights,
-//! `masked.rs` without some elements, `stats.rs` has tests of hypotheses, `polynomials.rs` fits, `tapers.rs` weights, `bits.rs` packs, `ndimage.rs` filters, `products.rs`
-//! multiplies them, `diagonals.rs`, `linalg.rs`, `solve.rs` and `spectra.rs` are about matrices, `blocks.rs` maps user
-//! functions, `functions.rs` those that see more, `update.rs` writes into arrays that exist, `compute.rs` runs what was
-//! asked for, `stream.rs` chunk after chunk.
+//! `masked.rs` without some elements, `stats.rs` has tests of hypotheses, `polynomials.rs` fits, `tapers.rs` weights,
+//! `bits.rs` packs, `ndimage.rs` filters, `products.rs` multiplies them, `diagonals.rs`, `linalg.rs`, `solve.rs` and
+//! `spectra.rs` are about matrices, `blocks.rs` maps user functions, `functions.rs` those that see more, `update.rs`
+//! writes into arrays that exist, `compute.rs` runs what was asked for, `stream.rs` chunk after chunk.
 
 use crate::chunk::Chunks;
 use crate::dtype::DType;
@@ -46,17 +46,17 @@ pub mod scan;
 pub mod order;
 pub mod lookup;
 pub mod histogram;
-pub mod sets;
 pub mod calculus;
 pub mod statistics;
 pub mod signal;
 pub mod polynomials;
 pub mod tapers;
 pub mod bits;
-pub mod quantile;
 pub mod fft;
 pub mod assign;
 pub mod places;
+pub mod sets;
+pub mod quantile;
 pub mod edits;
 pub mod positions;
 pub mod padding;

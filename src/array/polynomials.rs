@@ -115,8 +115,9 @@ pub fn polyfit(x: &Expr, y: &Expr, degree: usize, how: &Fitting) -> Result<Fitte
 }
 
 impl Fitted {
-    /// The covariance of coefficients: the inverse of the products of powers with each other, times what is left over the
-    /// number of values beyond that of coefficients, unless `unscaled`. Of several polynomials, along the last axis.
+    /// The covariance of coefficients: the inverse of the products of powers with each other, times what is left over
+    /// the number of values beyond that of coefficients, unless `unscaled`. Of several polynomials, along the last
+    /// axis.
     ///
     /// # Errors
     /// [`Shape`](crate::ErrorKind::Shape) for too few values.
@@ -155,8 +156,9 @@ fn inexact(x: &Expr) -> Result<Expr> {
 /// The polynomial with these zeros, whose highest coefficient is 1.
 ///
 /// # Errors
-/// [`Shape`](crate::ErrorKind::Shape) for what is no vector; [`DType`](crate::ErrorKind::DType) for complex zeros: whether
-/// the coefficients are real depends on them; [`Unsupported`](crate::ErrorKind::Unsupported) for more than 1024.
+/// [`Shape`](crate::ErrorKind::Shape) for what is no vector; [`DType`](crate::ErrorKind::DType) for complex zeros:
+/// whether the coefficients are real depends on them; [`Unsupported`](crate::ErrorKind::Unsupported) for more than
+/// 1024.
 #[track_caller]
 pub fn poly(zeros: &Expr) -> Result<Expr> {
     let zeros = inexact(&coefficients(zeros)?)?;

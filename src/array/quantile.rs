@@ -147,8 +147,8 @@ pub(super) fn in_lines(x: &Expr, axes: &[usize]) -> Result<Expr> {
 }
 
 /// The smallest elements of `x` at which the weights of those up to them are at least so large a part of all weights:
-/// the method `inverted_cdf`, the only one of NumPy for weights. These are of the shape of `x`, or of the axes alone. The
-/// run fails for weights that are negative, not finite, or all 0.
+/// the method `inverted_cdf`, the only one of NumPy for weights. These are of the shape of `x`, or of the axes alone.
+/// The run fails for weights that are negative, not finite, or all 0.
 ///
 /// # Errors
 /// As [`quantile`], and [`Shape`](crate::ErrorKind::Shape) for weights of another shape.

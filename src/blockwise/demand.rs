@@ -30,7 +30,9 @@ impl Demand {
                 && !plan.stages[id].is_swept()
                 && passes_on(&plan.stages[id].kind)
             {
-                regions.iter().for_each(|region| collect(plan, id, region, &mut open));
+                for region in &regions {
+                    collect(plan, id, region, &mut open);
+                }
             }
             boxes.insert(origin, regions);
         }
@@ -72,8 +74,8 @@ pub fn overlaps(plan: &Plan, id: StageId) -> bool {
     !several.is_empty()
 }
 
-/// For each stage, how many stages on demand lie behind it, one behind the other, whose results are read through several
-/// maps, as stencils do; and whether its own is.
+/// For each stage, how many stages on demand lie behind it, one behind the other, whose results are read through
+/// several maps, as stencils do; and whether its own is.
 #[must_use]
 pub fn stencils(plan: &Plan) -> Vec<(usize, bool)> {
     let mut maps: Vec<Vec<&IndexMap>> = vec![Vec::new(); plan.stages.len()];

@@ -5,8 +5,8 @@
 //! until a block is read. Blockwise stages can be evaluated for any region, on demand; reductions are swept. `lower.rs`
 //! turns expressions into one stage per node, the rules of `optimize/` fuse them, `sweep.rs` decides what is walked
 //! together and in which blocks (`cuts.rs` joins and divides them, `panels.rs` is for what is done to matrices tile by
-//! tile), `readers.rs` who asks whom for which blocks, `demand.rs` which boxes a block has evaluated, `memory.rs` what that
-//! needs, `diagonals.rs` how diagonals are read, `verify.rs` checks every plan, `display.rs` prints it.
+//! tile), `readers.rs` who asks whom for which blocks, `demand.rs` which boxes a block has evaluated, `memory.rs` what
+//! that needs, `diagonals.rs` how diagonals are read, `verify.rs` checks every plan, `display.rs` prints it.
 //!
 //! Invariants: a plan is a value without buffers; its size follows the expression, never the data.
 

@@ -435,7 +435,8 @@ impl Plan {
         out
     }
 
-    /// Stage `id` and all that are evaluated on demand for it, directly or not; each comes once, after all that read it.
+    /// Stage `id` and all that are evaluated on demand for it, directly or not; each comes once, after all that read
+    /// it.
     #[must_use]
     pub fn evaluated(&self, id: StageId) -> Vec<StageId> {
         let mut all = self.behind(id, |stage| !stage.is_swept());

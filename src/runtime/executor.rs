@@ -26,7 +26,6 @@ use crate::chunk::Region;
 use crate::device::block::Block;
 use crate::device::data::Data;
 use crate::device::{Event, View};
-use crate::dtype::DType;
 use crate::error::{Error, ErrorKind, Result, panic_text};
 use crate::shape;
 use crate::store::Sink;
@@ -300,23 +299,9 @@ impl<'a> Job<'a, '_> {
 
     /// Whether the tasks only enqueue, so that the calling thread runs them.
     fn only_enqueues(&self) -> bool {
-        let bytes = |target: &Target, dtype: DType, block: &[usize]| match target {
-            Target::Kept(..) | Target::Whole(_) => true,
-            Target::Memory(_) => shape::size(block) * dtype.size() <= COMING_BYTES,
-            Target::Stored(..) | Target::Spilled(_) => false,
-        };
-        self.running.iter().all(|sink| match sink {
-            Running::Blocks { id, targets } => {
-                let dtype = self.shared.plan.stages[*id].result_dtypes()[0];
-                targets.iter().all(|(target, _)| bytes(target, dtype, &self.sweep.grid.longest()))
-            }
-            Running::Reduction { id, folds, results } => {
-                let dtypes = self.shared.plan.stages[*id].result_dtypes();
-                let each = results.iter().zip(folds).zip(dtypes);
-                each.into_iter().all(|((target, fold), dtype)| bytes(target, dtype, &fold.kept.longest()))
-            }
-            Running::Scan { .. } | Running::Tiles(_) | Running::Runs { .. } => false,
-        }) && self.shared.only_enqueues(self.sweep)
+        let block = self.sweep.grid.longest();
+        let leaves = |sink: &Running| sink.waits_for_none(self.shared.plan, &block, COMING_BYTES);
+        self.running.iter().all(leaves) && self.shared.only_enqueues(self.sweep)
     }
 
     /// Waits for blocks that are on their way, those that came first in front, until no more than `left` are.
@@ -405,7 +390,7 @@ impl<'a> Job<'a, '_> {
         let mut memo = Memo::going_on(std::mem::take(trails));
         if let [_, _, ..] = self.running {
             let follow = |id: &StageId| follows_blocks(&self.shared.plan.stages[*id].kind);
-            memo.expect(self.shared, self.running.iter().map(Running::stage).filter(follow), &task.region);
+            memo.foresee(self.shared, self.running.iter().map(Running::stage).filter(follow), &task.region);
         }
         let done = self.shared.trace.task(
             &which,

@@ -83,7 +83,7 @@ impl Memo {
     }
 
     /// Joins the boxes that overlap among those that the inputs of these stages need over `region`.
-    pub(crate) fn expect(
+    pub(crate) fn foresee(
         &mut self,
         shared: &Shared<'_>,
         stages: impl Iterator<Item = StageId> + Clone,
@@ -108,7 +108,7 @@ impl Shared<'_> {
 
     /// The views of all inputs of stage `id` over `region` of its space.
     pub(crate) fn views(&self, id: StageId, region: &Region, memo: &mut Memo) -> Result<Vec<View<Data>>> {
-        memo.expect(self, std::iter::once(id), region);
+        memo.foresee(self, std::iter::once(id), region);
         let stage = &self.plan.stages[id];
         self.join_reads(stage, region, memo);
         stage.inputs.iter().map(|input| self.input(stage, input, region, memo)).collect()

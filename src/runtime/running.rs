@@ -8,7 +8,7 @@ use super::runs::RunsInMaking;
 use super::spill::SpillLog;
 use super::target::{Blocks, Finished, Target};
 use super::tiles::{self, Tiles};
-use crate::blockwise::plan::{Output, Placement, StageId, StageKind};
+use crate::blockwise::plan::{Output, Placement, Plan, StageId, StageKind};
 use crate::blockwise::sweep::Sweep;
 use crate::chunk::Chunks;
 use crate::device::assembly::Assembly;
@@ -44,6 +44,28 @@ impl Running {
         match self {
             Self::Blocks { id, .. } | Self::Scan { id, .. } | Self::Reduction { id, .. } | Self::Runs { id, .. } => *id,
             Self::Tiles(tiles) => tiles.stage(),
+        }
+    }
+
+    /// Whether a task leaves its results to a device, for blocks of this shape: those that stay where they are, and
+    /// those of at most `small` bytes that are brought to memory later.
+    pub(crate) fn waits_for_none(&self, plan: &Plan, block: &[usize], small: usize) -> bool {
+        let leaves = |target: &Target, dtype: DType, block: &[usize]| match target {
+            Target::Kept(..) | Target::Whole(_) => true,
+            Target::Memory(_) => shape::size(block) * dtype.size() <= small,
+            Target::Stored(..) | Target::Spilled(_) => false,
+        };
+        match self {
+            Self::Blocks { id, targets } => {
+                let dtype = plan.stages[*id].result_dtypes()[0];
+                targets.iter().all(|(target, _)| leaves(target, dtype, block))
+            }
+            Self::Reduction { id, folds, results } => {
+                let dtypes = plan.stages[*id].result_dtypes();
+                let mut each = results.iter().zip(folds).zip(dtypes);
+                each.all(|((target, fold), dtype)| leaves(target, dtype, &fold.kept.longest()))
+            }
+            Self::Scan { .. } | Self::Tiles(_) | Self::Runs { .. } => false,
         }
     }
 }

@@ -149,17 +149,17 @@ fn plain(call: &Call) -> Result<bool> {
 fn spaced(call: &Call, map: Option<fn(&Call, Value) -> Result<Value>>) -> Result<Value> {
     let num = call.count("num")?.unwrap_or(50);
     let endpoint = call.flag("endpoint", true)?;
-    let (mut value, step): (Value, Value) = if !plain(call)? {
-        let [start, stop] = ends(call)?;
-        let axis = call.integer("axis")?.unwrap_or(0);
-        let [value, step] = linspace_between((start.expr(), stop.expr()), num, endpoint, axis)?;
-        (value.into(), step.into())
-    } else {
+    let (mut value, step): (Value, Value) = if plain(call)? {
         let (start, stop) = (call.real("start", 0.0)?, call.real("stop", 0.0)?);
         let gaps = if endpoint { num.saturating_sub(1) } else { num };
         #[expect(clippy::cast_precision_loss, reason = "NumPy rounds here too")]
         let step = if gaps == 0 { f64::NAN } else { (stop - start) / gaps as f64 };
         (linspace(start, stop, num, endpoint, None)?.into(), Value::Scalar(Scalar::Float(step)))
+    } else {
+        let [start, stop] = ends(call)?;
+        let axis = call.integer("axis")?.unwrap_or(0);
+        let [value, step] = linspace_between((start.expr(), stop.expr()), num, endpoint, axis)?;
+        (value.into(), step.into())
     };
     if let Some(map) = map {
         value = map(call, value)?;

@@ -28,8 +28,8 @@ impl PlanRule for FuseElementwise {
     }
 
     fn apply(&self, plan: &mut Plan, _machine: &Machine) -> Result<()> {
-        // A step of a stencil that reads another is one for all of its readers, which would be its terms else, and those
-        // of the step before.
+        // A step of a stencil that reads another is one for all of its readers, which would be its terms else, and
+        // those of the step before.
         let stays: Vec<bool> = stencils(plan).into_iter().map(|(levels, several)| levels > 0 && several).collect();
         for id in 0..plan.stages.len() {
             loop {

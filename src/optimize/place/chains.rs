@@ -8,8 +8,8 @@ use crate::blockwise::sweep::Machine;
 use crate::error::Result;
 
 /// What would be evaluated on demand through many stages, or many times, is computed once, wherever results are placed.
-/// With every stencil of a chain the border grows that a block needs beyond itself, and evaluation goes deeper; and what
-/// is read part by part is evaluated for each reader that does so, and for those that read these likewise, so that
+/// With every stencil of a chain the border grows that a block needs beyond itself, and evaluation goes deeper; and
+/// what is read part by part is evaluated for each reader that does so, and for those that read these likewise, so that
 /// numbers double from level to level.
 #[derive(Debug)]
 pub struct CutChains;
@@ -68,7 +68,9 @@ impl PlanRule for CutChains {
             }
         }
         // Where they are is decided when chains are short, since that looks at all of what is read.
-        cuts.into_iter().for_each(|(id, reason)| place(plan, id, reason, machine));
+        for (id, reason) in cuts {
+            place(plan, id, reason, machine);
+        }
         Ok(())
     }
 }

@@ -3,13 +3,13 @@
 use super::fetch::{ANNOUNCED, Shared};
 use super::stored::chunk_parts;
 use crate::blockwise::diagonals::runs;
-use crate::blockwise::plan::{Origin, Stage, StageKind};
+use crate::blockwise::plan::{Origin, Stage, StageId, StageKind};
 use crate::chunk::Region;
 use crate::chunk::index_map::Positions;
 use crate::op::regional::Regional;
 use crate::store::remote::ahead::Ahead;
 use crate::task::TaskGraph;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -87,6 +87,17 @@ impl Shared<'_> {
     /// Calls `read` with what is read for a region of a stage from stores behind networks, positions of one of them,
     /// until it says no.
     fn each_read(&self, stage: &Stage, region: &Region, read: &mut dyn FnMut(usize, &[Positions]) -> bool) -> bool {
+        self.each_read_once(stage, region, &mut HashSet::new(), read)
+    }
+
+    /// As [`Shared::each_read`], but for regions of other stages that have been `seen` before.
+    fn each_read_once(
+        &self,
+        stage: &Stage,
+        region: &Region,
+        seen: &mut HashSet<(StageId, Region)>,
+        read: &mut dyn FnMut(usize, &[Positions]) -> bool,
+    ) -> bool {
         stage.inputs.iter().flat_map(|i| &i.pieces).all(|piece| {
             let Some(part) = piece.out.intersect(region) else { return true };
             let spans = runs(self.plan, piece, &part);
@@ -95,12 +106,13 @@ impl Shared<'_> {
                 Origin::Store(s) if self.plan.stores[s].is_remote() => {
                     spans.all(|run| read(s, &piece.map.positions(run)))
                 }
-                Origin::Stage(inner, _) => {
-                    let inner = &self.plan.stages[inner];
-                    let region = |run| inner.input_region(&piece.map.source(run).0);
-                    inner.is_swept()
-                        || !is_foreseen(inner)
-                        || spans.all(|run| self.each_read(inner, &region(run), read))
+                Origin::Stage(id, _) => {
+                    let inner = &self.plan.stages[id];
+                    let mut each = |run| {
+                        let region = inner.input_region(&piece.map.source(run).0);
+                        !seen.insert((id, region.clone())) || self.each_read_once(inner, &region, seen, read)
+                    };
+                    inner.is_swept() || !is_foreseen(inner) || spans.all(&mut each)
                 }
                 Origin::Store(_) | Origin::Iota(_) => true,
             }

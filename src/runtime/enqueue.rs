@@ -19,7 +19,11 @@ impl Shared<'_> {
     pub(crate) fn only_enqueues(&self, sweep: &Sweep) -> bool {
         self.cx.has_one_device()
             && sweep.grid.count() <= FEW_TASKS
-            && sweep.stages.iter().all(|&id| self.runs_there(id) && self.reads_there(id))
+            && sweep
+                .stages
+                .iter()
+                .flat_map(|&id| self.plan.evaluated(id))
+                .all(|id| self.runs_there(id) && self.reads_there(id))
     }
 
     /// Whether the kernels of a stage run on the device, each over whole blocks.
@@ -38,7 +42,7 @@ impl Shared<'_> {
         }
     }
 
-    /// Whether the device has all that a stage reads.
+    /// Whether the device has all that a stage reads, but for what is evaluated with it.
     fn reads_there(&self, id: StageId) -> bool {
         let stage = &self.plan.stages[id];
         let space = stage.input_region(&Region::full(&stage.space));
@@ -56,7 +60,7 @@ impl Shared<'_> {
             Origin::Stage(id, result) => match self.results[id].get(result).and_then(OnceLock::get) {
                 Some(Held::Data(data)) => data.len() <= FEW || self.cx.is_resident(data),
                 Some(Held::Spilled(_) | Held::Runs(_)) => false,
-                None => !self.plan.stages[id].is_swept() && self.runs_there(id) && self.reads_there(id),
+                None => !self.plan.stages[id].is_swept(),
             },
             Origin::Iota(_) => false,
         }

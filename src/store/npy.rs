@@ -294,7 +294,7 @@ impl Sink for NpySink {
         let file = self.file.as_ref().ok_or_else(|| Error::bug("nothing is written to an array that is whole"))?;
         self.extent(file).write(region, data)?;
         for (number, piece) in self.pieces(region) {
-            self.staging.note_sealed(number, || {
+            self.staging.note(number, || {
                 let mut seal = Seal::default();
                 each_run(data, (&region.shape, self.itemsize), &piece.relative_to(region), |run| {
                     seal = seal.and(run);

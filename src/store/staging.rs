@@ -246,19 +246,11 @@ impl Staging {
         self.manifest.is_some()
     }
 
-    /// Notes that a piece, stored as `bytes`, was written.
+    /// Notes that a piece was written, of which `seal` gives the seal where pieces are noted.
     ///
     /// # Errors
-    /// [`Store`](crate::ErrorKind::Store), naming the manifest.
-    pub(crate) fn note(&self, piece: usize, bytes: &[u8]) -> Result<()> {
-        self.note_sealed(piece, || Ok(Seal::of(bytes)))
-    }
-
-    /// As [`Staging::note`], of bytes with this seal.
-    ///
-    /// # Errors
-    /// As [`Staging::note`], and what `seal` reports.
-    pub(crate) fn note_sealed(&self, piece: usize, seal: impl FnOnce() -> Result<Seal>) -> Result<()> {
+    /// [`Store`](crate::ErrorKind::Store), naming the manifest, and what `seal` reports.
+    pub(crate) fn note(&self, piece: usize, seal: impl FnOnce() -> Result<Seal>) -> Result<()> {
         let Some(manifest) = &self.manifest else { return Ok(()) };
         let noted = manifest.note(piece, seal()?);
         noted.map_err(|e| Error::store(self.place.path("manifest"), e))

@@ -24,7 +24,7 @@ fn killed(container: &Path, inner: &str) {
     assert!(!staging.open().unwrap());
     fs::create_dir(staging.part()).unwrap();
     fs::write(staging.part().join("0"), "abc").unwrap();
-    staging.note(0, b"abc").unwrap();
+    staging.note(0, || Ok(Seal::of(b"abc"))).unwrap();
     // The kernel gives the lock back.
     staging.place.lock = None;
     std::mem::forget(staging);
@@ -90,7 +90,7 @@ fn what_a_killed_run_left_is_resumed_or_cleared() {
     assert!(again.open().unwrap());
     let abc = |_| Some(b"abc".to_vec());
     assert!(again.has(0, abc) && !again.has(1, abc));
-    again.note(1, b"d").unwrap();
+    again.note(1, || Ok(Seal::of(b"d"))).unwrap();
     drop(again);
     let mut again = Staging::begin(&target, "x", &resume(), Some(&run())).unwrap();
     assert!(again.open().unwrap() && again.has(1, |_| Some(b"d".to_vec())));

@@ -15,6 +15,7 @@ use super::{join, json};
 use crate::chunk::{Chunks, Region};
 use crate::error::{Error, Result};
 use crate::shape;
+use crate::store::manifest::Seal;
 use crate::store::remote::uploads::Uploads;
 use crate::store::staging::Staging;
 use crate::store::{Change, Create, Sink, Store, raw, remote};
@@ -123,7 +124,7 @@ impl ChangeSink {
         match &self.place {
             Place::Files(staging) => {
                 raw::write_file(&staging.part().join(self.name(index)), &encoded)?;
-                staging.note(self.number(index, &piece), &encoded)
+                staging.note(self.number(index, &piece), || Ok(Seal::of(&encoded)))
             }
             Place::Remote(hierarchy, uploads) => {
                 uploads.put(hierarchy.place(), &hierarchy.object(&self.array.key(index)), encoded)

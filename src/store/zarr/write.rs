@@ -6,6 +6,7 @@ use super::source::Source;
 use crate::chunk::{Chunks, Region};
 use crate::error::{Error, Result};
 use crate::shape;
+use crate::store::manifest::Seal;
 use crate::store::staging::Staging;
 use crate::store::{Layout, Sink, raw};
 use serde_json::Value;
@@ -68,13 +69,13 @@ impl Sink for ZarrSink {
         self.encoder.each(region, data, |index, encoded| {
             // Nobody reads it before the manifest says that it is done, so it needs no name of its own until then.
             raw::write_file(&self.path(index), &encoded)?;
-            self.staging.note(self.number(index), &encoded)
+            self.staging.note(self.number(index), || Ok(Seal::of(&encoded)))
         })
     }
 
     fn write_coded(&self, index: &[usize], bytes: Vec<u8>) -> Result<()> {
         raw::write_file(&self.path(index), &bytes)?;
-        self.staging.note(self.number(index), &bytes)
+        self.staging.note(self.number(index), || Ok(Seal::of(&bytes)))
     }
 
     fn has(&self, region: &Region) -> bool {

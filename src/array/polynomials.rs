@@ -169,17 +169,18 @@ pub fn poly(zeros: &Expr) -> Result<Expr> {
     if n > MOST_COEFFICIENTS {
         return Err(Error::unsupported(format!("a polynomial of {n}, above {MOST_COEFFICIENTS}, zeros")));
     }
-    let one = build::full(&[1], 1.into(), zeros.dtype, None)?;
-    let factor = |k: usize| joined(&[one.clone(), unary(Op::Negative, &range(&zeros, 0, k, k + 1)?)?], 0);
-    let mut factors = (0..n).map(factor).collect::<Result<Vec<_>>>()?;
-    while factors.len() > 1 {
-        let product = |pair: &[Expr]| match pair {
-            [a, b] => convolve(a, b, Mode::Full),
-            rest => joined(rest, 0),
-        };
-        factors = factors.chunks(2).map(product).collect::<Result<_>>()?;
+    if n == 0 {
+        // NumPy's is a number then.
+        return build::full(&[], 1.into(), DType::F64, None);
     }
-    factors.pop().map_or(Ok(one), Ok)
+    let none = build::full(&[1], 0.into(), zeros.dtype, None)?;
+    let mut product = build::full(&[1], 1.into(), zeros.dtype, None)?;
+    for k in 0..n {
+        let less = joined(&[none.clone(), product.clone()], 0)?;
+        let raised = joined(&[product, none.clone()], 0)?;
+        product = binary(Op::Subtract, &raised, &binary(Op::Multiply, &range(&zeros, 0, k, k + 1)?, &less)?)?;
+    }
+    Ok(product)
 }
 
 /// The value at `x` of the polynomial with these coefficients, the highest power first, by Horner's rule. What `p`

@@ -3,7 +3,9 @@
 use super::{Array, Kind, done};
 use crate::error::{Error, Result};
 use crate::expr::Expr;
+use crate::expr::compose::{self, binary, choice, unary};
 use crate::expr::windows;
+use crate::op::elementwise::ElementOp as Op;
 use crate::op::reduction::{self, Params};
 use crate::shape::axes::Axes;
 
@@ -43,12 +45,24 @@ pub fn reduce(x: &Expr, name: &str, over: &Over, params: Params) -> Result<Expr>
     let reduction =
         reduction::find(name).ok_or_else(|| Error::unsupported(format!("there is no reduction `{name}`")))?;
     let axes = over.axes.resolve(name, x.shape.rank(), &x.names)?;
-    let kept = windows::reduce(x, reduction, &axes, params)?;
+    let kept = match name {
+        "argmax" if x.dtype.is_complex() => complex_position(x, "max", &axes)?,
+        "argmin" if x.dtype.is_complex() => complex_position(x, "min", &axes)?,
+        _ => windows::reduce(x, reduction, &axes, params)?,
+    };
     if over.keep {
         return Ok(kept);
     }
     let positions: Vec<isize> = axes.iter().map(|a| a.cast_signed()).collect();
     super::manipulation::squeeze(&kept, Some(&Axes::Positions(positions)))
+}
+
+/// Where the extreme of complex numbers is first, by real part and then by imaginary part; the first with NaN in either,
+/// where there is one. In two passes: what it is, and where. The reduced axes stay with length 1.
+fn complex_position(x: &Expr, extreme: &str, axes: &[usize]) -> Result<Expr> {
+    let found = compose::reduce(x, extreme, axes, None)?;
+    let (nan, equal) = (unary(Op::Isnan, x)?, binary(Op::Equal, x, &found)?);
+    compose::reduce(&choice(&unary(Op::Isnan, &found)?, &nan, &equal)?, "argmax", axes, None)
 }
 
 macro_rules! reductions {

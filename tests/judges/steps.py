@@ -5,7 +5,7 @@
 
 Draws arrays of one to three axes in random chunks and runs either a loop of stencils, rolls, flips, reshapes and
 convolutions, up to fifty steps of it, or a call of a function that is composed of others: distinct rows, weighted
-quantiles, fits of polynomials, tapers, packed bits, sequences between arrays, filling of gaps.  Shapes, dtypes and values
+quantiles, fits of polynomials, tapers, packed bits, sequences between arrays, positions of complex extremes.  Shapes, dtypes and values
 must be NumPy's, and two runs with other threads, memory and block sizes must give the same bytes.  Needs numpy>=2.4 and
 zarr>=3.
 """
@@ -52,7 +52,10 @@ CALLS = [
     "geomspace(abs(u) + 1, abs(w) + 2, {s}, axis={a})",
     "linspace(u, w, {s}, endpoint=False, axis=-1)",
     "reshape(u, (-1, u.shape[{a}]), order='F')",
-    "poly(u.ravel()[:{s}])",
+    "poly(u.ravel()[:{s} * 3])",
+    "argmax(w + 1j * u, axis={a})",
+    "argmin(where(w > 1, nan, w - 1j * u), axis={a}, keepdims=True)",
+    "argmax(w * 1j)",
     "clip(u * 1e6, iinfo(int16).min, iinfo(int16).max).astype(int16)",
     "zeros(3, dtype=result_type(u, w, 1j)) + finfo(u.dtype).eps",
 ]

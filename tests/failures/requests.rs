@@ -60,7 +60,7 @@ fn dtypes() {
     let computed = cx().compute(x.clone()).unwrap();
     assert_eq!(text(computed.to_ndarray::<u8>()), "block: holds int32, not uint8");
     let x = x.astype(DType::C128);
-    assert_eq!(text(x.try_reduce("argmin", .., Params::default())), "argmin: is not defined for complex128");
+    assert_eq!(text(x.try_reduce("nanargmin", .., Params::default())), "nanargmin: is not defined for complex128");
     let empty = cx().zeros::<f64>(&[0]).unwrap();
     assert_eq!(
         text(empty.try_reduce("max", .., Params::default())),

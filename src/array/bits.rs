@@ -23,7 +23,7 @@ impl<T: Kind> Array<T> {
     /// # let cx = Context::default();
     /// let mask = cx.from_ndarray(ndarray::arr1(&[true, false, true]).into_dyn())?;
     /// let packed = mask.packbits(0);
-    /// assert_eq!(cx.compute(&packed)?.as_slice().unwrap(), &[0b1010_0000]);
+    /// assert_eq!(cx.compute(packed.clone())?.as_slice().unwrap(), &[0b1010_0000]);
     /// assert_eq!(cx.compute(packed.unpackbits(0))?.as_slice().unwrap(), &[1, 0, 1, 0, 0, 0, 0, 0]);
     /// # Ok::<(), hyperslab::Error>(())
     /// ```

@@ -80,10 +80,22 @@ def unit(x):
     return np.finfo(x.dtype).eps
 
 
+def is_regular(a, dtype):
+    """Which matrices are so far from singular ones that rounding does not decide whether a pivot is 0."""
+    return np.linalg.cond(a * 1.0) < 0.01 / np.finfo(dtype).eps / (a.shape[-1] + 1) if a.size else np.full(a.shape[:-2], True)
+
+
+def by_chance(a):
+    """Whether rounding decides if one of these matrices is singular; it is another one's on another processor."""
+    return a.shape[-1] == a.shape[-2] and not is_regular(a, np.result_type(a, np.float32)).all()
+
+
 def solved(args, draw, what, a, b, arrays, folder):
     (mine, error), want = run(args, draw, "linalg.solve(a, b)", arrays, folder), theirs(lambda: np.linalg.solve(a, b))
     if want is None and mine is not None and b.size == 0:
         return  # a singular matrix, and nothing to solve for
+    if (want is None) != (mine is None) and by_chance(a):
+        return
     if want is None or mine is None:
         assert want is None and mine is None, f"{what}: solve gives {error or 'an answer'}, NumPy {want is not None}"
         return
@@ -116,8 +128,8 @@ def judge(args, number, folder):
     what = f"{number}: {a.dtype}{a.shape}, {b.dtype}{b.shape}"
     solved(args, draw, what, a, b, arrays, folder)
     (mine, error), want = run(args, draw, "linalg.inv(a)", arrays, folder), theirs(lambda: np.linalg.inv(a))
-    assert (mine is None) == (want is None), f"{what}: inv gives {error or 'an answer'}"
-    if want is not None:
+    assert (mine is None) == (want is None) or by_chance(a), f"{what}: inv gives {error or 'an answer'}"
+    if want is not None and mine is not None:
         alike(f"{what}: inv", mine[0], want)
     (mine, error) = run(args, draw, "s, d = linalg.slogdet(a); linalg.det(a), s, d", arrays, folder)
     want = theirs(lambda: (np.linalg.det(a), *np.linalg.slogdet(a)))
@@ -128,14 +140,14 @@ def judge(args, number, folder):
         alike(f"{what}: {name}", have, other)
         size = 1 + np.abs(other).max(initial=0, where=np.isfinite(other))
         # What rounding makes of a matrix that is singular is anything.
-        regular = np.linalg.cond(a) < 0.01 / unit(other) / (n + 1) if n else np.full(stack, True)
+        regular = is_regular(a, other.dtype) if n else np.full(stack, True)
         near = np.isclose(have, other, rtol=1e3 * (n + 1) * unit(other), atol=1e3 * (n + 1) * unit(other) * size)
         assert (near | ~regular).all(), f"{what}: {name} is {have[~near]} for {other[~near]}"
     if not n or 0 in stack or dtype in ("i4", "u1", "?"):
         return
     (mine, error), (p, l, u) = run(args, draw, "p, l, u = linalg.lu(a); p, l, u", arrays, folder), scipy.linalg.lu(a)
     assert mine is not None, f"{what}: lu: {error}"
-    regular = np.linalg.cond(a) < 0.01 / unit(a) / (n + 1)
+    regular = is_regular(a, a.dtype)
     assert (mine[0] == p)[regular].all(), f"{what}: other rows are exchanged"
     product = np.abs(mine[0] @ mine[1] @ mine[2] - a)
     bound = 4 * (n + 1) * unit(a) * (np.abs(mine[1]) @ np.abs(mine[2])).max()

@@ -57,8 +57,8 @@ pub fn reduce(x: &Expr, name: &str, over: &Over, params: Params) -> Result<Expr>
     super::manipulation::squeeze(&kept, Some(&Axes::Positions(positions)))
 }
 
-/// Where the extreme of complex numbers is first, by real part and then by imaginary part; the first with NaN in either,
-/// where there is one. In two passes: what it is, and where. The reduced axes stay with length 1.
+/// Where the extreme of complex numbers is first, by real part and then by imaginary part; the first with NaN in
+/// either, where there is one. In two passes: what it is, and where. The reduced axes stay with length 1.
 fn complex_position(x: &Expr, extreme: &str, axes: &[usize]) -> Result<Expr> {
     let found = compose::reduce(x, extreme, axes, None)?;
     let (nan, equal) = (unary(Op::Isnan, x)?, binary(Op::Equal, x, &found)?);

@@ -1,13 +1,14 @@
 //! Bits of bytes as elements, and back.
 
 use super::manipulation::flip;
+use super::places;
 use super::{Array, Kind, done};
 use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
 use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::expr::build;
-use crate::expr::compose::{binary, constant_along, flat, joined, moved, range, reduce_away};
+use crate::expr::compose::{binary, constant_along, joined, moved, range, reduce_away};
 use crate::op::elementwise::ElementOp as Op;
 use crate::shape::axes::Axes;
 
@@ -53,7 +54,7 @@ pub fn packbits(x: &Expr, axis: Option<usize>, little: bool) -> Result<Expr> {
     if !(x.dtype.is_integer() || x.dtype == DType::Bool) || x.time.is_some() {
         return Err(Error::dtype("packbits", format!("takes booleans and integers, not {}", x.dtype)));
     }
-    let (x, axis) = line(x, axis)?;
+    let (x, axis) = places::along(x, axis)?;
     let last = x.shape.rank() - 1;
     let mut set = moved(&binary(Op::NotEqual, &x, 0)?, axis, last)?;
     let mut shape = set.shape.known()?;
@@ -64,7 +65,7 @@ pub fn packbits(x: &Expr, axis: Option<usize>, little: bool) -> Result<Expr> {
     }
     shape[last] = bytes;
     let each = build::reshape(&set, &[shape, vec![BITS]].concat())?;
-    let values = binary(Op::LeftShift, &build::cast(&each, DType::U8)?, &places(little)?)?;
+    let values = binary(Op::LeftShift, &build::cast(&each, DType::U8)?, &shifts(little)?)?;
     moved(&reduce_away(&values, "sum", &[last + 1], Some(DType::U8))?, last, axis)
 }
 
@@ -79,13 +80,13 @@ pub fn unpackbits(x: &Expr, axis: Option<usize>, count: Option<isize>, little: b
     if x.dtype != DType::U8 {
         return Err(Error::dtype("unpackbits", format!("takes bytes (uint8), not {}", x.dtype)));
     }
-    let (x, axis) = line(x, axis)?;
+    let (x, axis) = places::along(x, axis)?;
     let last = x.shape.rank() - 1;
     let mut shape = x.shape.known()?;
     shape[axis..].rotate_left(1);
     let each = build::reshape(&moved(&x, axis, last)?, &[shape.clone(), vec![1]].concat())?;
     let one = build::full(&[], Scalar::Int(1), DType::U8, None)?;
-    let bits = binary(Op::BitwiseAnd, &binary(Op::RightShift, &each, &places(little)?)?, &one)?;
+    let bits = binary(Op::BitwiseAnd, &binary(Op::RightShift, &each, &shifts(little)?)?, &one)?;
     let all = shape[last] * BITS;
     shape[last] = all;
     let mut bits = build::reshape(&bits, &shape)?;
@@ -104,16 +105,8 @@ pub fn unpackbits(x: &Expr, axis: Option<usize>, count: Option<isize>, little: b
     moved(&range(&bits, last, 0, wanted)?, last, axis)
 }
 
-/// The array and the axis that bytes are made along.
-fn line(x: &Expr, axis: Option<usize>) -> Result<(Expr, usize)> {
-    Ok(match axis {
-        Some(axis) => (x.clone(), axis),
-        None => (flat(x)?, 0),
-    })
-}
-
 /// How far the bits of a byte are shifted.
-fn places(little: bool) -> Result<Expr> {
+fn shifts(little: bool) -> Result<Expr> {
     let upwards = build::cast(&build::iota(BITS, None), DType::U8)?;
     if little { Ok(upwards) } else { flip(&upwards, &Axes::All) }
 }

@@ -80,7 +80,7 @@ impl Bench {
         let known = || ErrorKind::Bug { invariant: "a known reduction".into() };
         let reducer = find(name).ok_or_else(known)?.reducer(DType::F32, &Params { count, ..Params::default() })?;
         let combine = reducer.combine.clone();
-        let part = TilePart { value: 0, reducer, reduced: reduced.to_vec(), lanes: Lanes::Elements };
+        let part = TilePart { value: 0, reducer: reducer.into(), reduced: reduced.to_vec(), lanes: Lanes::Elements };
         let tile = TileReduce { map: Program::identity(DType::F32), space: shape.to_vec(), parts: vec![part] };
         let region = Region::full(shape);
         let mut all = ReduceTiles { tile, tiles: tiling(&auto::auto(shape, 4), reduced), finish: false };

@@ -6,7 +6,8 @@
 //! turns expressions into one stage per node, the rules of `optimize/` fuse them, `sweep.rs` decides what is walked
 //! together and in which blocks (`cuts.rs` joins and divides them, `panels.rs` is for what is done to matrices tile by
 //! tile), `readers.rs` who asks whom for which blocks, `demand.rs` which boxes a block has evaluated, `memory.rs` what
-//! that needs, `diagonals.rs` how diagonals are read, `verify.rs` checks every plan, `display.rs` prints it.
+//! that needs, `diagonals.rs` how diagonals are read, `draft.rs` is a plan while rules change it, `verify.rs` checks every
+//! plan, `display.rs` prints it.
 //!
 //! Invariants: a plan is a value without buffers; its size follows the expression, never the data.
 
@@ -20,5 +21,6 @@ mod sources;
 mod panels;
 mod cuts;
 pub mod sweep;
+pub mod draft;
 pub mod readers;
 pub mod display;

@@ -197,7 +197,7 @@ pub struct Part {
     /// Which output of the map.
     pub value: usize,
     /// How.
-    pub reducer: Reducer,
+    pub reducer: Arc<Reducer>,
     /// Which axes.
     pub reduced: Vec<bool>,
     /// What the lanes of a vector hold.
@@ -487,13 +487,7 @@ impl Plan {
 
     /// Drops the stages that no output needs.
     pub fn remove_dead(&mut self) {
-        let mut live = vec![false; self.stages.len()];
-        for output in &self.outputs {
-            live[output.stage] = true;
-        }
-        for id in (0..self.stages.len()).rev().filter(|&id| live[id]).collect::<Vec<_>>() {
-            self.mark(id, &mut live);
-        }
+        let live = self.live();
         let mut next = 0;
         let moved: Vec<StageId> = live
             .iter()
@@ -517,12 +511,19 @@ impl Plan {
         }
     }
 
-    fn mark(&self, id: StageId, live: &mut [bool]) {
-        for input in self.stages[id].stage_inputs() {
-            if !live[input] {
-                live[input] = true;
-                self.mark(input, live);
+    /// Which stages outputs need.
+    #[must_use]
+    pub fn live(&self) -> Vec<bool> {
+        let mut live = vec![false; self.stages.len()];
+        for output in &self.outputs {
+            live[output.stage] = true;
+        }
+        // Readers have higher numbers than what they read.
+        for id in (0..self.stages.len()).rev() {
+            if live[id] {
+                self.stages[id].stage_inputs().into_iter().for_each(|input| live[input] = true);
             }
         }
+        live
     }
 }

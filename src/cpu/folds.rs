@@ -207,7 +207,7 @@ fn kind_of(step: &Program, inputs: &Inputs, k: usize) -> Option<(Kind, Value, Op
 fn given_by_map(step: &Program, inputs: &Inputs, value: Value) -> bool {
     match step.insts[value] {
         Inst::Input(i) => i < inputs.map,
-        _ => step.operands(value).into_iter().all(|v| given_by_map(step, inputs, v)),
+        _ => step.operands(value).all(|v| given_by_map(step, inputs, v)),
     }
 }
 

@@ -167,7 +167,7 @@ fn choose(program: &Program, fuse: bool) -> Result<Vec<Chosen>> {
         }
         let (run, args) = match fuse.then(|| fused_loop(program, value, &uses, isa)).flatten() {
             Some(fused) => fused,
-            None => (single_loop(program, value, isa)?, program.operands(value)),
+            None => (single_loop(program, value, isa)?, program.operands(value).collect()),
         };
         for &v in &args {
             wanted[v] = true;

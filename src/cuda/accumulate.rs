@@ -48,7 +48,7 @@ fn follows(program: &Program, known: &[bool]) -> Vec<bool> {
     for (value, inst) in program.insts.iter().enumerate() {
         values.push(match inst {
             Inst::Input(i) => known.get(*i) == Some(&true),
-            _ => program.operands(value).iter().all(|&v| values[v]),
+            _ => program.operands(value).all(|v| values[v]),
         });
     }
     program.outputs.iter().map(|&v| values[v]).collect()

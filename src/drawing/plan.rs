@@ -3,6 +3,7 @@
 use super::escaped;
 use super::layers::{Layout, layout, real};
 use crate::blockwise::display::{role, title};
+use crate::blockwise::draft::Draft;
 use crate::blockwise::plan::{Input, Origin, Placement, Plan, Stage, StageId, StageKind};
 use crate::blockwise::sweep::Machine;
 use crate::error::{Bytes, Result};
@@ -87,7 +88,7 @@ impl Drawing {
     /// # Errors
     /// [`Memory`](crate::ErrorKind::Memory) when it cannot run there.
     pub fn new(plan: &Plan, machine: &Machine) -> Result<Self> {
-        Ok(Self::of(plan, &TaskGraph::new(plan, machine)?))
+        Ok(Self::of(plan, &TaskGraph::new(&Draft::new(plan.clone(), machine))?))
     }
 
     /// The drawing of a plan and its tasks.

@@ -411,7 +411,8 @@ fn reduce_tiled(
     let lanes = lanes(&lengths, &reduced, &tiling, Lanes::DEEP);
     let dtype = reducer.output();
     let names = without_coordinate(&input.names, |a| reduced[a]);
-    let kind = ExprKind::Reduce { input: input.clone(), reducer, reduced, lanes, tiling, groups };
+    let (input, reducer) = (input.clone(), Arc::new(reducer));
+    let kind = ExprKind::Reduce { input, reducer, reduced, lanes, tiling, groups };
     Ok(node(kind, dtype, dims.into(), chunks, names))
 }
 

@@ -111,7 +111,7 @@ pub enum ExprKind {
         /// What is reduced.
         input: Expr,
         /// How.
-        reducer: Reducer,
+        reducer: Arc<Reducer>,
         /// Which axes.
         reduced: Vec<bool>,
         /// What the lanes of a vector hold.

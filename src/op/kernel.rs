@@ -15,6 +15,7 @@ use crate::chunk::tiling::FAN_IN;
 use crate::chunk::{AxisChunks, Chunks, Region};
 use crate::dtype::DType;
 use std::fmt;
+use std::sync::Arc;
 
 /// One computation on blocks.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -100,7 +101,7 @@ pub struct TilePart {
     /// Which output of `map` it reduces.
     pub value: usize,
     /// What it does.
-    pub reducer: Reducer,
+    pub reducer: Arc<Reducer>,
     /// Which axes it reduces.
     pub reduced: Vec<bool>,
     /// What runs side by side in a vector.

@@ -163,20 +163,27 @@ impl Program {
 
     /// The values that instruction `value` reads.
     #[must_use]
-    pub fn operands(&self, value: Value) -> Vec<Value> {
-        match self.insts[value] {
-            Inst::Input(_) | Inst::Const(..) => Vec::new(),
-            Inst::Op(op, _, [a, b]) => {
-                if op.arity() == 1 {
-                    vec![a]
-                } else {
-                    vec![a, b]
-                }
-            }
-            Inst::Cast(_, _, v) => vec![v],
-            Inst::Select(_, c, a, b) => vec![c, a, b],
-            Inst::Draw(sampler, args) => args[..2 + sampler.arity()].to_vec(),
-        }
+    pub fn operands(&self, value: Value) -> impl Iterator<Item = Value> + use<> {
+        let mut all = [0; 2 + MOST_PARAMS];
+        let mut put = |values: &[Value]| {
+            all[..values.len()].copy_from_slice(values);
+            values.len()
+        };
+        let count = match &self.insts[value] {
+            Inst::Input(_) | Inst::Const(..) => 0,
+            Inst::Op(op, _, args) => put(&args[..op.arity().min(2)]),
+            Inst::Cast(_, _, v) => put(&[*v]),
+            Inst::Select(_, c, a, b) => put(&[*c, *a, *b]),
+            Inst::Draw(sampler, args) => put(&args[..2 + sampler.arity()]),
+        };
+        all.into_iter().take(count)
+    }
+
+    /// Whether an instruction reads input `i`.
+    #[must_use]
+    pub fn uses_input(&self, i: usize) -> bool {
+        let is_read = |value: Value| (0..self.insts.len()).any(|v| self.operands(v).any(|operand| operand == value));
+        self.insts.iter().position(|inst| *inst == Inst::Input(i)).is_some_and(is_read)
     }
 
     /// Dtype of output `i`.

@@ -5,9 +5,9 @@
 //! order; every line says why it stands where it stands. The driver checks `runs_after` and, in debug builds, verifies
 //! the plan after each rule.
 
+use crate::blockwise::draft::Draft;
 use crate::blockwise::lower::Request;
 use crate::blockwise::plan::Plan;
-use crate::blockwise::sweep::Machine;
 use crate::blockwise::verify::verify;
 use crate::error::{Error, Result};
 use crate::expr::Expr;
@@ -17,7 +17,7 @@ pub mod simplify;
 pub mod fuse;
 pub mod place;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 /// A rewrite of expressions.
 pub trait ExprRule: Sync {
@@ -36,11 +36,11 @@ pub trait PlanRule: Sync {
     fn runs_after(&self) -> &'static [&'static str] {
         &[]
     }
-    /// Rewrites `plan`, knowing what it is made for.
+    /// Rewrites `plan`, which knows what it is made for.
     ///
     /// # Errors
     /// Only for broken invariants.
-    fn apply(&self, plan: &mut Plan, machine: &Machine) -> Result<()>;
+    fn apply(&self, plan: &mut Draft) -> Result<()>;
 }
 
 /// The expression rules, in order; each walks the graph once, inputs first.
@@ -96,19 +96,19 @@ pub fn simplify(requests: &[Request]) -> Result<Vec<Request>> {
 ///
 /// # Errors
 /// Only for broken invariants.
-pub fn fuse(mut plan: Plan, machine: &Machine, observe: Observer<'_>) -> Result<Plan> {
+pub fn fuse(plan: &mut Draft, observe: Observer<'_>) -> Result<()> {
     let mut done: Vec<&str> = Vec::new();
     for rule in PLAN_RULES {
         if let Some(missing) = rule.runs_after().iter().find(|r| !done.contains(r)) {
             return Err(Error::bug(format!("{} runs after {missing}", rule.name())));
         }
-        rule.apply(&mut plan, machine)?;
+        rule.apply(plan)?;
         plan.remove_dead();
         if cfg!(debug_assertions) {
-            verify(&plan, rule.name())?;
+            verify(plan, rule.name())?;
         }
-        observe(rule.name(), &plan);
+        observe(rule.name(), plan);
         done.push(rule.name());
     }
-    Ok(plan)
+    Ok(())
 }

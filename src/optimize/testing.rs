@@ -1,6 +1,7 @@
 //! Expressions and plans for the tests of rules.
 
 use super::{ExprRule, PlanRule, simplify};
+use crate::blockwise::draft::Draft;
 use crate::blockwise::lower::{Request, lower};
 use crate::blockwise::sweep::Machine;
 use crate::chunk::{Chunks, Region};
@@ -15,7 +16,7 @@ use crate::store::{Info, Store};
 use std::sync::Arc;
 
 /// An array of zeros in memory, cut into chunks.
-pub(super) fn array(shape: &[usize], chunk: &[usize]) -> Expr {
+pub(crate) fn array(shape: &[usize], chunk: &[usize]) -> Expr {
     let block = Block::from_vec(vec![0f32; crate::shape::size(shape)], shape).unwrap();
     build::source(Arc::new(MemoryStore::new(Data::shared(block), Chunks::regular(shape, chunk).unwrap())))
 }
@@ -61,10 +62,10 @@ pub(super) fn planned(rules: &[&dyn PlanRule], exprs: &[Expr]) -> String {
 
 /// As [`planned`], for outputs of which some are stored.
 pub(super) fn planned_requests(rules: &[&dyn PlanRule], requests: &[Request]) -> String {
-    let mut plan = lower(requests).unwrap();
     let machine = Machine { threads: 2, budget: 1 << 20, block_bytes: None, device: None };
+    let mut plan = Draft::new(lower(requests).unwrap(), &machine);
     for rule in rules {
-        rule.apply(&mut plan, &machine).unwrap();
+        rule.apply(&mut plan).unwrap();
         plan.remove_dead();
         crate::blockwise::verify::verify(&plan, rule.name()).unwrap();
     }

@@ -2,6 +2,7 @@
 
 use super::context::Context;
 use crate::blockwise::diagonals::runs;
+use crate::blockwise::draft::Draft;
 use crate::blockwise::lower::{Request, lower};
 use crate::blockwise::plan::{Origin, Placement, Plan, StageKind};
 use crate::blockwise::sweep::{Machine, Sweep};
@@ -74,24 +75,23 @@ pub fn prepare(cx: &Context, requests: &[Request]) -> Result<(Plan, TaskGraph)> 
         verify(&plan, "lowering")?;
     }
     let machine = cx.machine();
-    planned(cx, plan.clone(), &machine).map_err(|error| {
+    planned(cx, plan, &machine).map_err(|error| {
         let ErrorKind::Memory { op, needed, budget } = error.kind() else { return error };
-        let fits = |budget| planned(cx, plan.clone(), &Machine { budget, ..machine }).map(drop);
+        let fits = |budget| planned(cx, lower(simplified)?, &Machine { budget, ..machine }).map(drop);
         Error::memory(op.as_str(), smallest(*needed, *budget, &fits), *budget)
     })
 }
 
 /// The fused plan and its tasks on `machine`.
 fn planned(cx: &Context, plan: Plan, machine: &Machine) -> Result<(Plan, TaskGraph)> {
-    let plan = if cx.optimizes() {
-        optimize::fuse(plan, machine, &mut |rule, plan| {
+    let mut plan = Draft::new(plan, machine);
+    if cx.optimizes() {
+        optimize::fuse(&mut plan, &mut |rule, plan| {
             tracing::trace!(rule, stages = plan.stages.len(), "rule applied");
-        })?
-    } else {
-        plan
-    };
-    let graph = TaskGraph::new(&plan, machine)?;
-    Ok((plan, graph))
+        })?;
+    }
+    let graph = TaskGraph::new(&plan)?;
+    Ok((plan.finish(), graph))
 }
 
 /// Budgets that are tried for a refusal, at most: planning takes milliseconds, and nobody wants to wait for a refusal.

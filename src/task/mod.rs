@@ -3,12 +3,14 @@
 //! Nothing is stored per task: ten million chunks make a graph of a few numbers. Tasks of a sweep run in row-major
 //! order of their blocks, or those of a stored chunk one after another; a sweep begins when those before it are done.
 
+use crate::blockwise::draft::Draft;
 use crate::blockwise::plan::Plan;
-use crate::blockwise::sweep::{Machine, Sweep, decoded, sweeps};
+use crate::blockwise::sweep::{Sweep, decoded};
 use crate::chunk::Region;
 use crate::error::Result;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 /// What is held from one sweep to others is read again at least for this part. To fill new memory costs about as much
 /// as to decode half as much.
@@ -29,7 +31,7 @@ pub struct Task {
 #[derive(Debug, Clone)]
 pub struct TaskGraph {
     /// The sweeps, in the order in which they run.
-    pub sweeps: Vec<Sweep>,
+    pub sweeps: Arc<[Sweep]>,
     /// The stores that more than one sweep reads.
     pub shared: Vec<SharedStore>,
     budget: u64,
@@ -49,12 +51,12 @@ pub struct SharedStore {
 }
 
 impl TaskGraph {
-    /// The tasks of `plan` on `machine`.
+    /// The tasks of `plan` on its machine.
     ///
     /// # Errors
     /// [`Memory`](crate::ErrorKind::Memory) when a sweep cannot stay within the budget.
-    pub fn new(plan: &Plan, machine: &Machine) -> Result<Self> {
-        let mut graph = Self { sweeps: sweeps(plan, machine)?, shared: Vec::new(), budget: machine.budget };
+    pub fn new(plan: &Draft) -> Result<Self> {
+        let mut graph = Self { sweeps: plan.sweeps()?, shared: Vec::new(), budget: plan.machine().budget };
         graph.share(plan);
         Ok(graph)
     }
@@ -63,7 +65,7 @@ impl TaskGraph {
     /// first, and of which enough is read again to be worth the memory.
     fn share(&mut self, plan: &Plan) {
         let mut of_store: BTreeMap<usize, Vec<u64>> = BTreeMap::new();
-        for sweep in &self.sweeps {
+        for sweep in self.sweeps.iter() {
             for (store, bytes) in decoded(plan, &sweep.stages) {
                 of_store.entry(store).or_default().push(bytes);
             }
@@ -131,7 +133,7 @@ impl TaskGraph {
 
 impl fmt::Display for TaskGraph {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for sweep in &self.sweeps {
+        for sweep in self.sweeps.iter() {
             writeln!(f, "{sweep}")?;
         }
         write!(f, "{} task{}", self.len(), if self.len() == 1 { "" } else { "s" })

@@ -116,7 +116,7 @@ pub(crate) fn programs() -> Vec<(String, Program)> {
 pub(crate) fn of_reduction(reduction: &dyn Reduction, map: Program, space: &[usize]) -> Option<TileReduce> {
     let params = Params { count: space.iter().product(), ..Params::default() };
     let reducer = reduction.reducer(map.output_dtype(0), &params).ok()?;
-    let part = TilePart { value: 0, reducer, reduced: vec![true; space.len()], lanes: Lanes::Elements };
+    let part = TilePart { value: 0, reducer: reducer.into(), reduced: vec![true; space.len()], lanes: Lanes::Elements };
     let tile = TileReduce { map, space: space.to_vec(), parts: vec![part] };
     reduce::supports(&tile).then_some(tile)
 }

@@ -13,6 +13,7 @@ use crate::op::kernel::{Kernel, Lanes, TilePart, TileReduce};
 use crate::op::program::Program;
 use crate::op::reduction::{self, Params, REDUCTIONS};
 use crate::shape;
+use std::sync::Arc;
 
 const FLOATS: [f64; 11] = [0.0, -0.0, 1.0, -2.5, 1e-300, -1e30, f64::INFINITY, f64::NAN, 3.7, 1e-40, 16_777_217.0];
 
@@ -72,7 +73,7 @@ fn check(map: &Program, dtype: DType, reducers: &[(usize, reduction::Reducer)], 
     ] {
         let parts = reducers.iter().map(|(value, reducer)| TilePart {
             value: *value,
-            reducer: reducer.clone(),
+            reducer: Arc::new(reducer.clone()),
             reduced: reduced.to_vec(),
             lanes,
         });
@@ -123,7 +124,8 @@ fn rows_of_any_length_give_the_bits_of_columns() {
     for (name, lengths) in lengths {
         for (dtype, len) in DType::ALL.into_iter().flat_map(|dtype| lengths.clone().map(move |len| (dtype, len))) {
             let Ok(reducer) = reduction::find(name).unwrap().reducer(dtype, &params) else { continue };
-            let part = TilePart { value: 0, reducer, reduced: vec![false, true], lanes: Lanes::Outputs };
+            let part =
+                TilePart { value: 0, reducer: Arc::new(reducer), reduced: vec![false, true], lanes: Lanes::Outputs };
             // Whole strips, a few outputs, and what is left of a vector.
             for outputs in [1, 19, 261] {
                 let dims = [outputs, len];
@@ -153,7 +155,7 @@ fn boxes_of_any_shape_give_the_bits_of_columns() {
             let dims = [7, a, 5, b];
             let part = TilePart {
                 value: 0,
-                reducer: reducer.clone(),
+                reducer: Arc::new(reducer.clone()),
                 reduced: vec![false, true, false, true],
                 lanes: Lanes::Outputs,
             };

@@ -12,6 +12,7 @@ use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
 use crate::error::{Error, Result};
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 /// Types of reductions, a row each: documentation, type, NumPy name, and the function that makes the reducer of the
 /// name, these arguments, the input's dtype and the parameters.
@@ -211,7 +212,7 @@ pub struct Extreme {
 }
 
 /// A reduction for one dtype.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reducer {
     /// The reduction's name.
     pub name: &'static str,
@@ -233,6 +234,13 @@ pub struct Reducer {
     pub no_answer: Option<&'static str>,
 }
 
+impl Hash for Reducer {
+    /// By its name and dtypes, which tell nearly all apart and cost next to nothing.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.name, self.input, self.output(), self.identity.len()).hash(state);
+    }
+}
+
 impl Reducer {
     /// The dtype of the result.
     #[must_use]
@@ -249,12 +257,7 @@ impl Reducer {
     /// Whether a phase looks at positions.
     #[must_use]
     pub fn uses_position(&self) -> bool {
-        self.phases.iter().any(|p| {
-            let at = p.init.len() + 1;
-            (0..p.step.insts.len()).any(|v| {
-                p.step.operands(v).iter().any(|&o| matches!(p.step.insts[o], super::program::Inst::Input(i) if i == at))
-            })
-        })
+        self.phases.iter().any(|p| p.step.uses_input(p.init.len() + 1))
     }
 
     /// A reducer of one phase whose accumulators are its state.

@@ -12,6 +12,7 @@ use crate::op::program::{Program, Value};
 use crate::op::reduction::Reducer;
 use crate::shape;
 use std::fmt;
+use std::sync::Arc;
 
 /// Elements of a window that is one straight program, at most.
 const UNROLLED: usize = 16;
@@ -55,7 +56,7 @@ pub struct Windows {
     /// Its dtype.
     pub dtype: DType,
     /// What is done with each.
-    pub reducer: Reducer,
+    pub reducer: Arc<Reducer>,
     /// What becomes of the results, where that is something.
     pub then: Option<Program>,
     /// The pieces of the result that are computed one after another, so that what they read does not have to be there
@@ -83,6 +84,7 @@ impl Windows {
     #[must_use]
     pub fn new(axes: Vec<Window>, dtype: DType, chunks: &Chunks, reducer: Reducer) -> Self {
         let lengths = chunks.shape();
+        let reducer = Arc::new(reducer);
         let mut op = Self { axes, lengths, dtype, reducer, then: None, pieces: chunks.clone() };
         let mut cuts = op.chunks(chunks).axes().to_vec();
         let bytes = |cuts: &[AxisChunks]| {

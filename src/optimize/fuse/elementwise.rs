@@ -2,8 +2,8 @@
 
 use super::super::PlanRule;
 use crate::blockwise::demand::stencils;
+use crate::blockwise::draft::Draft;
 use crate::blockwise::plan::{Input, Origin, Piece, Placement, Plan, Stage, StageId, StageKind};
-use crate::blockwise::sweep::Machine;
 use crate::chunk::{IndexMap, Region};
 use crate::error::Result;
 use crate::op::program::{Program, Value};
@@ -27,7 +27,7 @@ impl PlanRule for FuseElementwise {
         "fuse elementwise"
     }
 
-    fn apply(&self, plan: &mut Plan, _machine: &Machine) -> Result<()> {
+    fn apply(&self, plan: &mut Draft) -> Result<()> {
         // A step of a stencil that reads another is one for all of its readers, which would be its terms else, and
         // those of the step before.
         let stays: Vec<bool> = stencils(plan).into_iter().map(|(levels, several)| levels > 0 && several).collect();

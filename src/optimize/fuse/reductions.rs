@@ -1,8 +1,8 @@
 //! Merges reductions that walk the same elements.
 
 use super::super::PlanRule;
+use crate::blockwise::draft::Draft;
 use crate::blockwise::plan::{Origin, Plan, StageId, StageKind};
-use crate::blockwise::sweep::Machine;
 use crate::error::Result;
 use crate::op::program::{Program, Value};
 
@@ -23,7 +23,7 @@ impl PlanRule for MergeReductions {
         &["fuse elementwise"]
     }
 
-    fn apply(&self, plan: &mut Plan, _machine: &Machine) -> Result<()> {
+    fn apply(&self, plan: &mut Draft) -> Result<()> {
         for a in 0..plan.stages.len() {
             for b in a + 1..plan.stages.len() {
                 if mergeable(plan, a, b) {

@@ -1,8 +1,8 @@
 //! Makes the cells of matrix products as large as a device wants them.
 
 use super::super::PlanRule;
-use crate::blockwise::plan::{Plan, StageKind};
-use crate::blockwise::sweep::Machine;
+use crate::blockwise::draft::Draft;
+use crate::blockwise::plan::StageKind;
 use crate::chunk::AxisChunks;
 use crate::error::Result;
 
@@ -22,8 +22,8 @@ impl PlanRule for JoinCells {
         "join cells"
     }
 
-    fn apply(&self, plan: &mut Plan, machine: &Machine) -> Result<()> {
-        if machine.device.is_none() {
+    fn apply(&self, plan: &mut Draft) -> Result<()> {
+        if plan.machine().device.is_none() {
             return Ok(());
         }
         for stage in &mut plan.stages {

@@ -3,8 +3,8 @@
 use super::super::PlanRule;
 use super::results::place;
 use crate::blockwise::demand::{passes_on, stencils};
+use crate::blockwise::draft::Draft;
 use crate::blockwise::plan::{Placement, Plan, Reason, StageId, StageKind};
-use crate::blockwise::sweep::Machine;
 use crate::error::Result;
 
 /// What would be evaluated on demand through many stages, or many times, is computed once, wherever results are placed.
@@ -32,7 +32,7 @@ impl PlanRule for CutChains {
         &["fuse elementwise", "merge reductions"]
     }
 
-    fn apply(&self, plan: &mut Plan, machine: &Machine) -> Result<()> {
+    fn apply(&self, plan: &mut Draft) -> Result<()> {
         let (stencils, mut cuts) = (stencils(plan), Vec::new());
         // How many stages, and steps of stencils, are evaluated for each.
         let mut behind = vec![(0_usize, 0_usize); plan.stages.len()];
@@ -69,7 +69,7 @@ impl PlanRule for CutChains {
         }
         // Where they are is decided when chains are short, since that looks at all of what is read.
         for (id, reason) in cuts {
-            place(plan, id, reason, machine);
+            place(plan, id, reason);
         }
         Ok(())
     }

@@ -1,9 +1,10 @@
 //! Decides how data gets from the blocks in which it is stored to those in which it is needed.
 
 use super::super::PlanRule;
-use crate::blockwise::plan::{Input, Origin, Placement, Plan, Reason, Stage, StageId, StageKind};
+use crate::blockwise::draft::Draft;
+use crate::blockwise::plan::{Input, Origin, Placement, Reason, Stage, StageId, StageKind};
 use crate::blockwise::readers::{Reader, readers};
-use crate::blockwise::sweep::{Machine, Sweep, extra_bytes_of, grid, sweeps};
+use crate::blockwise::sweep::{Sweep, extra_bytes_of, grid};
 use crate::chunk::{Chunks, IndexMap};
 use crate::error::Result;
 use crate::op::program::Program;
@@ -32,18 +33,18 @@ impl PlanRule for PlaceExchanges {
         &["place results"]
     }
 
-    fn apply(&self, plan: &mut Plan, machine: &Machine) -> Result<()> {
+    fn apply(&self, plan: &mut Draft) -> Result<()> {
         let mut done: Vec<StageId> = Vec::new();
         loop {
             // Of a plan that does not fit, only those blocks are known that no sweep decides.
-            let list = sweeps(plan, machine).unwrap_or_default();
+            let list = plan.sweeps().unwrap_or_default();
             let next = readers(plan, &list).into_iter().find(|r| !done.contains(&r.stage));
             let Some(reader) = next else { break };
             done.push(reader.stage);
-            let Some(choice) = choose(plan, &reader, &list, machine) else { continue };
+            let Some(choice) = choose(plan, &reader, &list) else { continue };
             let before = plan.clone();
-            let inserted = exchange(plan, &reader, &choice, &list, machine);
-            if !list.is_empty() && sweeps(plan, machine).is_err() {
+            let inserted = exchange(plan, &reader, &choice, &list);
+            if !list.is_empty() && plan.sweeps().is_err() {
                 *plan = before;
                 continue;
             }
@@ -71,7 +72,8 @@ struct Choice {
 }
 
 /// What of `reader` is worth computing once, if anything is.
-fn choose(plan: &Plan, reader: &Reader, list: &[Sweep], machine: &Machine) -> Option<Choice> {
+fn choose(plan: &Draft, reader: &Reader, list: &[Sweep]) -> Option<Choice> {
+    let machine = plan.machine();
     let (id, stage) = (reader.stage, &plan.stages[reader.stage]);
     let sweep = reader.sweep.map(|number| &list[number]);
     let needed = sweep.map_or(0, |s| s.projected_bytes(machine.budget));
@@ -116,7 +118,7 @@ fn choose(plan: &Plan, reader: &Reader, list: &[Sweep], machine: &Machine) -> Op
 }
 
 /// Puts stages that are computed once between `reader` and what it reads; how many.
-fn exchange(plan: &mut Plan, reader: &Reader, choice: &Choice, list: &[Sweep], machine: &Machine) -> usize {
+fn exchange(plan: &mut Draft, reader: &Reader, choice: &Choice, list: &[Sweep]) -> usize {
     let id = reader.stage;
     let once = Placement::Memory(choice.reason);
     let inserted = match &choice.what {
@@ -146,7 +148,7 @@ fn exchange(plan: &mut Plan, reader: &Reader, choice: &Choice, list: &[Sweep], m
     if choice.in_memory {
         return inserted;
     }
-    let spill = |plan: &mut Plan, read: &Chunks| {
+    let spill = |plan: &mut Draft, read: &Chunks| {
         for at in id..id + inserted {
             plan.stages[at].placement = Placement::Spill(read.clone(), choice.reason);
         }
@@ -155,13 +157,14 @@ fn exchange(plan: &mut Plan, reader: &Reader, choice: &Choice, list: &[Sweep], m
     spill(plan, &reader.grid);
     let id = id + inserted;
     if matches!(plan.stages[id].kind, StageKind::Reshape(_) | StageKind::Regional(_)) {
-        let grown = sweeps(plan, machine).map(|list| readers(plan, &list)).unwrap_or_default();
+        let grown = plan.sweeps().map(|list| readers(plan, &list)).unwrap_or_default();
         if let Some(now) = grown.into_iter().find(|r| r.stage == id) {
             spill(plan, &now.grid);
         }
     } else if let Some(number) = reader.sweep {
+        let machine = plan.machine();
         let share = machine.budget.saturating_sub(list[number].held_bytes);
-        let read = grid(plan, &[id], machine, share);
+        let read = grid(plan, &[id], &machine, share);
         spill(plan, &read);
         plan.stages[id].blocks = Some(read);
     }

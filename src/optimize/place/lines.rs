@@ -1,6 +1,7 @@
 //! Decides which lines are sorted on disk.
 
 use super::super::PlanRule;
+use crate::blockwise::draft::Draft;
 use crate::blockwise::plan::{Input, Origin, Placement, Plan, Reason, Stage, StageId, StageKind};
 use crate::blockwise::sweep::{Machine, grid};
 use crate::chunk::index_map::AxisMap;
@@ -26,7 +27,8 @@ impl PlanRule for SortOnDisk {
         &["fuse elementwise", "merge reductions"]
     }
 
-    fn apply(&self, plan: &mut Plan, machine: &Machine) -> Result<()> {
+    fn apply(&self, plan: &mut Draft) -> Result<()> {
+        let machine = &plan.machine();
         let mut id = 0;
         while id < plan.stages.len() {
             if let Some(lines) = too_long(plan, id, machine) {

@@ -2,9 +2,10 @@
 
 use super::super::PlanRule;
 use super::results::spill_whole;
+use crate::blockwise::draft::Draft;
 use crate::blockwise::memory::held_bytes;
 use crate::blockwise::plan::{Placement, Plan, Reason, StageId, StageKind};
-use crate::blockwise::sweep::{Machine, sweeps, waits};
+use crate::blockwise::sweep::waits;
 use crate::error::Result;
 
 /// While a plan does not fit its budget, the result that is needed again last goes to disk instead of memory, of equals
@@ -22,11 +23,12 @@ impl PlanRule for SpillOverflow {
         &["place results", "place exchanges"]
     }
 
-    fn apply(&self, plan: &mut Plan, machine: &Machine) -> Result<()> {
-        let before = plan.clone();
-        while sweeps(plan, machine).is_err() {
+    fn apply(&self, plan: &mut Draft) -> Result<()> {
+        let mut before = None;
+        while plan.sweeps().is_err() {
+            let before = before.get_or_insert_with(|| plan.clone());
             let Some(id) = farthest(plan) else {
-                *plan = before;
+                *plan = before.clone();
                 return Ok(());
             };
             let whole = matches!(

@@ -1,10 +1,11 @@
 //! Decides which results are computed once, and where they are until they have been read.
 
 use super::super::PlanRule;
+use crate::blockwise::draft::Draft;
 use crate::blockwise::memory::{held_bytes, task_bytes};
 use crate::blockwise::plan::{Input, Origin, Placement, Plan, Reason, Stage, StageId, StageKind};
 use crate::blockwise::readers::readers;
-use crate::blockwise::sweep::{Machine, Sweep, grid, sweeps};
+use crate::blockwise::sweep::{Sweep, grid};
 use crate::chunk::index_map::AxisMap;
 use crate::chunk::{AxisChunks, Chunks, IndexMap};
 use crate::error::Result;
@@ -37,7 +38,8 @@ impl PlanRule for PlaceResults {
         &["fuse elementwise", "merge reductions"]
     }
 
-    fn apply(&self, plan: &mut Plan, machine: &Machine) -> Result<()> {
+    fn apply(&self, plan: &mut Draft) -> Result<()> {
+        let machine = plan.machine();
         for id in 0..plan.stages.len() {
             let whole = matches!(
                 plan.stages[id].kind,
@@ -47,17 +49,17 @@ impl PlanRule for PlaceResults {
                 spill_whole(plan, id);
                 continue;
             }
-            if let Some(blocks) = stored_in_few(plan, id, machine) {
+            if let Some(blocks) = stored_in_few(plan, id) {
                 spill_whole(plan, id);
-                place(plan, id, Reason::Blocks(blocks), machine);
+                place(plan, id, Reason::Blocks(blocks));
                 continue;
             }
             let reason = match (&plan.stages[id].kind, &plan.stages[id].placement) {
                 (StageKind::Function(_), _) | (StageKind::Regional(Regional::Call(_)), Placement::OnDemand) => {
-                    runs_again(plan, id, machine)
+                    runs_again(plan, id)
                 }
                 (StageKind::Regional(op), Placement::OnDemand) if op.whole_axis().is_some() && !op.is_swept() => {
-                    transforms_again(plan, id, machine)
+                    transforms_again(plan, id)
                 }
                 (StageKind::Contract(_), _) => multiplies_again(plan, id),
                 (StageKind::Scan { .. } | StageKind::Regional(_), Placement::Memory(reason)) => Some(*reason),
@@ -65,7 +67,7 @@ impl PlanRule for PlaceResults {
                 _ => None,
             };
             if let Some(reason) = reason {
-                place(plan, id, reason, machine);
+                place(plan, id, reason);
             }
         }
         Ok(())
@@ -73,14 +75,15 @@ impl PlanRule for PlaceResults {
 }
 
 /// Keeps the result of stage `id` in memory, or on disk where it takes too much of the budget.
-pub(super) fn place(plan: &mut Plan, id: StageId, reason: Reason, machine: &Machine) {
+pub(super) fn place(plan: &mut Draft, id: StageId, reason: Reason) {
+    let budget = plan.machine().budget;
     let stage = &mut plan.stages[id];
     let bytes = (shape::size(&stage.space) * stage.result_dtypes()[0].size()) as u64;
-    if bytes <= machine.budget / SHARE {
+    if bytes <= budget / SHARE {
         stage.placement = Placement::Memory(reason);
     } else {
         stage.placement = Placement::Spill(stage.chunks.clone(), reason);
-        follow_reader(plan, id, machine);
+        follow_reader(plan, id);
     }
 }
 
@@ -166,21 +169,22 @@ fn dropping_ones(from: &[usize], to: &[usize]) -> IndexMap {
 }
 
 /// Why function stage `id` would run more than once on a chunk, if it would.
-fn runs_again(plan: &Plan, id: StageId, machine: &Machine) -> Option<Reason> {
+fn runs_again(plan: &Draft, id: StageId) -> Option<Reason> {
     let (stages, output) = plan.consumers(id);
     let count = stages + usize::from(output);
     if count > 1 {
         return Some(Reason::Readers(count));
     }
     // What does not fit as it is may fit when this is computed before.
-    let Ok(sweeps) = sweeps(plan, machine) else { return Some(Reason::Size) };
+    let Ok(sweeps) = plan.sweeps() else { return Some(Reason::Size) };
     let times: f64 = readers(plan, &sweeps).iter().map(|r| r.times(plan, id)).sum();
     (times > ONCE).then_some(Reason::Passes(times))
 }
 
 /// How many blocks hold both whole lines and whole stored chunks of stage `id`, where these are so few or so large that
 /// lines are better computed for themselves and stored from there.
-fn stored_in_few(plan: &Plan, id: StageId, machine: &Machine) -> Option<usize> {
+fn stored_in_few(plan: &Draft, id: StageId) -> Option<usize> {
+    let machine = &plan.machine();
     let stage = &plan.stages[id];
     let StageKind::Regional(op) = &stage.kind else { return None };
     let stored = plan.outputs.iter().any(|o| o.stage == id && o.stored.is_some());
@@ -196,8 +200,8 @@ fn stored_in_few(plan: &Plan, id: StageId, machine: &Machine) -> Option<usize> {
 }
 
 /// Why lines of stage `id` would be transformed more than once, or by few threads, if they would.
-fn transforms_again(plan: &Plan, id: StageId, machine: &Machine) -> Option<Reason> {
-    let Ok(sweeps) = sweeps(plan, machine) else { return Some(Reason::Size) };
+fn transforms_again(plan: &Draft, id: StageId) -> Option<Reason> {
+    let Ok(sweeps) = plan.sweeps() else { return Some(Reason::Size) };
     // What stages of one sweep read is computed once for all of them.
     let mut times = vec![0.0_f64; sweeps.len() + 1];
     for reader in readers(plan, &sweeps) {
@@ -212,14 +216,14 @@ fn transforms_again(plan: &Plan, id: StageId, machine: &Machine) -> Option<Reaso
     let reader = sweeps.iter().filter(large).find(|sweep| sweep.stages.iter().any(|&s| s != id && plan.needs(s, id)));
     let blocks = reader?.grid.count();
     let could: usize = plan.stages[id].chunks.counts().iter().product();
-    (blocks < machine.threads && blocks < could).then_some(Reason::Blocks(blocks))
+    (blocks < plan.machine().threads && blocks < could).then_some(Reason::Blocks(blocks))
 }
 
 /// Cuts what is spilled of stage `id` where the blocks in which it is read are cut.
-fn follow_reader(plan: &mut Plan, id: StageId, machine: &Machine) {
-    let Ok(list) = sweeps(plan, machine) else { return };
+fn follow_reader(plan: &mut Draft, id: StageId) {
+    let Ok(list) = plan.sweeps() else { return };
     let reads = |&stage: &StageId| plan.stages[stage].space == plan.stages[id].space && plan.needs(stage, id);
-    let grid = list.into_iter().find(|sweep| sweep.stages.iter().any(reads)).map(|sweep| sweep.grid);
+    let grid = list.iter().find(|sweep| sweep.stages.iter().any(reads)).map(|sweep| sweep.grid.clone());
     if let (Some(grid), Placement::Spill(read, _)) = (grid, &mut plan.stages[id].placement) {
         *read = grid;
     }

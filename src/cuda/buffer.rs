@@ -91,9 +91,15 @@ impl Drop for Entry {
         if self.bytes == 0 {
             return;
         }
+        // A stream with nothing before it has come there already.
+        let large = self.bytes > SMALL as u64;
+        if large && self.streams.is_idle(self.home) {
+            self.ledger.live.fetch_sub(self.bytes, Ordering::Relaxed);
+            return;
+        }
         // Who needs few bytes can wait for a later event, too.
         self.streams.issued(self.home);
-        if self.bytes > SMALL as u64 && self.streams.mark(self.home).is_err() {
+        if large && self.streams.mark(self.home).is_err() {
             self.ledger.live.fetch_sub(self.bytes, Ordering::Relaxed);
             return;
         }

@@ -74,7 +74,7 @@ impl CudaDevice {
         let product = Product {
             dtype: a.dtype,
             result: a.dtype,
-            stack: 1,
+            stack: None,
             sides: [*m, *n, *k],
             addresses: [a.address, b.address, c.address],
             onto: false,

@@ -382,7 +382,7 @@ impl CudaDevice {
             let product = Product {
                 dtype: buffers[0].dtype,
                 result,
-                stack,
+                stack: (region.rank() > 3).then_some(stack),
                 sides: [*m, *n, depth],
                 addresses: [a.address, b.address, c.address],
                 onto: product.onto,

@@ -25,14 +25,14 @@ struct Handle(CudaBlas);
 // SAFETY: a handle may be used from any thread, by one at a time, which the mutex around all of them sees to.
 unsafe impl Send for Handle {}
 
-/// A stack of row-major products `C = A B`, or `C += A B`, of dense matrices at these addresses.
+/// A row-major product `C = A B`, or `C += A B`, of dense matrices at these addresses, or a stack of them.
 pub(crate) struct Product {
     /// The dtype of the factors.
     pub(crate) dtype: DType,
     /// The dtype of the product: that of the factors, or `f32` for 16-bit floats.
     pub(crate) result: DType,
-    /// Products in the stack.
-    pub(crate) stack: usize,
+    /// Products in the stack; none for one by itself, which cuBLAS knows best.
+    pub(crate) stack: Option<usize>,
     /// Rows, columns and depth of each.
     pub(crate) sides: [usize; 3],
     /// Where both factors and the product lie.
@@ -85,7 +85,7 @@ fn scale(dtype: DType, one: bool) -> [u8; 16] {
 }
 
 impl Handles {
-    /// Enqueues a stack of products on `stream`. The addresses hold as many elements as the sides say.
+    /// Enqueues a product, or a stack of them, on `stream`. The addresses hold as many elements as the sides say.
     ///
     /// # Errors
     /// [`DType`](crate::ErrorKind::DType) for what cuBLAS does not multiply, [`Device`](crate::ErrorKind::Device) where
@@ -100,7 +100,7 @@ impl Handles {
             |v: usize| i32::try_from(v).map_err(|_| Error::unsupported("a matrix side of 2^31 or more on a GPU"));
         let [m, n, k] = product.sides;
         let stride = |rows: usize, columns: usize| (rows * columns).cast_signed() as i64;
-        let (strides, stack) = ([stride(m, k), stride(k, n), stride(m, n)], side(product.stack)?);
+        let (strides, stack) = ([stride(m, k), stride(k, n), stride(m, n)], product.stack.map(side).transpose()?);
         let (m, n, k) = (side(m)?, side(n)?, side(k)?);
         let [a, b, c] = product.addresses;
         let (alpha, beta) = (scale(product.dtype, true), scale(product.dtype, product.onto));
@@ -112,34 +112,63 @@ impl Handles {
         let none = sys::cublasOperation_t::CUBLAS_OP_N;
         let context = streams.context();
         context.bind_to_thread().map_err(|e| streams.fault(e))?;
+        let algorithm = sys::cublasGemmAlgo_t::CUBLAS_GEMM_DEFAULT;
+        let (alpha, beta) = (alpha.as_ptr().cast(), beta.as_ptr().cast());
+        let (left, right, product) = (b as *const c_void, a as *const c_void, c as *mut c_void);
+        let (row, inner) = (n.max(1), k.max(1));
         // SAFETY: the caller vouches for the extents behind the addresses; leading dimensions and strides are those of
         // dense row-major matrices, seen column-major; both scales are as wide as the computation needs.
         let done = unsafe {
-            result::gemm_strided_batched_ex(
-                *handle.0.handle(),
-                none,
-                none,
-                n,
-                m,
-                k,
-                alpha.as_ptr().cast(),
-                b as *const c_void,
-                factor,
-                n.max(1),
-                strides[1],
-                a as *const c_void,
-                factor,
-                k.max(1),
-                strides[0],
-                beta.as_ptr().cast(),
-                c as *mut c_void,
-                result_type,
-                n.max(1),
-                strides[2],
-                stack,
-                compute,
-                sys::cublasGemmAlgo_t::CUBLAS_GEMM_DEFAULT,
-            )
+            let handle = *handle.0.handle();
+            if let Some(stack) = stack {
+                result::gemm_strided_batched_ex(
+                    handle,
+                    none,
+                    none,
+                    n,
+                    m,
+                    k,
+                    alpha,
+                    left,
+                    factor,
+                    row,
+                    strides[1],
+                    right,
+                    factor,
+                    inner,
+                    strides[0],
+                    beta,
+                    product,
+                    result_type,
+                    row,
+                    strides[2],
+                    stack,
+                    compute,
+                    algorithm,
+                )
+            } else {
+                result::gemm_ex(
+                    handle,
+                    none,
+                    none,
+                    n,
+                    m,
+                    k,
+                    alpha,
+                    left,
+                    factor,
+                    row,
+                    right,
+                    factor,
+                    inner,
+                    beta,
+                    product,
+                    result_type,
+                    row,
+                    compute,
+                    algorithm,
+                )
+            }
         };
         done.map_err(|e| streams.fault(e))?;
         streams.issued(stream);

@@ -121,7 +121,7 @@ const KEEP_SMALL: usize = 64 << 20;
 struct Memory {
     slice: CudaSlice<u8>,
     /// After the memory itself: fields are dropped in this order.
-    _counted: Entry,
+    counted: Entry,
 }
 
 /// Released small buffers, by home stream and size. Whatever happens to one next happens after all that has happened to
@@ -195,7 +195,8 @@ impl Chunk {
                         if bytes <= SHARED {
                             stream.memset_zeros(&mut slice).map_err(|e| streams.fault(e))?;
                         }
-                        Memory { slice, _counted: counted }
+                        streams.issued(home);
+                        Memory { slice, counted }
                     }
                     Err(DriverError(sys::CUresult::CUDA_ERROR_OUT_OF_MEMORY)) => {
                         counted.undo();
@@ -223,6 +224,7 @@ impl Drop for Chunk {
         context.record_err(context.bind_to_thread());
         for event in self.uses.get_mut().values() {
             context.record_err(stream.wait(event));
+            memory.counted.streams.issued(self.home);
         }
         self.idle.give_back(self.home, memory);
     }

@@ -2,7 +2,7 @@
 
 use crate::device::{Event, Stream};
 use crate::error::{Error, Result};
-use cudarc::driver::{CudaContext, CudaEvent, CudaStream, DriverError, sys};
+use cudarc::driver::{CudaContext, CudaEvent, CudaStream, DriverError};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -140,10 +140,12 @@ impl Streams {
         Event { stream, position }
     }
 
-    /// Whether all that was enqueued on `stream` has happened, which costs less to ask than to record an event.
+    /// Whether all that was enqueued on `stream` is known to have happened; the driver is not asked.
     pub(crate) fn is_idle(&self, stream: Stream) -> bool {
-        // SAFETY: the stream is there as long as its queue.
-        self.queue(stream).is_ok_and(|queue| unsafe { sys::cuStreamQuery(queue.stream.cu_stream()) }.result().is_ok())
+        self.queue(stream).is_ok_and(|queue| {
+            let marks = queue.marks.lock();
+            marks.issued <= marks.done
+        })
     }
 
     /// Whether `event` is known to have happened: what was neither marked nor waited for is not.
@@ -177,7 +179,11 @@ impl Streams {
     /// [`Device::order`](crate::device::Device::order): a failure is kept for the next wait.
     pub(crate) fn order(&self, stream: Stream, event: Event) {
         let ordered = self.find(event).and_then(|found| match found {
-            Some((_, found)) if stream != event.stream => self.get(stream)?.wait(&found).map_err(|e| self.fault(e)),
+            Some((_, found)) if stream != event.stream => {
+                self.get(stream)?.wait(&found).map_err(|e| self.fault(e))?;
+                self.issued(stream);
+                Ok(())
+            }
             _ => Ok(()),
         });
         if let (Err(error), Ok(queue)) = (ordered, self.queue(stream)) {

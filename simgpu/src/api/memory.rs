@@ -138,7 +138,12 @@ driver! {
             }
             release(sim, device, at);
             Ok(())
-        })))
+        })))?;
+        // The pool has back at once what a stream frees that has nothing before it.
+        if sim.streams.get(&stream).is_some_and(|s| s.queue.len() == 1) {
+            sim.drain(stream)?;
+        }
+        Ok(())
     }
     fn cuMemHostAlloc(at: Out<*mut c_void>, bytes: usize, _flags: c_uint) |sim| {
         let found = pin(sim, bytes)?;

@@ -11,13 +11,12 @@ use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::expr::build::{self, Arg};
 use crate::expr::check::where_all;
-use crate::expr::compose::{self, binary, choice, joined, moved, range, unary};
+use crate::expr::compose::{self, binary, choice, joined, moved, range, running_sum, unary};
 use crate::expr::regions;
 use crate::op::elementwise::ElementOp as Op;
 use crate::op::reduction::Params;
 use crate::op::regional::quantile::Levels;
 use crate::op::regional::{LineOp, Method, Quantiles};
-use crate::op::scan;
 use crate::shape::{axes::Axes, tuple};
 
 /// Levels as they are asked for.
@@ -172,8 +171,7 @@ pub fn weighted_quantile(x: &Expr, weights: &Expr, asked: &Asked, over: &Over, s
     weights = where_all(&weights, &binary(Op::GreaterEqual, &weights, 0)?, name, "weights must not be negative")?;
     let by = regions::lines(std::slice::from_ref(&line), LineOp::Argsort, axis, n)?;
     let (line, weights) = (take_along_axis(&line, &by, Some(axis))?, take_along_axis(&weights, &by, Some(axis))?);
-    let adding = scan::find("cumsum").ok_or_else(|| Error::bug("there are running sums"))?;
-    let sums = build::scan(&weights, adding, axis, None)?;
+    let sums = running_sum(&weights, axis, None)?;
     let all = range(&sums, axis, n - 1, n)?;
     let mut part = binary(Op::Divide, &sums, &all)?;
     // What is not NaN comes first.

@@ -6,14 +6,13 @@ use super::{Array, Kind, done};
 use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
 use crate::error::{Error, Result};
-use crate::expr::compose::{binary, joined, moved, range, reduce_away};
+use crate::expr::compose::{binary, joined, moved, range, reduce_away, running_sum};
 use crate::expr::pending::when_known;
 use crate::expr::sets::{Distinct, intersect1d, run_lengths, setdiff1d, setxor1d, union1d, unique};
 use crate::expr::trim::trim_zeros;
 use crate::expr::{Expr, build, regions, times};
 use crate::op::elementwise::ElementOp as Op;
 use crate::op::regional::LineOp;
-use crate::op::scan;
 use crate::shape::axes::{Axes, position};
 
 /// How many elements the boxes along an axis may have that are put in order: each is a key.
@@ -180,8 +179,7 @@ pub fn unique_along(x: &Expr, axis: usize, what: Distinct) -> Result<Expr> {
             Distinct::Indices => regions::compress(&order, &first, 0),
             Distinct::Counts => run_lengths(&first),
             Distinct::Inverse => {
-                let adding = scan::find("cumsum").ok_or_else(|| Error::bug("there are running sums"))?;
-                let which = binary(Op::Subtract, &build::scan(&first, adding, 0, Some(DType::I64))?, 1)?;
+                let which = binary(Op::Subtract, &running_sum(&first, 0, Some(DType::I64))?, 1)?;
                 at(&which, 0, &along(&order, LineOp::Argsort, &Axes::from(0))?)
             }
         }

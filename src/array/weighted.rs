@@ -7,11 +7,12 @@ use super::{Array, Kind};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::expr::build::{self, cast};
-use crate::expr::compose::{as_axis, binary, choice, constant_along, joined, range, reduce, unary, without};
+use crate::expr::compose::{
+    as_axis, binary, choice, constant_along, joined, range, reduce, running_sum, unary, without,
+};
 use crate::expr::{Expr, regions};
 use crate::op::elementwise::ElementOp as Op;
 use crate::op::regional::LineOp;
-use crate::op::scan;
 use crate::shape::axes::Axes;
 use crate::shape::broadcast::broadcast;
 use crate::shape::slice::Item;
@@ -187,8 +188,7 @@ impl<T: Kind> Weighted<T> {
         let low = binary(Op::Divide, &binary(Op::Subtract, &place, 1)?, &worth)?;
         let high = binary(Op::Divide, &place, &worth)?;
         let parts = binary(Op::Divide, &sorted, &sum)?;
-        let Some(adding) = scan::find("cumsum") else { return Err(Error::bug("there are running sums")) };
-        let upto = build::scan(&parts, adding, axis, None)?;
+        let upto = running_sum(&parts, axis, None)?;
         let none = constant_along(&upto, axis, 1.min(n), 0, DType::F64)?;
         let before = joined(&[none, range(&upto, axis, 0, n.saturating_sub(1))?], axis)?;
         let share = |at: &Expr| binary(Op::Maximum, &low, &binary(Op::Minimum, &high, at)?);

@@ -8,6 +8,7 @@ use crate::dtype::scalar::Scalar;
 use crate::error::{Error, Result};
 use crate::op::elementwise::ElementOp;
 use crate::op::reduction::{Params, find};
+use crate::op::scan;
 use crate::shape::Shape;
 use crate::shape::slice::Item;
 
@@ -246,6 +247,16 @@ pub fn reduce_away(x: &Expr, name: &str, axes: &[usize], dtype: Option<DType>) -
 #[track_caller]
 pub fn stretched(x: &Expr, shape: &Shape) -> Result<Expr> {
     if x.shape == *shape { Ok(x.clone()) } else { build::broadcast_to(x, shape) }
+}
+
+/// The sums of `x` from the beginning of an axis up to each element, in `dtype` where one is given.
+///
+/// # Errors
+/// As [`build::scan`].
+#[track_caller]
+pub fn running_sum(x: &Expr, axis: usize, dtype: Option<DType>) -> Result<Expr> {
+    let sums = scan::find("cumsum").ok_or_else(|| Error::bug("there is the scan cumsum"))?;
+    build::scan(x, sums, axis, dtype)
 }
 
 /// `x` moved by `shift` places along `axis`; what leaves one end comes in at the other.

@@ -3,6 +3,7 @@
 //! Elements are put in order, and those that differ from the one before are kept.
 
 use super::build::{self, Arg};
+use super::compose::running_sum;
 use super::lookup::{isin, searchsorted};
 use super::node::Expr;
 use super::pending::when_known;
@@ -14,7 +15,6 @@ use crate::dtype::{DType, Kind};
 use crate::error::{Error, Result};
 use crate::op::elementwise::ElementOp;
 use crate::op::regional::LineOp;
-use crate::op::scan;
 use crate::shape::size;
 use crate::shape::slice::Item;
 
@@ -100,8 +100,7 @@ fn inverse(x: &Expr, equal_nan: bool) -> Result<Expr> {
         let [x, found] = e else { return Err(Error::bug("an array and places of its elements")) };
         let lengths = x.shape.known()?;
         let nan = build::element(ElementOp::Isnan, &[Arg::Array(flat(x)?)])?;
-        let sum = scan::find("cumsum").ok_or_else(|| Error::bug("there are running sums"))?;
-        let so_far = build::scan(&nan, sum, 0, Some(DType::I64))?;
+        let so_far = running_sum(&nan, 0, Some(DType::I64))?;
         let one = Arg::Scalar(Scalar::Int(1));
         let before = build::element(ElementOp::Subtract, &[Arg::Array(so_far), one])?;
         let more = build::select(&Arg::Array(nan), &Arg::Array(before), &Arg::Scalar(Scalar::Int(0)))?;

@@ -130,7 +130,7 @@ impl<'a> Evaluator<'a> {
             ExprKind::Int(v) => Ok(Value::Scalar(Scalar::Int(*v))),
             ExprKind::Float(v) => Ok(Value::Scalar(Scalar::Float(*v))),
             ExprKind::Imaginary(v) => Ok(Value::Scalar(Scalar::Complex(Complex64::new(0.0, *v)))),
-            ExprKind::Bool(v) => Ok(Value::Scalar(Scalar::Bool(*v))),
+            ExprKind::Bool(v) => Ok(Value::bool(*v)),
             ExprKind::Str(text) => Ok(Value::Str(text.clone())),
             ExprKind::None => Ok(Value::None),
             ExprKind::Ellipsis => Ok(Value::Ellipsis),
@@ -142,7 +142,7 @@ impl<'a> Evaluator<'a> {
             ExprKind::Binary { op, left, right } => self.binary(*op, left, right),
             ExprKind::Compare { first, rest } => self.compare(first, rest),
             ExprKind::BoolOp { op, values } => self.bool_op(*op, values),
-            ExprKind::Not(operand) => Ok(Value::Scalar(Scalar::Bool(!self.truth(operand)?))),
+            ExprKind::Not(operand) => Ok(Value::bool(!self.truth(operand)?)),
             ExprKind::IfElse { then, condition, otherwise } => {
                 if self.truth(condition)? {
                     self.expr(then)

@@ -193,7 +193,7 @@ fn power_of(x: &Array, exponent: Scalar) -> Option<Result<Value>> {
 
 /// `left op right` for comparisons.
 pub(super) fn compare(op: CompareOp, left: &Value, right: &Value) -> Result<Value> {
-    let truth = |v: bool| Ok(Value::Scalar(Scalar::Bool(v)));
+    let truth = |v: bool| Ok(Value::bool(v));
     match op {
         CompareOp::Is => truth(identical(left, right)),
         CompareOp::IsNot => truth(!identical(left, right)),
@@ -244,8 +244,8 @@ fn objects(op: CompareOp, left: &Value, right: &Value) -> Result<Value> {
         _ => identical(left, right),
     };
     match op {
-        CompareOp::Equal => Ok(Value::Scalar(Scalar::Bool(equal))),
-        CompareOp::NotEqual => Ok(Value::Scalar(Scalar::Bool(!equal))),
+        CompareOp::Equal => Ok(Value::bool(equal)),
+        CompareOp::NotEqual => Ok(Value::bool(!equal)),
         _ => refuse(op.symbol(), left, right),
     }
 }

@@ -162,6 +162,11 @@ impl Value {
         Self::Scalar(Scalar::Int(i128::try_from(value).unwrap_or(i128::MAX)))
     }
 
+    /// A truth value.
+    pub(super) fn bool(value: bool) -> Self {
+        Self::Scalar(Scalar::Bool(value))
+    }
+
     /// A tuple of integers.
     pub(super) fn ints(values: &[usize]) -> Self {
         Self::Tuple(values.iter().map(|&v| Self::int(v)).collect())

@@ -12,7 +12,7 @@ use crate::dtype::scalar::Scalar;
 use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::expr::build;
-use crate::expr::compose::{binary, choice, flat, reduce_away, unary};
+use crate::expr::compose::{binary, choice, flat, reduce_away, running_sum, unary};
 use crate::expr::known::known_numbers;
 use crate::expr::lookup::searchsorted;
 use crate::expr::node::Resume;
@@ -20,7 +20,6 @@ use crate::expr::pending::{likely, pending, when_known};
 use crate::expr::tally::{extremes, numbered};
 use crate::op::elementwise::ElementOp as Op;
 use crate::op::regional::LineOp;
-use crate::op::scan;
 use crate::shape::axes::Axes;
 use crate::shape::size;
 
@@ -174,8 +173,7 @@ impl Labelled {
         let key = binary(Op::Add, &binary(Op::Multiply, &number, length)?, build::iota(n, None))?;
         let keys = order::along(&key, LineOp::Sort, &axis)?;
         let counts = numbered(name, &self.number, None, self.count)?;
-        let cumsum = scan::find("cumsum").ok_or_else(|| Error::bug("there are running sums"))?;
-        let start = binary(Op::Subtract, &build::scan(&counts, cumsum, 0, None)?, &counts)?;
+        let start = binary(Op::Subtract, &running_sum(&counts, 0, None)?, &counts)?;
         let at = |more: i64| {
             let middle = binary(Op::FloorDivide, &binary(Op::Add, &counts, more)?, 2)?;
             let place = take(&keys, &binary(Op::Add, &start, &middle)?, Some(0), Beyond::Clip)?;

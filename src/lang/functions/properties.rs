@@ -4,7 +4,6 @@ use super::super::operators::astype;
 use super::super::value::Value;
 use super::super::value::{Call, Function};
 use super::row;
-use crate::dtype::scalar::Scalar;
 use crate::error::Result;
 use crate::shape::broadcast::broadcast;
 use crate::shape::{Shape, checked_size};
@@ -14,17 +13,15 @@ pub(super) static TABLE: &[Function] = &[
     row("ndim", "a", |call| Ok(Value::int(call.array("a")?.ndim()))),
     row("size", "a, axis=None", size),
     row("len", "obj, /", length),
-    row("iscomplexobj", "x", |call| Ok(truth(call.array("x")?.dtype().is_complex()))),
-    row("isrealobj", "x", |call| Ok(truth(!call.array("x")?.dtype().is_complex()))),
-    row("isscalar", "element", |call| Ok(truth(matches!(call.required("element")?, Value::Scalar(_) | Value::Str(_))))),
+    row("iscomplexobj", "x", |call| Ok(Value::bool(call.array("x")?.dtype().is_complex()))),
+    row("isrealobj", "x", |call| Ok(Value::bool(!call.array("x")?.dtype().is_complex()))),
+    row("isscalar", "element", |call| {
+        Ok(Value::bool(matches!(call.required("element")?, Value::Scalar(_) | Value::Str(_))))
+    }),
     row("broadcast_shapes", "*args", broadcast_shapes),
     row("copy", "a, !order, !subok", |call| Ok(call.array("a")?.into())),
     row("astype", "x, dtype, /, *, copy=True, !device", |call| astype(call.required("x")?, call.required("dtype")?)),
 ];
-
-fn truth(value: bool) -> Value {
-    Value::Scalar(Scalar::Bool(value))
-}
 
 fn size(call: &Call) -> Result<Value> {
     let shape = call.array("a")?.shape().known()?;

@@ -19,7 +19,7 @@ pub(super) static TABLE: &[Function] = &[
         let (dtype, kind) = (dtype_of(call.required("dtype")?)?, call.required("kind")?);
         let kinds = kind.items().unwrap_or(std::slice::from_ref(kind));
         let fits = kinds.iter().map(|kind| is_of(call, dtype, kind)).collect::<Result<Vec<_>>>()?;
-        Ok(truth(fits.contains(&true)))
+        Ok(Value::bool(fits.contains(&true)))
     }),
     row("finfo", "dtype", |call| {
         let dtype = dtype_of(call.required("dtype")?)?;
@@ -42,10 +42,6 @@ pub(super) static TABLE: &[Function] = &[
         Ok(Value::Facts(vec![("bits", Value::int(bits)), ("min", int(min)), ("max", int(max))]))
     }),
 ];
-
-fn truth(value: bool) -> Value {
-    Value::Scalar(Scalar::Bool(value))
-}
 
 fn typed(dtype: DType) -> Value {
     Value::Type { dtype, time: None, python: false }
@@ -82,7 +78,7 @@ fn can_cast(call: &Call) -> Result<Value> {
         return call.refuse("takes types and arrays: a number has the type of what it meets");
     }
     let (from, to) = (dtype_of(from)?, dtype_of(call.required("to")?)?);
-    Ok(truth(match call.text("casting", "safe")? {
+    Ok(Value::bool(match call.text("casting", "safe")? {
         "no" | "equiv" => from == to,
         "safe" => promote(from, to) == to,
         "same_kind" => promote(from, to) == to || same_kind(from, to),

@@ -151,8 +151,17 @@ impl Shared<'_> {
     fn evaluated(&self, id: StageId, region: &Region, memo: &mut Memo) -> Result<Data> {
         let stage = &self.plan.stages[id];
         match &stage.kind {
-            StageKind::Blockwise(_) => {
+            StageKind::Blockwise(program) => {
                 let views = self.views(id, region, memo)?;
+                // A copy of what is where it is wanted would be the same.
+                let is_there = |data: &Data| self.cx.lane().is_none_or(|(device, _)| data.is_on(device.as_ref()));
+                if program.is_identity()
+                    && let [view] = views.as_slice()
+                    && is_plain(view, &region.shape)
+                    && is_there(&view.block)
+                {
+                    return view.block.reshaped(&region.shape);
+                }
                 self.launch(stage, self.block_kernel(id)?, region, &views)?
                     .pop()
                     .ok_or_else(|| Error::bug("a blockwise stage has a result"))
@@ -445,17 +454,21 @@ impl Shared<'_> {
 
     /// The view's elements as a block in C order; the view's own block where it is that already.
     pub(crate) fn dense(&self, view: &View<Data>, dims: &[usize], dtype: DType) -> Result<Data> {
-        let strides = shape::strides(dims);
-        let plain = view.offset == 0
-            && view.block.size() == shape::size(dims)
-            && (0..dims.len()).all(|a| dims[a] == 1 || view.strides[a] == strides[a].cast_signed());
-        if plain {
+        if is_plain(view, dims) {
             return view.block.reshaped(dims);
         }
         let mut block = Collage::new(self.cx, dtype, dims);
         block.add(view, StridedBox::of(dims, &vec![0; dims.len()]), dims)?;
         block.finish()
     }
+}
+
+/// Whether the view has all elements of its block in C order.
+fn is_plain(view: &View<Data>, dims: &[usize]) -> bool {
+    let strides = shape::strides(dims);
+    view.offset == 0
+        && view.block.size() == shape::size(dims)
+        && (0..dims.len()).all(|a| dims[a] == 1 || view.strides[a] == strides[a].cast_signed())
 }
 
 /// All positions of a box.

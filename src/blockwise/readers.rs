@@ -26,10 +26,10 @@ pub fn readers(plan: &Plan, sweeps: &[Sweep]) -> Vec<Reader> {
     let swept = sweeps.iter().enumerate().flat_map(|(number, sweep)| {
         sweep.stages.iter().map(move |&stage| Reader { stage, grid: sweep.grid.clone(), sweep: Some(number) })
     });
-    let sinks = plan.sinks();
+    let blocks = read_in(plan, sweeps);
     let on_demand = (0..plan.stages.len())
-        .filter(|&id| is_reader(plan, id) && !sinks.contains(&id))
-        .map(|stage| Reader { stage, grid: blocks_of(plan, stage, sweeps), sweep: None });
+        .filter(|&id| is_reader(plan, id) && !plan.stages[id].is_swept() && !plan.is_output(id))
+        .map(|stage| Reader { stage, grid: blocks_of(plan, stage, &blocks), sweep: None });
     let mut all: Vec<Reader> = swept.chain(on_demand).collect();
     for reader in &mut all {
         match &plan.stages[reader.stage].kind {
@@ -41,19 +41,30 @@ pub fn readers(plan: &Plan, sweeps: &[Sweep]) -> Vec<Reader> {
     all
 }
 
-/// The blocks in which others read stage `id`: those of a sweep that reads it as it is, or else its chunks.
-fn blocks_of(plan: &Plan, id: StageId, sweeps: &[Sweep]) -> Chunks {
-    let space = &plan.stages[id].space;
-    let reads = |stage: &StageId| {
-        let same = |p: &super::plan::Piece| p.origin == Origin::Stage(id, 0) && p.map.is_identity(space.len());
-        plan.stages[*stage].space == *space && plan.stages[*stage].inputs.iter().flat_map(|i| &i.pieces).any(same)
-    };
-    let swept = sweeps.iter().find(|sweep| sweep.stages.iter().any(reads));
-    match &plan.stages[id].kind {
-        StageKind::Reshape(_) | StageKind::Regional(_) => {
-            swept.map_or_else(|| plan.stages[id].chunks.clone(), |s| s.grid.clone())
+/// The blocks of the first sweep that reads a stage as it is, by stage.
+fn read_in<'a>(plan: &Plan, sweeps: &'a [Sweep]) -> HashMap<StageId, &'a Chunks> {
+    let mut blocks = HashMap::new();
+    for sweep in sweeps {
+        for stage in sweep.stages.iter().map(|&id| &plan.stages[id]) {
+            for piece in stage.inputs.iter().flat_map(|i| &i.pieces) {
+                if let Origin::Stage(id, 0) = piece.origin
+                    && plan.stages[id].space == stage.space
+                    && piece.map.is_identity(stage.space.len())
+                {
+                    blocks.entry(id).or_insert(&sweep.grid);
+                }
+            }
         }
-        _ => plan.stages[id].chunks.clone(),
+    }
+    blocks
+}
+
+/// The blocks in which others read stage `id`: those of a sweep that reads it as it is, or else its chunks.
+fn blocks_of(plan: &Plan, id: StageId, read_in: &HashMap<StageId, &Chunks>) -> Chunks {
+    let own = &plan.stages[id].chunks;
+    match &plan.stages[id].kind {
+        StageKind::Reshape(_) | StageKind::Regional(_) => read_in.get(&id).map_or(own, |blocks| *blocks).clone(),
+        _ => own.clone(),
     }
 }
 

@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::op::program::Program;
 use crate::op::regional::Regional;
 use crate::shape;
+use std::collections::BTreeSet;
 
 /// Where blocks must not follow the chunks of what they read (a rechunk or a transpose into a store, chunks for a user
 /// function), every block touches many chunks and every chunk is decoded for many blocks. Reading again costs what is
@@ -34,27 +35,33 @@ impl PlanRule for PlaceExchanges {
     }
 
     fn apply(&self, plan: &mut Draft) -> Result<()> {
-        let mut done: Vec<StageId> = Vec::new();
-        loop {
-            // Of a plan that does not fit, only those blocks are known that no sweep decides.
-            let list = plan.sweeps().unwrap_or_default();
-            let next = readers(plan, &list).into_iter().find(|r| !done.contains(&r.stage));
-            let Some(reader) = next else { break };
-            done.push(reader.stage);
-            let Some(choice) = choose(plan, &reader, &list) else { continue };
-            let before = plan.clone();
-            let inserted = exchange(plan, &reader, &choice, &list);
-            if !list.is_empty() && plan.sweeps().is_err() {
-                *plan = before;
-                continue;
-            }
-            for id in &mut done {
-                *id += if *id >= reader.stage { inserted } else { 0 };
-            }
-            done.extend(reader.stage..reader.stage + inserted);
+        let mut done: BTreeSet<StageId> = BTreeSet::new();
+        while let Some((at, inserted)) = exchange_next(plan, &mut done) {
+            let moved = |id: StageId| if id >= at { id + inserted } else { id };
+            done = done.into_iter().map(moved).chain(at..at + inserted).collect();
         }
         Ok(())
     }
+}
+
+/// Has something computed once for the next reader that is worth it, and none of those that are `done` already, which
+/// all join that were looked at; the number of the first stage that there was not before, and how many there are.
+fn exchange_next(plan: &mut Draft, done: &mut BTreeSet<StageId>) -> Option<(StageId, usize)> {
+    // Of a plan that does not fit, only those blocks are known that no sweep decides.
+    let list = plan.sweeps().unwrap_or_default();
+    for reader in readers(plan, &list) {
+        if !done.insert(reader.stage) {
+            continue;
+        }
+        let Some(choice) = choose(plan, &reader, &list) else { continue };
+        let before = plan.clone();
+        let inserted = exchange(plan, &reader, &choice, &list);
+        if list.is_empty() || plan.sweeps().is_ok() {
+            return Some((reader.stage, inserted));
+        }
+        *plan = before;
+    }
+    None
 }
 
 /// What of a reader is computed once.

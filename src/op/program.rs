@@ -162,7 +162,6 @@ impl Program {
     }
 
     /// The values that instruction `value` reads.
-    #[must_use]
     pub fn operands(&self, value: Value) -> impl Iterator<Item = Value> + use<> {
         let mut all = [0; 2 + MOST_PARAMS];
         let mut put = |values: &[Value]| {

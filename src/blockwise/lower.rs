@@ -50,7 +50,6 @@ pub fn lower(requests: &[Request]) -> Result<Plan> {
 fn keep_whole(plan: &mut Plan) {
     let taken: Vec<usize> = plan.stages.iter().flat_map(shared_stages).collect();
     for id in 0..plan.stages.len() {
-        let (readers, _) = plan.consumers(id);
         let whole = match plan.stages[id].kind {
             StageKind::Scan { .. } => true,
             StageKind::Regional(ref op) => op.is_swept() || taken.contains(&id),
@@ -71,7 +70,8 @@ fn keep_whole(plan: &mut Plan) {
             | StageKind::Runs(_)
             | StageKind::Function(_) => taken.contains(&id),
         };
-        if readers > 0 && whole {
+        let readers = if whole { plan.consumers(id).0 } else { 0 };
+        if readers > 0 {
             plan.stages[id].placement = Placement::Memory(Reason::Readers(readers));
         }
     }

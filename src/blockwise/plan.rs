@@ -371,6 +371,13 @@ impl Stage {
         out
     }
 
+    /// Whether it reads stage `id`.
+    #[must_use]
+    pub fn reads_stage(&self, id: StageId) -> bool {
+        let mut pieces = self.inputs.iter().flat_map(|i| &i.pieces);
+        pieces.any(|p| matches!(p.origin, Origin::Stage(at, _) if at == id))
+    }
+
     /// The stages it reads.
     #[must_use]
     pub fn stage_inputs(&self) -> Vec<StageId> {
@@ -405,7 +412,8 @@ impl Plan {
     /// How many stages read `id`, and whether it is an output.
     #[must_use]
     pub fn consumers(&self, id: StageId) -> (usize, bool) {
-        let readers = self.stages.iter().filter(|s| s.stage_inputs().contains(&id)).count();
+        // Readers have higher numbers than what they read.
+        let readers = self.stages.iter().skip(id + 1).filter(|s| s.reads_stage(id)).count();
         (readers, self.is_output(id))
     }
 

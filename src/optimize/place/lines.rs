@@ -80,7 +80,7 @@ fn split(plan: &mut Plan, id: StageId, lines: Lines, machine: &Machine) {
     plan.insert(id, made);
     let (blocks, count) = few_runs(plan, id, &runs, &lines, machine);
     plan.stages[id].blocks = Some(blocks);
-    let takes = |s: &Stage| matches!(s.kind, StageKind::Take { .. }) && s.stage_inputs().contains(&(id + 1));
+    let takes = |s: &Stage| matches!(s.kind, StageKind::Take { .. }) && s.reads_stage(id + 1);
     let taken = plan.stages.iter().any(takes);
     let seen = stage.input_space();
     let mut axes: Vec<AxisMap> = (0..seen.len())

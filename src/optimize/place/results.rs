@@ -98,13 +98,14 @@ fn multiplies_again(plan: &Plan, id: StageId) -> Option<Reason> {
 
 /// Bytes of a task that is worth sharing among threads.
 const LARGE: u64 = 8 << 20;
+
 /// Why output `id`, made of windows, would be computed again for the windows that others make of it, if it would.
 fn coarsens_again(plan: &Plan, id: StageId) -> Option<Reason> {
     let windows = |id: StageId| matches!(plan.stages[id].kind, StageKind::Regional(Regional::Windows(_)));
     let made = |of: StageId| plan.evaluated(of).into_iter().any(windows);
-    let (stages, output) = plan.consumers(id);
-    let again = |other: StageId| windows(other) && plan.stages[other].stage_inputs().contains(&id);
-    (output && made(id) && (id + 1..plan.stages.len()).any(again)).then_some(Reason::Readers(stages))
+    let again = |other: StageId| windows(other) && plan.stages[other].reads_stage(id);
+    let coarsened = plan.is_output(id) && made(id) && (id + 1..plan.stages.len()).any(again);
+    coarsened.then(|| Reason::Readers(plan.consumers(id).0))
 }
 
 /// Whether blocks of this kind of stage, which cut the cells of a product, have them computed again and again.

@@ -6,8 +6,8 @@
 //! turns expressions into one stage per node, the rules of `optimize/` fuse them, `sweep.rs` decides what is walked
 //! together and in which blocks (`cuts.rs` joins and divides them, `panels.rs` is for what is done to matrices tile by
 //! tile), `readers.rs` who asks whom for which blocks, `demand.rs` which boxes a block has evaluated, `memory.rs` what
-//! that needs, `diagonals.rs` how diagonals are read, `draft.rs` is a plan while rules change it, `verify.rs` checks every
-//! plan, `display.rs` prints it.
+//! that needs, `diagonals.rs` how diagonals are read, `draft.rs` is a plan while rules change it, `verify.rs` checks
+//! every plan, `display.rs` prints it.
 //!
 //! Invariants: a plan is a value without buffers; its size follows the expression, never the data.
 

@@ -16,7 +16,7 @@ use crate::expr::{Expr, ExprKind};
 use crate::runtime::context::Context;
 use crate::runtime::copy::copy;
 use crate::runtime::executor::{self, Answer};
-use crate::runtime::pipeline::{Stage, explain, prepare};
+use crate::runtime::pipeline::{Stage, explain, placed};
 use crate::runtime::report::Report;
 use crate::shape;
 use crate::store::memory::MemoryStore;
@@ -409,7 +409,7 @@ impl Context {
     pub fn plan<C: Compute>(&self, what: &C) -> Result<Plan> {
         let mut wanted = Vec::new();
         what.collect(&mut wanted);
-        Ok(prepare(self, &requests(&planned(&settled(self, &wanted)?.0)?)?.0)?.0)
+        Ok(placed(self, &requests(&planned(&settled(self, &wanted)?.0)?)?.0)?.1)
     }
 }
 
@@ -518,7 +518,7 @@ fn run_known(cx: &Context, wanted: &[Wanted]) -> Result<Vec<Answer>> {
     }
     let start = Instant::now();
     let (requests, layouts) = requests(wanted)?;
-    let (plan, graph) = prepare(cx, &requests)?;
+    let (cx, plan, graph) = &placed(cx, &requests)?;
     let planning = start.elapsed();
     let several = layouts.iter().flatten().count() > 1;
     let mut settled = Vec::new();
@@ -543,7 +543,7 @@ fn run_known(cx: &Context, wanted: &[Wanted]) -> Result<Vec<Answer>> {
         }
         sinks.push(Some(store::create(path, &layout)?));
     }
-    let (answers, mut report) = executor::run(cx, &plan, &graph, sinks)?;
+    let (answers, mut report) = executor::run(cx, plan, graph, sinks)?;
     settled.into_iter().try_for_each(store::settle)?;
     report.set_planning(planning);
     cx.set_report(report);

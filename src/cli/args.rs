@@ -307,7 +307,7 @@ pub struct Running {
     /// Folder for intermediate results that do not fit into memory [default: $TMPDIR or /var/tmp]
     #[arg(long, value_name = "DIR")]
     pub spill: Option<PathBuf>,
-    /// auto, cpu, cuda, cuda:1; for several GPUs cuda:0,1 or cuda:all
+    /// auto (a GPU where that takes half the time), cpu, cuda, cuda:1; for several GPUs cuda:0,1 or cuda:all
     #[arg(long)]
     pub device: Option<String>,
     /// Numbers as they are stored, without CF decoding: no scale, offset, missing values, valid range. Copies

@@ -2,7 +2,7 @@
 
 use super::accumulate::{has_phases, kept};
 use super::layout::{Access, ReduceForm};
-use super::source::{BLOCK, RESIDENT, vector_width, work};
+use super::source::{BLOCK, RESIDENT, vector_width};
 use crate::dtype::DType;
 use crate::op::kernel::{TilePart, TileReduce};
 
@@ -137,8 +137,8 @@ fn group_registers(tile: &TileReduce, form: &ReduceForm) -> usize {
 
 /// Roughly how much code an element takes.
 fn work_of(tile: &TileReduce) -> usize {
-    let steps = tile.parts.iter().flat_map(|part| &part.reducer.phases).map(|phase| work(&phase.step));
-    work(&tile.map) + steps.sum::<usize>()
+    let steps = tile.parts.iter().flat_map(|part| &part.reducer.phases).map(|phase| phase.step.work());
+    tile.map.work() + steps.sum::<usize>()
 }
 
 /// Blocks that a multiprocessor must be able to hold: more where a thread has few bytes on their way, as far as what it

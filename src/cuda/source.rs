@@ -9,7 +9,6 @@
 use crate::dtype::scalar::Scalar;
 use crate::dtype::{DType, Kind};
 use crate::error::{Error, Result};
-use crate::op::elementwise::{ElementOp, Typing};
 use crate::op::program::{Inst, Program};
 use std::fmt::Write;
 
@@ -230,7 +229,7 @@ fn substitute(pattern: &str, x: &str, y: &str) -> String {
 pub fn vector_width(program: &Program, stored: &[DType]) -> usize {
     let sizes = || stored.iter().map(|d| d.size());
     let (smallest, largest, all) = (sizes().min().unwrap_or(4), sizes().max().unwrap_or(4), sizes().sum::<usize>());
-    let work = work(program);
+    let work = program.work();
     // Where sizes differ, the largest elements decide: their accesses are adjacent only if each is one access.
     let mut width = if smallest == largest { 16 / smallest } else { (16 / largest).max(2) };
     while width > 16 / largest && (width * all > 128 || width * work > 64) {
@@ -242,38 +241,10 @@ pub fn vector_width(program: &Program, stored: &[DType]) -> usize {
     width.max(1)
 }
 
-/// Roughly how much code a program is.
-pub(super) fn work(program: &Program) -> usize {
-    program.insts.iter().map(|&inst| weight(inst)).sum()
-}
-
-/// Roughly how much code an instruction is.
-fn weight(inst: Inst) -> usize {
-    let (op, dtype) = match inst {
-        Inst::Input(_) | Inst::Const(..) => return 0,
-        Inst::Cast(..) | Inst::Select(..) => return 1,
-        Inst::Draw(..) => return 80,
-        Inst::Op(op, dtype, _) => (op, dtype),
-    };
-    let real = match op {
-        ElementOp::Power | ElementOp::Logaddexp | ElementOp::Logaddexp2 | ElementOp::I0 => 36,
-        ElementOp::Sin | ElementOp::Cos | ElementOp::Tan => 20,
-        ElementOp::FloorDivide | ElementOp::Remainder | ElementOp::Fmod | ElementOp::Gcd | ElementOp::Lcm => 16,
-        ElementOp::Divide | ElementOp::Reciprocal | ElementOp::Sqrt => 10,
-        ElementOp::Signbit | ElementOp::Copysign | ElementOp::Rint | ElementOp::Heaviside => 1,
-        other if other.typing() == Typing::Inexact => 12,
-        _ => 1,
-    };
-    match (dtype, dtype.is_complex()) {
-        (_, true) => 4 * real,
-        (DType::F64, _) if real > 1 => 2 * real,
-        _ => real,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::op::elementwise::ElementOp;
 
     #[test]
     fn a_program_prints_as_straight_line_code() {

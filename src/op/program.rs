@@ -4,7 +4,7 @@
 //! numbers, constants are values. The CPU runs it strip by strip, CUDA prints it as C, reductions carry their steps as
 //! programs, so all of them agree on what is computed. Fusing is inlining one program into another.
 
-use super::elementwise::{Agreement, ElementOp};
+use super::elementwise::{Agreement, ElementOp, Typing};
 use super::random::{MOST_PARAMS, Sampler};
 use crate::dtype::DType;
 use crate::dtype::scalar::Scalar;
@@ -191,6 +191,12 @@ impl Program {
         self.dtypes[self.outputs[i]]
     }
 
+    /// Roughly how many simple instructions it is.
+    #[must_use]
+    pub fn work(&self) -> usize {
+        self.insts.iter().map(|&inst| weight(inst)).sum()
+    }
+
     /// Number of instructions that compute something.
     #[must_use]
     pub fn cost(&self) -> usize {
@@ -251,6 +257,30 @@ fn infix(op: ElementOp) -> Option<&'static str> {
         ElementOp::NotEqual => "!=",
         _ => return None,
     })
+}
+
+/// Roughly how many simple instructions one is.
+fn weight(inst: Inst) -> usize {
+    let (op, dtype) = match inst {
+        Inst::Input(_) | Inst::Const(..) => return 0,
+        Inst::Cast(..) | Inst::Select(..) => return 1,
+        Inst::Draw(..) => return 80,
+        Inst::Op(op, dtype, _) => (op, dtype),
+    };
+    let real = match op {
+        ElementOp::Power | ElementOp::Logaddexp | ElementOp::Logaddexp2 | ElementOp::I0 => 36,
+        ElementOp::Sin | ElementOp::Cos | ElementOp::Tan => 20,
+        ElementOp::FloorDivide | ElementOp::Remainder | ElementOp::Fmod | ElementOp::Gcd | ElementOp::Lcm => 16,
+        ElementOp::Divide | ElementOp::Reciprocal | ElementOp::Sqrt => 10,
+        ElementOp::Signbit | ElementOp::Copysign | ElementOp::Rint | ElementOp::Heaviside => 1,
+        other if other.typing() == Typing::Inexact => 12,
+        _ => 1,
+    };
+    match (dtype, dtype.is_complex()) {
+        (_, true) => 4 * real,
+        (DType::F64, _) if real > 1 => 2 * real,
+        _ => real,
+    }
 }
 
 impl fmt::Display for Program {

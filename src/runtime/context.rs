@@ -72,7 +72,16 @@ impl CancelToken {
 /// assert_eq!(total.to_string(), "499500");
 /// ```
 #[derive(Clone)]
-pub struct Context(Arc<Inner>);
+pub struct Context(Arc<Inner>, Kernels);
+
+/// Where the kernels of a context run.
+#[derive(Clone, Copy)]
+enum Kernels {
+    /// On the devices that it was made with, or the CPU.
+    Named,
+    /// On the GPU that was found for a run.
+    Found,
+}
 
 struct Inner {
     threads: usize,
@@ -82,6 +91,9 @@ struct Inner {
     cpu: CpuDevice,
     /// The devices that kernels run on, where that is not the CPU.
     devices: Vec<Arc<dyn Device>>,
+    /// Where a run may have a GPU if that pays: how that is set up, and the one there is once one was looked for.
+    auto: Option<Knobs>,
+    found: OnceLock<Vec<Arc<dyn Device>>>,
     /// Shared by those who launch, and one's own where there is no room for all of them.
     crowd: RwLock<()>,
     pool: OnceLock<rayon::ThreadPool>,
@@ -121,7 +133,9 @@ impl Builder {
         self
     }
 
-    /// `cpu`, `cuda`, `cuda:1` or `auto`; `cuda:0,1` or `cuda:all` for several GPUs, which share the blocks.
+    /// `cpu`, `cuda`, `cuda:1` or `auto`; `cuda:0,1` or `cuda:all` for several GPUs, which share the blocks. `auto`, which
+    /// is where nothing is said, takes the CPU, and `cuda` for runs that are expected to take half the time there: those
+    /// that compute much for each byte that crosses the bus, or whose arrays are there ([`Context::persist`]).
     #[must_use]
     pub fn device(mut self, name: impl Into<String>) -> Self {
         self.device = Some(name.into());
@@ -198,21 +212,25 @@ impl Builder {
             None => total / 10 * 6,
         };
         let named = self.device.or_else(|| knobs.device.clone());
+        let named = named.as_deref().unwrap_or(AUTO);
+        let auto = (self.custom.is_empty() && named == AUTO).then(|| knobs.clone());
         let devices = match self.custom {
-            own if own.is_empty() => find_devices(named.as_deref().unwrap_or("auto"), &knobs)?,
+            own if own.is_empty() => find_devices(named, &knobs)?,
             own => own,
         };
         let memory = Memory::new(budget);
         for device in &devices {
             device.attach(&memory);
         }
-        Ok(Context(Arc::new(Inner {
+        let inner = Inner {
             threads,
             cpu: CpuDevice::new(Arc::clone(&memory)),
             memory,
             block_bytes: self.block_bytes.or(knobs.block_bytes),
             spill: self.spill.or(knobs.spill).unwrap_or_else(temporary_folder),
             devices,
+            auto,
+            found: OnceLock::new(),
             crowd: RwLock::default(),
             pool: OnceLock::new(),
             cancel: CancelToken::default(),
@@ -220,7 +238,8 @@ impl Builder {
             profile: self.profile,
             optimize: !self.unoptimized,
             last: Mutex::default(),
-        })))
+        };
+        Ok(Context(Arc::new(inner), Kernels::Named))
     }
 }
 
@@ -233,6 +252,9 @@ fn temporary_folder() -> PathBuf {
     let on_disk = PathBuf::from("/var/tmp");
     if std::env::var_os("TMPDIR").is_none() && on_disk.is_dir() { on_disk } else { std::env::temp_dir() }
 }
+
+/// The device of contexts that name none.
+const AUTO: &str = "auto";
 
 /// An array in memory takes at most this part of a device.
 const PARTS: u64 = 8;
@@ -270,10 +292,45 @@ impl Context {
         &self.0.memory
     }
 
+    /// The devices that kernels run on, where that is not the CPU.
+    fn devices(&self) -> &[Arc<dyn Device>] {
+        match self.1 {
+            Kernels::Named => &self.0.devices,
+            Kernels::Found => self.0.found.get().map_or(&[], Vec::as_slice),
+        }
+    }
+
+    /// Whether runs go to the CPU or to a GPU as they are.
+    pub(super) fn is_auto(&self) -> bool {
+        self.0.auto.is_some() && matches!(self.1, Kernels::Named)
+    }
+
+    /// Whether it has a GPU that was chosen for a run.
+    pub(super) fn is_chosen(&self) -> bool {
+        matches!(self.1, Kernels::Found)
+    }
+
+    /// This context with the GPU that was opened for a run before.
+    pub(super) fn opened_gpu(&self) -> Option<Self> {
+        let there = self.is_auto() && self.0.found.get().is_some_and(|found| !found.is_empty());
+        there.then(|| Self(Arc::clone(&self.0), Kernels::Found))
+    }
+
+    /// This context with the machine's GPU, which is looked for once.
+    pub(super) fn open_gpu(&self) -> Option<Self> {
+        let knobs = self.0.auto.as_ref()?;
+        self.0.found.get_or_init(|| {
+            let found = find_devices("cuda", knobs).unwrap_or_default();
+            found.iter().for_each(|device| device.attach(&self.0.memory));
+            found
+        });
+        self.opened_gpu()
+    }
+
     /// The name of the device that kernels run on; where there are several, all of them: `cuda:0,cuda:1`.
     #[must_use]
     pub fn device_name(&self) -> String {
-        let names: Vec<String> = self.0.devices.iter().map(|d| d.name()).collect();
+        let names: Vec<String> = self.devices().iter().map(|d| d.name()).collect();
         if names.is_empty() { self.0.cpu.name() } else { names.join(",") }
     }
 
@@ -309,22 +366,22 @@ impl Context {
     /// Bytes that devices have for blocks: as much on each that has a thread as the smallest has, since tasks are
     /// spread evenly.
     fn device_bytes(&self) -> Option<u64> {
-        let smallest = self.0.devices.iter().filter_map(|d| d.budget()).min()?;
-        Some(smallest.saturating_mul(self.0.devices.len().min(self.0.threads) as u64))
+        let smallest = self.devices().iter().filter_map(|d| d.budget()).min()?;
+        Some(smallest.saturating_mul(self.devices().len().min(self.0.threads) as u64))
     }
 
     /// Whether the context's device runs `kernel`, rather than the CPU in its place. Of several devices all or none do,
     /// so that it does not matter which one a block comes to.
     #[must_use]
     pub fn device_supports(&self, kernel: &Kernel) -> bool {
-        self.0.devices.iter().all(|d| d.supports(kernel))
+        self.devices().iter().all(|d| d.supports(kernel))
     }
 
     /// The device that the calling thread's kernels run on, where that is not the CPU, and its stream there. Threads
     /// take turns: blocks are spread over devices as they are over threads.
     pub(crate) fn lane(&self) -> Option<Lane<'_>> {
-        let (thread, count) = (turn(), self.0.devices.len());
-        self.0.devices.get(thread % count.max(1)).map(|device| stream_of(device, thread / count))
+        let (thread, count) = (turn(), self.devices().len());
+        self.devices().get(thread % count.max(1)).map(|device| stream_of(device, thread / count))
     }
 
     /// As [`Context::lane`], for a kernel over `region`: where another device has more than half of the bytes that it
@@ -332,7 +389,7 @@ impl Context {
     /// device.
     pub(crate) fn lane_for(&self, region: &Region, views: &[View<Data>]) -> Option<Lane<'_>> {
         let own = self.lane()?;
-        if self.0.devices.len() == 1 {
+        if self.devices().len() == 1 {
             return Some(own);
         }
         let mine = || views.iter().map(|v| &v.block).filter(|data| data.size() / 2 <= region.size());
@@ -341,19 +398,19 @@ impl Context {
         if on(own.0) >= half {
             return Some(own);
         }
-        let (thread, count) = (turn(), self.0.devices.len());
-        let there = self.0.devices.iter().find(|device| on(device) > half);
+        let (thread, count) = (turn(), self.devices().len());
+        let there = self.devices().iter().find(|device| on(device) > half);
         Some(there.map_or(own, |device| stream_of(device, thread / count)))
     }
 
     /// Whether kernels run on one device, rather than on the CPU or on several.
     pub(crate) fn has_one_device(&self) -> bool {
-        self.0.devices.len() == 1
+        self.devices().len() == 1
     }
 
     /// Whether a device has a copy of `data`.
     pub(crate) fn is_resident(&self, data: &Data) -> bool {
-        self.0.devices.iter().any(|device| data.is_on(device.as_ref()))
+        self.devices().iter().any(|device| data.is_on(device.as_ref()))
     }
 
     /// Whether an array on the host goes to a device in parts, because it would take too much of it.
@@ -396,12 +453,12 @@ impl Context {
 
     /// A block, which the device may get copies of.
     pub(crate) fn data(&self, block: Block) -> Data {
-        if self.0.devices.is_empty() { Data::Host(block) } else { Data::shared(block) }
+        if self.devices().is_empty() { Data::Host(block) } else { Data::shared(block) }
     }
 
     /// Whether the CPU runs `kernel`.
     pub(crate) fn on_cpu(&self, kernel: &Kernel) -> bool {
-        self.0.devices.is_empty() || !self.device_supports(kernel)
+        self.devices().is_empty() || !self.device_supports(kernel)
     }
 
     pub(crate) fn optimizes(&self) -> bool {
@@ -414,7 +471,7 @@ impl Context {
 
     /// What worker `k` is called, with its device where that is not the CPU.
     pub(crate) fn worker_name(&self, k: usize) -> String {
-        match self.0.devices.as_slice() {
+        match self.devices() {
             [] => format!("thread {k}"),
             devices => format!("thread {k}, {}", devices[k % devices.len()].name()),
         }
@@ -468,13 +525,15 @@ impl Default for Context {
     fn default() -> Self {
         Self::builder().build().unwrap_or_else(|_| {
             let memory = Memory::new(machine_memory() / 10 * 6);
-            Self(Arc::new(Inner {
+            let inner = Inner {
                 threads: processors(),
                 cpu: CpuDevice::new(Arc::clone(&memory)),
                 memory,
                 block_bytes: None,
                 spill: temporary_folder(),
                 devices: Vec::new(),
+                auto: None,
+                found: OnceLock::new(),
                 crowd: RwLock::default(),
                 pool: OnceLock::new(),
                 cancel: CancelToken::default(),
@@ -482,7 +541,8 @@ impl Default for Context {
                 profile: false,
                 optimize: true,
                 last: Mutex::default(),
-            }))
+            };
+            Self(Arc::new(inner), Kernels::Named)
         })
     }
 }

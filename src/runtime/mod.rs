@@ -1,7 +1,7 @@
 //! Running plans: the only place with threads.
 //!
 //! [`context::Context`] carries threads, budget, devices (`devices.rs`) and observers; `pipeline.rs` goes from requests
-//! to a task graph, every stage printable; `executor.rs` admits tasks against the byte budget and runs them on the
+//! to a task graph, every stage printable, and `choice.rs` from the CPU to a GPU where that is left to it; `executor.rs` admits tasks against the byte budget and runs them on the
 //! context's pool, or where `enqueue.rs` finds that they only enqueue, by itself; `launch.rs` keeps kernels ready;
 //! `fetch.rs` and `rows.rs` read what a block needs, put together in `collage.rs`, through `cache.rs` where chunks are
 //! shared; `calls.rs` calls user functions, `product.rs` multiplies matrices panel by panel, `substitute.rs` solves
@@ -21,6 +21,7 @@ pub(crate) mod spill;
 pub(crate) mod runs;
 pub(crate) mod devices;
 pub mod context;
+mod choice;
 pub(crate) mod recorder;
 pub mod trace;
 pub(crate) mod each;

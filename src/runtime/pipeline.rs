@@ -1,5 +1,6 @@
 //! From requests to a task graph, stage by stage, each of them printable.
 
+use super::choice::on_gpu;
 use super::context::Context;
 use crate::blockwise::diagonals::runs;
 use crate::blockwise::draft::Draft;
@@ -82,6 +83,20 @@ pub fn prepare(cx: &Context, requests: &[Request]) -> Result<(Plan, TaskGraph)> 
     })
 }
 
+/// As [`prepare`], and the context that runs it: where the device is `auto`, the one that takes less time.
+///
+/// # Errors
+/// As [`prepare`].
+pub(crate) fn placed(cx: &Context, requests: &[Request]) -> Result<(Context, Plan, TaskGraph)> {
+    let (plan, graph) = prepare(cx, requests)?;
+    if let Some(gpu) = on_gpu(cx, &plan, &graph)
+        && let Ok((plan, graph)) = prepare(&gpu, requests)
+    {
+        return Ok((gpu, plan, graph));
+    }
+    Ok((cx.clone(), plan, graph))
+}
+
 /// The fused plan and its tasks on `machine`.
 fn planned(cx: &Context, plan: Plan, machine: &Machine) -> Result<(Plan, TaskGraph)> {
     let mut plan = Draft::new(plan, machine);
@@ -136,10 +151,10 @@ pub fn explain(cx: &Context, requests: &[Request], stage: Stage) -> Result<Strin
         Stage::Expr => print(requests),
         Stage::Simplified => print(&optimize::simplify(requests)?),
         Stage::Plan => lower(&optimize::simplify(requests)?)?.to_string(),
-        Stage::Fused => prepare(cx, requests)?.0.to_string(),
+        Stage::Fused => placed(cx, requests)?.1.to_string(),
         Stage::Tasks => {
-            let (plan, graph) = prepare(cx, requests)?;
-            described(cx, &plan, &graph)
+            let (cx, plan, graph) = placed(cx, requests)?;
+            described(&cx, &plan, &graph)
         }
     })
 }
@@ -155,6 +170,9 @@ pub(crate) fn described(cx: &Context, plan: &Plan, graph: &TaskGraph) -> String 
         Bytes(graph.projected_bytes()),
         Bytes(cx.memory().budget())
     );
+    if cx.is_chosen() {
+        let _ = write!(text, "\non {}, which is expected to take less than half of the time", cx.device_name());
+    }
     for choice in choices(plan, graph) {
         let _ = write!(text, "\n{choice}");
     }
@@ -254,7 +272,7 @@ fn collect_reads(plan: &Plan, id: usize, region: &Region, seen: &mut HashSet<(us
 }
 
 /// The kernels that the context's device has not.
-fn fallbacks(cx: &Context, plan: &Plan) -> Vec<String> {
+pub(super) fn fallbacks(cx: &Context, plan: &Plan) -> Vec<String> {
     let kernels = plan.stages.iter().flat_map(|stage| match &stage.kind {
         StageKind::Blockwise(p) => vec![Kernel::Elementwise(p.clone())],
         StageKind::Regional(Regional::Gather(_)) => Vec::new(),

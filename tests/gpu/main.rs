@@ -12,6 +12,7 @@
     reason = "a test binary: small numbers, failures that say what they were; it shares the programs of another"
 )]
 
+mod auto;
 mod child;
 mod counters;
 mod devices;

@@ -1,18 +1,22 @@
 //! Where a run takes less time, where the device is `auto`: on the CPU, or on a GPU.
 //!
 //! Both are estimated in seconds from the plan, before a GPU is looked for: what its stages compute, what they read and
-//! write, and what has to cross the bus. Rates are those of ordinary machines, on the slow side for GPUs, and a GPU must
-//! be expected to take half the time, so that it is not opened in vain: to begin with one takes longer than most runs.
-//! What both have to do, such as to decode chunks, is left out. A run with anything that GPUs do not run stays on the
-//! CPU. What was run before does not matter, but for arrays that it left on the GPU: a run goes where it went the last
-//! time.
+//! write, and what has to cross the bus. Rates are those of ordinary machines, on the slow side for GPUs, and a GPU
+//! must be expected to take half the time, so that it is not opened in vain: to begin with one takes longer than most
+//! runs. What both have to do, such as to decode chunks, is left out. A run with anything that GPUs do not run stays on
+//! the CPU. What was run before does not matter, but for arrays that it left on the GPU: a run goes where it went
+//! before.
+
+#![expect(clippy::cast_precision_loss, reason = "estimates")]
 
 use super::context::Context;
-use super::pipeline::fallbacks;
+use super::launch::{product_kernel, scan_kernel, step_kernels, tile_kernels};
 use crate::blockwise::plan::{Origin, Plan, Stage, StageId, StageKind};
 use crate::chunk::Region;
 use crate::dtype::DType;
 use crate::op::contraction::Contraction;
+use crate::op::kernel::Kernel;
+use crate::op::regional::Regional;
 use crate::shape;
 use crate::task::TaskGraph;
 use std::collections::BTreeSet;
@@ -162,6 +166,27 @@ fn of_stage(stage: &Stage, threads: f64) -> Option<Estimate> {
         | StageKind::Runs(_)
         | StageKind::Function(_) => None,
     }
+}
+
+/// The kernels that the context's device has not.
+pub(super) fn fallbacks(cx: &Context, plan: &Plan) -> Vec<String> {
+    let kernels = plan.stages.iter().flat_map(|stage| match &stage.kind {
+        StageKind::Blockwise(p) => vec![Kernel::Elementwise(p.clone())],
+        StageKind::Regional(Regional::Gather(_)) => Vec::new(),
+        StageKind::Regional(Regional::Call(call)) => vec![Kernel::Function(call.function.clone())],
+        StageKind::Regional(op) => vec![Kernel::Regional(op.clone())],
+        StageKind::Function(f) => vec![Kernel::Function(f.clone())],
+        StageKind::Reduce { .. } => tile_kernels(stage).into_iter().map(|(_, tile)| Kernel::Reduce(tile)).collect(),
+        StageKind::Scan { .. } => scan_kernel(stage).into_iter().collect(),
+        StageKind::Contract(contraction) => vec![product_kernel(contraction, false, false)],
+        StageKind::Tiles(program) => {
+            let factorisation = program.factorisation;
+            step_kernels(factorisation.name(), program.dtype, factorisation.tasks())
+        }
+        StageKind::Substitute(s) => step_kernels(s.name(), s.dtype, s.tasks()),
+        StageKind::Exchange { .. } | StageKind::Reshape(_) | StageKind::Take { .. } | StageKind::Runs(_) => Vec::new(),
+    });
+    kernels.filter(|k| !cx.device_supports(k)).map(|k| k.to_string()).collect()
 }
 
 #[cfg(test)]

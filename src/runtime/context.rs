@@ -133,9 +133,10 @@ impl Builder {
         self
     }
 
-    /// `cpu`, `cuda`, `cuda:1` or `auto`; `cuda:0,1` or `cuda:all` for several GPUs, which share the blocks. `auto`, which
-    /// is where nothing is said, takes the CPU, and `cuda` for runs that are expected to take half the time there: those
-    /// that compute much for each byte that crosses the bus, or whose arrays are there ([`Context::persist`]).
+    /// `cpu`, `cuda`, `cuda:1` or `auto`; `cuda:0,1` or `cuda:all` for several GPUs, which share the blocks. `auto`,
+    /// which stands where nothing is said, takes the CPU, and `cuda` for runs that are expected to take half the time
+    /// there: those that compute much for each byte that crosses the bus, or whose arrays are there
+    /// ([`Context::persist`]).
     #[must_use]
     pub fn device(mut self, name: impl Into<String>) -> Self {
         self.device = Some(name.into());
@@ -321,7 +322,9 @@ impl Context {
         let knobs = self.0.auto.as_ref()?;
         self.0.found.get_or_init(|| {
             let found = find_devices("cuda", knobs).unwrap_or_default();
-            found.iter().for_each(|device| device.attach(&self.0.memory));
+            for device in &found {
+                device.attach(&self.0.memory);
+            }
             found
         });
         self.opened_gpu()

@@ -1,16 +1,16 @@
 //! Running plans: the only place with threads.
 //!
 //! [`context::Context`] carries threads, budget, devices (`devices.rs`) and observers; `pipeline.rs` goes from requests
-//! to a task graph, every stage printable, and `choice.rs` from the CPU to a GPU where that is left to it; `executor.rs` admits tasks against the byte budget and runs them on the
-//! context's pool, or where `enqueue.rs` finds that they only enqueue, by itself; `launch.rs` keeps kernels ready;
-//! `fetch.rs` and `rows.rs` read what a block needs, put together in `collage.rs`, through `cache.rs` where chunks are
-//! shared; `calls.rs` calls user functions, `product.rs` multiplies matrices panel by panel, `substitute.rs` solves
-//! triangular systems; `fold.rs` combines tiles in a fixed tree, `gathered.rs` all at once on the device that has them,
-//! `carry.rs` joins the blocks of scans in order, `tiles.rs` runs factorisations; `running.rs` sets up where the
-//! results of a sweep go, `gate.rs` holds tasks back, `target.rs` takes them, `spill.rs` those that go to disk for a
-//! while; `retry.rs` makes requests again that failed for a moment; `trace.rs` counts and times, into a `report.rs`,
-//! and where a run is profiled, `recorder.rs` fills a `profile.rs` made of what `record.rs` has; `interrupt.rs` stops a
-//! run when the process is interrupted.
+//! to a task graph, every stage printable, and `choice.rs` to a GPU where that is left to it; `executor.rs` admits
+//! tasks against the byte budget and runs them on the context's pool, or where `enqueue.rs` finds that they only
+//! enqueue, by itself; `launch.rs` keeps kernels ready; `fetch.rs` and `rows.rs` read what a block needs, put together
+//! in `collage.rs`, through `cache.rs` where chunks are shared; `calls.rs` calls user functions, `product.rs`
+//! multiplies matrices panel by panel, `substitute.rs` solves triangular systems; `fold.rs` combines tiles in a fixed
+//! tree, `gathered.rs` all at once on the device that has them, `carry.rs` joins the blocks of scans in order,
+//! `tiles.rs` runs factorisations; `running.rs` sets up where the results of a sweep go, `gate.rs` holds tasks back,
+//! `target.rs` takes them, `spill.rs` those that go to disk for a while; `retry.rs` makes requests again that failed
+//! for a moment; `trace.rs` counts and times, into a `report.rs`, and where a run is profiled, `recorder.rs` fills a
+//! `profile.rs` made of what `record.rs` has; `interrupt.rs` stops a run when the process is interrupted.
 
 pub mod knobs;
 pub mod record;
@@ -21,7 +21,6 @@ pub(crate) mod spill;
 pub(crate) mod runs;
 pub(crate) mod devices;
 pub mod context;
-mod choice;
 pub(crate) mod recorder;
 pub mod trace;
 pub(crate) mod each;
@@ -47,5 +46,6 @@ pub(crate) mod carry;
 pub(crate) mod tiles;
 pub(crate) mod running;
 pub(crate) mod gate;
+mod choice;
 pub mod pipeline;
 pub mod executor;

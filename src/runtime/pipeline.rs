@@ -1,17 +1,15 @@
 //! From requests to a task graph, stage by stage, each of them printable.
 
-use super::choice::on_gpu;
+use super::choice::{fallbacks, on_gpu};
 use super::context::Context;
 use crate::blockwise::diagonals::runs;
 use crate::blockwise::draft::Draft;
 use crate::blockwise::lower::{Request, lower};
-use crate::blockwise::plan::{Origin, Placement, Plan, StageKind};
+use crate::blockwise::plan::{Origin, Placement, Plan};
 use crate::blockwise::sweep::{Machine, Sweep};
 use crate::blockwise::verify::verify;
 use crate::chunk::Region;
 use crate::error::{Bytes, Error, ErrorKind, Result};
-use crate::op::kernel::Kernel;
-use crate::op::regional::Regional;
 use crate::optimize;
 use crate::shape;
 use crate::task::TaskGraph;
@@ -269,27 +267,4 @@ fn collect_reads(plan: &Plan, id: usize, region: &Region, seen: &mut HashSet<(us
             Origin::Stage(..) | Origin::Iota(_) => {}
         }
     }
-}
-
-/// The kernels that the context's device has not.
-pub(super) fn fallbacks(cx: &Context, plan: &Plan) -> Vec<String> {
-    let kernels = plan.stages.iter().flat_map(|stage| match &stage.kind {
-        StageKind::Blockwise(p) => vec![Kernel::Elementwise(p.clone())],
-        StageKind::Regional(Regional::Gather(_)) => Vec::new(),
-        StageKind::Regional(Regional::Call(call)) => vec![Kernel::Function(call.function.clone())],
-        StageKind::Regional(op) => vec![Kernel::Regional(op.clone())],
-        StageKind::Function(f) => vec![Kernel::Function(f.clone())],
-        StageKind::Reduce { .. } => {
-            super::launch::tile_kernels(stage).into_iter().map(|(_, tile)| Kernel::Reduce(tile)).collect()
-        }
-        StageKind::Scan { .. } => super::launch::scan_kernel(stage).into_iter().collect(),
-        StageKind::Contract(contraction) => vec![super::launch::product_kernel(contraction, false, false)],
-        StageKind::Tiles(program) => {
-            let factorisation = program.factorisation;
-            super::launch::step_kernels(factorisation.name(), program.dtype, factorisation.tasks())
-        }
-        StageKind::Substitute(s) => super::launch::step_kernels(s.name(), s.dtype, s.tasks()),
-        StageKind::Exchange { .. } | StageKind::Reshape(_) | StageKind::Take { .. } | StageKind::Runs(_) => Vec::new(),
-    });
-    kernels.filter(|k| !cx.device_supports(k)).map(|k| k.to_string()).collect()
 }

@@ -524,7 +524,8 @@ pub(crate) fn turn() -> usize {
 }
 
 impl Default for Context {
-    /// The machine's processors, 60 % of its memory, the CPU. Environment variables that mean nothing are ignored.
+    /// The machine's processors, 60 % of its memory, and `auto` for the device. Environment variables that mean nothing
+    /// are ignored.
     fn default() -> Self {
         Self::builder().build().unwrap_or_else(|_| {
             let memory = Memory::new(machine_memory() / 10 * 6);

@@ -124,8 +124,15 @@ impl Reader {
 /// How many times something is computed for what stages read through maps.
 type Known = HashMap<(StageId, IndexMap), f64>;
 
-/// The pieces that are computed whole, whatever is asked of them: the chunks of a user function, or lines.
+/// The pieces that are computed whole, whatever is asked of them: the chunks of a user function, lines, or the cells of
+/// a product.
 fn computed_in(stage: &Stage) -> Chunks {
+    if let StageKind::Contract(contraction) = &stage.kind {
+        let mut axes: Vec<AxisChunks> = stage.space.iter().map(|&n| AxisChunks::regular(n, 1)).collect();
+        let first = axes.len() - 2;
+        (axes[first], axes[first + 1]) = (contraction.rows.clone(), contraction.columns.clone());
+        return Chunks::new(axes);
+    }
     let StageKind::Regional(op) = &stage.kind else { return stage.chunks.clone() };
     if op.whole_axis().is_none() && !matches!(op, Regional::Call(_)) {
         return stage.chunks.clone();

@@ -27,8 +27,8 @@ const MARGIN: f64 = 2.0;
 /// Seconds until a GPU that nobody uses yet runs its first kernels, with these compiled.
 const OPENING: f64 = 0.5;
 
-/// Seconds that a task takes the host, to launch what it needs.
-const TASK: f64 = 30e-6;
+/// Seconds that a sweep takes the host, to launch what it needs and to wait for it.
+const SWEEP: f64 = 100e-6;
 
 /// Bytes a second that cross the bus.
 const BUS: f64 = 2e10;
@@ -130,7 +130,7 @@ fn estimate(threads: usize, plan: &Plan, graph: &TaskGraph, gpu: Option<&Context
         crossing += (shape::size(&output.shape) * size) as f64;
     }
     // What crosses the bus does so while others compute.
-    all.gpu = all.gpu.max(crossing / BUS) + graph.len() as f64 * TASK;
+    all.gpu = all.gpu.max(crossing / BUS) + graph.sweeps.len() as f64 * SWEEP;
     Some(all)
 }
 

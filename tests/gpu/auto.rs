@@ -35,7 +35,7 @@ fn one_choice() {
 #[test]
 fn what_pays_goes_to_the_gpu() {
     if is_there() {
-        let said = run("auto::one_choice", &[("SIMGPU_DRY", "1")]);
+        let said = run("auto::one_choice", &[("SIMGPU_DRY", "1"), ("SIMGPU_MEM", "4000000000")]);
         assert!(said.passed, "{}", said.text);
     }
 }

@@ -5,6 +5,7 @@ use super::{assert_near, cpu, gpu, numbers, small_gpu, turn};
 use half::f16;
 use hyperslab::blockwise::plan::StageKind;
 use hyperslab::chunk::tiling::FAN_IN;
+use hyperslab::runtime::pipeline::Stage;
 use hyperslab::runtime::record::Activity;
 use hyperslab::{Array, Context};
 
@@ -181,4 +182,14 @@ fn what_is_there_takes_few_calls_of_the_driver() {
     let four = || (x.mean(..), x.std(..), x.min(..), x.max(..));
     calls("four statistics", (18, 32), &|| drop(cx.compute(four()).unwrap()));
     calls("an anomaly", (23, 48), &|| drop(cx.compute((&x - x.mean(0)).abs().mean(1)).unwrap()));
+}
+
+#[test]
+fn products_are_computed_once_though_blocks_cut_their_cells() {
+    let Some(_turn) = turn() else { return };
+    let (cx, _) = small_gpu(64 << 20);
+    let x = (cx.arange(1 << 22).unwrap() % 1000_i64).cast::<f32>().reshape(&[2048, 2048]);
+    let text = cx.explain(x.matmul(&x).mean(..), Stage::Tasks).unwrap();
+    let products = text.lines().next().unwrap_or_default();
+    assert!(products.contains("blocks (1, 2048, 2048)") && text.contains("is computed once and kept"), "{text}");
 }

@@ -88,12 +88,18 @@ pub(super) fn place(plan: &mut Draft, id: StageId, reason: Reason) {
 }
 
 /// Why product `id` would be computed more than once, if it would.
-fn multiplies_again(plan: &Plan, id: StageId) -> Option<Reason> {
+fn multiplies_again(plan: &Draft, id: StageId) -> Option<Reason> {
     let (stages, output) = plan.consumers(id);
     let count = stages + usize::from(output);
     let factor =
         || (id + 1..plan.stages.len()).any(|other| reads_again(&plan.stages[other].kind) && plan.needs(other, id));
-    (count > 1 || factor()).then_some(Reason::Readers(count))
+    if count > 1 || factor() {
+        return Some(Reason::Readers(count));
+    }
+    // A device has large cells, which blocks may cut.
+    let sweeps = plan.machine().device.and_then(|_| plan.sweeps().ok())?;
+    let times: f64 = readers(plan, &sweeps).iter().map(|r| r.times(plan, id)).sum();
+    (times > ONCE).then_some(Reason::Passes(times))
 }
 
 /// Bytes of a task that is worth sharing among threads.

@@ -58,7 +58,7 @@ impl Estimate {
         Self {
             cpu: (bytes / CPU_BYTES).max(elements * work / CPU_WORK) / threads,
             gpu: (bytes / GPU_BYTES).max(elements * work * slow / GPU_WORK),
-            begun: false,
+            ..Self::default()
         }
     }
 
@@ -73,7 +73,7 @@ impl Estimate {
             DType::C128 => (3.0, 40.0),
             _ => return None,
         };
-        Some(Self { cpu: count / (cpu * 1e9 * threads), gpu: count / (gpu * 1e9), begun: false })
+        Some(Self { cpu: count / (cpu * 1e9 * threads), gpu: count / (gpu * 1e9), ..Self::default() })
     }
 
     /// Whether a GPU takes half the time at most.
@@ -89,10 +89,7 @@ impl Estimate {
 
 /// The context that runs this plan on a GPU, where the device is `auto` and that pays.
 pub(super) fn on_gpu(cx: &Context, plan: &Plan, graph: &TaskGraph) -> Option<Context> {
-    if !cx.is_auto() {
-        return None;
-    }
-    if !estimate(cx.threads(), plan, graph, cx.opened_gpu().as_ref())?.pays() {
+    if !cx.is_auto() || !estimate(cx.threads(), plan, graph, cx.opened_gpu().as_ref())?.pays() {
         return None;
     }
     cx.open_gpu().filter(|gpu| fallbacks(gpu, plan).is_empty())
@@ -148,7 +145,7 @@ fn of_stage(stage: &Stage, threads: f64) -> Option<Estimate> {
         StageKind::Reduce { map, parts } if parts.iter().all(|part| part.groups.is_none()) => {
             let steps = parts.iter().flat_map(|part| &part.reducer.phases).map(|phase| phase.step.work());
             let work = map.work() + steps.sum::<usize>();
-            // Sums in `f64` of narrower numbers take one such addition each.
+            // A narrow number that is added up in `f64` takes one such addition, less than reading it.
             let doubles = map.dtypes.contains(&DType::F64);
             Some(Estimate::elements(elements, moved(bytes), work as f64, doubles, threads))
         }

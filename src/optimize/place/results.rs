@@ -98,7 +98,12 @@ fn multiplies_again(plan: &Draft, id: StageId) -> Option<Reason> {
     }
     // A device has large cells, which blocks may cut.
     let sweeps = plan.machine().device.and_then(|_| plan.sweeps().ok())?;
-    let times: f64 = readers(plan, &sweeps).iter().map(|r| r.times(plan, id)).sum();
+    passes_again(plan, id, &sweeps)
+}
+
+/// Why stage `id` would be computed more than once for those that read it, if it would.
+fn passes_again(plan: &Plan, id: StageId, sweeps: &[Sweep]) -> Option<Reason> {
+    let times: f64 = readers(plan, sweeps).iter().map(|r| r.times(plan, id)).sum();
     (times > ONCE).then_some(Reason::Passes(times))
 }
 
@@ -184,8 +189,7 @@ fn runs_again(plan: &Draft, id: StageId) -> Option<Reason> {
     }
     // What does not fit as it is may fit when this is computed before.
     let Ok(sweeps) = plan.sweeps() else { return Some(Reason::Size) };
-    let times: f64 = readers(plan, &sweeps).iter().map(|r| r.times(plan, id)).sum();
-    (times > ONCE).then_some(Reason::Passes(times))
+    passes_again(plan, id, &sweeps)
 }
 
 /// How many blocks hold both whole lines and whole stored chunks of stage `id`, where these are so few or so large that
